@@ -1,0 +1,92 @@
+using MixedPrecision.Diagnostics;
+
+namespace MixedPrecision.Policies;
+
+/// <summary>What the user asks for: one policy file, read and checked, with its defaults filled in.</summary>
+/// <param name="File">The policy's path as the user gave it; what diagnostics show.</param>
+/// <param name="Folder">Full path of the policy's folder; relative paths in the policy are resolved against it.</param>
+/// <param name="Model">The original model's path as written; <see cref="Resolve"/> gives the full path.</param>
+/// <param name="Output">File name of the emitted model, or null for the original's name with <c>.mixed.onnx</c>.</param>
+/// <param name="Budget">τ: root-mean-square error of the loss over the loss's root mean square, as a fraction (1 % is 0.01).</param>
+/// <param name="Calibration">Data and loss that sensitivities are taken from.</param>
+/// <param name="Evaluation">Held-out data that the emitted model is verified on, or null: the pipeline splits the calibration data.</param>
+/// <param name="Formats">Names from <see cref="FormatNames.All"/>, presets expanded, in that order; <c>fp32</c> is always the first.</param>
+/// <param name="Objective">What the plan maximizes the gain of.</param>
+/// <param name="Scenarios">Input sizes to time; empty: the pipeline derives one from the calibration data.</param>
+/// <param name="Layers">Rules that pin layers to a format, in the file's order.</param>
+/// <param name="Runtime">How the app runs the model.</param>
+public sealed record Policy(
+    string File,
+    string Folder,
+    string Model,
+    string? Output,
+    double Budget,
+    CalibrationPolicy Calibration,
+    EvaluationPolicy? Evaluation,
+    IReadOnlyList<string> Formats,
+    Objective Objective,
+    IReadOnlyList<ScenarioPolicy> Scenarios,
+    IReadOnlyList<LayerRule> Layers,
+    RuntimePolicy Runtime)
+{
+    /// <summary>Full path of a path written in the policy; a relative one starts at the policy's folder.</summary>
+    public string Resolve(string relative) => Path.GetFullPath(relative, Folder);
+}
+
+/// <summary>Data and loss that calibration uses.</summary>
+/// <param name="Data">Path of the samples as written, or null: inputs are not given.</param>
+/// <param name="Loss">The loss, or null: the pipeline guesses it from the model and the data.</param>
+/// <param name="Labels">Key of the label within a sample, or null: the data holds none.</param>
+/// <param name="Samples">At most so many samples are read, from the start of the data; at least 1.</param>
+/// <param name="Output">Name of the model output that the loss reads, or null: the first.</param>
+public sealed record CalibrationPolicy(string? Data, LossKind? Loss, string? Labels, int Samples, string? Output);
+
+/// <summary>Data that calibration does not see, to verify the emitted model on.</summary>
+/// <param name="Data">Path of the samples as written.</param>
+/// <param name="Samples">At most so many samples are read, from the start of the data; null: all.</param>
+public sealed record EvaluationPolicy(string Data, int? Samples);
+
+/// <summary>Concrete input sizes to time.</summary>
+/// <param name="Name">Name for reports, or null.</param>
+/// <param name="Inputs">Value of each symbolic dimension of the model, by its name; each at least 1.</param>
+/// <param name="Weight">Share of this scenario in the objective, relative to the others; at least 0.</param>
+/// <param name="Place">Where the scenario stands in the policy.</param>
+public sealed record ScenarioPolicy(string? Name, IReadOnlyDictionary<string, long> Inputs, double Weight, Place Place);
+
+/// <summary>Pins the layers it matches to one format; of several rules that match, the last one counts.</summary>
+/// <param name="Match">A node name or a pattern of <see cref="Glob"/>.</param>
+/// <param name="Format">One of <see cref="FormatNames.All"/>.</param>
+/// <param name="Place">Where the pattern stands in the policy.</param>
+public sealed record LayerRule(string Match, string Format, Place Place);
+
+/// <summary>How the app runs the model.</summary>
+/// <param name="Provider">Execution provider; <c>cpu</c>.</param>
+/// <param name="Threads">Threads within an operator; 0: as many as the machine has processors.</param>
+/// <param name="Place">Where the section stands in the policy, or the policy itself when it has none.</param>
+public sealed record RuntimePolicy(string Provider, int Threads, Place Place);
+
+/// <summary>What one sample's loss is.</summary>
+public enum LossKind
+{
+    /// <summary>Cross-entropy of an output's last axis against labels, or against the model's own argmax.</summary>
+    CrossEntropy,
+
+    /// <summary>Mean cross-entropy of each position's output against the next position's input token.</summary>
+    NextToken,
+
+    /// <summary>Squared error of an output against the original's, by random projections; needs no labels.</summary>
+    OutputMse,
+}
+
+/// <summary>What the plan maximizes the gain of, within the budget.</summary>
+public enum Objective
+{
+    /// <summary>Measured time, the scenarios weighted.</summary>
+    Time,
+
+    /// <summary>Time computed from multiply-accumulate operations and each format's theoretical cost.</summary>
+    TheoreticalTime,
+
+    /// <summary>Bytes of weights.</summary>
+    Memory,
+}
