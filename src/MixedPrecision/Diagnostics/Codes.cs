@@ -11,4 +11,13 @@ public sealed record ErrorCode(string Id, string Title);
 /// </summary>
 public static class Codes
 {
+    // 2xxx: model
+    public static readonly ErrorCode ModelNotFound = new("MPB2001", "model not found");
+    public static readonly ErrorCode ModelNotOnnx = new("MPB2002", "not an ONNX model");
+    public static readonly ErrorCode ExternalDataMissing = new("MPB2003", "external data missing");
+    public static readonly ErrorCode ExternalDataOutside = new("MPB2004", "external data outside of the model's folder");
+    public static readonly ErrorCode ExternalDataInvalid = new("MPB2005", "external data reference damaged");
+    public static readonly ErrorCode TensorInvalid = new("MPB2006", "tensor invalid");
+    public static readonly ErrorCode GraphInvalid = new("MPB2007", "graph invalid");
+    public static readonly ErrorCode RuntimeRejects = new("MPB2008", "ONNX Runtime rejects the model");
 }

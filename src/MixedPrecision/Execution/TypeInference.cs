@@ -1,0 +1,94 @@
+using Google.Protobuf;
+using Microsoft.ML.OnnxRuntime;
+using MixedPrecision.Diagnostics;
+using MixedPrecision.Onnx;
+
+namespace MixedPrecision.Execution;
+
+/// <summary>
+/// Element types and shapes of all values of a model's main graph, as ONNX Runtime infers them. Weights are declared, not loaded, so
+/// that the memory needed is that of the graph.
+/// </summary>
+public static class TypeInference
+{
+    /// <summary>Initializers up to this many bytes stay, since shapes and axes are inferred from their values.</summary>
+    private const int SmallInitializer = 4096;
+
+    /// <returns>By value name, what is known of it; inputs and initializers included.</returns>
+    /// <exception cref="MixedPrecisionException">MPB2008: ONNX Runtime rejects the model.</exception>
+    public static IReadOnlyDictionary<string, TensorType> Infer(OnnxModel model)
+    {
+        string file = Path.Combine(Path.GetTempPath(), Path.GetRandomFileName());
+        try
+        {
+            ModelProto probe = Probe(model);
+            using var options = new SessionOptions
+            {
+                GraphOptimizationLevel = GraphOptimizationLevel.ORT_ENABLE_BASIC,
+                OptimizedModelFilePath = file,
+                LogSeverityLevel = OrtLoggingLevel.ORT_LOGGING_LEVEL_FATAL,
+                IntraOpNumThreads = 1,
+            };
+            using var session = new InferenceSession(probe.ToByteArray(), options);
+            GraphProto resolved = ModelProto.Parser.ParseFrom(File.ReadAllBytes(file)).Graph;
+            var types = new Dictionary<string, TensorType>();
+            foreach (ValueInfoProto value in resolved.ValueInfo.Concat(resolved.Input).Concat(resolved.Output))
+            {
+                types[value.Name] = TensorType.Read(value.Type);
+            }
+
+            foreach (TensorProto initializer in model.Graph.Initializer)
+            {
+                types[initializer.Name] = new TensorType(initializer.DataType, [.. initializer.Dims.Select(Dimension.Of)]);
+            }
+
+            return types;
+        }
+        catch (OnnxRuntimeException e)
+        {
+            throw Errors.RuntimeRejects(model.DisplayName, e.Message.Replace('\n', ' '));
+        }
+        finally
+        {
+            File.Delete(file);
+        }
+    }
+
+    /// <summary>The model with large initializers as inputs and every value as an output.</summary>
+    private static ModelProto Probe(OnnxModel model)
+    {
+        var graph = new GraphProto { Name = "types" };
+        graph.Node.AddRange(model.Graph.Node);
+        HashSet<string> weights = [.. model.Initializers.Values.Where(t => TensorProtos.ByteCount(t) > SmallInitializer || t.DataLocation == 1).Select(t => t.Name)];
+        graph.Input.AddRange(model.Inputs);
+        foreach (TensorProto initializer in model.Graph.Initializer)
+        {
+            if (weights.Contains(initializer.Name))
+            {
+                graph.Input.Add(new TensorType(initializer.DataType, [.. initializer.Dims.Select(Dimension.Of)]).ToProto(initializer.Name));
+            }
+            else
+            {
+                graph.Initializer.Add(initializer);
+            }
+        }
+
+        graph.SparseInitializer.AddRange(model.Graph.SparseInitializer);
+        HashSet<string> declared = [.. model.Graph.Output.Select(o => o.Name)];
+        graph.Output.AddRange(model.Graph.Output);
+        foreach (string output in model.Graph.Node.SelectMany(n => n.Output).Where(o => o.Length > 0 && declared.Add(o)))
+        {
+            graph.Output.Add(new ValueInfoProto { Name = output });
+        }
+
+        // The runtime writes what it inferred only if it changed the graph: give it something to fold.
+        var builder = new GraphBuilder(GraphBuilder.NamesIn(graph), "types/");
+        graph.Output.Add(new ValueInfoProto { Name = builder.Neg(builder.Scalar(1)) });
+        builder.AppendTo(graph);
+
+        var probe = new ModelProto { IrVersion = Math.Max(model.Proto.IrVersion, 4), Graph = graph };
+        probe.OpsetImport.AddRange(model.Proto.OpsetImport);
+        probe.Functions.AddRange(model.Proto.Functions);
+        return probe;
+    }
+}

@@ -1,0 +1,159 @@
+using System.Buffers;
+using System.Globalization;
+using System.IO.MemoryMappedFiles;
+using MixedPrecision.Diagnostics;
+
+namespace MixedPrecision.Onnx;
+
+/// <summary>
+/// Tensors that lie in files beside the model (ONNX specification, "External Tensor Data"). Files are mapped, not read, so
+/// a model larger than memory can be used. A location outside of the model's folder is refused, since models are untrusted.
+/// </summary>
+public sealed class ExternalData(string folder) : IDisposable
+{
+    private readonly Dictionary<string, (MemoryMappedFile File, MappedBytes Bytes)> files = [];
+
+    /// <summary>Full paths of the files that were read, in the order of their names.</summary>
+    public IReadOnlyList<string> Files => [.. files.Keys.Order(StringComparer.Ordinal)];
+
+    /// <summary>The bytes of an external tensor, as a view of the mapped file.</summary>
+    public ReadOnlyMemory<byte> Read(TensorProto tensor, long byteCount)
+    {
+        string location = Entry(tensor, "location") ?? throw Errors.ExternalDataInvalid(tensor.Name, "no location");
+        long offset = Number(tensor, "offset") ?? 0;
+        long length = Number(tensor, "length") ?? byteCount;
+        if (length != byteCount)
+        {
+            throw Errors.ExternalDataInvalid(tensor.Name, $"length {length} where type and shape need {byteCount} bytes");
+        }
+
+        string path = Locate(tensor.Name, location);
+        lock (files)
+        {
+            if (!files.TryGetValue(path, out var entry))
+            {
+                long size = new FileInfo(path).Length;
+                MemoryMappedFile file = MemoryMappedFile.CreateFromFile(path, FileMode.Open, null, 0, MemoryMappedFileAccess.Read);
+                entry = (file, new MappedBytes(file.CreateViewAccessor(0, 0, MemoryMappedFileAccess.Read), size));
+                files.Add(path, entry);
+            }
+
+            return entry.Bytes.Slice(offset, length)
+                ?? throw Errors.ExternalDataInvalid(tensor.Name, $"offset {offset} and length {length} pass the end of '{location}'");
+        }
+    }
+
+    public void Dispose()
+    {
+        foreach (var (file, bytes) in files.Values)
+        {
+            bytes.Dispose();
+            file.Dispose();
+        }
+
+        files.Clear();
+    }
+
+    private static string? Entry(TensorProto tensor, string key) => tensor.ExternalData.FirstOrDefault(e => e.Key == key)?.Value;
+
+    private static long? Number(TensorProto tensor, string key) => Entry(tensor, key) is not string text
+        ? null
+        : long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out long number)
+            ? number
+            : throw Errors.ExternalDataInvalid(tensor.Name, $"{key} '{text}'");
+
+    /// <summary>The file a location names. Refuses rooted paths, '..' and links that lead out of the model's folder.</summary>
+    private string Locate(string tensor, string location)
+    {
+        string[] segments = location.Split('/', '\\');
+        if (Path.IsPathRooted(location) || location.Contains(':', StringComparison.Ordinal) || segments.Contains("..") || location.Contains('\0', StringComparison.Ordinal))
+        {
+            throw Errors.ExternalDataOutside(tensor, location);
+        }
+
+        string path = folder;
+        foreach (string segment in segments.Where(s => s is not ("" or ".")))
+        {
+            path = Path.Combine(path, segment);
+            FileSystemInfo entry = Directory.Exists(path) ? new DirectoryInfo(path) : new FileInfo(path);
+            if (!entry.Exists)
+            {
+                throw Errors.ExternalDataMissing(tensor, location);
+            }
+
+            if (entry.ResolveLinkTarget(returnFinalTarget: true) is { } target && !IsInside(target.FullName))
+            {
+                throw Errors.ExternalDataOutside(tensor, location);
+            }
+        }
+
+        return File.Exists(path) ? path : throw Errors.ExternalDataMissing(tensor, location);
+    }
+
+    private bool IsInside(string target)
+    {
+        string root = new DirectoryInfo(folder).ResolveLinkTarget(true)?.FullName ?? Path.GetFullPath(folder);
+        return Path.GetFullPath(target).StartsWith(Path.TrimEndingDirectorySeparator(root) + Path.DirectorySeparatorChar, StringComparison.Ordinal);
+    }
+
+    /// <summary>A mapped file, from which slices of up to 2 GB are taken.</summary>
+    private sealed class MappedBytes(MemoryMappedViewAccessor view, long size) : IDisposable
+    {
+        private readonly List<MappedSlice> slices = [];
+
+        public ReadOnlyMemory<byte>? Slice(long offset, long length)
+        {
+            if (offset < 0 || length < 0 || offset > size || length > size - offset || length > int.MaxValue)
+            {
+                return null;
+            }
+
+            var slice = new MappedSlice(view, offset, (int)length);
+            slices.Add(slice);
+            return slice.Memory;
+        }
+
+        public void Dispose()
+        {
+            foreach (IDisposable slice in slices)
+            {
+                slice.Dispose();
+            }
+
+            view.Dispose();
+        }
+    }
+
+    private sealed unsafe class MappedSlice : MemoryManager<byte>
+    {
+        private readonly MemoryMappedViewAccessor view;
+        private readonly int length;
+        private byte* start;
+
+        public MappedSlice(MemoryMappedViewAccessor view, long offset, int length)
+        {
+            this.view = view;
+            this.length = length;
+            byte* origin = null;
+            view.SafeMemoryMappedViewHandle.AcquirePointer(ref origin);
+            start = origin + view.PointerOffset + offset;
+        }
+
+        public override Span<byte> GetSpan() => new(start, length);
+
+        public override MemoryHandle Pin(int elementIndex = 0) => new(start + elementIndex);
+
+        public override void Unpin()
+        {
+        }
+
+        protected override void Dispose(bool disposing)
+        {
+            if (start != null)
+            {
+                start = null;
+                view.SafeMemoryMappedViewHandle.ReleasePointer();
+            }
+        }
+    }
+}

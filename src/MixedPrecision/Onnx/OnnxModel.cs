@@ -1,0 +1,76 @@
+using Google.Protobuf;
+using MixedPrecision.Diagnostics;
+
+namespace MixedPrecision.Onnx;
+
+/// <summary>A model as loaded: the message, and the folder its external data lies in.</summary>
+public sealed class OnnxModel : IDisposable
+{
+    private Dictionary<string, TensorProto>? initializers;
+
+    public OnnxModel(ModelProto proto, string folder, string displayName)
+    {
+        Proto = proto;
+        Folder = folder;
+        DisplayName = displayName;
+        External = new ExternalData(folder);
+    }
+
+    public ModelProto Proto { get; }
+
+    public GraphProto Graph => Proto.Graph;
+
+    /// <summary>Full path of the folder that external data is relative to.</summary>
+    public string Folder { get; }
+
+    /// <summary>The model's path as the user gave it, for messages.</summary>
+    public string DisplayName { get; }
+
+    public ExternalData External { get; }
+
+    /// <summary>The version of ONNX's own operator set.</summary>
+    public int Opset => (int)(Proto.OpsetImport.FirstOrDefault(o => o.Domain is "" or "ai.onnx")?.Version ?? 1);
+
+    /// <summary>The initializers of the main graph by name.</summary>
+    public IReadOnlyDictionary<string, TensorProto> Initializers => initializers ??= Graph.Initializer.ToDictionary(t => t.Name);
+
+    /// <summary>Inputs that a caller has to feed: those without an initializer of the same name.</summary>
+    public IEnumerable<ValueInfoProto> Inputs => Graph.Input.Where(i => !Initializers.ContainsKey(i.Name));
+
+    /// <summary>Reads a model; errors name <paramref name="displayName"/>.</summary>
+    public static OnnxModel Load(string path, string? displayName = null)
+    {
+        displayName ??= path;
+        if (!File.Exists(path))
+        {
+            throw Errors.ModelNotFound(displayName);
+        }
+
+        ModelProto proto;
+        try
+        {
+            using FileStream stream = File.OpenRead(path);
+            proto = ModelProto.Parser.ParseFrom(stream);
+        }
+        catch (InvalidProtocolBufferException e)
+        {
+            throw Errors.ModelNotOnnx(displayName, e.Message.Replace('\n', ' '));
+        }
+
+        if (proto.Graph is null || proto.Graph.Output.Count == 0 || proto.OpsetImport.Count == 0)
+        {
+            throw Errors.ModelNotOnnx(displayName, proto.Graph is null ? "it holds no graph" : "it names no outputs or no operator set");
+        }
+
+        string? twice = proto.Graph.Initializer.GroupBy(t => t.Name).FirstOrDefault(g => g.Count() > 1)?.Key;
+        return twice is null
+            ? new OnnxModel(proto, Path.GetDirectoryName(Path.GetFullPath(path))!, displayName)
+            : throw Errors.GraphInvalid(twice, "two initializers have this name");
+    }
+
+    /// <summary>The tensor of an initializer of the main graph, or null.</summary>
+    public Tensor? Initializer(string name) =>
+        Initializers.TryGetValue(name, out TensorProto? proto) ? TensorProtos.Read(proto, External) : null;
+
+    public void Dispose() => External.Dispose();
+}

@@ -1,0 +1,64 @@
+using System.Runtime.InteropServices;
+using Google.Protobuf;
+using MixedPrecision.Diagnostics;
+
+namespace MixedPrecision.Onnx;
+
+/// <summary>Between <see cref="TensorProto"/> and <see cref="Tensor"/>.</summary>
+public static class TensorProtos
+{
+    /// <summary>The bytes a tensor of this message needs; a negative size or one beyond 2 GB is an error.</summary>
+    public static long ByteCount(TensorProto proto)
+    {
+        if (ElementType.BitsOf(proto.DataType) == 0)
+        {
+            throw Errors.TensorInvalid(proto.Name, $"{ElementType.Name(proto.DataType)} elements");
+        }
+
+        try
+        {
+            long bytes = proto.Dims.Any(d => d < 0) ? -1 : Tensor.ByteCount(proto.DataType, [.. proto.Dims]);
+            return bytes is >= 0 and <= int.MaxValue ? bytes : throw Errors.TensorInvalid(proto.Name, $"shape [{string.Join(", ", proto.Dims)}]");
+        }
+        catch (OverflowException)
+        {
+            throw Errors.TensorInvalid(proto.Name, $"shape [{string.Join(", ", proto.Dims)}]");
+        }
+    }
+
+    /// <summary>The tensor of a message; external data is mapped through <paramref name="external"/>.</summary>
+    public static Tensor Read(TensorProto proto, ExternalData external)
+    {
+        long byteCount = ByteCount(proto);
+        ReadOnlyMemory<byte> bytes = proto.DataLocation == 1 ? external.Read(proto, byteCount)
+            : proto.HasRawData ? proto.RawData.Memory
+            : TypedData(proto);
+        return bytes.Length == byteCount
+            ? new Tensor(proto.DataType, [.. proto.Dims], bytes)
+            : throw Errors.TensorInvalid(proto.Name, $"{bytes.Length} bytes of data where shape [{string.Join(", ", proto.Dims)}] needs {byteCount}");
+    }
+
+    /// <summary>A message with the tensor's bytes as raw data.</summary>
+    public static TensorProto ToProto(this Tensor tensor, string name)
+    {
+        var proto = new TensorProto { Name = name, DataType = tensor.ElementType, RawData = ByteString.CopyFrom(tensor.Bytes.Span) };
+        proto.Dims.AddRange(tensor.Shape);
+        return proto;
+    }
+
+    /// <summary>The typed fields as bytes; which field holds which type is ONNX's rule (onnx.proto, TensorProto).</summary>
+    private static ReadOnlyMemory<byte> TypedData(TensorProto proto) => proto.DataType switch
+    {
+        ElementType.Float or ElementType.Complex64 => Bytes<float>([.. proto.FloatData]),
+        ElementType.Double or ElementType.Complex128 => Bytes<double>([.. proto.DoubleData]),
+        ElementType.Int64 => Bytes<long>([.. proto.Int64Data]),
+        ElementType.UInt64 => Bytes<ulong>([.. proto.Uint64Data]),
+        ElementType.UInt32 => Bytes<uint>([.. proto.Uint64Data.Select(v => unchecked((uint)v))]),
+        ElementType.Int32 => Bytes<int>([.. proto.Int32Data]),
+        _ => ElementType.BitsOf(proto.DataType) == 16
+            ? Bytes<ushort>([.. proto.Int32Data.Select(v => unchecked((ushort)v))])
+            : Bytes<byte>([.. proto.Int32Data.Select(v => unchecked((byte)v))]),
+    };
+
+    private static byte[] Bytes<T>(T[] values) where T : unmanaged => MemoryMarshal.AsBytes<T>(values).ToArray();
+}
