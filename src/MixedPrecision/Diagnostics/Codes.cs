@@ -20,4 +20,8 @@ public static class Codes
     public static readonly ErrorCode TensorInvalid = new("MPB2006", "tensor invalid");
     public static readonly ErrorCode GraphInvalid = new("MPB2007", "graph invalid");
     public static readonly ErrorCode RuntimeRejects = new("MPB2008", "ONNX Runtime rejects the model");
+
+    // 8xxx: cache and files
+    public static readonly ErrorCode CacheNotWritable = new("MPB8001", "cache folder not writable");
+    public static readonly ErrorCode LockUnavailable = new("MPB8002", "benchmark lock unavailable");
 }

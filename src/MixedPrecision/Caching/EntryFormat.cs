@@ -1,0 +1,60 @@
+using System.Buffers.Binary;
+using System.Security.Cryptography;
+using System.Text;
+
+namespace MixedPrecision.Caching;
+
+/// <summary>
+/// The bytes of one entry of the store: mark (8), identity of stage and key (32), length of the content (8, little-endian),
+/// SHA-256 of the content (32), content. Every bit is covered: a change anywhere is one of the reasons of <see cref="Read"/>.
+/// </summary>
+internal static class EntryFormat
+{
+    public const int HeaderLength = MarkLength + HashLength + sizeof(long) + HashLength;
+
+    private const int MarkLength = 8;
+    private const int HashLength = SHA256.HashSizeInBytes;
+
+    /// <summary>Name and version of the format.</summary>
+    private static ReadOnlySpan<byte> Mark => "MPBSTOR1"u8;
+
+    /// <summary>What an entry answers: its stage and its key, so that a file in the wrong place is noticed.</summary>
+    public static byte[] Identity(string stage, CacheKey key) => SHA256.HashData([.. Encoding.UTF8.GetBytes(stage), 0, .. key.Hash]);
+
+    public static byte[] Header(string stage, CacheKey key, ReadOnlySpan<byte> content)
+    {
+        byte[] header = new byte[HeaderLength];
+        Span<byte> rest = header;
+        Mark.CopyTo(rest);
+        Identity(stage, key).CopyTo(rest[MarkLength..]);
+        BinaryPrimitives.WriteInt64LittleEndian(rest[(MarkLength + HashLength)..], content.Length);
+        SHA256.HashData(content, rest[(HeaderLength - HashLength)..]);
+        return header;
+    }
+
+    /// <summary>The content of an entry, or null with the reason why the entry cannot be trusted.</summary>
+    public static byte[]? Read(ReadOnlySpan<byte> entry, string stage, CacheKey key, out string? damage)
+    {
+        damage = Check(entry, stage, key);
+        return damage is null ? entry[HeaderLength..].ToArray() : null;
+    }
+
+    private static string? Check(ReadOnlySpan<byte> entry, string stage, CacheKey key)
+    {
+        if (entry.Length < HeaderLength)
+            return $"truncated: {entry.Length} bytes, fewer than a header's {HeaderLength}";
+        if (!entry.StartsWith(Mark))
+            return "header: the mark of the format is missing";
+        if (!entry.Slice(MarkLength, HashLength).SequenceEqual(Identity(stage, key)))
+            return "wrong key: the entry answers another stage or key";
+        long stated = BinaryPrimitives.ReadInt64LittleEndian(entry[(MarkLength + HashLength)..]);
+        ReadOnlySpan<byte> content = entry[HeaderLength..];
+        if (content.Length != stated)
+            return content.Length < stated
+                ? $"truncated: {content.Length} bytes of content where the header states {stated}"
+                : $"header: {content.Length} bytes of content where the header states {stated}";
+        return SHA256.HashData(content).AsSpan().SequenceEqual(entry[(HeaderLength - HashLength)..HeaderLength])
+            ? null
+            : "checksum: the content differs from its SHA-256";
+    }
+}

@@ -1,0 +1,79 @@
+using MixedPrecision.Diagnostics;
+
+namespace MixedPrecision.Caching;
+
+/// <summary>
+/// An exclusive lock among the processes of a machine, so that one benchmark runs at a time. It is a lock of the operating
+/// system on an open file: it ends with the process that holds it, also on a crash. Dispose to release.
+/// </summary>
+public sealed class MachineLock : IDisposable
+{
+    private static readonly TimeSpan PollInterval = TimeSpan.FromMilliseconds(100);
+
+    private readonly FileStream file;
+
+    private MachineLock(FileStream file) => this.file = file;
+
+    /// <summary>Waits until the lock is free, and takes it.</summary>
+    /// <param name="cancellation">Ends the wait with an <see cref="OperationCanceledException"/>.</param>
+    /// <param name="waiting">Called once, with the path of the lock's file, when another process holds the lock.</param>
+    /// <exception cref="MixedPrecisionException">The file of the lock cannot be opened.</exception>
+    public static MachineLock Acquire(CancellationToken cancellation, Action<string>? waiting = null) =>
+        Acquire(DefaultPath(), cancellation, waiting);
+
+    internal static MachineLock Acquire(string path, CancellationToken cancellation, Action<string>? waiting = null)
+    {
+        for (bool first = true; ; first = false)
+        {
+            cancellation.ThrowIfCancellationRequested();
+            if (TryOpen(path) is { } file)
+                return new MachineLock(file);
+            if (first)
+                waiting?.Invoke(path);
+            cancellation.WaitHandle.WaitOne(PollInterval);
+        }
+    }
+
+    public void Dispose() => file.Dispose();
+
+    /// <summary>One place for all users: the temporary folder, which on Windows is each user's own, hence there the common data.</summary>
+    private static string DefaultPath()
+    {
+        string folder = OperatingSystem.IsWindows()
+            ? Environment.GetFolderPath(Environment.SpecialFolder.CommonApplicationData)
+            : Path.GetTempPath();
+        return Path.Combine(folder, "mixed-precision-benchmark.lock");
+    }
+
+    /// <summary>The open file, or null when another holds it.</summary>
+    private static FileStream? TryOpen(string path)
+    {
+        try
+        {
+            try
+            {
+                // Read access is enough to lock, and all that there is to a file of another user.
+                return new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.None);
+            }
+            catch (FileNotFoundException)
+            {
+                return new FileStream(path, FileMode.OpenOrCreate, FileAccess.Read, FileShare.None);
+            }
+        }
+        catch (IOException exception) when (IsHeld(exception))
+        {
+            return null;
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            throw Errors.LockUnavailable(path, exception.Message);
+        }
+    }
+
+    /// <summary>The errors of a lock that another holds: ERROR_SHARING_VIOLATION on Windows, EWOULDBLOCK on Linux and on macOS.</summary>
+    private static bool IsHeld(IOException exception)
+    {
+        int number = exception.HResult & 0xFFFF;
+        return OperatingSystem.IsWindows() ? number == 32 : number == (OperatingSystem.IsMacOS() ? 35 : 11);
+    }
+}
