@@ -11,6 +11,20 @@ public sealed record ErrorCode(string Id, string Title);
 /// </summary>
 public static class Codes
 {
+    // 1xxx: policy
+    public static readonly ErrorCode PolicyNotFound = new("MPB1001", "policy not found");
+    public static readonly ErrorCode PolicyUnreadable = new("MPB1002", "policy cannot be read");
+    public static readonly ErrorCode PolicyNotYaml = new("MPB1003", "policy is not YAML");
+    public static readonly ErrorCode PolicyYamlUnsupported = new("MPB1004", "policy uses a YAML feature that is not taken");
+    public static readonly ErrorCode PolicyUnknownKey = new("MPB1005", "unknown key in the policy");
+    public static readonly ErrorCode PolicyDuplicateKey = new("MPB1006", "key given twice in the policy");
+    public static readonly ErrorCode PolicyMissingKey = new("MPB1007", "key missing in the policy");
+    public static readonly ErrorCode PolicyWrongType = new("MPB1008", "value of the wrong type in the policy");
+    public static readonly ErrorCode PolicyUnknownName = new("MPB1009", "unknown name in the policy");
+    public static readonly ErrorCode PolicyImpossibleValue = new("MPB1010", "impossible value in the policy");
+    public static readonly ErrorCode PolicyRuleMatchesNothing = new("MPB1011", "rule matches no layer");
+    public static readonly ErrorCode PolicyUnknownDimension = new("MPB1012", "scenario names a dimension that the model lacks");
+
     // 2xxx: model
     public static readonly ErrorCode ModelNotFound = new("MPB2001", "model not found");
     public static readonly ErrorCode ModelNotOnnx = new("MPB2002", "not an ONNX model");

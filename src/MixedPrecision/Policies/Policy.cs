@@ -31,6 +31,19 @@ public sealed record Policy(
 {
     /// <summary>Full path of a path written in the policy; a relative one starts at the policy's folder.</summary>
     public string Resolve(string relative) => Path.GetFullPath(relative, Folder);
+
+    /// <summary>Reads a policy; everything wrong with it is a <see cref="MixedPrecisionException"/> with a code in the range 1xxx.</summary>
+    /// <param name="file">Path of the policy, relative to the current folder.</param>
+    public static Policy Load(string file)
+    {
+        string text = YamlReader.ReadFile(file);
+        return PolicyReader.Read(file, text, Path.GetDirectoryName(Path.GetFullPath(file))!);
+    }
+
+    /// <summary>This policy with another budget.</summary>
+    /// <param name="text">The budget as a policy would say it: <c>1%</c> or <c>0.01</c>.</param>
+    /// <param name="place">Where the text comes from, for the error.</param>
+    public Policy WithBudget(string text, Place place) => this with { Budget = BudgetText.Parse(text, "budget", place) };
 }
 
 /// <summary>Data and loss that calibration uses.</summary>

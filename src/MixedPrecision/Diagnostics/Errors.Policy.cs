@@ -1,0 +1,58 @@
+namespace MixedPrecision.Diagnostics;
+
+public static partial class Errors
+{
+    /// <summary>MPB1001: the policy's file does not exist.</summary>
+    public static MixedPrecisionException PolicyNotFound(string file) => new(Codes.PolicyNotFound, new Place(file),
+        $"there is no policy {Wording.Quote(file)}; check the path, which is relative to the current folder (in a project: to the project's folder)");
+
+    /// <summary>MPB1002: the policy's file exists, and reading it failed.</summary>
+    public static MixedPrecisionException PolicyUnreadable(string file, string reason) => new(Codes.PolicyUnreadable, new Place(file),
+        $"the policy cannot be read: {reason}");
+
+    /// <summary>MPB1003: the policy is no well-formed YAML.</summary>
+    public static MixedPrecisionException PolicyNotYaml(Place place, string reason) => new(Codes.PolicyNotYaml, place,
+        $"this is not well-formed YAML: {reason}");
+
+    /// <summary>MPB1004: well-formed YAML of a kind that a policy may not use.</summary>
+    public static MixedPrecisionException PolicyYamlUnsupported(Place place, string found, string remedy) => new(Codes.PolicyYamlUnsupported, place,
+        $"found {found}, which a policy may not use; {remedy}");
+
+    /// <summary>MPB1005: a key that its section does not know.</summary>
+    public static MixedPrecisionException PolicyUnknownKey(Place place, string key, string section, IReadOnlyList<string> known) =>
+        new(Codes.PolicyUnknownKey, place,
+            $"unknown key {Wording.Quote(key)} in {section}{Wording.DidYouMean(key, known)} The keys here are {Wording.List(known)}");
+
+    /// <summary>MPB1006: one key twice in the same section.</summary>
+    public static MixedPrecisionException PolicyDuplicateKey(Place place, string key, Place first) => new(Codes.PolicyDuplicateKey, place,
+        $"the key {Wording.Quote(key)} was given in line {first.Line} already; keep one of the two");
+
+    /// <summary>MPB1007: a key without which its section says nothing.</summary>
+    public static MixedPrecisionException PolicyMissingKey(Place place, string key, string section, string expected) =>
+        new(Codes.PolicyMissingKey, place, $"{section} lacks the key {Wording.Quote(key)}; add {Wording.Quote(key + ": …")} with {expected}");
+
+    /// <summary>MPB1008: a value whose YAML type is not the key's.</summary>
+    public static MixedPrecisionException PolicyWrongType(Place place, string key, string found, string expected) =>
+        new(Codes.PolicyWrongType, place, $"{key}: found {found}, expected {expected}");
+
+    /// <summary>MPB1009: a text that is none of the names which the key takes.</summary>
+    public static MixedPrecisionException PolicyUnknownName(Place place, string key, string found, IReadOnlyList<string> known) =>
+        new(Codes.PolicyUnknownName, place,
+            $"{key}: unknown name {Wording.Quote(found)}{Wording.DidYouMean(found, known)} Expected one of {Wording.List(known)}");
+
+    /// <summary>MPB1010: a value of the right type that cannot be meant.</summary>
+    public static MixedPrecisionException PolicyImpossibleValue(Place place, string key, string found, string expected) =>
+        new(Codes.PolicyImpossibleValue, place, $"{key}: found {found}, expected {expected}");
+
+    /// <summary>MPB1011: the pattern of a layer rule matches none of the model's layers.</summary>
+    public static MixedPrecisionException PolicyRuleMatchesNothing(Place place, string pattern, IReadOnlyList<string> layers) =>
+        new(Codes.PolicyRuleMatchesNothing, place,
+            $"the pattern {Wording.Quote(pattern)} matches no layer of the model{Wording.DidYouMean(pattern, layers)} "
+            + $"The model has {(layers.Count == 0 ? "no layer" : "the layers " + Wording.List(layers))}; `mixed-precision inspect MODEL` prints them all");
+
+    /// <summary>MPB1012: a scenario sets a symbolic dimension that no input of the model has.</summary>
+    public static MixedPrecisionException PolicyUnknownDimension(Place place, string dimension, IReadOnlyList<string> dimensions) =>
+        new(Codes.PolicyUnknownDimension, place,
+            $"the scenario sets {Wording.Quote(dimension)}, which is no symbolic dimension of the model's inputs{Wording.DidYouMean(dimension, dimensions)} "
+            + $"The model has {(dimensions.Count == 0 ? "none: take the scenario's inputs out" : Wording.List(dimensions))}");
+}

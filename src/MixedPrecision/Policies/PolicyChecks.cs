@@ -1,0 +1,39 @@
+using MixedPrecision.Diagnostics;
+
+namespace MixedPrecision.Policies;
+
+/// <summary>What a policy says about a model, held against that model's names.</summary>
+public static class PolicyChecks
+{
+    /// <summary>The format that each pinned layer must take, by the layer's name; of several rules that match, the last one counts.</summary>
+    /// <param name="rules">The policy's rules.</param>
+    /// <param name="layers">Names of all layers of the model.</param>
+    /// <exception cref="MixedPrecisionException">A rule matches no layer (MPB1011).</exception>
+    public static IReadOnlyDictionary<string, string> Pins(IReadOnlyList<LayerRule> rules, IReadOnlyList<string> layers)
+    {
+        var pins = new Dictionary<string, string>(StringComparer.Ordinal);
+        foreach (LayerRule rule in rules)
+        {
+            string[] matched = [.. layers.Where(layer => Glob.IsMatch(rule.Match, layer))];
+            if (matched.Length == 0)
+                throw Errors.PolicyRuleMatchesNothing(rule.Place, rule.Match, layers);
+            foreach (string layer in matched)
+                pins[layer] = rule.Format;
+        }
+
+        return pins;
+    }
+
+    /// <summary>Every size that a scenario sets belongs to a symbolic dimension of the model's inputs.</summary>
+    /// <param name="scenarios">The policy's scenarios.</param>
+    /// <param name="dimensions">Names of the symbolic dimensions of the model's inputs.</param>
+    /// <exception cref="MixedPrecisionException">A scenario sets another name (MPB1012).</exception>
+    public static void Dimensions(IReadOnlyList<ScenarioPolicy> scenarios, IReadOnlyList<string> dimensions)
+    {
+        foreach (ScenarioPolicy scenario in scenarios)
+        {
+            if (scenario.Inputs.Keys.FirstOrDefault(name => !dimensions.Contains(name)) is { } unknown)
+                throw Errors.PolicyUnknownDimension(scenario.Place, unknown, dimensions);
+        }
+    }
+}

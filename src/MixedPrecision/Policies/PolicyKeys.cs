@@ -1,0 +1,88 @@
+using MixedPrecision.Diagnostics;
+
+namespace MixedPrecision.Policies;
+
+/// <summary>
+/// Every key of a policy, once: its name, how its value is read, where it goes, and by omission its default.
+/// A new key is a row here and an entry in build/policy.schema.json; a test holds the two together.
+/// </summary>
+internal static class PolicyKeys
+{
+    private const int MostThreads = 1024;
+
+    private static readonly ValueReader<LossKind> Loss = Values.Choice(
+        [("cross-entropy", LossKind.CrossEntropy), ("next-token", LossKind.NextToken), ("output-mse", LossKind.OutputMse)]);
+
+    private static readonly ValueReader<Objective> Objective = Values.Choice(
+        [("time", Policies.Objective.Time), ("theoretical-time", Policies.Objective.TheoreticalTime), ("memory", Policies.Objective.Memory)]);
+
+    private static readonly ValueReader<string> Format = Values.Choice([.. FormatNames.All.Select(name => (name, name))]);
+
+    private static readonly ValueReader<string> Provider = Values.Choice([("cpu", "cpu")]);
+
+    private static readonly ValueReader<CalibrationPolicy> Calibration =
+        new Section<CalibrationPolicy>("calibration", "a section such as { data: calibration.jsonl, loss: cross-entropy, labels: label }", _ => DefaultCalibration)
+            .Optional("data", Values.FilePath("the path of the samples"), (section, value) => section with { Data = value })
+            .Optional("loss", Loss, (section, value) => section with { Loss = value })
+            .Optional("labels", Values.Name("the key of the label in a sample"), (section, value) => section with { Labels = value })
+            .Optional("samples", Values.Count(1, int.MaxValue), (section, value) => section with { Samples = value })
+            .Optional("output", Values.Name("the name of a model output"), (section, value) => section with { Output = value })
+            .Reader;
+
+    private static readonly ValueReader<EvaluationPolicy> Evaluation =
+        new Section<EvaluationPolicy>("evaluation", "a section such as { data: evaluation.jsonl }", _ => new EvaluationPolicy("", null))
+            .Required("data", Values.FilePath("the path of the samples"), (section, value) => section with { Data = value })
+            .Optional("samples", Values.Count(1, int.MaxValue), (section, value) => section with { Samples = value })
+            .Reader;
+
+    private static readonly ValueReader<ScenarioPolicy> Scenario =
+        new Section<ScenarioPolicy>(
+            "a scenario", "a section such as { inputs: { batch: 1, sequence: 128 }, weight: 1 }", place => new ScenarioPolicy(null, new Dictionary<string, long>(), 1, place))
+            .Optional("name", Values.Name("a name for reports"), (section, value) => section with { Name = value })
+            .Required("inputs", Values.Sizes(), (section, value) => section with { Inputs = value })
+            .Optional("weight", Values.Weight(), (section, value) => section with { Weight = value })
+            .Reader;
+
+    private static readonly ValueReader<LayerRule> Layer =
+        new Section<LayerRule>("a rule for layers", "a section such as { match: \"/classifier/*\", format: fp32 }", place => new LayerRule("", FormatNames.Baseline, place))
+            .Required("match", Values.Name("a node name or a pattern such as \"/classifier/*\""), (section, value) => section with { Match = value })
+            .Required("format", Format, (section, value) => section with { Format = value })
+            .Reader;
+
+    private static readonly ValueReader<RuntimePolicy> Runtime =
+        new Section<RuntimePolicy>("runtime", "a section such as { provider: cpu, threads: 2 }", place => new RuntimePolicy("cpu", 0, place))
+            .Optional("provider", Provider, (section, value) => section with { Provider = value })
+            .Optional("threads", Values.Count(0, MostThreads), (section, value) => section with { Threads = value })
+            .Reader;
+
+    /// <summary>The whole policy.</summary>
+    public static readonly ValueReader<Policy> Root =
+        new Section<Policy>("the policy", "keys and values, at least 'model: model.onnx'", Defaults)
+            .Required("model", Values.FilePath("the path of an ONNX model"), (policy, value) => policy with { Model = value })
+            .Optional("output", Values.OnnxFileName(), (policy, value) => policy with { Output = value })
+            .Optional("budget", Values.Budget(), (policy, value) => policy with { Budget = value })
+            .Optional("calibration", Calibration, (policy, value) => policy with { Calibration = value })
+            .Optional("evaluation", Evaluation, (policy, value) => policy with { Evaluation = value })
+            .Optional("formats", Values.Formats(), (policy, value) => policy with { Formats = value })
+            .Optional("objective", Objective, (policy, value) => policy with { Objective = value })
+            .Optional("scenarios", Scenario.List("a list of scenarios"), (policy, value) => policy with { Scenarios = value })
+            .Optional("layers", Layer.List("a list of rules for layers"), (policy, value) => policy with { Layers = value })
+            .Optional("runtime", Runtime, (policy, value) => policy with { Runtime = value })
+            .Reader;
+
+    private static CalibrationPolicy DefaultCalibration => new(null, null, null, 256, null);
+
+    private static Policy Defaults(Place place) => new(
+        File: place.File!,
+        Folder: "",
+        Model: "",
+        Output: null,
+        Budget: 0.01,
+        DefaultCalibration,
+        Evaluation: null,
+        FormatNames.Presets[FormatNames.DefaultPreset],
+        Policies.Objective.Time,
+        Scenarios: [],
+        Layers: [],
+        new RuntimePolicy("cpu", 0, new Place(place.File)));
+}

@@ -1,0 +1,26 @@
+using MixedPrecision.Diagnostics;
+
+namespace MixedPrecision.Policies;
+
+/// <summary>Reads a policy's text by the table of <see cref="PolicyKeys"/> and checks what concerns several keys at once.</summary>
+internal static class PolicyReader
+{
+    /// <param name="file">The policy's path as the user gave it.</param>
+    /// <param name="text">What the file holds.</param>
+    /// <param name="folder">Full path of the file's folder.</param>
+    public static Policy Read(string file, string text, string folder)
+    {
+        YamlNode root = YamlReader.Parse(file, text) ?? new YamlMapping(new Place(file, 1, 1), []);
+        Policy policy = PolicyKeys.Root.Read(root, "") with { Folder = folder };
+        if (policy.Scenarios.Count > 0 && policy.Scenarios.All(scenario => scenario.Weight == 0))
+            throw Errors.PolicyImpossibleValue(policy.Scenarios[0].Place, "scenarios", "only weights of 0", "at least one weight above 0");
+        if (policy.Layers.FirstOrDefault(rule => !policy.Formats.Contains(rule.Format)) is { } rule)
+        {
+            throw Errors.PolicyImpossibleValue(
+                rule.Place, $"layers[{policy.Layers.ToList().IndexOf(rule)}].format", Wording.Quote(rule.Format),
+                $"one of this policy's formats, which are {Wording.List(policy.Formats)}; add it to 'formats' too");
+        }
+
+        return policy;
+    }
+}

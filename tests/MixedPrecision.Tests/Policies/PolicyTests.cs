@@ -1,0 +1,138 @@
+using MixedPrecision.Diagnostics;
+using MixedPrecision.Policies;
+
+namespace MixedPrecision.Tests.Policies;
+
+public class PolicyTests
+{
+    private const string Full = """
+        model: model.onnx
+        budget: 1%                # τ: root-mean-square error of the loss, relative to the loss's root mean square
+        calibration: { data: calibration.jsonl, loss: cross-entropy, labels: label, samples: 256 }
+        evaluation: { data: evaluation.jsonl }
+        formats: cpu              # a preset, or a list such as [int8-dynamic, int4-weight]
+        objective: time           # time, theoretical-time or memory
+        scenarios: [ { inputs: { batch: 8, sequence: 48 }, weight: 1 } ]   # values of the model's symbolic dimensions
+        layers: [ { match: "/classifier/*", format: fp32 } ]
+        runtime: { provider: cpu, threads: 2 }
+        """;
+
+    [Fact]
+    public void Every_key_is_read()
+    {
+        Policy policy = Read(Full);
+
+        Assert.Equal("model.onnx", policy.Model);
+        Assert.Equal(0.01, policy.Budget);
+        Assert.Equal(new CalibrationPolicy("calibration.jsonl", LossKind.CrossEntropy, "label", 256, null), policy.Calibration);
+        Assert.Equal(new EvaluationPolicy("evaluation.jsonl", null), policy.Evaluation);
+        Assert.Equal(FormatNames.All, policy.Formats);
+        Assert.Equal(Objective.Time, policy.Objective);
+        ScenarioPolicy scenario = Assert.Single(policy.Scenarios);
+        Assert.Equal((8, 48, 1.0), (scenario.Inputs["batch"], scenario.Inputs["sequence"], scenario.Weight));
+        Assert.Equal(new Place("p.yaml", 7, 14), scenario.Place);
+        Assert.Equal(new LayerRule("/classifier/*", "fp32", new Place("p.yaml", 8, 11)), Assert.Single(policy.Layers));
+        Assert.Equal(new RuntimePolicy("cpu", 2, new Place("p.yaml", 9, 10)), policy.Runtime);
+    }
+
+    [Fact]
+    public void Block_style_line_ends_and_other_values_are_read()
+    {
+        Policy policy = Read("""
+            # a comment
+            model: "größe/my model.onnx"
+            output: small.onnx
+            budget: 0.003
+            calibration:
+              samples: 12
+              loss: next-token
+              output: logits
+            evaluation:
+              data: 'held out.jsonl'
+              samples: 7
+            formats: [int4-weight, int8-dynamic]
+            objective: theoretical-time
+            scenarios:
+              - name: prefill
+                inputs: { batch: 1, "past sequence": 4294967296 }
+                weight: 0.3
+              - inputs: {}
+            layers:
+              - { match: lm_head, format: int4-weight }
+              - match: "*"
+                format: fp32
+            """.Replace("\n", "\r\n", StringComparison.Ordinal));
+
+        Assert.Equal("größe/my model.onnx", policy.Model);
+        Assert.Equal("small.onnx", policy.Output);
+        Assert.Equal(0.003, policy.Budget);
+        Assert.Equal(new CalibrationPolicy(null, LossKind.NextToken, null, 12, "logits"), policy.Calibration);
+        Assert.Equal(new EvaluationPolicy("held out.jsonl", 7), policy.Evaluation);
+        Assert.Equal(["fp32", "int8-dynamic", "int4-weight"], policy.Formats);
+        Assert.Equal(Objective.TheoreticalTime, policy.Objective);
+        Assert.Equal(("prefill", 0.3, 4294967296), (policy.Scenarios[0].Name, policy.Scenarios[0].Weight, policy.Scenarios[0].Inputs["past sequence"]));
+        Assert.Equal(new Place("p.yaml", 15, 5), policy.Scenarios[0].Place);
+        Assert.Equal((1.0, 0), (policy.Scenarios[1].Weight, policy.Scenarios[1].Inputs.Count));
+        Assert.Equal(["lm_head", "*"], policy.Layers.Select(rule => rule.Match));
+    }
+
+    [Fact]
+    public void Only_the_model_is_required()
+    {
+        Policy policy = Read("model: m.onnx");
+
+        Assert.Equal("m.onnx", policy.Model);
+        Assert.Equal(0.01, policy.Budget);
+        Assert.Equal(new CalibrationPolicy(null, null, null, 256, null), policy.Calibration);
+        Assert.Null(policy.Evaluation);
+        Assert.Null(policy.Output);
+        Assert.Equal(FormatNames.All, policy.Formats);
+        Assert.Equal(Objective.Time, policy.Objective);
+        Assert.Empty(policy.Scenarios);
+        Assert.Empty(policy.Layers);
+        Assert.Equal(new RuntimePolicy("cpu", 0, new Place("p.yaml")), policy.Runtime);
+    }
+
+    [Fact]
+    public void Three_lines_are_a_policy()
+    {
+        Policy policy = Read("model: m.onnx\nbudget: 1%\ncalibration: { data: calibration.jsonl, loss: cross-entropy, labels: label }\n");
+
+        Assert.Equal(("m.onnx", 0.01, "label"), (policy.Model, policy.Budget, policy.Calibration.Labels));
+    }
+
+    [Theory]
+    [InlineData("1%", 0.01)]
+    [InlineData("\"1%\"", 0.01)]
+    [InlineData("0.1 %", 0.001)]
+    [InlineData("100%", 1)]
+    [InlineData(".5%", 0.005)]
+    [InlineData("0.01", 0.01)]
+    [InlineData("1e-3", 0.001)]
+    public void A_budget_is_a_percentage_or_a_fraction(string text, double expected)
+    {
+        Assert.Equal(expected, Read($"model: m.onnx\nbudget: {text}").Budget, 1e-15);
+        Assert.Equal(expected, Read("model: m.onnx").WithBudget(text.Trim('"'), Place.None).Budget, 1e-15);
+    }
+
+    [Fact]
+    public void A_wrong_budget_of_the_command_line_names_its_place()
+    {
+        var error = Assert.Throws<MixedPrecisionException>(() => Read("model: m.onnx").WithBudget("1", new Place("--budget")));
+
+        Assert.Equal(Codes.PolicyImpossibleValue, error.Diagnostic.Code);
+        Assert.Equal(new Place("--budget"), error.Diagnostic.Place);
+        Assert.Contains("write 1%", error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void The_baseline_leads_the_formats()
+    {
+        Assert.Equal(FormatNames.Baseline, FormatNames.All[0]);
+        Assert.All(FormatNames.Presets.Values, formats => Assert.Equal(FormatNames.Baseline, formats[0]));
+        Assert.All(FormatNames.Presets.Values, formats => Assert.Subset(FormatNames.All.ToHashSet(), formats.ToHashSet()));
+        Assert.Contains(FormatNames.DefaultPreset, FormatNames.Presets);
+    }
+
+    internal static Policy Read(string text) => PolicyReader.Read("p.yaml", text, Path.GetTempPath());
+}
