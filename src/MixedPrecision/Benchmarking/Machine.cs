@@ -1,0 +1,53 @@
+using System.Globalization;
+using System.Runtime.InteropServices;
+using Microsoft.ML.OnnxRuntime;
+using MixedPrecision.Caching;
+using MixedPrecision.Policies;
+
+namespace MixedPrecision.Benchmarking;
+
+/// <summary>What a timing depends on besides the model: it is part of every timing's key, and stands in the manifest.</summary>
+/// <param name="Processor">The processor's model.</param>
+/// <param name="InstructionSets">The instruction sets that kernels choose by, sorted.</param>
+/// <param name="Cores">Logical processors that this process may use.</param>
+/// <param name="OperatingSystem">Family of the operating system: linux, windows or macos.</param>
+/// <param name="Architecture">Architecture of the process, e.g. x64.</param>
+/// <param name="Runtime">Version of ONNX Runtime.</param>
+/// <param name="Provider">Execution provider.</param>
+/// <param name="Threads">Threads within an operator; 0: ONNX Runtime's own choice.</param>
+public sealed record Machine(
+    string Processor,
+    IReadOnlyList<string> InstructionSets,
+    int Cores,
+    string OperatingSystem,
+    string Architecture,
+    string Runtime,
+    string Provider,
+    int Threads)
+{
+    /// <summary>This machine, with the provider and the threads that the app uses.</summary>
+    public static Machine Detect(RuntimePolicy runtime)
+    {
+        (string processor, IReadOnlyList<string> instructionSets) = Benchmarking.Processor.Detect();
+        return new Machine(
+            processor,
+            instructionSets,
+            Environment.ProcessorCount,
+            System.OperatingSystem.IsWindows() ? "windows" : System.OperatingSystem.IsMacOS() ? "macos" : "linux",
+            RuntimeInformation.ProcessArchitecture.ToString().ToLowerInvariant(),
+            OrtEnv.Instance().GetVersionString(),
+            runtime.Provider,
+            runtime.Threads);
+    }
+
+    /// <summary>The parts of a timing's key that the machine is.</summary>
+    public CacheKey Key() => CacheKey.Of(
+        ("processor", Processor),
+        ("instruction sets", string.Join(' ', InstructionSets)),
+        ("cores", Cores.ToString(CultureInfo.InvariantCulture)),
+        ("operating system", OperatingSystem),
+        ("architecture", Architecture),
+        ("runtime", Runtime),
+        ("provider", Provider),
+        ("threads", Threads.ToString(CultureInfo.InvariantCulture)));
+}

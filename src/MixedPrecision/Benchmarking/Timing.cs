@@ -1,0 +1,42 @@
+namespace MixedPrecision.Benchmarking;
+
+/// <summary>
+/// A measured comparison of a candidate with its baseline. That the interval holds zero is an answer too: no difference was found
+/// (<see cref="IsSignificant"/>).
+/// </summary>
+/// <param name="BaselineMilliseconds">Median time of one run of the baseline.</param>
+/// <param name="CandidateMilliseconds">Median time of one run of the candidate.</param>
+/// <param name="Gain">Milliseconds a run saves: the median of the differences baseline − candidate; negative when the candidate is slower.</param>
+/// <param name="Low">Lower end of the confidence interval of the gain, in milliseconds.</param>
+/// <param name="High">Upper end of the confidence interval of the gain, in milliseconds.</param>
+/// <param name="Confidence">Probability that the interval covers the true median, as reached: at least the one asked for, unless a warning says otherwise.</param>
+/// <param name="Pairs">Pairs of a baseline and a candidate measurement.</param>
+/// <param name="Warnings">Why the result is weaker than asked for; empty when it is not.</param>
+public sealed record Timing(
+    double BaselineMilliseconds,
+    double CandidateMilliseconds,
+    double Gain,
+    double Low,
+    double High,
+    double Confidence,
+    int Pairs,
+    IReadOnlyList<string> Warnings)
+{
+    /// <summary>Whether the interval excludes zero.</summary>
+    public bool IsSignificant => Low > 0 || High < 0;
+
+    /// <summary>How many times faster the candidate is: baseline over baseline less the gain.</summary>
+    public double Speedup => SpeedupAt(Gain);
+
+    /// <summary>The speed-up at the lower end of the interval.</summary>
+    public double SpeedupLow => SpeedupAt(Low);
+
+    /// <summary>The speed-up at the upper end of the interval.</summary>
+    public double SpeedupHigh => SpeedupAt(High);
+
+    /// <summary>A comparison of a thing with itself, which needs no measurement.</summary>
+    public static Timing Unchanged(double milliseconds) => new(milliseconds, milliseconds, 0, 0, 0, 1, 0, []);
+
+    /// <summary>Never by less than a hundredth of the baseline's time, which a noisy interval may reach.</summary>
+    private double SpeedupAt(double gain) => BaselineMilliseconds / Math.Max(BaselineMilliseconds - gain, BaselineMilliseconds / 100);
+}

@@ -1,0 +1,102 @@
+using MixedPrecision.Benchmarking;
+
+namespace MixedPrecision.Reporting;
+
+/// <summary>What <c>benchmark</c> measured: every structure of sub-graph in the configurations asked for.</summary>
+/// <param name="Model">The file.</param>
+/// <param name="Machine">Where it was measured.</param>
+/// <param name="Measured">Timings taken now.</param>
+/// <param name="Reused">Timings found in the cache, or shared by sub-graphs of equal structure.</param>
+/// <param name="Scenarios">The timings, per scenario.</param>
+/// <param name="Warnings">What the reader should know.</param>
+public sealed record BenchmarkReport(
+    ModelSummary Model,
+    Machine Machine,
+    int Measured,
+    int Reused,
+    IReadOnlyList<BenchmarkedScenario> Scenarios,
+    IReadOnlyList<string> Warnings)
+{
+    public string ToJson() => ReportJson.Write(this);
+
+    /// <summary>A summary for people.</summary>
+    public IEnumerable<string> ToLines()
+    {
+        yield return $"{Model.File} on {Machine.Processor}: {ReportText.Count(Measured, "timing")} taken, {Reused} reused";
+        foreach (BenchmarkedScenario scenario in Scenarios)
+        {
+            yield return $"scenario {scenario.Name}, weight {ReportText.Number(scenario.Weight)}:";
+            foreach (string line in ReportText.Table([.. scenario.Subgraphs.SelectMany(s => s.Configurations.Select(c => Row(s, c)))]))
+            {
+                yield return line;
+            }
+        }
+
+        foreach (string line in ReportText.Warnings(Warnings))
+        {
+            yield return line;
+        }
+    }
+
+    private static string[] Row(BenchmarkedSubgraph subgraph, BenchmarkedConfiguration configuration) =>
+    [
+        subgraph.Fingerprint[..Math.Min(8, subgraph.Fingerprint.Length)],
+        configuration.Timing is { } timing
+            ? $"{ReportText.Milliseconds(timing.BaselineMilliseconds)} → {ReportText.Milliseconds(timing.Milliseconds)}"
+            : "not available",
+        configuration.Timing is not { } t ? configuration.Unavailable ?? ""
+            : t.GainInterval[0] > 0 || t.GainInterval[1] < 0 ? $"gain {ReportText.Number(t.Gain)} ms [{ReportText.Number(t.GainInterval[0])}, {ReportText.Number(t.GainInterval[1])}]"
+            : "no significant difference",
+        string.Join(' ', configuration.Formats),
+    ];
+}
+
+/// <summary>The timings of one scenario.</summary>
+/// <param name="Name">Its name.</param>
+/// <param name="Inputs">Size of each symbolic dimension.</param>
+/// <param name="Weight">Its share; all shares sum to 1.</param>
+/// <param name="Subgraphs">One entry per structure.</param>
+public sealed record BenchmarkedScenario(
+    string Name,
+    IReadOnlyDictionary<string, long> Inputs,
+    double Weight,
+    IReadOnlyList<BenchmarkedSubgraph> Subgraphs);
+
+/// <summary>The timings of one structure.</summary>
+/// <param name="Fingerprint">Hash of the structure.</param>
+/// <param name="Indices">The sub-graphs that have it.</param>
+/// <param name="Layers">Names of the layers of the first of them, in order.</param>
+/// <param name="Configurations">What was measured.</param>
+public sealed record BenchmarkedSubgraph(
+    string Fingerprint,
+    IReadOnlyList<int> Indices,
+    IReadOnlyList<string> Layers,
+    IReadOnlyList<BenchmarkedConfiguration> Configurations);
+
+/// <summary>One configuration.</summary>
+/// <param name="Formats">The format of each layer, in order.</param>
+/// <param name="Timing">The timing, or null when the configuration cannot run.</param>
+/// <param name="Unavailable">Why it cannot run.</param>
+/// <param name="Reused">Whether the timing was found in the cache.</param>
+public sealed record BenchmarkedConfiguration(IReadOnlyList<string> Formats, BenchmarkedTiming? Timing, string? Unavailable, bool Reused);
+
+/// <summary>A timing in milliseconds a run.</summary>
+/// <param name="BaselineMilliseconds">Median of the original.</param>
+/// <param name="Milliseconds">Median in this configuration.</param>
+/// <param name="Gain">Median of what a run saves.</param>
+/// <param name="GainInterval">Lower and upper end of the gain's confidence interval.</param>
+/// <param name="Confidence">Confidence of the interval, from 0 to 1.</param>
+/// <param name="Pairs">Pairs of measurements.</param>
+/// <param name="Warnings">Why the result is weaker than asked for.</param>
+public sealed record BenchmarkedTiming(
+    double BaselineMilliseconds,
+    double Milliseconds,
+    double Gain,
+    IReadOnlyList<double> GainInterval,
+    double Confidence,
+    int Pairs,
+    IReadOnlyList<string> Warnings)
+{
+    public static BenchmarkedTiming Of(Timing timing) => new(
+        timing.BaselineMilliseconds, timing.CandidateMilliseconds, timing.Gain, [timing.Low, timing.High], timing.Confidence, timing.Pairs, timing.Warnings);
+}

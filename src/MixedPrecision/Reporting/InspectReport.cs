@@ -1,0 +1,98 @@
+namespace MixedPrecision.Reporting;
+
+/// <summary>What <c>inspect</c> finds in a model, before anything is measured.</summary>
+/// <param name="Model">The file.</param>
+/// <param name="Inputs">What a caller has to feed.</param>
+/// <param name="Outputs">What a run returns.</param>
+/// <param name="Subgraphs">The sequential sub-graphs, in order.</param>
+/// <param name="Excluded">Linear operators that are no layers, and why.</param>
+/// <param name="Differentiation">Operators without a gradient rule; empty when the whole model can be calibrated.</param>
+public sealed record InspectReport(
+    ModelSummary Model,
+    IReadOnlyList<InspectedValue> Inputs,
+    IReadOnlyList<InspectedValue> Outputs,
+    IReadOnlyList<InspectedSubgraph> Subgraphs,
+    IReadOnlyList<ExcludedNode> Excluded,
+    IReadOnlyList<DifferentiationGap> Differentiation)
+{
+    public string ToJson() => ReportJson.Write(this);
+
+    /// <summary>A summary for people.</summary>
+    public IEnumerable<string> ToLines()
+    {
+        InspectedLayer[] layers = [.. Subgraphs.SelectMany(s => s.Layers)];
+        int structures = Subgraphs.Select(s => s.Fingerprint).Distinct().Count();
+        yield return $"{Model.File}: {ReportText.Count(Model.Nodes, "node")}, opset {Model.Opset}, {ReportText.Bytes(Model.Bytes)}";
+        yield return $"inputs: {string.Join("; ", Inputs.Select(i => $"{i.Name} {i.Type}"))}";
+        yield return $"outputs: {string.Join("; ", Outputs.Select(o => $"{o.Name} {o.Type}"))}";
+        yield return $"{ReportText.Count(layers.Length, "layer")} with {ReportText.Count(layers.Sum(l => l.Parameters), "parameter")} in "
+            + $"{ReportText.Count(Subgraphs.Count, "sub-graph")} of {ReportText.Count(structures, "structure")}";
+        foreach (string line in ReportText.Table([.. Subgraphs.SelectMany(Rows)]))
+        {
+            yield return line;
+        }
+
+        foreach (InspectedLayer layer in layers)
+        {
+            foreach ((string format, string reason) in layer.NotApplicable)
+            {
+                yield return $"{layer.Name}: not {format}: {reason}";
+            }
+        }
+
+        foreach (ExcludedNode node in Excluded)
+        {
+            yield return $"excluded: {node.Name} ({node.Operator}): {node.Reason}";
+        }
+
+        foreach (DifferentiationGap gap in Differentiation)
+        {
+            yield return $"cannot be differentiated: {gap.Operator} ({ReportText.Count(gap.Nodes.Count, "node")}, e.g. {gap.Nodes[0]}): {gap.Reason}";
+        }
+    }
+
+    private static IEnumerable<string[]> Rows(InspectedSubgraph subgraph) => subgraph.Layers.Select((layer, i) => new[]
+    {
+        i == 0 ? subgraph.Index.ToString(System.Globalization.CultureInfo.InvariantCulture) : "",
+        i == 0 ? subgraph.Fingerprint[..Math.Min(8, subgraph.Fingerprint.Length)] : "",
+        layer.Operator,
+        ReportText.Shape(layer.WeightShape),
+        layer.Name,
+    });
+}
+
+/// <summary>A value at the border of a model.</summary>
+/// <param name="Name">Its name.</param>
+/// <param name="Type">Element type and dimensions, e.g. "int64 [batch, sequence]".</param>
+public sealed record InspectedValue(string Name, string Type);
+
+/// <summary>A sequential sub-graph.</summary>
+/// <param name="Index">Its place, from 0.</param>
+/// <param name="Fingerprint">Hash of its structure; sub-graphs with equal ones share their timings.</param>
+/// <param name="Layers">Its layers, in order.</param>
+public sealed record InspectedSubgraph(int Index, string Fingerprint, IReadOnlyList<InspectedLayer> Layers);
+
+/// <summary>A layer.</summary>
+/// <param name="Name">Name of its node.</param>
+/// <param name="Operator">Its operator.</param>
+/// <param name="WeightShape">Shape of the constant weight; empty for a product of two activations.</param>
+/// <param name="Parameters">Elements of the weight; 0 for a product of two activations.</param>
+/// <param name="NotApplicable">Formats that the layer cannot have, and why.</param>
+public sealed record InspectedLayer(
+    string Name,
+    string Operator,
+    IReadOnlyList<long> WeightShape,
+    long Parameters,
+    IReadOnlyDictionary<string, string> NotApplicable);
+
+/// <summary>A linear operator that is no layer.</summary>
+/// <param name="Name">Name of the node.</param>
+/// <param name="Operator">Its operator.</param>
+/// <param name="Reason">Why it cannot be quantized.</param>
+public sealed record ExcludedNode(string Name, string Operator, string Reason);
+
+/// <summary>An operator that stands between the loss and a layer and has no gradient rule.</summary>
+/// <param name="Operator">The operator, with its domain when that is not ONNX's own.</param>
+/// <param name="Nodes">The nodes that need the rule.</param>
+/// <param name="Reason">Why not, and what still works.</param>
+public sealed record DifferentiationGap(string Operator, IReadOnlyList<string> Nodes, string Reason);

@@ -1,0 +1,84 @@
+using MixedPrecision.Verification;
+
+namespace MixedPrecision.Reporting;
+
+/// <summary>What was measured on the emitted file.</summary>
+/// <param name="LossMse">E[(g' − g)²] over the evaluation samples.</param>
+/// <param name="RelativeLossError">√(loss MSE / E[g²]): what must not pass the budget.</param>
+/// <param name="MeanLossChange">E[g' − g].</param>
+/// <param name="MeanSquareLoss">E[g²] over the evaluation samples.</param>
+/// <param name="Accuracy">Share of right answers, when it can be told.</param>
+/// <param name="Scenarios">End-to-end time.</param>
+public sealed record Measurement(
+    double LossMse,
+    double RelativeLossError,
+    double MeanLossChange,
+    double MeanSquareLoss,
+    MeasuredAccuracy? Accuracy,
+    IReadOnlyList<MeasuredScenario> Scenarios)
+{
+    public static Measurement Of(VerificationResult result) => new(
+        result.Loss.LossMse,
+        result.Loss.RelativeLossError,
+        result.Loss.MeanLossChange,
+        result.Loss.MeanSquareLoss,
+        result.Loss.Accuracy is { } accuracy ? new MeasuredAccuracy(accuracy.Original, accuracy.Mixed) : null,
+        [.. result.Scenarios.Select(MeasuredScenario.Of)]);
+
+    internal IEnumerable<string> ToLines(double budget)
+    {
+        yield return $"measured: relative loss error {ReportText.Percent(RelativeLossError)} of {ReportText.Percent(budget)} allowed (loss MSE "
+            + $"{ReportText.Number(LossMse)}), mean loss change {ReportText.Number(MeanLossChange)}";
+        if (Accuracy is not null)
+        {
+            yield return $"accuracy: {ReportText.Percent(Accuracy.Original)} → {ReportText.Percent(Accuracy.Mixed)}";
+        }
+
+        foreach (MeasuredScenario s in Scenarios)
+        {
+            yield return $"{s.Name}: {ReportText.Milliseconds(s.OriginalMilliseconds)} → {ReportText.Milliseconds(s.MixedMilliseconds)}, "
+                + $"{ReportText.Factor(s.Speedup)} [{ReportText.Factor(s.SpeedupInterval[0])}, {ReportText.Factor(s.SpeedupInterval[1])}]";
+        }
+    }
+}
+
+/// <summary>Share of right answers, from 0 to 1.</summary>
+/// <param name="Original">Of the original model.</param>
+/// <param name="Mixed">Of the emitted model.</param>
+public sealed record MeasuredAccuracy(double Original, double Mixed);
+
+/// <summary>End-to-end time in one scenario.</summary>
+/// <param name="Name">Its name.</param>
+/// <param name="Inputs">Size of each symbolic dimension.</param>
+/// <param name="Weight">Its share; all shares sum to 1.</param>
+/// <param name="OriginalMilliseconds">Median time of a run of the original model.</param>
+/// <param name="MixedMilliseconds">Median time of a run of the emitted model.</param>
+/// <param name="Speedup">How many times faster the emitted model is.</param>
+/// <param name="SpeedupInterval">Lower and upper end of the speed-up's confidence interval.</param>
+/// <param name="Confidence">Confidence of the interval, from 0 to 1.</param>
+/// <param name="Pairs">Pairs of measurements.</param>
+/// <param name="Warnings">Why the result is weaker than asked for.</param>
+public sealed record MeasuredScenario(
+    string Name,
+    IReadOnlyDictionary<string, long> Inputs,
+    double Weight,
+    double OriginalMilliseconds,
+    double MixedMilliseconds,
+    double Speedup,
+    IReadOnlyList<double> SpeedupInterval,
+    double Confidence,
+    int Pairs,
+    IReadOnlyList<string> Warnings)
+{
+    public static MeasuredScenario Of(ScenarioTiming scenario) => new(
+        scenario.Name,
+        scenario.Inputs,
+        scenario.Weight,
+        scenario.Timing.BaselineMilliseconds,
+        scenario.Timing.CandidateMilliseconds,
+        scenario.Timing.Speedup,
+        [scenario.Timing.SpeedupLow, scenario.Timing.SpeedupHigh],
+        scenario.Timing.Confidence,
+        scenario.Timing.Pairs,
+        scenario.Timing.Warnings);
+}

@@ -1,0 +1,34 @@
+namespace MixedPrecision.Reporting;
+
+/// <summary>What <c>solve</c> chose, before a model is written.</summary>
+/// <param name="Model">The file.</param>
+/// <param name="Budget">τ, as a fraction.</param>
+/// <param name="Objective">"time", "theoretical-time" or "memory".</param>
+/// <param name="Subgraphs">The plan.</param>
+/// <param name="Predicted">What the plan promises.</param>
+/// <param name="Solver">How well it was proven.</param>
+/// <param name="Baselines">Simpler ways to choose.</param>
+/// <param name="Warnings">What the reader should know.</param>
+public sealed record SolveReport(
+    ModelSummary Model,
+    double Budget,
+    string Objective,
+    IReadOnlyList<PlannedSubgraph> Subgraphs,
+    Prediction Predicted,
+    SolverSummary Solver,
+    IReadOnlyList<BaselinePlan> Baselines,
+    IReadOnlyList<string> Warnings)
+{
+    public string ToJson() => ReportJson.Write(this);
+
+    /// <summary>A summary for people.</summary>
+    public IEnumerable<string> ToLines() =>
+    [
+        $"{Model.File}: {PlanText.Formats(Subgraphs)}",
+        PlanText.Predicted(Predicted, Budget),
+        PlanText.Solver(Solver),
+        .. ReportText.Table([.. Baselines.Select(PlanText.Row)]),
+        .. PlanText.Layers(Subgraphs),
+        .. ReportText.Warnings(Warnings),
+    ];
+}

@@ -1,0 +1,39 @@
+using MixedPrecision.Benchmarking;
+
+namespace MixedPrecision.Verification;
+
+/// <summary>What was measured on the emitted file itself.</summary>
+/// <param name="Loss">Change of the loss on samples that calibration did not see.</param>
+/// <param name="Scenarios">End-to-end time of the emitted model against the original's, per scenario.</param>
+public sealed record VerificationResult(LossChange Loss, IReadOnlyList<ScenarioTiming> Scenarios)
+{
+    /// <summary>Weighted mean over the scenarios of the milliseconds that a run saves.</summary>
+    public double WeightedGain => Scenarios.Sum(s => s.Weight * s.Timing.Gain);
+}
+
+/// <summary>Change of the loss from the original model (g) to the emitted one (g').</summary>
+/// <param name="Samples">Samples evaluated.</param>
+/// <param name="LossMse">E[(g' − g)²].</param>
+/// <param name="MeanSquareLoss">E[g²].</param>
+/// <param name="RelativeLossError">√(<paramref name="LossMse"/> / <paramref name="MeanSquareLoss"/>): what must not pass the budget τ.</param>
+/// <param name="MeanLossChange">E[g' − g].</param>
+/// <param name="Accuracy">Share of right answers, when labels and an output of class scores are known.</param>
+public sealed record LossChange(
+    int Samples,
+    double LossMse,
+    double MeanSquareLoss,
+    double RelativeLossError,
+    double MeanLossChange,
+    AccuracyChange? Accuracy);
+
+/// <summary>Share of labels that the largest score hits, from 0 to 1.</summary>
+/// <param name="Original">With the original model.</param>
+/// <param name="Mixed">With the emitted model.</param>
+public sealed record AccuracyChange(double Original, double Mixed);
+
+/// <summary>End-to-end time in one scenario: the baseline is the original model, the candidate the emitted one.</summary>
+/// <param name="Name">The scenario's name.</param>
+/// <param name="Inputs">Size of each symbolic dimension.</param>
+/// <param name="Weight">The scenario's share; the shares of all scenarios sum to 1.</param>
+/// <param name="Timing">What was measured.</param>
+public sealed record ScenarioTiming(string Name, IReadOnlyDictionary<string, long> Inputs, double Weight, Timing Timing);
