@@ -1,0 +1,180 @@
+using MixedPrecision.Diagnostics;
+using MixedPrecision.Onnx;
+
+namespace MixedPrecision.Partitioning;
+
+/// <summary>Finds a model's layers, and says of every other linear operation why it is none.</summary>
+internal sealed class LayerFinder(OnnxModel model, GraphView view, IReadOnlyDictionary<string, TensorType> types)
+{
+    private const string Quantized = "it is quantized already";
+    private const string Recurrent = "a recurrent operator multiplies step by step inside one kernel";
+    private const string Fused = "a fused operator is kept whole";
+
+    /// <summary>Operators that multiply by weights or activations but are never layers.</summary>
+    private static readonly Dictionary<string, string> NeverLayers = new()
+    {
+        ["MatMulInteger"] = Quantized,
+        ["ConvInteger"] = Quantized,
+        ["QLinearMatMul"] = Quantized,
+        ["QLinearConv"] = Quantized,
+        ["com.microsoft.MatMulNBits"] = Quantized,
+        ["com.microsoft.MatMulBnb4"] = Quantized,
+        ["com.microsoft.MatMulIntegerToFloat"] = Quantized,
+        ["com.microsoft.DynamicQuantizeMatMul"] = Quantized,
+        ["com.microsoft.DynamicQuantizeLSTM"] = Quantized,
+        ["com.microsoft.QGemm"] = Quantized,
+        ["com.microsoft.QAttention"] = Quantized,
+        ["LSTM"] = Recurrent,
+        ["GRU"] = Recurrent,
+        ["RNN"] = Recurrent,
+        ["Einsum"] = Fused,
+        ["DeformConv"] = Fused,
+        ["Attention"] = Fused,
+        ["com.microsoft.Attention"] = Fused,
+        ["com.microsoft.MultiHeadAttention"] = Fused,
+        ["com.microsoft.GroupQueryAttention"] = Fused,
+        ["com.microsoft.PackedAttention"] = Fused,
+        ["com.microsoft.FusedMatMul"] = Fused,
+        ["com.microsoft.FusedGemm"] = Fused,
+        ["com.microsoft.FusedConv"] = Fused,
+    };
+
+    private readonly List<Layer> layers = [];
+    private readonly List<Excluded> excluded = [];
+    private readonly Dictionary<string, int> nameCounts = view.Nodes.CountBy(n => n.Name).ToDictionary();
+    private readonly Dictionary<(string Domain, string Name), string> functions = FunctionsWithLinear(model);
+    private readonly HashSet<string> sparse = [.. model.Graph.SparseInitializer.Select(s => s.Values?.Name ?? "")];
+
+    /// <summary>The layers in topological order, and the linear operations that are none.</summary>
+    public static (IReadOnlyList<Layer> Layers, IReadOnlyList<Excluded> Excluded) Find(
+        OnnxModel model, GraphView view, IReadOnlyDictionary<string, TensorType> types)
+    {
+        var finder = new LayerFinder(model, view, types);
+        for (int node = 0; node < view.Nodes.Count; node++)
+        {
+            finder.Visit(node);
+        }
+
+        return (finder.layers, finder.excluded);
+    }
+
+    private void Visit(int index)
+    {
+        NodeProto node = view.Nodes[index];
+        string name = NameOf(node);
+        string kind = node.Operator();
+        if (IsLinear(kind))
+        {
+            if (node.Input.Count < 2 || node.Output.Count == 0 || node.Input.Take(2).Append(node.Output[0]).Any(v => v.Length == 0))
+            {
+                throw Errors.GraphInvalid(node.DisplayName(), $"{kind} needs two inputs and an output");
+            }
+
+            if (Reason(node, kind) is string reason)
+            {
+                excluded.Add(new Excluded(name, kind, reason));
+            }
+            else
+            {
+                layers.Add(LayerOf(index, node, name, kind));
+            }
+        }
+        else if (NeverLayers.TryGetValue(kind, out string? reason))
+        {
+            excluded.Add(new Excluded(name, kind, reason));
+        }
+        else if (kind == "Gather" && node.Input.Count > 0 && view.Constants.Contains(node.Input[0])
+            && types.TryGetValue(node.Input[0], out TensorType? table) && ElementType.IsFloating(table.ElementType) && table.Rank >= 2)
+        {
+            excluded.Add(new Excluded(name, kind, "a table to look up in only gains memory, no time"));
+        }
+
+        foreach (NodeProto inner in node.Graphs().SelectMany(Nested).Where(IsLinearLike))
+        {
+            excluded.Add(new Excluded(inner.DisplayName(), inner.Operator(), $"it runs inside of the {kind} '{name}', which may run it any number of times"));
+        }
+
+        if (functions.TryGetValue((node.Domain, node.OpType), out string? held))
+        {
+            excluded.Add(new Excluded(name, kind, $"it is a function of the model's own that holds {held}; inline the model's functions to quantize it"));
+        }
+    }
+
+    private string? Reason(NodeProto node, string kind)
+    {
+        (string first, string second) = (node.Input[0], node.Input[1]);
+        bool firstConstant = view.Constants.Contains(first);
+        bool secondConstant = view.Constants.Contains(second);
+        int elementType = types.TryGetValue(node.Output[0], out TensorType? type) ? type.ElementType : 0;
+        return firstConstant && secondConstant ? "both operands are constant"
+            : elementType != ElementType.Float ? $"its elements are {ElementType.Name(elementType)}, not float"
+            : sparse.Contains(first) || sparse.Contains(second) ? "an operand is stored as a sparse tensor"
+            : firstConstant ? "its first operand is the constant one"
+            : !secondConstant && kind != "MatMul" ? "its weight is not constant"
+            : kind == "Gemm" && node.Int("transA", 0) != 0 ? "it transposes its activation"
+            : secondConstant && HoldsQuantizedData(second) ? "its weight is quantized already"
+            : null;
+    }
+
+    private Layer LayerOf(int index, NodeProto node, string name, string kind)
+    {
+        bool hasWeight = view.Constants.Contains(node.Input[1]);
+        string? bias = node.Input.Count > 2 && node.Input[2].Length > 0 ? node.Input[2] : null;
+        long[]? shape = hasWeight ? ShapeOf(node.Input[1]) : null;
+        long parameters = shape is null ? 0 : Tensor.ElementCount(shape);
+        if (bias is not null && view.Constants.Contains(bias))
+        {
+            parameters += Tensor.ElementCount(ShapeOf(bias));
+        }
+
+        LayerKind layerKind = hasWeight ? Enum.Parse<LayerKind>(kind) : LayerKind.ActivationMatMul;
+        return new Layer(name, layerKind, kind, index, node.Input[0], node.Input[1], bias, node.Output[0], shape, parameters);
+    }
+
+    private long[] ShapeOf(string constant) =>
+        (types.TryGetValue(constant, out TensorType? type) ? type.StaticShape() : null)
+        ?? Weights.Read(model, view, constant)?.Shape
+        ?? throw Errors.TensorInvalid(constant, "no shape");
+
+    /// <summary>Whether a constant is computed from stored integers (DequantizeLinear): rounding it again would round twice.</summary>
+    private bool HoldsQuantizedData(string constant) =>
+        Region.ConstantNodes(view, constant).Any(n => view.Nodes[n].OpType is "DequantizeLinear" or "DequantizeBFP");
+
+    private string NameOf(NodeProto node) =>
+        node.Name.Length > 0 && nameCounts[node.Name] == 1 ? node.Name : node.Output.FirstOrDefault(o => o.Length > 0) ?? node.OpType;
+
+    /// <summary>
+    /// The model's own functions that hold a linear operator, themselves or through functions they call, with that operator. Spreads
+    /// from callee to caller without recursion, so that neither deep chains nor cycles of a hostile model do harm.
+    /// </summary>
+    private static Dictionary<(string Domain, string Name), string> FunctionsWithLinear(OnnxModel model)
+    {
+        ILookup<(string, string), FunctionProto> callers = model.Proto.Functions
+            .SelectMany(f => f.Node.Select(n => (Callee: (n.Domain, n.OpType), Caller: f))).ToLookup(c => c.Callee, c => c.Caller);
+        var held = new Dictionary<(string, string), string>();
+        var open = new Queue<(FunctionProto Function, string Operator)>(
+            from function in model.Proto.Functions
+            let linear = function.Node.FirstOrDefault(IsLinearLike)
+            where linear is not null
+            select (function, linear.Operator()));
+        while (open.TryDequeue(out (FunctionProto Function, string Operator) found))
+        {
+            (string, string) key = (found.Function.Domain, found.Function.Name);
+            if (held.TryAdd(key, found.Operator))
+            {
+                foreach (FunctionProto caller in callers[key])
+                {
+                    open.Enqueue((caller, found.Operator));
+                }
+            }
+        }
+
+        return held;
+    }
+
+    private static IEnumerable<NodeProto> Nested(GraphProto graph) => graph.Node.SelectMany(n => n.Graphs().SelectMany(Nested).Prepend(n));
+
+    private static bool IsLinear(string kind) => kind is "MatMul" or "Gemm" or "Conv" or "ConvTranspose";
+
+    private static bool IsLinearLike(NodeProto node) => IsLinear(node.Operator()) || NeverLayers.ContainsKey(node.Operator());
+}

@@ -1,0 +1,83 @@
+using MixedPrecision.Onnx;
+
+namespace MixedPrecision.Partitioning;
+
+/// <summary>
+/// Divides a model into sequential sub-graphs, after arXiv 2505.13060. Of the cuts that separate the same layers the last one
+/// is the boundary, so that what follows a layer (bias, activation, residual sum, normalization) stays with it, as ONNX Runtime
+/// fuses it, and equal blocks become equal sub-graphs.
+/// </summary>
+public static class Partitioner
+{
+    /// <param name="types">Types of all values, as <see cref="Execution.TypeInference"/> gives them.</param>
+    /// <exception cref="Diagnostics.MixedPrecisionException">MPB2007: the graph is not valid.</exception>
+    public static Partition Partition(OnnxModel model, IReadOnlyDictionary<string, TensorType> types)
+    {
+        var view = new GraphView(model.Graph);
+        (IReadOnlyList<Layer> layers, IReadOnlyList<Excluded> excluded) = LayerFinder.Find(model, view, types);
+        Cut[] last = [.. Cuts.Find(view, types, [.. layers.Select(l => l.Node)])
+            .GroupBy(c => c.LayersBefore)
+            .Select(g => g.MaxBy(c => (c.Depth, c.Node))!)
+            .Where(c => c.LayersBefore < layers.Count)
+            .OrderBy(c => c.LayersBefore)];
+        Cut? entry = last.FirstOrDefault(c => c.LayersBefore == 0);
+        Cut[] boundaries = [.. last.Where(c => c.LayersBefore > 0)];
+        string?[] entries = [entry?.Value, .. boundaries.Select(c => c.Value)];
+        int[] owners = Owners(view, boundaries);
+        bool[] timed = Timed(view, owners, entries);
+
+        ILookup<int, int> nodes = Enumerable.Range(0, owners.Length).ToLookup(n => owners[n]);
+        ILookup<int, Layer> owned = layers.ToLookup(l => owners[l.Node]);
+        var canonical = new CanonicalForm(model, view, types);
+        var subgraphs = new List<Subgraph>();
+        for (int index = 0; index < entries.Length; index++)
+        {
+            int[] cutOut = [.. nodes[index].Where(n => timed[n])];
+            string? exit = index < boundaries.Length ? boundaries[index].Value : null;
+            subgraphs.Add(new Subgraph(index, entries[index], exit, [.. nodes[index]], cutOut, [.. owned[index]], canonical.Fingerprint(cutOut)));
+        }
+
+        return new Partition(view, subgraphs, excluded);
+    }
+
+    /// <summary>Per node the first boundary that it computes or leads to; the last sub-graph has what leads to none.</summary>
+    private static int[] Owners(GraphView view, Cut[] boundaries)
+    {
+        var owners = new int[view.Nodes.Count];
+        Array.Fill(owners, boundaries.Length);
+        for (int index = 0; index < boundaries.Length; index++)
+        {
+            owners[boundaries[index].Node] = index;
+        }
+
+        for (int node = owners.Length - 1; node >= 0; node--)
+        {
+            foreach (string output in view.Nodes[node].Output.Where(o => o.Length > 0))
+            {
+                foreach (int reader in view.Consumers(output))
+                {
+                    owners[node] = Math.Min(owners[node], owners[reader]);
+                }
+            }
+        }
+
+        return owners;
+    }
+
+    /// <summary>
+    /// Per node whether it depends on the entry of its own sub-graph. A path from the entry to such a node stays in the sub-graph, so one
+    /// sweep suffices.
+    /// </summary>
+    private static bool[] Timed(GraphView view, int[] owners, string?[] entries)
+    {
+        var timed = new bool[owners.Length];
+        for (int node = 0; node < timed.Length; node++)
+        {
+            int owner = owners[node];
+            timed[node] = entries[owner] is not string entry
+                || view.Inputs[node].Any(v => v == entry || (view.Producer(v) is int source && owners[source] == owner && timed[source]));
+        }
+
+        return timed;
+    }
+}
