@@ -38,4 +38,8 @@ public static class Codes
     // 8xxx: cache and files
     public static readonly ErrorCode CacheNotWritable = new("MPB8001", "cache folder not writable");
     public static readonly ErrorCode LockUnavailable = new("MPB8002", "benchmark lock unavailable");
+
+    // 9xxx: build and command line
+    public static readonly ErrorCode ToolFailed = new("MPB9001", "tool failed");
+    public static readonly ErrorCode InvalidCommandLine = new("MPB9002", "invalid command line");
 }
