@@ -35,6 +35,11 @@ public static class Codes
     public static readonly ErrorCode GraphInvalid = new("MPB2007", "graph invalid");
     public static readonly ErrorCode RuntimeRejects = new("MPB2008", "ONNX Runtime rejects the model");
 
+    // 5xxx: benchmark
+    public static readonly ErrorCode ScenarioDimensionUnknown = new("MPB5001", "scenario names an unknown dimension");
+    public static readonly ErrorCode ScenarioDoesNotRun = new("MPB5002", "scenario does not run");
+    public static readonly ErrorCode ScenarioTooLarge = new("MPB5003", "scenario too large");
+
     // 8xxx: cache and files
     public static readonly ErrorCode CacheNotWritable = new("MPB8001", "cache folder not writable");
     public static readonly ErrorCode LockUnavailable = new("MPB8002", "benchmark lock unavailable");

@@ -1,0 +1,20 @@
+namespace MixedPrecision.Diagnostics;
+
+public static partial class Errors
+{
+    public static MixedPrecisionException ScenarioDimensionUnknown(Place place, string found, IReadOnlyCollection<string> symbols) => new(
+        Codes.ScenarioDimensionUnknown,
+        place,
+        $"The scenario sets the dimension {Wording.Quote(found)}, which no input of the model has{Wording.DidYouMean(found, symbols)} "
+        + (symbols.Count == 0 ? "All of the model's sizes are fixed: leave the scenario's inputs out." : $"The model's dimensions are {Wording.List(symbols)}."));
+
+    public static MixedPrecisionException ScenarioDoesNotRun(string scenario, string reason) => new(
+        Codes.ScenarioDoesNotRun,
+        Place.None,
+        $"The original model does not run in the scenario {Wording.Quote(scenario)}: {reason.TrimEnd('.')}. Give sizes that the model accepts.");
+
+    public static MixedPrecisionException ScenarioTooLarge(Place place, string input, IReadOnlyList<long> shape) => new(
+        Codes.ScenarioTooLarge,
+        place,
+        $"The scenario makes the input {Wording.Quote(input)} of shape [{string.Join(", ", shape)}], which takes more than 2 GB. Give smaller sizes.");
+}
