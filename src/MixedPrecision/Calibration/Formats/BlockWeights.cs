@@ -1,0 +1,103 @@
+using MixedPrecision.Onnx;
+using TensorPrimitives = System.Numerics.Tensors.TensorPrimitives;
+
+namespace MixedPrecision.Calibration.Formats;
+
+/// <summary>
+/// Weights of few bits with one scale per block of consecutive inputs of an output column: w ≈ s(q − 2^(bits−1)), 0 ≤ q &lt; 2^bits, with s
+/// chosen so that the value of largest magnitude is met exactly by the longer, negative side. Run by com.microsoft.MatMulNBits at accuracy
+/// level 4, which rounds activations to 8 bits per row and block, Δ = max|x|/127. Applies to weight matrices in float32.
+/// Layout (operator specification): values [N, ⌈K/block⌉, block·bits/8], lower half of a byte first; scales [N·⌈K/block⌉].
+/// </summary>
+internal static class BlockWeights
+{
+    public const int Block = 32;
+    private const long AccuracyLevel = 4;
+
+    public static NumberFormat Format(string name, int version, int bits) => new(
+        Name: name,
+        Version: version,
+        TimePerMac: 0.25,
+        WhyNot: site => site.WhyNoWeightMatrix(),
+        Prepare: (site, weight) => Prepare(site, weight, bits),
+        Emit: e => e.Product(
+            "MatMulNBits",
+            "com.microsoft",
+            [e.Input, e.Constants[0], e.Constants[1]],
+            Attributes.Of("K", e.Site.InputSize),
+            Attributes.Of("N", e.Site.OutputSize),
+            Attributes.Of("bits", bits),
+            Attributes.Of("block_size", Block),
+            Attributes.Of("accuracy_level", AccuracyLevel)),
+        InputVariance: InputVariance,
+        WeightNoise: (site, weight, gradients) => WeightNoise(site, weight, gradients, bits),
+        Bytes: site => (long)site.OutputSize * Blocks(site) * ((Block * bits / 8) + 4));
+
+    private static int Blocks(LayerSite site) => (site.InputSize + Block - 1) / Block;
+
+    private static Tensor[] Prepare(LayerSite site, Tensor weight, int bits)
+    {
+        int inputs = site.InputSize, outputs = site.OutputSize, blocks = Blocks(site), blockBytes = Block * bits / 8;
+        int offset = 1 << (bits - 1), limit = (1 << bits) - 1;
+        float[] columns = site.Columns(weight);
+        float[] scales = Scales(site, columns, bits);
+        var packed = new byte[outputs * blocks * blockBytes];
+        for (int block = 0; block < outputs * blocks; block++)
+        {
+            int column = block / blocks, first = block % blocks * Block;
+            for (int i = 0; i < Block; i++)
+            {
+                float value = first + i < inputs ? columns[(column * inputs) + first + i] : 0;
+                int quantized = Math.Clamp((int)MathF.Round(value / scales[block]) + offset, 0, limit);
+                packed[(block * blockBytes) + (i * bits / 8)] |= (byte)(quantized << (i * bits % 8));
+            }
+        }
+
+        return [Tensor.Of<byte>(packed, outputs, blocks, blockBytes), Tensor.Of<float>(scales, outputs * blocks)];
+    }
+
+    /// <summary>Scales by block, signed: the value of largest magnitude divided by −2^(bits−1).</summary>
+    private static float[] Scales(LayerSite site, float[] columns, int bits)
+    {
+        int inputs = site.InputSize, blocks = Blocks(site);
+        var scales = new float[site.OutputSize * blocks];
+        for (int block = 0; block < scales.Length; block++)
+        {
+            int first = block % blocks * Block;
+            float largest = TensorPrimitives.MaxMagnitude<float>(columns.AsSpan((block / blocks * inputs) + first, Math.Min(Block, inputs - first)));
+            scales[block] = largest == 0 ? 1 : largest / -(1 << (bits - 1));
+        }
+
+        return scales;
+    }
+
+    /// <summary>Δ²/12 with Δ = max|x|/127 per row and block; per row where the blocks do not divide it.</summary>
+    private static string InputVariance(GraphBuilder b, LayerSite site, string x)
+    {
+        string magnitude = b.Node("Abs", [x]);
+        string shape = b.Shape(x);
+        bool inBlocks = site.InputSize % Block == 0;
+        string largest = inBlocks
+            ? b.Node("ReduceMax", [b.Reshape(magnitude, b.Integers(-1, site.InputSize / Block, Block)), b.Integers(-1)], Attributes.Of("keepdims", 1))
+            : b.Node("ReduceMax", [magnitude, b.Integers(-1)], Attributes.Of("keepdims", 1));
+        string step = b.Mul(largest, b.Scalar(1 / (127 * Math.Sqrt(12))));
+        string variance = b.Mul(step, step);
+        return inBlocks ? b.Reshape(b.Expand(variance, b.Integers(1, 1, Block)), shape) : variance;
+    }
+
+    private static double WeightNoise(LayerSite site, Tensor weight, float[] squaredGradients, int bits)
+    {
+        int inputs = site.InputSize, blocks = Blocks(site);
+        float[] scales = Scales(site, site.Columns(weight), bits);
+        float[] gradients = site.Arrange(squaredGradients, 1);
+        double noise = 0;
+        for (int block = 0; block < scales.Length; block++)
+        {
+            int first = block % blocks * Block;
+            Span<float> part = gradients.AsSpan((block / blocks * inputs) + first, Math.Min(Block, inputs - first));
+            noise += (double)scales[block] * scales[block] / 12 * TensorPrimitives.Sum<float>(part);
+        }
+
+        return noise;
+    }
+}

@@ -1,0 +1,16 @@
+namespace MixedPrecision.Calibration.Formats;
+
+/// <summary>The baseline: the layer as the model has it, untouched. Applies to every layer, adds no noise.</summary>
+internal static class Fp32
+{
+    public static readonly NumberFormat Format = new(
+        Name: "fp32",
+        Version: 1,
+        TimePerMac: 1,
+        WhyNot: _ => null,
+        Prepare: (_, _) => [],
+        Emit: _ => throw new InvalidOperationException("a layer in the baseline is not rewritten"),
+        InputVariance: null,
+        WeightNoise: (_, _, _) => 0,
+        Bytes: site => site.BaselineBytes);
+}

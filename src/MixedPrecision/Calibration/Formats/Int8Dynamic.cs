@@ -1,0 +1,131 @@
+using MixedPrecision.Onnx;
+using MixedPrecision.Partitioning;
+using TensorPrimitives = System.Numerics.Tensors.TensorPrimitives;
+
+namespace MixedPrecision.Calibration.Formats;
+
+/// <summary>
+/// 8-bit integers on both sides. Activation: x ≈ sₓ(q − z), unsigned, range of each run's tensor including 0, sₓ = (max − min)/255
+/// (ONNX DynamicQuantizeLinear-11). Weight: w ≈ s_c·q, signed, one scale per output column, s_c = max|w_c|/127. The product is summed in
+/// 32-bit integers (ONNX MatMulInteger-10) and multiplied by sₓ·s_c. ONNX Runtime fuses this pattern into one kernel, and layers that read
+/// one activation share its quantization. Products of two activations quantize both per tensor.
+/// Applies to matrices in float32. Not to convolutions: ONNX Runtime's ConvInteger is many times slower than Conv in float.
+/// </summary>
+internal static class Int8Dynamic
+{
+    private const int WeightLimit = 127;
+    private const int FirstOpset = 11;
+
+    public static readonly NumberFormat Format = new(
+        Name: "int8-dynamic",
+        Version: 1,
+        TimePerMac: 0.25,
+        WhyNot: WhyNot,
+        Prepare: Prepare,
+        Emit: Emit,
+        InputVariance: InputVariance,
+        WeightNoise: WeightNoise,
+        Bytes: site => site.HasWeightMatrix ? ((long)site.InputSize * site.OutputSize) + (4L * site.OutputSize) : 0);
+
+    private static string? WhyNot(LayerSite site) => site.Layer.Kind switch
+    {
+        LayerKind.Conv or LayerKind.ConvTranspose => "ONNX Runtime's integer convolution with dynamic ranges is slower than the one in float",
+        LayerKind.ActivationMatMul => site.WhyNotFloat()
+            ?? (site.Opset < FirstOpset ? $"the model's opset {site.Opset} has no DynamicQuantizeLinear; it came with {FirstOpset}"
+                : site.Input.Rank is null or < 2 || site.Weight.Rank is null or < 2 ? "an operand is a vector, or its rank is unknown" : null),
+        _ => site.WhyNoWeightMatrix(),
+    };
+
+    private static Tensor[] Prepare(LayerSite site, Tensor weight)
+    {
+        if (!site.HasWeightMatrix)
+        {
+            return [];
+        }
+
+        int inputs = site.InputSize, outputs = site.OutputSize;
+        float[] columns = site.Columns(weight);
+        float[] scales = Scales(site, columns);
+        var quantized = new sbyte[columns.Length];
+        for (int column = 0; column < outputs; column++)
+        {
+            for (int row = 0; row < inputs; row++)
+            {
+                quantized[(row * outputs) + column] = (sbyte)Math.Clamp(MathF.Round(columns[(column * inputs) + row] / scales[column]), -WeightLimit, WeightLimit);
+            }
+        }
+
+        return [Tensor.Of<sbyte>(quantized, inputs, outputs), Tensor.Of<float>(scales, outputs)];
+    }
+
+    private static float[] Scales(LayerSite site, float[] columns)
+    {
+        int inputs = site.InputSize;
+        var scales = new float[site.OutputSize];
+        for (int column = 0; column < scales.Length; column++)
+        {
+            float largest = MathF.Abs(TensorPrimitives.MaxMagnitude(columns.AsSpan(column * inputs, inputs)));
+            scales[column] = largest > 0 ? largest / WeightLimit : 1;
+        }
+
+        return scales;
+    }
+
+    private static void Emit(LayerEmission e)
+    {
+        GraphBuilder b = e.Builder;
+        if (e.Site.HasWeightMatrix && e.Site.Opset < FirstOpset)
+        {
+            e.Product("DynamicQuantizeMatMul", "com.microsoft", [e.Input, e.Constants[0], e.Constants[1]]);
+            return;
+        }
+
+        string[] x = Quantize(e, e.Input);
+        (string Values, string Scale, string ZeroPoint) w = e.Site.HasWeightMatrix
+            ? (e.Constants[0], e.Constants[1], b.Constant(Tensor.Scalar<sbyte>(0), "zero_point"))
+            : Quantize(e, e.Second) is var second ? (second[0], second[1], second[2]) : default;
+        string sum = b.Node("MatMulInteger", [x[0], w.Values, x[2], w.ZeroPoint]);
+        e.Product("Mul", "", [b.Cast(sum, ElementType.Float), b.Mul(x[1], w.Scale)]);
+    }
+
+    /// <summary>Values, scale and zero point of an activation, made once for all layers that read it.</summary>
+    private static string[] Quantize(LayerEmission e, string activation)
+    {
+        string key = $"int8-dynamic {activation}";
+        if (!e.Shared.TryGetValue(key, out string[]? quantized))
+        {
+            e.Shared.Add(key, quantized = e.Builder.NodeWithOutputs("DynamicQuantizeLinear", 3, [activation]));
+        }
+
+        return quantized;
+    }
+
+    /// <summary>Δ²/12 with Δ = (max − min)/255 of the whole tensor.</summary>
+    private static string InputVariance(GraphBuilder b, LayerSite site, string x)
+    {
+        string zero = b.Scalar(0);
+        string high = b.Node("Max", [b.Node("ReduceMax", [x], Attributes.Of("keepdims", 0)), zero]);
+        string low = b.Node("Min", [b.Node("ReduceMin", [x], Attributes.Of("keepdims", 0)), zero]);
+        string step = b.Mul(b.Sub(high, low), b.Scalar(1 / (255 * Math.Sqrt(12))));
+        return b.Mul(step, step);
+    }
+
+    private static double WeightNoise(LayerSite site, Tensor weight, float[] squaredGradients)
+    {
+        if (!site.HasWeightMatrix)
+        {
+            return 0;
+        }
+
+        int inputs = site.InputSize;
+        float[] scales = Scales(site, site.Columns(weight));
+        float[] gradients = site.Arrange(squaredGradients, 1);
+        double noise = 0;
+        for (int column = 0; column < scales.Length; column++)
+        {
+            noise += (double)scales[column] * scales[column] / 12 * TensorPrimitives.Sum<float>(gradients.AsSpan(column * inputs, inputs));
+        }
+
+        return noise;
+    }
+}

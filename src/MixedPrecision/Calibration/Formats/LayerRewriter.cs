@@ -1,0 +1,82 @@
+using MixedPrecision.Onnx;
+
+namespace MixedPrecision.Calibration.Formats;
+
+/// <summary>Replaces layers by their form in a format, in a whole model or in a sub-graph that was cut out with its value names.</summary>
+public static class LayerRewriter
+{
+    /// <summary>
+    /// Replaces the node of each layer, found by its output. Constants the formats need become initializers; weights that nobody reads any
+    /// more are dropped. Nothing else of the model changes. Layers in the baseline format are left alone.
+    /// </summary>
+    /// <param name="weight">The tensor of a weight, by its value name.</param>
+    public static void Apply(ModelProto model, IReadOnlyList<(LayerSite Site, NumberFormat Format)> assignments, Func<string, Tensor> weight)
+    {
+        GraphProto graph = model.Graph;
+        var byOutput = assignments.Where(a => a.Format != NumberFormats.Baseline).ToDictionary(a => a.Site.Layer.Output);
+        if (byOutput.Count == 0)
+        {
+            return;
+        }
+
+        var builder = new GraphBuilder(GraphBuilder.NamesIn(graph));
+        var shared = new Dictionary<string, string[]>();
+        var nodes = new List<NodeProto>();
+        foreach (NodeProto node in graph.Node)
+        {
+            if (node.Output.Count == 0 || !byOutput.Remove(node.Output[0], out var assignment))
+            {
+                nodes.Add(node);
+                continue;
+            }
+
+            int first = builder.Nodes.Count;
+            Emit(builder, assignment.Site, assignment.Format, weight, shared);
+            nodes.AddRange(builder.Nodes.Skip(first));
+        }
+
+        if (byOutput.Count > 0)
+        {
+            throw new ArgumentException($"the graph does not compute '{byOutput.Keys.First()}'");
+        }
+
+        graph.Node.Clear();
+        graph.Node.AddRange(nodes);
+        graph.Initializer.AddRange(builder.Constants.Select(c => c.Value.ToProto(c.Key)));
+        foreach ((string domain, long version) in builder.Domains.Where(d => model.OpsetImport.All(o => o.Domain != d.Key)))
+        {
+            model.OpsetImport.Add(new OperatorSetIdProto { Domain = domain, Version = version });
+        }
+
+        DropUnread(graph, [.. assignments.Select(a => a.Site.Layer.Weight)]);
+    }
+
+    /// <summary>Adds the nodes of one layer in one format to a builder; the result has the name of the layer's output.</summary>
+    public static void Emit(GraphBuilder builder, LayerSite site, NumberFormat format, Func<string, Tensor> weight, Dictionary<string, string[]> shared, string? output = null)
+    {
+        IReadOnlyList<Tensor> constants = site.HasWeightMatrix ? format.Prepare(site, weight(site.Layer.Weight)) : [];
+        string[] names = [.. constants.Select((c, i) => builder.Constant(c, $"{site.Layer.Weight}/{format.Name}/{i}"))];
+        format.Emit(new LayerEmission(builder, site, site.Layer.Input, site.Layer.Weight, names, output ?? site.Layer.Output, shared));
+    }
+
+    /// <summary>Removes those weights (initializers or Constant nodes) that no node reads and that are no outputs.</summary>
+    private static void DropUnread(GraphProto graph, HashSet<string> weights)
+    {
+        weights.ExceptWith(graph.Node.SelectMany(GraphView.InputsOf));
+        weights.ExceptWith(graph.Output.Select(o => o.Name));
+        Remove(graph.Initializer, t => weights.Contains(t.Name));
+        Remove(graph.Input, i => weights.Contains(i.Name));
+        Remove(graph.ValueInfo, v => weights.Contains(v.Name));
+        Remove(graph.Node, n => n.OpType == "Constant" && weights.Contains(n.Output[0]));
+    }
+
+    private static void Remove<T>(Google.Protobuf.Collections.RepeatedField<T> field, Predicate<T> unwanted)
+    {
+        List<T> kept = [.. field.Where(item => !unwanted(item))];
+        if (kept.Count != field.Count)
+        {
+            field.Clear();
+            field.AddRange(kept);
+        }
+    }
+}

@@ -1,0 +1,144 @@
+using MixedPrecision.Calibration.Formats;
+using MixedPrecision.Execution;
+using MixedPrecision.Onnx;
+using MixedPrecision.Partitioning;
+using MixedPrecision.Policies;
+
+namespace MixedPrecision.Tests.Formats;
+
+public class NumberFormatTests
+{
+    /// <summary>Largest error relative to the result's root mean square that rounding to so many bits explains, with room for the tail.</summary>
+    private static readonly Dictionary<string, double> Tolerance = new() { ["int8-dynamic"] = 0.02, ["int8-weight"] = 0.02, ["int4-weight"] = 0.15 };
+
+    public static TheoryData<string> Quantized() => [.. NumberFormats.All.Skip(1).Select(f => f.Name)];
+
+    [Fact]
+    public void PoliciesKnowTheSameNames() => Assert.Equal(FormatNames.All, NumberFormats.All.Select(f => f.Name));
+
+    [Theory]
+    [MemberData(nameof(Quantized))]
+    public void MatMulInTheFormatIsCloseToTheOriginal(string format) => Check(format, LayerModels.MatMul(rows: 7, inputs: 96, outputs: 24), 7, 96);
+
+    [Theory]
+    [MemberData(nameof(Quantized))]
+    public void BlocksThatDoNotDivideTheInputsArePadded(string format) => Check(format, LayerModels.MatMul(rows: 3, inputs: 45, outputs: 10), 3, 45);
+
+    [Theory]
+    [MemberData(nameof(Quantized))]
+    public void GemmKeepsItsAlphaBetaBiasAndTransposition(string format) => Check(format, LayerModels.Gemm(inputs: 64, outputs: 20), 5, 64);
+
+    [Fact]
+    public void ProductOfActivationsRunsInIntegers()
+    {
+        ModelProto model = LayerModels.Product();
+        (Tensor exact, Tensor mixed) = Run(model, "int8-dynamic", new() { ["x"] = Random(1, 2, 6, 16), ["z"] = Random(2, 2, 16, 6) });
+        AssertClose(exact, mixed, Tolerance["int8-dynamic"]);
+    }
+
+    [Theory]
+    [InlineData("int8-weight")]
+    [InlineData("int4-weight")]
+    public void ProductOfActivationsHasNoWeightFormat(string format)
+    {
+        (LayerSite site, _) = Site(LayerModels.Product());
+        Assert.Equal("both operands are activations; there is no weight to store in fewer bits", NumberFormats.Get(format).WhyNot(site));
+    }
+
+    [Theory]
+    [MemberData(nameof(Quantized))]
+    public void ConvolutionsStayAndTheReasonIsGiven(string format)
+    {
+        (LayerSite site, _) = Site(LayerModels.Convolution());
+        Assert.Contains("convolution", NumberFormats.Get(format).WhyNot(site), StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [MemberData(nameof(Quantized))]
+    public void BytesAreThoseOfTheEmittedConstants(string format)
+    {
+        ModelProto proto = LayerModels.MatMul(rows: 7, inputs: 80, outputs: 24);
+        (LayerSite site, Func<string, Tensor> weight) = Site(proto);
+        NumberFormat f = NumberFormats.Get(format);
+        Assert.Equal(f.Prepare(site, weight(site.Layer.Weight)).Sum(t => t.Bytes.Length), f.Bytes(site));
+    }
+
+    [Theory]
+    [MemberData(nameof(Quantized))]
+    public void TheWeightNobodyReadsIsDropped(string format)
+    {
+        ModelProto proto = LayerModels.MatMul(rows: 7, inputs: 96, outputs: 24);
+        ModelProto mixed = Rewrite(proto, format);
+        Assert.DoesNotContain(mixed.Graph.Initializer, t => t.Name == "w");
+        Assert.Contains(proto.Graph.Initializer, t => t.Name == "w");
+    }
+
+    [Fact]
+    public void LayersThatReadOneActivationShareItsQuantization()
+    {
+        ModelProto mixed = Rewrite(LayerModels.TwoReaders(), "int8-dynamic");
+        Assert.Equal(1, mixed.Graph.Node.Count(n => n.OpType == "DynamicQuantizeLinear"));
+        Assert.Equal(2, mixed.Graph.Node.Count(n => n.OpType == "MatMulInteger"));
+    }
+
+    [Fact]
+    public void TheRuntimeFusesTheIntegerPatternIntoOneKernel()
+    {
+        ModelProto mixed = Rewrite(LayerModels.MatMul(rows: 7, inputs: 96, outputs: 24), "int8-dynamic");
+        Assert.Contains("DynamicQuantizeMatMul", LayerModels.OperatorsAfterOptimization(mixed));
+    }
+
+    private static void Check(string format, ModelProto model, int rows, int inputs)
+    {
+        (Tensor exact, Tensor mixed) = Run(model, format, new() { ["x"] = Random(1, rows, inputs) });
+        AssertClose(exact, mixed, Tolerance[format]);
+    }
+
+    private static (Tensor Exact, Tensor Mixed) Run(ModelProto model, string format, Dictionary<string, Tensor> inputs)
+    {
+        using Session original = Session.Create(model, SessionSettings.Default);
+        using Session mixed = Session.Create(Rewrite(model, format), SessionSettings.Default);
+        return (original.Run(inputs)["y"], mixed.Run(inputs)["y"]);
+    }
+
+    private static void AssertClose(Tensor exact, Tensor mixed, double tolerance)
+    {
+        ReadOnlySpan<float> a = exact.Values<float>(), b = mixed.Values<float>();
+        double squares = 0, errors = 0;
+        for (int i = 0; i < a.Length; i++)
+        {
+            squares += a[i] * a[i];
+            errors += (a[i] - b[i]) * (a[i] - b[i]);
+        }
+
+        double relative = Math.Sqrt(errors / squares);
+        Assert.InRange(relative, 1e-7, tolerance);
+    }
+
+    private static ModelProto Rewrite(ModelProto model, string format)
+    {
+        ModelProto mixed = model.Clone();
+        using var loaded = new OnnxModel(model, ".", "test");
+        Partition partition = Partitioner.Partition(loaded, TypeInference.Infer(loaded));
+        IReadOnlyDictionary<string, TensorType> types = TypeInference.Infer(loaded);
+        LayerRewriter.Apply(
+            mixed,
+            [.. partition.Layers.Select(l => (LayerModels.SiteOf(loaded, partition, types, l), NumberFormats.Get(format)))],
+            name => Weights.Read(loaded, partition.View, name)!);
+        return mixed;
+    }
+
+    private static (LayerSite Site, Func<string, Tensor> Weight) Site(ModelProto model)
+    {
+        var loaded = new OnnxModel(model, ".", "test");
+        IReadOnlyDictionary<string, TensorType> types = TypeInference.Infer(loaded);
+        Partition partition = Partitioner.Partition(loaded, types);
+        return (LayerModels.SiteOf(loaded, partition, types, partition.Layers.First()), name => Weights.Read(loaded, partition.View, name)!);
+    }
+
+    private static Tensor Random(int seed, params long[] shape)
+    {
+        var random = new Random(seed);
+        return Tensor.Of<float>([.. Enumerable.Range(0, (int)Tensor.ElementCount(shape)).Select(_ => (float)((random.NextDouble() * 2) - 1))], shape);
+    }
+}
