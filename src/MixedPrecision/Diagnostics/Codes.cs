@@ -23,7 +23,6 @@ public static class Codes
     public static readonly ErrorCode PolicyUnknownName = new("MPB1009", "unknown name in the policy");
     public static readonly ErrorCode PolicyImpossibleValue = new("MPB1010", "impossible value in the policy");
     public static readonly ErrorCode PolicyRuleMatchesNothing = new("MPB1011", "rule matches no layer");
-    public static readonly ErrorCode PolicyUnknownDimension = new("MPB1012", "scenario names a dimension that the model lacks");
 
     // 2xxx: model
     public static readonly ErrorCode ModelNotFound = new("MPB2001", "model not found");
@@ -34,6 +33,19 @@ public static class Codes
     public static readonly ErrorCode TensorInvalid = new("MPB2006", "tensor invalid");
     public static readonly ErrorCode GraphInvalid = new("MPB2007", "graph invalid");
     public static readonly ErrorCode RuntimeRejects = new("MPB2008", "ONNX Runtime rejects the model");
+
+    // 3xxx: data
+    public static readonly ErrorCode DataNotFound = new("MPB3001", "data not found");
+    public static readonly ErrorCode DataUnreadable = new("MPB3002", "data cannot be read");
+    public static readonly ErrorCode DataFormatUnknown = new("MPB3003", "unknown data format");
+    public static readonly ErrorCode DataNotJson = new("MPB3004", "line is not JSON");
+    public static readonly ErrorCode DataEmpty = new("MPB3005", "no samples");
+    public static readonly ErrorCode DataMissingKey = new("MPB3006", "input or label missing in the data");
+    public static readonly ErrorCode DataWrongType = new("MPB3007", "value of the wrong type in the data");
+    public static readonly ErrorCode DataRagged = new("MPB3008", "arrays of unequal length in the data");
+    public static readonly ErrorCode DataWrongShape = new("MPB3009", "wrong shape in the data");
+    public static readonly ErrorCode DataNotNumpy = new("MPB3010", "not a NumPy file");
+    public static readonly ErrorCode DataInputUnsupported = new("MPB3011", "model input of a type that data cannot give");
 
     // 5xxx: benchmark
     public static readonly ErrorCode ScenarioDimensionUnknown = new("MPB5001", "scenario names an unknown dimension");

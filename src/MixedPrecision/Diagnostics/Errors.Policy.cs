@@ -49,10 +49,4 @@ public static partial class Errors
         new(Codes.PolicyRuleMatchesNothing, place,
             $"the pattern {Wording.Quote(pattern)} matches no layer of the model{Wording.DidYouMean(pattern, layers)} "
             + $"The model has {(layers.Count == 0 ? "no layer" : "the layers " + Wording.List(layers))}; `mixed-precision inspect MODEL` prints them all");
-
-    /// <summary>MPB1012: a scenario sets a symbolic dimension that no input of the model has.</summary>
-    public static MixedPrecisionException PolicyUnknownDimension(Place place, string dimension, IReadOnlyList<string> dimensions) =>
-        new(Codes.PolicyUnknownDimension, place,
-            $"the scenario sets {Wording.Quote(dimension)}, which is no symbolic dimension of the model's inputs{Wording.DidYouMean(dimension, dimensions)} "
-            + $"The model has {(dimensions.Count == 0 ? "none: take the scenario's inputs out" : Wording.List(dimensions))}");
 }

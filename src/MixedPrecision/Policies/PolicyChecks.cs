@@ -23,17 +23,4 @@ public static class PolicyChecks
 
         return pins;
     }
-
-    /// <summary>Every size that a scenario sets belongs to a symbolic dimension of the model's inputs.</summary>
-    /// <param name="scenarios">The policy's scenarios.</param>
-    /// <param name="dimensions">Names of the symbolic dimensions of the model's inputs.</param>
-    /// <exception cref="MixedPrecisionException">A scenario sets another name (MPB1012).</exception>
-    public static void Dimensions(IReadOnlyList<ScenarioPolicy> scenarios, IReadOnlyList<string> dimensions)
-    {
-        foreach (ScenarioPolicy scenario in scenarios)
-        {
-            if (scenario.Inputs.Keys.FirstOrDefault(name => !dimensions.Contains(name)) is { } unknown)
-                throw Errors.PolicyUnknownDimension(scenario.Place, unknown, dimensions);
-        }
-    }
 }

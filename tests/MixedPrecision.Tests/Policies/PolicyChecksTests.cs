@@ -33,16 +33,4 @@ public class PolicyChecksTests
         Assert.Equal((Codes.PolicyRuleMatchesNothing, new Place("p.yaml", 3, 5)), (error.Code, error.Place));
         Assert.Contains("did you mean '/classifier/Gemm'? The model has the layers '/embed/MatMul'", error.Message, StringComparison.Ordinal);
     }
-
-    [Fact]
-    public void A_size_of_no_dimension_is_an_error_at_its_scenario()
-    {
-        Policy policy = PolicyTests.Read("model: m.onnx\nscenarios:\n  - inputs: { batch: 1 }\n  - inputs: { sequense: 8 }");
-        PolicyChecks.Dimensions(policy.Scenarios, ["batch", "sequence", "sequense"]);
-
-        Diagnostic error = Assert.Throws<MixedPrecisionException>(() => PolicyChecks.Dimensions(policy.Scenarios, ["batch", "sequence"])).Diagnostic;
-
-        Assert.Equal((Codes.PolicyUnknownDimension, new Place("p.yaml", 4, 5)), (error.Code, error.Place));
-        Assert.Contains("did you mean 'sequence'? The model has 'batch', 'sequence'", error.Message, StringComparison.Ordinal);
-    }
 }

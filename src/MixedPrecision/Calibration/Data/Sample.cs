@@ -1,0 +1,14 @@
+using MixedPrecision.Onnx;
+
+namespace MixedPrecision.Calibration.Data;
+
+/// <summary>One run of the model: a value for every input, batch axis included, and possibly a label.</summary>
+/// <param name="Id">Where it comes from: <c>calibration.jsonl:17</c> is line 17 (from 1), <c>calibration.npz[16]</c> the 17th row.</param>
+/// <param name="Inputs">Each input by its name, in the element type that the model declares.</param>
+/// <param name="Label">The label as int64 in the shape of the data, or null when no label was asked for.</param>
+public sealed record Sample(string Id, IReadOnlyDictionary<string, Tensor> Inputs, Tensor? Label);
+
+/// <summary>An input that every sample has to give.</summary>
+/// <param name="Name">The model's name of it.</param>
+/// <param name="Type">Element type, and dimensions where the model declares them.</param>
+public sealed record InputDeclaration(string Name, TensorType Type);

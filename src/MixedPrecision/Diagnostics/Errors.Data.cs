@@ -1,0 +1,50 @@
+namespace MixedPrecision.Diagnostics;
+
+public static partial class Errors
+{
+    /// <summary>MPB3001: a file of samples does not exist.</summary>
+    public static MixedPrecisionException DataNotFound(string file) => new(Codes.DataNotFound, new Place(file),
+        $"there is no file {Wording.Quote(file)}; correct the path, which is relative to the policy");
+
+    /// <summary>MPB3002: a file of samples exists, and reading it failed.</summary>
+    public static MixedPrecisionException DataUnreadable(Place place, string reason) => new(Codes.DataUnreadable, place,
+        $"the samples cannot be read: {reason}");
+
+    /// <summary>MPB3003: no reader knows the file's extension.</summary>
+    public static MixedPrecisionException DataFormatUnknown(string file, IReadOnlyList<string> extensions) => new(Codes.DataFormatUnknown, new Place(file),
+        $"{Wording.Quote(file)} has no extension of a known data format; expected one of {Wording.List(extensions)}");
+
+    /// <summary>MPB3004: a line is no JSON object.</summary>
+    public static MixedPrecisionException DataNotJson(Place place, string reason) => new(Codes.DataNotJson, place,
+        $"this line is no JSON object with distinct keys: {reason}");
+
+    /// <summary>MPB3005: a file holds no sample.</summary>
+    public static MixedPrecisionException DataEmpty(string file) => new(Codes.DataEmpty, new Place(file),
+        "the file holds no sample; at least one is needed, a few hundred are better");
+
+    /// <summary>MPB3006: a sample lacks an input or its label.</summary>
+    public static MixedPrecisionException DataMissingKey(Place place, string key, string role, IReadOnlyCollection<string> found) =>
+        new(Codes.DataMissingKey, place,
+            $"{role} {Wording.Quote(key)} is missing{(Wording.Nearest(key, found) is { } nearest ? $"; is {Wording.Quote(nearest)} meant?" : ".")} "
+            + (found.Count == 0 ? "There is nothing here" : $"Found are {Wording.List(found)}"));
+
+    /// <summary>MPB3007: an element is of another type than the model's input, or beyond its range.</summary>
+    public static MixedPrecisionException DataWrongType(Place place, string key, string found, string expected) =>
+        new(Codes.DataWrongType, place, $"{Wording.Quote(key)}: found {found}, expected {expected}");
+
+    /// <summary>MPB3008: nested arrays do not form a tensor.</summary>
+    public static MixedPrecisionException DataRagged(Place place, string key, string found) => new(Codes.DataRagged, place,
+        $"{Wording.Quote(key)}: found {found}; expected nested arrays that are equally long at each depth");
+
+    /// <summary>MPB3009: a sample's shape is not the one that the model declares.</summary>
+    public static MixedPrecisionException DataWrongShape(Place place, string key, IReadOnlyList<long> shape, string expected) =>
+        new(Codes.DataWrongShape, place, $"{Wording.Quote(key)}: found the shape [{string.Join(", ", shape)}], expected {expected}");
+
+    /// <summary>MPB3010: an .npy or .npz file is damaged or of a kind that is not read.</summary>
+    public static MixedPrecisionException DataNotNumpy(string file, string reason) => new(Codes.DataNotNumpy, new Place(file),
+        $"this is no NumPy file that can be read: {reason}");
+
+    /// <summary>MPB3011: the model has an input that no data format gives.</summary>
+    public static MixedPrecisionException DataInputUnsupported(string file, string input, string elementType) => new(Codes.DataInputUnsupported, new Place(file),
+        $"the model's input {Wording.Quote(input)} is of the type {elementType}, which data files cannot give; expected are numbers of 8 to 64 bits and truth values");
+}
