@@ -47,6 +47,11 @@ public static class Codes
     public static readonly ErrorCode DataNotNumpy = new("MPB3010", "not a NumPy file");
     public static readonly ErrorCode DataInputUnsupported = new("MPB3011", "model input of a type that data cannot give");
 
+    // 4xxx: calibration
+    public static readonly ErrorCode NoGradientRule = new("MPB4001", "operator without a gradient");
+    public static readonly ErrorCode RankUnknown = new("MPB4002", "rank of a value unknown");
+    public static readonly ErrorCode GradientRequest = new("MPB4003", "gradient asked for of what has none");
+
     // 5xxx: benchmark
     public static readonly ErrorCode ScenarioDimensionUnknown = new("MPB5001", "scenario names an unknown dimension");
     public static readonly ErrorCode ScenarioDoesNotRun = new("MPB5002", "scenario does not run");

@@ -13,10 +13,18 @@ public sealed class GraphBuilder
     /// <param name="taken">Names that are in use; fresh names differ from all of them.</param>
     /// <param name="prefix">Put before every fresh name, so that a reader sees who made it, e.g. "gradient/".</param>
     public GraphBuilder(IEnumerable<string> taken, string prefix = "")
+        : this([.. taken], prefix)
     {
-        this.taken = [.. taken];
+    }
+
+    private GraphBuilder(HashSet<string> taken, string prefix)
+    {
+        this.taken = taken;
         this.prefix = prefix;
     }
+
+    /// <summary>A builder for a graph inside a node: nodes and constants of its own, names that differ from all that either makes.</summary>
+    public GraphBuilder Inner() => new(taken, prefix);
 
     public List<NodeProto> Nodes { get; } = [];
 

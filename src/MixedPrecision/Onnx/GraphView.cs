@@ -12,10 +12,12 @@ public sealed class GraphView
     private readonly Dictionary<string, int> producers = [];
     private readonly Dictionary<string, List<int>> consumers = [];
 
-    public GraphView(GraphProto graph)
+    /// <param name="graph">The graph.</param>
+    /// <param name="outer">For a graph inside a node: the values it reads from outside.</param>
+    public GraphView(GraphProto graph, IEnumerable<string>? outer = null)
     {
         Graph = graph;
-        HashSet<string> given = [.. graph.Input.Select(i => i.Name), .. graph.Initializer.Select(i => i.Name), .. graph.SparseInitializer.Select(i => i.Values?.Name ?? "")];
+        HashSet<string> given = [.. graph.Input.Select(i => i.Name), .. graph.Initializer.Select(i => i.Name), .. graph.SparseInitializer.Select(i => i.Values?.Name ?? ""), .. outer ?? []];
         string[][] inputs = [.. graph.Node.Select(n => InputsOf(n).Distinct().ToArray())];
         int[] order = Order(graph, inputs, given);
         Nodes = [.. order.Select(i => graph.Node[i])];

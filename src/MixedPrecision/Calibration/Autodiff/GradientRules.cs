@@ -1,0 +1,123 @@
+using MixedPrecision.Calibration.Autodiff.Rules;
+using MixedPrecision.Onnx;
+
+namespace MixedPrecision.Calibration.Autodiff;
+
+/// <summary>A row of the table of gradients.</summary>
+/// <param name="Rule">How the gradient passes; null when it is zero by the nature of the operator.</param>
+/// <param name="Broadcasts">Whether inputs are broadcast against each other, so that the walker sums the gradients to their shapes.</param>
+public sealed record GradientRow(GradientRule? Rule, bool Broadcasts = false);
+
+/// <summary>
+/// The table of gradients: one row per operator, in its form of opset 21 or later, to which <see cref="Onnx.Lowering.GraphLowering"/> brings a model.
+/// Operators without a row cannot be passed by a gradient.
+/// </summary>
+public static class GradientRules
+{
+    public static readonly IReadOnlyDictionary<string, GradientRow> Table = Rows();
+
+    /// <summary>Whether no gradient passes this operator by its nature, so that a path to the loss ends there without an error.</summary>
+    public static bool IsZero(NodeProto node) => Table.TryGetValue(node.Operator(), out GradientRow? row) && row.Rule is null;
+
+    private static Dictionary<string, GradientRow> Rows()
+    {
+        var rows = new Dictionary<string, GradientRow>();
+        void Row(string operators, GradientRule rule)
+        {
+            foreach (string name in operators.Split(' '))
+            {
+                rows.Add(name, new GradientRow(rule));
+            }
+        }
+
+        void Broadcast(string operators, GradientRule rule)
+        {
+            foreach (string name in operators.Split(' '))
+            {
+                rows.Add(name, new GradientRow(rule, Broadcasts: true));
+            }
+        }
+
+        void Zero(string operators)
+        {
+            foreach (string name in operators.Split(' '))
+            {
+                rows.Add(name, new GradientRow(null));
+            }
+        }
+
+        Broadcast("Add", Arithmetic.Add);
+        Broadcast("Sub", Arithmetic.Sub);
+        Broadcast("Mul", Arithmetic.Mul);
+        Broadcast("Div", Arithmetic.Div);
+        Broadcast("Mod", Arithmetic.Mod);
+        Broadcast("Pow", Arithmetic.Pow);
+        Broadcast("Sum", Arithmetic.Sum);
+        Broadcast("Mean", Arithmetic.Mean);
+        Broadcast("Max Min", Arithmetic.Extremum);
+        Broadcast("Where", Arithmetic.Where);
+
+        Row("Abs", Elementwise.Abs);
+        Row("Neg", Elementwise.Neg);
+        Row("Sqrt", Elementwise.Sqrt);
+        Row("Reciprocal", Elementwise.Reciprocal);
+        Row("Exp", Elementwise.Exp);
+        Row("Log", Elementwise.Log);
+        Row("Erf", Elementwise.Erf);
+        Row("Sin", Elementwise.Sin);
+        Row("Cos", Elementwise.Cos);
+        Row("Tan", Elementwise.Tan);
+        Row("Asin", Elementwise.Asin);
+        Row("Acos", Elementwise.Acos);
+        Row("Atan", Elementwise.Atan);
+        Row("Sinh", Elementwise.Sinh);
+        Row("Cosh", Elementwise.Cosh);
+        Row("Asinh", Elementwise.Asinh);
+        Row("Acosh", Elementwise.Acosh);
+        Row("Atanh", Elementwise.Atanh);
+        Row("Tanh", Elementwise.Tanh);
+        Row("Sigmoid", Elementwise.Sigmoid);
+        Row("Identity", Elementwise.Identity);
+        Row("Cast", Elementwise.Cast);
+        Row("CastLike", Elementwise.CastLike);
+        Row("Dropout", Elementwise.Dropout);
+
+        Row("MatMul", MatrixProducts.MatMul);
+        Row("Gemm", MatrixProducts.Gemm);
+
+        Row("ReduceSum", Reductions.Sum);
+        Row("ReduceMean", Reductions.Mean);
+        Row("ReduceMax ReduceMin", Reductions.Extremum);
+        Row("ReduceProd", Reductions.Product);
+        Row("ReduceL1", Reductions.L1);
+        Row("ReduceL2", Reductions.L2);
+        Row("ReduceLogSum", Reductions.LogSum);
+        Row("ReduceLogSumExp", Reductions.LogSumExp);
+        Row("ReduceSumSquare", Reductions.SumSquare);
+
+        Row("Reshape Flatten Squeeze Unsqueeze", Shaping.Reshape);
+        Row("Transpose", Shaping.Transpose);
+        Row("Expand", Shaping.Expand);
+        Row("Concat", Shaping.Concat);
+        Row("Split", Shaping.Split);
+
+        Row("Gather", Indexing.Gather);
+        Row("GatherElements", Indexing.GatherElements);
+        Row("Slice", Indexing.Slice);
+
+        Row("Softmax", Normalizations.Softmax);
+        Row("LogSoftmax", Normalizations.LogSoftmax);
+        Row("LayerNormalization", Normalizations.LayerNormalization);
+        Row("RMSNormalization SimplifiedLayerNormalization", Normalizations.RootMeanSquareNormalization);
+
+        Zero("Constant ConstantOfShape Shape Size Range EyeLike OneHot NonZero NonMaxSuppression Unique");
+        Zero("Equal Greater GreaterOrEqual Less LessOrEqual And Or Xor Not IsNaN IsInf");
+        Zero("BitShift BitwiseAnd BitwiseOr BitwiseXor BitwiseNot");
+        Zero("ArgMax ArgMin Hardmax Sign Floor Ceil Round");
+        Zero("RandomNormal RandomNormalLike RandomUniform RandomUniformLike Bernoulli Multinomial");
+        Zero("DynamicQuantizeLinear QuantizeLinear MatMulInteger ConvInteger QLinearMatMul QLinearConv");
+        Zero("StringNormalizer TfIdfVectorizer StringConcat StringSplit RegexFullMatch");
+        Zero("HannWindow HammingWindow BlackmanWindow MelWeightMatrix");
+        return rows;
+    }
+}

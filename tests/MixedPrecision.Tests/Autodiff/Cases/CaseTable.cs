@@ -1,0 +1,26 @@
+using CsCheck;
+
+namespace MixedPrecision.Tests.Autodiff.Cases;
+
+/// <summary>A row of cases.</summary>
+/// <param name="Covers">The row of the table of gradients that it checks.</param>
+/// <param name="Generator">Draws operands, shapes and attributes.</param>
+/// <param name="FloatOnly">Whether the operator, or one its gradient needs, has no kernel for double.</param>
+internal sealed record CaseRow(string Covers, Gen<GradientCase> Generator, bool FloatOnly = false);
+
+/// <summary>All cases by the name of the test row.</summary>
+internal static class CaseTable
+{
+    public static readonly IReadOnlyDictionary<string, CaseRow> Cases = new IEnumerable<(string Name, CaseRow Row)>[]
+    {
+        ArithmeticCases.Rows,
+        ElementwiseCases.Rows,
+        MatrixCases.Rows,
+        ReductionCases.Rows,
+        ShapingCases.Rows,
+        NormalizationCases.Rows,
+    }.SelectMany(rows => rows).ToDictionary(row => row.Name, row => row.Row);
+
+    public static (string Name, CaseRow Row) Row(string name, Gen<GradientCase> generator, string? covers = null, bool floatOnly = false) =>
+        (name, new CaseRow(covers ?? name, generator, floatOnly));
+}
