@@ -16,7 +16,7 @@ namespace MixedPrecision.Build;
 public class MixedPrecisionQuantize : ToolTask
 {
     private const string FailedCode = "MPB9001";
-    private const string HelpAnchor = "errors.md#mpb9001-tool-failed";
+    private const string HelpAnchor = "#mpb9001-tool-failed";
     private const int LinesKept = 20;
 
     private readonly Queue<string> strayLines = new();
@@ -103,7 +103,7 @@ public class MixedPrecisionQuantize : ToolTask
         if (!Log.HasLoggedErrors)
         {
             string tail = strayLines.Count == 0 ? "It wrote nothing." : string.Join("\n", strayLines);
-            string helpLink = new Uri(new Uri(ToolAssembly), HelpAnchor).AbsoluteUri;
+            string helpLink = new Uri(new Uri(ToolAssembly), "errors.md").AbsoluteUri + HelpAnchor;
             Log.LogError(null, FailedCode, null, helpLink, Policy, 0, 0, 0, 0, "{0}", $"The tool ended with exit code {ExitCode} without naming an error. {tail}");
         }
         return false;

@@ -1,0 +1,81 @@
+using System.CommandLine;
+using MixedPrecision.Diagnostics;
+
+namespace MixedPrecision.Cli;
+
+/// <summary>The verbs, arguments and options of <c>mixed-precision</c>, and what they mean as an <see cref="Invocation"/>.</summary>
+public static class CommandLine
+{
+    private static readonly Argument<string> Model = new("MODEL") { Description = "The ONNX model." };
+    private static readonly Argument<string> Policy = new("POLICY") { Description = "The policy, a YAML file." };
+    private static readonly Option<string> Output = new("--output") { Description = "The folder that the model and its manifest go to.", HelpName = "DIR", Required = true };
+    private static readonly Option<string> Cache = new("--cache") { Description = "The folder of calibrations and timings; the user's cache folder by default.", HelpName = "DIR" };
+    private static readonly Option<string> Budget = new("--budget") { Description = "Another budget than the policy's, such as 1% or 0.01.", HelpName = "B" };
+    private static readonly Option<bool> Json = new("--json") { Description = "Print the result as one JSON document on standard output, and nothing else there." };
+    private static readonly Option<string> InputsFile = new("--inputs-file") { Description = "Write the paths of all files that were read, one per line.", HelpName = "FILE" };
+    private static readonly Option<string> Log = LogOption();
+
+    /// <summary>Parses; errors are in the result, and <see cref="Problem"/> words them.</summary>
+    /// <param name="run">Runs what the command line asks for and returns the exit code.</param>
+    public static ParseResult Parse(IReadOnlyList<string> arguments, Func<Invocation, CancellationToken, Task<int>> run)
+    {
+        var root = new RootCommand("Chooses the number format of every layer of an ONNX model: as fast as measured, within a budget of loss.")
+        {
+            Command(Verb.Inspect, "Show the model's sub-graphs and layers, and what cannot be quantized or differentiated.", run, Model, Json, Cache, Log),
+            Command(Verb.Calibrate, "Measure how much each layer's formats add to the loss.", run, Policy, Json, Budget, Cache, Log),
+            Command(Verb.Benchmark, "Time the sub-graphs in their configurations on this machine.", run, Policy, Json, Budget, Cache, Log),
+            Command(Verb.Solve, "Choose the fastest plan within the budget.", run, Policy, Json, Budget, Cache, Log),
+            Command(Verb.Quantize, "Emit the quantized model, verify it, and write the precision manifest.", run, Policy, Output, Json, Budget, Cache, InputsFile, Log),
+        };
+        return root.Parse(arguments, new ParserConfiguration { ResponseFileTokenReplacer = ResponseFile.TryRead });
+    }
+
+    /// <summary>The error of a command line that cannot be understood.</summary>
+    public static MixedPrecisionException Problem(ParseResult parsed)
+    {
+        // The parser breaks some of its messages over lines; a diagnostic is one line.
+        string problem = string.Join(" ", parsed.Errors.Select(error => string.Join(' ', error.Message.Split(default(char[]), StringSplitOptions.RemoveEmptyEntries)).TrimEnd('.') + "."));
+        string verb = parsed.CommandResult.Command is RootCommand ? "" : " " + parsed.CommandResult.Command.Name;
+        return Errors.InvalidCommandLine(problem, "mixed-precision" + verb);
+    }
+
+    /// <summary>Whether the run was asked for JSON lines, also where the rest of the command line is wrong.</summary>
+    public static LogFormat LogFormatOf(ParseResult parsed) =>
+        parsed.GetResult(Log) is { Errors: var errors } && !errors.Any() && parsed.GetValue(Log) == "msbuild" ? LogFormat.MSBuild : LogFormat.Text;
+
+    private static Option<string> LogOption()
+    {
+        var option = new Option<string>("--log-format") { Hidden = true, DefaultValueFactory = _ => "text" };
+        option.AcceptOnlyFromAmong("text", "msbuild");
+        return option;
+    }
+
+    private static Command Command(
+        Verb verb, string description, Func<Invocation, CancellationToken, Task<int>> run, Argument<string> file, params Option[] options)
+    {
+        var command = new Command(verb.ToString().ToLowerInvariant(), description) { file };
+        foreach (Option option in options)
+        {
+            command.Add(option);
+        }
+        command.Validators.Add(result =>
+        {
+            if (result.GetValue(Json) && result.GetValue(Log) == "msbuild")
+            {
+                result.AddError("--json and --log-format msbuild exclude each other: both take standard output.");
+            }
+        });
+        command.SetAction((parsed, cancel) => run(Read(verb, parsed, file, options), cancel));
+        return command;
+    }
+
+    private static Invocation Read(Verb verb, ParseResult parsed, Argument<string> file, Option[] options) => new(
+        verb,
+        parsed.GetRequiredValue(file),
+        options.Contains(Output) ? parsed.GetRequiredValue(Output) : null,
+        parsed.GetValue(Cache),
+        options.Contains(Budget) ? parsed.GetValue(Budget) : null,
+        parsed.GetValue(Json),
+        LogFormatOf(parsed),
+        options.Contains(InputsFile) ? parsed.GetValue(InputsFile) : null);
+}

@@ -1,0 +1,39 @@
+namespace MixedPrecision.Cli;
+
+/// <summary>What the tool can be asked for.</summary>
+public enum Verb
+{
+    Inspect,
+    Calibrate,
+    Benchmark,
+    Solve,
+    Quantize,
+}
+
+/// <summary>How a run speaks.</summary>
+public enum LogFormat
+{
+    /// <summary>Lines for people.</summary>
+    Text,
+
+    /// <summary>JSON lines for the MSBuild task.</summary>
+    MSBuild,
+}
+
+/// <summary>One command line, read.</summary>
+/// <param name="File">The model for <c>inspect</c>, the policy for the other verbs.</param>
+/// <param name="OutputFolder"><c>--output</c>; given for <c>quantize</c>, null for the others.</param>
+/// <param name="CacheFolder"><c>--cache</c>, or null: the user's cache folder.</param>
+/// <param name="Budget"><c>--budget</c>, or null: the policy's.</param>
+/// <param name="Json"><c>--json</c>: the result as one JSON document on standard output, and nothing else there.</param>
+/// <param name="LogFormat"><c>--log-format</c>.</param>
+/// <param name="InputsFile"><c>--inputs-file</c>: receives the paths of the files that the run read; or null.</param>
+public sealed record Invocation(
+    Verb Verb,
+    string File,
+    string? OutputFolder,
+    string? CacheFolder,
+    string? Budget,
+    bool Json,
+    LogFormat LogFormat,
+    string? InputsFile);

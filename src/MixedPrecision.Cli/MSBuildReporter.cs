@@ -1,0 +1,65 @@
+using System.Text.Json;
+using System.Text.Json.Serialization;
+using MixedPrecision.Diagnostics;
+
+namespace MixedPrecision.Cli;
+
+/// <summary>One JSON object per line on standard output, for the MSBuild task.</summary>
+public sealed class MSBuildReporter(TextWriter output) : Reporter
+{
+    private readonly Lock gate = new();
+
+    public override void Progress(ProgressUpdate update) =>
+        Write(new Event(update.Fraction is null ? "message" : "progress", TextReporter.Line(update)));
+
+    public override void Diagnose(Diagnostic diagnostic)
+    {
+        Place place = diagnostic.Place;
+        // File, line and column have fields of their own; node and value have not, so the text carries them.
+        string model = (place with { File = null }).ToString();
+        Write(new Event(diagnostic.Severity == Severity.Error ? "error" : "warning", model.Length == 0 ? diagnostic.Message : $"{model}: {diagnostic.Message}")
+        {
+            Code = diagnostic.Code.Id,
+            File = place.File,
+            Line = place.Line,
+            Column = place.Column,
+            HelpLink = HelpLink(diagnostic.Code),
+        });
+    }
+
+    public override void Result(IEnumerable<string> lines)
+    {
+        foreach (string line in lines)
+        {
+            Write(new Event("message", line));
+        }
+    }
+
+    private void Write(Event entry)
+    {
+        string line = JsonSerializer.Serialize(entry, EventContext.Default.Event);
+        lock (gate)
+        {
+            output.WriteLine(line);
+        }
+    }
+
+    internal sealed record Event(string Kind, string Text)
+    {
+        public string? Code { get; init; }
+
+        public string? File { get; init; }
+
+        public int? Line { get; init; }
+
+        public int? Column { get; init; }
+
+        public string? HelpLink { get; init; }
+    }
+}
+
+[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
+[JsonSerializable(typeof(MSBuildReporter.Event))]
+internal sealed partial class EventContext : JsonSerializerContext
+{
+}

@@ -1,0 +1,33 @@
+using MixedPrecision.Diagnostics;
+
+namespace MixedPrecision.Cli;
+
+/// <summary>Turns what became of a verb into output and exit code.</summary>
+public static class VerbRunner
+{
+    public const int Success = 0;
+    public const int UserError = 1;
+    public const int Cancelled = 130;
+
+    /// <summary>Runs to an exit code; a failure that the user can mend is reported, any other is thrown.</summary>
+    /// <param name="execute">The verb; returns the lines of its result.</param>
+    public static int Run(Func<IReadOnlyList<string>> execute, Reporter reporter, CancellationToken cancel)
+    {
+        try
+        {
+            IReadOnlyList<string> result = [];
+            reporter.During(() => result = execute());
+            reporter.Result(result);
+            return Success;
+        }
+        catch (MixedPrecisionException exception)
+        {
+            reporter.Diagnose(exception.Diagnostic);
+            return UserError;
+        }
+        catch (OperationCanceledException) when (cancel.IsCancellationRequested)
+        {
+            return Cancelled;
+        }
+    }
+}

@@ -1,0 +1,41 @@
+using System.Diagnostics;
+using System.Text;
+
+namespace MixedPrecision.EndToEnd.Tests;
+
+/// <summary>A process that ran to its end.</summary>
+internal sealed record ProcessRun(int ExitCode, string Output, string Error)
+{
+    public string All => Output + Error;
+
+    /// <summary>Runs <c>dotnet</c> without what the test run's own MSBuild left in the environment.</summary>
+    public static ProcessRun Dotnet(string folder, params string[] arguments)
+    {
+        using Process process = StartDotnet(folder, arguments);
+        Task<string> error = process.StandardError.ReadToEndAsync();
+        string output = process.StandardOutput.ReadToEnd();
+        process.WaitForExit();
+        return new ProcessRun(process.ExitCode, output, error.Result);
+    }
+
+    public static Process StartDotnet(string folder, params string[] arguments)
+    {
+        var start = new ProcessStartInfo("dotnet", arguments)
+        {
+            WorkingDirectory = folder,
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+            StandardOutputEncoding = Encoding.UTF8,
+            StandardErrorEncoding = Encoding.UTF8,
+        };
+        foreach (string name in start.Environment.Keys.Where(name => name.StartsWith("MSBUILD", StringComparison.OrdinalIgnoreCase)).ToArray())
+        {
+            start.Environment.Remove(name);
+        }
+        start.Environment["MSBUILDDISABLENODEREUSE"] = "1";
+        start.Environment["DOTNET_NOLOGO"] = "1";
+        start.Environment["DOTNET_CLI_UI_LANGUAGE"] = "en";
+        start.Environment["MSBUILDTERMINALLOGGER"] = "off";
+        return Process.Start(start) ?? throw new InvalidOperationException("dotnet did not start.");
+    }
+}

@@ -1,0 +1,174 @@
+namespace MixedPrecision.EndToEnd.Tests.Targets;
+
+/// <summary>What <c>dotnet publish</c> and its relatives do, with a tool that only pretends.</summary>
+public sealed class PublishTests : IClassFixture<AppFixture>
+{
+    private const string Model = "model.mixed.onnx";
+    private const string Manifest = "model.mixed.precision.json";
+
+    private readonly AppFixture app;
+
+    public PublishTests(AppFixture app)
+    {
+        this.app = app;
+        app.Reset();
+    }
+
+    [Fact]
+    public void Publish_puts_model_and_manifest_beside_the_app()
+    {
+        ProcessRun published = app.Publish("-p:MixedPrecisionCacheDirectory=my cache");
+
+        Success(published);
+        Assert.Equal(AppFixture.Emitting + "first", File.ReadAllText(app.Published(Model)));
+        Assert.True(File.Exists(app.Published(Manifest)));
+        Assert.Contains("1.62 times as fast", published.Output, StringComparison.Ordinal);
+        Assert.Contains("model.policy.yaml(2,1): warning MPB7001: a warning", published.Output, StringComparison.Ordinal);
+        Assert.Equal(
+            string.Join('|', "quantize", Path.Combine(app.App, "model.policy.yaml"), "--output", app.Stage("emitted/"), "--cache", Path.Combine(app.App, "my cache"), "--inputs-file", app.Stage("read.txt"), "--log-format", "msbuild"),
+            Assert.Single(app.RunLines));
+    }
+
+    [Fact]
+    public void A_second_publish_runs_nothing_and_costs_little()
+    {
+        Success(app.Publish());
+        ProcessRun second = app.Publish("-clp:PerformanceSummary");
+
+        Success(second);
+        Assert.Equal(1, app.Runs);
+        int[] costs = [.. new[] { "_MixedPrecisionPrepare", "_MixedPrecisionQuantize", "_MixedPrecisionAddItems" }.Select(target => AppFixture.MillisecondsOf(second.Output, target)).OfType<int>()];
+        Assert.True(costs.Length >= 2, second.Output);
+        Assert.InRange(costs.Sum(), 0, 499);
+
+        Directory.Delete(Path.Combine(app.App, "out"), recursive: true);
+        Success(app.Publish("--no-build"));
+        Assert.Equal(1, app.Runs);
+        Assert.True(File.Exists(app.Published(Model)));
+    }
+
+    [Fact]
+    public void Changed_policy_or_data_runs_again_also_when_an_older_file_comes_back()
+    {
+        Success(app.Publish());
+        DateTime firstWritten = File.GetLastWriteTimeUtc(Path.Combine(app.App, "data.txt"));
+
+        app.WriteData("second");
+        Success(app.Publish());
+        Assert.Equal(2, app.Runs);
+        Assert.EndsWith("second", File.ReadAllText(app.Published(Model)), StringComparison.Ordinal);
+
+        app.WriteData("first");
+        File.SetLastWriteTimeUtc(Path.Combine(app.App, "data.txt"), firstWritten);
+        Success(app.Publish());
+        Assert.Equal(3, app.Runs);
+        Assert.EndsWith("first", File.ReadAllText(app.Published(Model)), StringComparison.Ordinal);
+
+        app.WritePolicy(AppFixture.Emitting + "budget: 2%\n");
+        Success(app.Publish());
+        Assert.Equal(4, app.Runs);
+        Assert.Contains("budget: 2%", File.ReadAllText(app.Published(Model)), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Another_cache_or_a_lost_model_runs_again()
+    {
+        Success(app.Publish());
+        Success(app.Publish("-p:MixedPrecisionCacheDirectory=elsewhere"));
+        Assert.Equal(2, app.Runs);
+
+        File.Delete(app.Stage("emitted/" + Model));
+        Success(app.Publish("-p:MixedPrecisionCacheDirectory=elsewhere"));
+        Assert.Equal(3, app.Runs);
+        Assert.True(File.Exists(app.Published(Model)));
+    }
+
+    [Fact]
+    public void A_failure_shows_its_place_and_leaves_nothing_of_an_earlier_success()
+    {
+        Success(app.Publish());
+        app.WritePolicy("fail\n");
+        ProcessRun failed = app.Publish();
+
+        Assert.NotEqual(0, failed.ExitCode);
+        Assert.Contains("model.policy.yaml(3,7): error MPB1005: unknown key 'é {0}'", failed.Output, StringComparison.Ordinal);
+        Assert.DoesNotContain("MPB9001", failed.Output, StringComparison.Ordinal);
+        Assert.False(File.Exists(app.Stage("stamp")));
+
+        ProcessRun again = app.Publish();
+        Assert.NotEqual(0, again.ExitCode);
+        Assert.Equal(3, app.Runs);
+
+        app.WritePolicy(AppFixture.Emitting);
+        Success(app.Publish());
+        Assert.Equal(4, app.Runs);
+    }
+
+    [Fact]
+    public void A_crash_publishes_nothing_and_shows_what_the_tool_said_last()
+    {
+        app.WritePolicy("crash\n");
+        ProcessRun crashed = app.Publish();
+
+        Assert.NotEqual(0, crashed.ExitCode);
+        Assert.Contains("error MPB9001: The tool ended with exit code", crashed.Output, StringComparison.Ordinal);
+        Assert.Contains("out of sorts", crashed.Output, StringComparison.Ordinal);
+        Assert.False(File.Exists(app.Stage("stamp")));
+        Assert.False(File.Exists(app.Published(Model)));
+    }
+
+    [Fact]
+    public void A_missing_policy_is_an_error_before_the_tool_starts()
+    {
+        ProcessRun failed = app.Publish("-p:MixedPrecisionPolicy=none.yaml");
+
+        Assert.NotEqual(0, failed.ExitCode);
+        Assert.Contains("error MPB1001: ", failed.Output, StringComparison.Ordinal);
+        Assert.Contains(Path.Combine(app.App, "none.yaml"), failed.Output, StringComparison.Ordinal);
+        Assert.Equal(0, app.Runs);
+    }
+
+    [Fact]
+    public void Clean_removes_what_the_stage_wrote()
+    {
+        Success(app.Publish());
+        Success(app.Target("Clean"));
+
+        Assert.False(Directory.Exists(app.Stage("")));
+    }
+
+    [Fact]
+    public void Build_pack_and_design_time_builds_do_nothing()
+    {
+        Success(app.Dotnet("build"));
+        Success(app.Dotnet("pack", "-o", "out"));
+        Success(app.Target("GetCopyToPublishDirectoryItems", "-p:DesignTimeBuild=true"));
+
+        Assert.Equal(0, app.Runs);
+        Assert.False(Directory.Exists(app.Stage("")));
+    }
+
+    [Fact]
+    public void Build_emits_when_asked_to()
+    {
+        Success(app.Dotnet("build", "-p:MixedPrecisionRunOnBuild=true"));
+
+        string built = Path.Combine(app.App, "bin", "Release", "net10.0", Model);
+        Assert.True(File.Exists(built));
+        File.Delete(built);
+        Assert.Equal(1, app.Runs);
+    }
+
+    [Fact]
+    public void An_app_that_refers_to_the_owner_of_the_policy_receives_the_model()
+    {
+        string output = Path.Combine(app.App, "out");
+        Success(ProcessRun.Dotnet(app.Other, "publish", "-c", "Release", "--no-restore", "-o", output, "-nodeReuse:false"));
+
+        Assert.Equal(1, app.Runs);
+        Assert.True(File.Exists(app.Published(Model)));
+        Assert.True(File.Exists(app.Published(Manifest)));
+    }
+
+    private static void Success(ProcessRun run) => Assert.True(run.ExitCode == 0, run.All);
+}
