@@ -8,6 +8,7 @@ public sealed class GraphBuilder
 {
     private readonly HashSet<string> taken;
     private readonly Dictionary<(int Type, string Shape, string Bytes), string> smallConstants = [];
+    private readonly Dictionary<string, int> numbers = [];
     private readonly string prefix;
 
     /// <param name="taken">Names that are in use; fresh names differ from all of them.</param>
@@ -43,9 +44,12 @@ public sealed class GraphBuilder
     /// <summary>A name nobody has: the hint itself, or the hint and a number.</summary>
     public string Fresh(string hint)
     {
+        // Numbers go on where they ended for this hint: trying them all again takes quadratic time.
         string name = prefix + hint;
-        for (int number = 1; !taken.Add(name); number++)
+        while (!taken.Add(name))
         {
+            int number = numbers.GetValueOrDefault(hint) + 1;
+            numbers[hint] = number;
             name = $"{prefix}{hint}_{number}";
         }
 

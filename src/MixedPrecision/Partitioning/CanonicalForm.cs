@@ -5,10 +5,10 @@ using MixedPrecision.Onnx;
 namespace MixedPrecision.Partitioning;
 
 /// <summary>
-/// Regions of a model written so that only their structure shows: operators, attributes, operator set versions, types and shapes of what
-/// enters, which values leave, element types and sizes of constants. Values of floating constants do not show, so that a re-trained model
+/// Regions of a model written so that only their structure shows: operators, attributes, operator set versions, types and known sizes of
+/// what enters, element types and sizes of constants. Values of floating constants do not show, so that a re-trained model
 /// looks the same; those of small integer constants (shapes, axes, indices) and of floating settings (exponents, bounds, scales of
-/// Resize) do, since what is computed depends on them. Names of nodes, values and symbolic dimensions do not show.
+/// Resize) do, since what is computed depends on them. Names and symbolic dimensions do not show.
 /// </summary>
 internal sealed class CanonicalForm(OnnxModel model, GraphView view, IReadOnlyDictionary<string, TensorType> types)
 {
@@ -30,9 +30,18 @@ internal sealed class CanonicalForm(OnnxModel model, GraphView view, IReadOnlyDi
 
     private readonly HashSet<string> outputs = Extraction.OutputsOf(model);
 
-    /// <summary>First 16 bytes of the SHA-256 of the canonical form, as hexadecimal digits.</summary>
-    public string Fingerprint(IReadOnlyList<int> nodes) =>
-        Convert.ToHexStringLower(SHA256.HashData(Of(nodes).Extracted.Model.ToByteArray()).AsSpan(0, 16));
+    /// <summary>
+    /// First 16 bytes of the SHA-256 of the canonical form, as hexadecimal digits. Whether an inner value is also read outside does not show: the
+    /// residual sum of a decoder's last block goes nowhere else, and the block is still equal to those before it.
+    /// </summary>
+    public string Fingerprint(IReadOnlyList<int> nodes)
+    {
+        ModelProto form = Of(nodes).Extracted.Model;
+        HashSet<string> read = [.. form.Graph.Node.SelectMany(GraphView.InputsOf)];
+        form.Graph.Output.Clear();
+        form.Graph.Output.AddRange(form.Graph.Node.SelectMany(n => n.Output).Where(o => o.Length > 0 && !read.Contains(o)).Select(o => new ValueInfoProto { Name = o }));
+        return Convert.ToHexStringLower(SHA256.HashData(form.ToByteArray()).AsSpan(0, 16));
+    }
 
     /// <summary>The nodes as a model whose bytes are a function of their structure.</summary>
     public CanonicalSubgraph Of(IReadOnlyList<int> nodes)
@@ -75,8 +84,8 @@ internal sealed class CanonicalForm(OnnxModel model, GraphView view, IReadOnlyDi
             graph.Node.Add(CanonicalNode.Write(view.Nodes[node], v => names.Find(v)!, names));
         }
 
-        graph.Input.AddRange(inputs.Select(i => Declare(i, names)));
-        graph.Input.AddRange(weights.Select(w => Declare(w, names)));
+        graph.Input.AddRange(inputs.Select(i => Declare(names.Originals[i], i)));
+        graph.Input.AddRange(weights.Select(w => Declare(names.Originals[w], w)));
         string[] leaving = [.. region.Outputs.Select(o => names.Find(o)).OfType<string>().OrderBy(o => o.Length).ThenBy(o => o, StringComparer.Ordinal)];
         graph.Output.AddRange(leaving.Select(o => new ValueInfoProto { Name = o }));
         return new CanonicalSubgraph(new ExtractedSubgraph(Frame(region, graph), inputs, weights, leaving), names.Originals);
@@ -146,7 +155,6 @@ internal sealed class CanonicalForm(OnnxModel model, GraphView view, IReadOnlyDi
     {
         var index = new Dictionary<string, int>();
         var values = new List<byte[]>();
-        HashSet<string> leaving = [.. region.Outputs];
         HashSet<string> computed = [.. region.Nodes.SelectMany(n => view.Nodes[n].Output)];
         int IndexOf(string value)
         {
@@ -154,8 +162,8 @@ internal sealed class CanonicalForm(OnnxModel model, GraphView view, IReadOnlyDi
             {
                 index.Add(value, known = values.Count);
                 values.Add(inline.TryGetValue(value, out TensorProto? tensor) ? tensor.ToByteArray()
-                    : computed.Contains(value) ? [(byte)(leaving.Contains(value) ? 1 : 0)]
-                    : Declare(value, value, new CanonicalNames()).ToByteArray());
+                    : computed.Contains(value) ? []
+                    : Declare(value, "").ToByteArray());
             }
 
             return known;
@@ -187,10 +195,8 @@ internal sealed class CanonicalForm(OnnxModel model, GraphView view, IReadOnlyDi
         return -1;
     }
 
-    private ValueInfoProto Declare(string name, CanonicalNames names) => Declare(names.Originals[name], name, names);
-
-    /// <summary>The declaration of a value that enters, under another name and with canonical symbols.</summary>
-    private ValueInfoProto Declare(string value, string name, CanonicalNames names)
+    /// <summary>The declaration of a value that enters, under another name.</summary>
+    private ValueInfoProto Declare(string value, string name)
     {
         if (Weights.Proto(model, view, value) is TensorProto stored && view.Constants.Contains(value))
         {
@@ -198,6 +204,6 @@ internal sealed class CanonicalForm(OnnxModel model, GraphView view, IReadOnlyDi
         }
 
         ValueInfoProto own = Extraction.Declaration(model, types, value);
-        return new ValueInfoProto { Name = name, Type = names.Type(own.Type) };
+        return new ValueInfoProto { Name = name, Type = CanonicalNames.Type(own.Type) };
     }
 }

@@ -8,7 +8,6 @@ internal sealed class CanonicalNames
 {
     private readonly Dictionary<string, string> names = [];
     private readonly Dictionary<ByteString, string> contents = [];
-    private readonly Dictionary<string, string> symbols = [];
     private readonly Dictionary<char, int> counts = [];
 
     /// <summary>Canonical name to the original one.</summary>
@@ -41,8 +40,11 @@ internal sealed class CanonicalNames
     /// <summary>A fresh name for what an inner graph defines.</summary>
     public string Inner() => Next('i');
 
-    /// <summary>A type with its symbols renamed by first appearance.</summary>
-    public TypeProto? Type(TypeProto? type)
+    /// <summary>
+    /// A type with symbolic dimensions left open. Type inference keeps a symbol for some way and then loses it, so that the first of equal
+    /// blocks knows symbols which the others do not. What depends on sizes, such as a timing, has to add the sizes themselves.
+    /// </summary>
+    public static TypeProto? Type(TypeProto? type)
     {
         if (type?.TensorType is null)
         {
@@ -50,17 +52,7 @@ internal sealed class CanonicalNames
         }
 
         TensorType own = TensorType.Read(type);
-        return new TensorType(own.ElementType, own.Shape?.Select(d => d.Symbol is string s ? new Dimension(null, Symbol(s)) : d).ToArray()).ToProto("").Type;
-    }
-
-    private string Symbol(string original)
-    {
-        if (!symbols.TryGetValue(original, out string? name))
-        {
-            symbols.Add(original, name = Next('d'));
-        }
-
-        return name;
+        return new TensorType(own.ElementType, own.Shape?.Select(d => d.Size is null ? Dimension.Unknown : d).ToArray()).ToProto("").Type;
     }
 
     private string Next(char letter)

@@ -60,7 +60,7 @@ internal static class CanonicalNode
 
         string Rename(string name) => own.TryGetValue(name, out string? known) ? known : rename(name);
         var written = new GraphProto { Name = "inner" };
-        written.Input.AddRange(graph.Input.Select(i => new ValueInfoProto { Name = Rename(i.Name), Type = names.Type(i.Type) }));
+        written.Input.AddRange(graph.Input.Select(i => new ValueInfoProto { Name = Rename(i.Name), Type = CanonicalNames.Type(i.Type) }));
         written.Initializer.AddRange(graph.Initializer.Select(i =>
         {
             TensorProto tensor = i.Clone();
@@ -69,7 +69,7 @@ internal static class CanonicalNode
             return tensor;
         }));
         written.Node.AddRange(graph.Node.Select(n => Write(n, Rename, names)));
-        written.Output.AddRange(graph.Output.Select(o => new ValueInfoProto { Name = Rename(o.Name), Type = names.Type(o.Type) }));
+        written.Output.AddRange(graph.Output.Select(o => new ValueInfoProto { Name = Rename(o.Name), Type = CanonicalNames.Type(o.Type) }));
         return written;
     }
 }

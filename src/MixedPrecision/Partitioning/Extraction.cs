@@ -17,7 +17,10 @@ public sealed record ExtractionOptions(bool WeightsAsInputs = false, IReadOnlyLi
 /// <param name="Outputs">Values read outside, outputs of the model, and further ones asked for.</param>
 public sealed record ExtractedSubgraph(ModelProto Model, IReadOnlyList<string> Inputs, IReadOnlyList<string> Weights, IReadOnlyList<string> Outputs);
 
-/// <summary>Nodes of a model under canonical names: regions of equal structure give the same bytes.</summary>
+/// <summary>
+/// Nodes of a model under canonical names. Regions of equal fingerprint give models of the same bytes, but for the list of outputs where one
+/// region's inner value is read outside and the other's is not: what shares a session has to compare the bytes.
+/// </summary>
 /// <param name="Extracted">Under canonical names. All floating constants are inputs, but for settings such as exponents.</param>
 /// <param name="Originals">Canonical name to the model's own name, for inputs, weights and computed values.</param>
 public sealed record CanonicalSubgraph(ExtractedSubgraph Extracted, IReadOnlyDictionary<string, string> Originals);

@@ -12,7 +12,10 @@ namespace MixedPrecision.Partitioning;
 /// masks, positions and sizes computed from the model's inputs, are fed to it.
 /// </param>
 /// <param name="Layers">The layers it owns, in topological order.</param>
-/// <param name="Fingerprint">Structure of the timed nodes: see <see cref="CanonicalForm"/>. Equal fingerprints share timings.</param>
+/// <param name="Fingerprint">
+/// Structure of the timed nodes, 32 hexadecimal digits: see <see cref="CanonicalForm"/>. Sub-graphs of equal fingerprint share timings when the
+/// sizes of what is fed are equal too.
+/// </param>
 public sealed record Subgraph(
     int Index,
     string? Entry,
