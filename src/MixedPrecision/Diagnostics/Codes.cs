@@ -51,6 +51,9 @@ public static class Codes
     public static readonly ErrorCode NoGradientRule = new("MPB4001", "operator without a gradient");
     public static readonly ErrorCode RankUnknown = new("MPB4002", "rank of a value unknown");
     public static readonly ErrorCode GradientRequest = new("MPB4003", "gradient asked for of what has none");
+    public static readonly ErrorCode LossOutputUnusable = new("MPB4004", "output that the loss cannot read");
+    public static readonly ErrorCode LossNeedsTokens = new("MPB4005", "loss needs tokens");
+    public static readonly ErrorCode LabelsDoNotFit = new("MPB4006", "labels do not fit the output");
 
     // 5xxx: benchmark
     public static readonly ErrorCode ScenarioDimensionUnknown = new("MPB5001", "scenario names an unknown dimension");

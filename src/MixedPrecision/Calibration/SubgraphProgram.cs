@@ -1,0 +1,136 @@
+using MixedPrecision.Calibration.Autodiff;
+using MixedPrecision.Calibration.Formats;
+using MixedPrecision.Execution;
+using MixedPrecision.Onnx;
+using MixedPrecision.Onnx.Lowering;
+using MixedPrecision.Partitioning;
+
+namespace MixedPrecision.Calibration;
+
+/// <summary>
+/// The forward and backward pass of one sub-graph as two ONNX models. The backward model takes what the forward model takes and the
+/// gradients of its outputs, computes the inside anew, and gives the gradients of its inputs and, for each layer, operands, result,
+/// gradients and the terms of the Taylor estimator. Weights are inputs of both.
+/// </summary>
+internal sealed class SubgraphProgram : IDisposable
+{
+    private SubgraphProgram(Session forward, Session? backward, ExtractedSubgraph extracted, IReadOnlyDictionary<string, string> upstream,
+        IReadOnlyDictionary<string, string> gradients, IReadOnlyDictionary<string, string> taylor, IReadOnlyList<LayerProgram> layers)
+    {
+        Forward = forward;
+        Backward = backward;
+        Extracted = extracted;
+        Upstream = upstream;
+        Gradients = gradients;
+        Taylor = taylor;
+        Layers = layers;
+    }
+
+    public Session Forward { get; }
+
+    /// <summary>Null when the sub-graph holds no layer and nothing before it needs a gradient.</summary>
+    public Session? Backward { get; }
+
+    public ExtractedSubgraph Extracted { get; }
+
+    /// <summary>Output of the sub-graph → input of the backward model that takes its gradient.</summary>
+    public IReadOnlyDictionary<string, string> Upstream { get; }
+
+    /// <summary>Input of the sub-graph → output of the backward model that holds its gradient.</summary>
+    public IReadOnlyDictionary<string, string> Gradients { get; }
+
+    /// <summary>Operand of some layer that is computed here → output of the backward model that holds ‖z ⊙ ż‖², ż over all its readers.</summary>
+    public IReadOnlyDictionary<string, string> Taylor { get; }
+
+    public IReadOnlyList<LayerProgram> Layers { get; }
+
+    /// <summary>Builds and compiles both models.</summary>
+    /// <param name="sites">The sub-graph's layers.</param>
+    /// <param name="wanted">Values of the model whose gradients are needed: those that depend on a layer, and operands of layers.</param>
+    /// <param name="operandsOfLayers">Activations that layers of the model read.</param>
+    public static SubgraphProgram Create(OnnxModel model, ExtractedSubgraph extracted, IReadOnlyList<LayerSite> sites,
+        IReadOnlyList<string> formats, IReadOnlySet<string> wanted, IReadOnlySet<string> operandsOfLayers, SessionSettings settings)
+    {
+        Session forward = Session.Create(extracted.Model, settings);
+        ModelProto backward = extracted.Model.Clone();
+        List<(LayerSite Site, string Input, string Weight)> operands = SeparateOperands(backward, sites);
+        using var separated = new OnnxModel(backward, model.Folder, model.DisplayName);
+        using OnnxModel lowered = GraphLowering.Lower(separated, TypeInference.Infer(separated));
+        backward = lowered.Proto;
+        IReadOnlyDictionary<string, TensorType> types = TypeInference.Infer(lowered);
+
+        var builder = new GraphBuilder(GraphBuilder.NamesIn(backward.Graph), "gradient/");
+        var upstream = extracted.Outputs
+            .Where(o => wanted.Contains(o) && ElementType.IsFloating(types[o].ElementType))
+            .ToDictionary(o => o, o => builder.Fresh($"{o}.upstream"));
+        string[] inputs = [.. extracted.Inputs.Where(i => wanted.Contains(i) && ElementType.IsFloating(types[i].ElementType))];
+        string[] computed = [.. extracted.Model.Graph.Node.SelectMany(n => n.Output).Where(operandsOfLayers.Contains)];
+        string[] targets = [.. inputs, .. computed, .. operands.SelectMany(o => new[] { o.Input, o.Weight, o.Site.Layer.Output })];
+        IReadOnlyDictionary<string, string> found = Differentiation.Differentiate(backward.Graph, types, builder, upstream, targets);
+
+        var layers = new List<LayerProgram>();
+        foreach ((LayerSite site, string input, string weight) in operands)
+        {
+            layers.Add(LayerProgram.Create(builder, site, input, weight, found, formats));
+        }
+
+        var taylor = computed.Where(found.ContainsKey).ToDictionary(
+            v => v, v => builder.Node("ReduceSumSquare", [builder.Mul(v, found[v])], Attributes.Of("keepdims", 0)));
+        backward.Graph.Output.Clear();
+        builder.AppendTo(backward.Graph);
+        foreach ((string output, string name) in upstream)
+        {
+            backward.Graph.Input.Add(types[output].ToProto(name));
+        }
+
+        var gradients = inputs.Where(found.ContainsKey).ToDictionary(i => i, i => found[i]);
+        foreach (string output in gradients.Values.Concat(taylor.Values).Concat(layers.SelectMany(l => l.Outputs)).Distinct())
+        {
+            backward.Graph.Output.Add(new ValueInfoProto { Name = output });
+        }
+
+        foreach ((string domain, long version) in builder.Domains.Where(d => backward.OpsetImport.All(o => o.Domain != d.Key)))
+        {
+            backward.OpsetImport.Add(new OperatorSetIdProto { Domain = domain, Version = version });
+        }
+
+        Session? session = backward.Graph.Output.Count == 0 ? null : Session.Create(backward, settings);
+        return new SubgraphProgram(forward, session, extracted, upstream, gradients, taylor, layers);
+    }
+
+    public void Dispose()
+    {
+        Forward.Dispose();
+        Backward?.Dispose();
+    }
+
+    /// <summary>
+    /// Gives each layer operands of its own (through Identity), so that their gradients are those through this layer and not the sum over
+    /// all readers of the value.
+    /// </summary>
+    private static List<(LayerSite Site, string Input, string Weight)> SeparateOperands(ModelProto model, IReadOnlyList<LayerSite> sites)
+    {
+        var builder = new GraphBuilder(GraphBuilder.NamesIn(model.Graph), "operand/");
+        var result = new List<(LayerSite, string, string)>();
+        var nodes = new List<NodeProto>();
+        foreach (NodeProto node in model.Graph.Node)
+        {
+            LayerSite? site = sites.FirstOrDefault(s => node.Output.Count > 0 && s.Layer.Output == node.Output[0]);
+            if (site is not null)
+            {
+                int first = builder.Nodes.Count;
+                string input = builder.Node("Identity", [node.Input[0]]);
+                string weight = builder.Node("Identity", [node.Input[1]]);
+                (node.Input[0], node.Input[1]) = (input, weight);
+                nodes.AddRange(builder.Nodes.Skip(first));
+                result.Add((site, input, weight));
+            }
+
+            nodes.Add(node);
+        }
+
+        model.Graph.Node.Clear();
+        model.Graph.Node.AddRange(nodes);
+        return result;
+    }
+}

@@ -1,0 +1,16 @@
+namespace MixedPrecision.Diagnostics;
+
+public static partial class Errors
+{
+    public static MixedPrecisionException LossOutputUnusable(string policy, string output, IReadOnlyList<string> outputs) => new(
+        Codes.LossOutputUnusable, new Place(policy),
+        (output.Length == 0 ? "the model has no output of floating type for the loss to read" : $"'{output}' is no output of floating type that a loss can read")
+        + $"; the model's outputs are {string.Join(", ", outputs.Select(o => $"'{o}'"))}. Name one of them as calibration.output.");
+
+    public static MixedPrecisionException LossNeedsTokens(string policy) => new(
+        Codes.LossNeedsTokens, new Place(policy),
+        "the loss next-token needs an integer model input of [batch, sequence] that holds the tokens, and the model has none. Use cross-entropy with labels, or output-mse.");
+
+    public static MixedPrecisionException LabelsDoNotFit(string sample, string found, string expected) => new(
+        Codes.LabelsDoNotFit, new Place(sample), $"found {found}, expected {expected}. Correct the sample, or choose the loss that fits the model's output.");
+}

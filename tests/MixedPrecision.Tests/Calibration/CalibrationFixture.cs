@@ -1,0 +1,52 @@
+using MixedPrecision.Calibration;
+using MixedPrecision.Calibration.Data;
+using MixedPrecision.Calibration.Formats;
+using MixedPrecision.Calibration.Losses;
+using MixedPrecision.Execution;
+using MixedPrecision.Onnx;
+using MixedPrecision.Partitioning;
+using MixedPrecision.Policies;
+
+namespace MixedPrecision.Tests.Calibration;
+
+/// <summary>A model with data and a loss, ready to calibrate.</summary>
+internal sealed class CalibrationFixture : IDisposable
+{
+    public CalibrationFixture(string model, string data, CalibrationPolicy policy, int? samples = null)
+    {
+        Model = OnnxModel.Load(model);
+        Types = TypeInference.Infer(Model);
+        Partition = Partitioner.Partition(Model, Types);
+        Loss = LossFunction.Create(Model, Types, policy, "policy.yaml");
+        Samples = SampleReader.Read(data, Path.GetFileName(data), [.. Model.Inputs.Select(i => new InputDeclaration(i.Name, TensorType.Read(i.Type)))], policy.Labels, samples);
+    }
+
+    public OnnxModel Model { get; }
+
+    public IReadOnlyDictionary<string, TensorType> Types { get; }
+
+    public Partition Partition { get; }
+
+    public LossFunction Loss { get; }
+
+    public IReadOnlyList<Sample> Samples { get; }
+
+    public Sensitivities Calibrate(IReadOnlyList<string> formats) => Calibrator.Run(
+        new CalibrationRequest(
+            Model,
+            Partition,
+            Types,
+            Partition.Layers.ToDictionary(l => l.Name, l => new LayerSite(l, Partition.View.Nodes[l.Node], Model.Opset, Types[l.Input], Types[l.Weight])),
+            formats,
+            Loss,
+            Samples,
+            Threads: 2),
+        _ => { },
+        TestContext.Current.CancellationToken);
+
+    public void Dispose()
+    {
+        Loss.Dispose();
+        Model.Dispose();
+    }
+}
