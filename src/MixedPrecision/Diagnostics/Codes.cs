@@ -60,6 +60,9 @@ public static class Codes
     public static readonly ErrorCode ScenarioDoesNotRun = new("MPB5002", "scenario does not run");
     public static readonly ErrorCode ScenarioTooLarge = new("MPB5003", "scenario too large");
 
+    // 6xxx: solver
+    public static readonly ErrorCode BudgetInfeasible = new("MPB6001", "budget infeasible");
+
     // 8xxx: cache and files
     public static readonly ErrorCode CacheNotWritable = new("MPB8001", "cache folder not writable");
     public static readonly ErrorCode LockUnavailable = new("MPB8002", "benchmark lock unavailable");

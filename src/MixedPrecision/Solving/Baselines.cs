@@ -1,0 +1,94 @@
+namespace MixedPrecision.Solving;
+
+/// <summary>
+/// Plans of simpler strategies, to compare the program's plan with. Each is within the budget under the problem's loss model, and its gain
+/// is counted as the problem counts it, measured configurations included.
+/// </summary>
+public static class Baselines
+{
+    /// <summary>
+    /// Sub-graphs in the model's order, each layer in its format of greatest gain, up to the last one for which the plan is still within
+    /// the budget; all others in their format of least loss. Null when that alone passes the budget.
+    /// </summary>
+    public static Plan? Prefix(SolverProblem problem) => Walk(problem, [.. Enumerable.Range(0, problem.Subgraphs.Count)]);
+
+    /// <summary>As <see cref="Prefix"/>, in a random order.</summary>
+    /// <param name="seed">Seed of the order; equal seeds give equal plans.</param>
+    public static Plan? Random(SolverProblem problem, int seed)
+    {
+        int[] order = [.. Enumerable.Range(0, problem.Subgraphs.Count)];
+        new Random(seed).Shuffle(order);
+        return Walk(problem, order);
+    }
+
+    /// <summary>The program without sub-graphs: each layer chosen by its own gain, as if nothing were measured together. Null when infeasible.</summary>
+    public static Plan? PerLayer(SolverProblem problem)
+    {
+        SolverProblem additive = problem with { Subgraphs = [.. problem.Subgraphs.Select(subgraph => subgraph with { Measured = [] })] };
+        Plan plan = Solver.Solve(additive);
+        if (plan.Status == SolverStatus.Infeasible)
+            return null;
+        var evaluator = new Evaluator(problem);
+        return evaluator.ToPlan(evaluator.Table.PlanOf(plan.Formats));
+    }
+
+    /// <summary>
+    /// The best plan within the budget that uses one format for all layers which offer it, and for the others their format of least loss.
+    /// Null when there is none.
+    /// </summary>
+    public static Plan? BestUniform(SolverProblem problem)
+    {
+        var evaluator = new Evaluator(problem);
+        int[] least = evaluator.Table.LeastLoss();
+        return evaluator.Table.Choices.Select(choice => choice.Format).Distinct()
+            .Select(format => (int[])[.. evaluator.Table.Layers.Select((layer, index) =>
+                layer.Choices.Select((choice, position) => choice.Format == format ? position : -1).Where(position => position >= 0)
+                    .DefaultIfEmpty(least[index]).First())])
+            .Where(evaluator.IsWithin)
+            .Select(evaluator.ToPlan)
+            .MaxBy(plan => (plan.Gain, -plan.Loss));
+    }
+
+    private static Plan? Walk(SolverProblem problem, int[] order)
+    {
+        var evaluator = new Evaluator(problem);
+        ChoiceTable table = evaluator.Table;
+        int[] greatest = table.GreatestGain();
+        int[] plan = table.LeastLoss();
+        if (!evaluator.IsWithin(plan))
+            return null;
+        foreach (int subgraph in order)
+        {
+            (int first, int end) = (table.FirstLayer[subgraph], table.FirstLayer[subgraph + 1]);
+            int[] next = [.. plan[..first], .. greatest[first..end], .. plan[end..]];
+            if (!evaluator.IsWithin(next))
+                break;
+            plan = next;
+        }
+
+        return evaluator.ToPlan(plan);
+    }
+
+    private sealed class Evaluator
+    {
+        private readonly QuadraticLoss? quadratic;
+
+        public Evaluator(SolverProblem problem)
+        {
+            Table = new ChoiceTable(problem);
+            quadratic = problem.Loss is LossModel.Quadratic model ? new QuadraticLoss(model, Table.Choices.Length) : null;
+        }
+
+        public ChoiceTable Table { get; }
+
+        public bool IsWithin(int[] plan) => Loss(plan) <= Table.Problem.LossBudget;
+
+        public Plan ToPlan(int[] plan)
+        {
+            double gain = Table.Gain(plan);
+            return new Plan(Table.Formats(plan), Loss(plan), gain, SolverStatus.Feasible, gain, RoundingRelative: 0, Tangents: 0);
+        }
+
+        private double Loss(int[] plan) => quadratic?.Evaluate(Table.Taken(plan)) ?? Table.DiagonalLoss(plan);
+    }
+}

@@ -1,0 +1,85 @@
+namespace MixedPrecision.Solving;
+
+/// <summary>The plan of greatest gain within the loss budget, proven optimal.</summary>
+public static class Solver
+{
+    /// <summary>
+    /// Solves a problem. Of plans with equal gain it takes the one of least summed loss. Equal problems give equal plans.
+    /// </summary>
+    /// <exception cref="ArgumentException">The problem contradicts itself: a layer without choices, a loss below 0, rows of unequal length.</exception>
+    public static Plan Solve(SolverProblem problem)
+    {
+        var table = new ChoiceTable(problem);
+        return problem.Loss switch
+        {
+            LossModel.Quadratic quadratic => new TangentMethod(table, new QuadraticLoss(quadratic, table.Choices.Length)).Solve(),
+            _ => SolveDiagonal(table),
+        };
+    }
+
+    /// <summary>The plan under the linear diagonal, whatever the problem's own loss model.</summary>
+    internal static Plan SolveDiagonal(ChoiceTable table)
+    {
+        int[] least = table.LeastLoss();
+        double leastLoss = table.DiagonalLoss(least);
+        if (leastLoss > table.Problem.LossBudget)
+            return Infeasible(table, least, leastLoss);
+
+        IntegerProgram program = IntegerProgram.Build(table);
+        program = program with { Limits = [Scaling.Budget(table, table.Problem.LossBudget)] };
+        CpSatAnswer answer = CpSat.Maximize(program, least);
+        int[] plan = answer.Plan is null ? least : LeastLossOfEqualGain(table, program, answer.Plan);
+        return ToPlan(table, plan, table.DiagonalLoss(plan), answer.Proven, Bound(table, program, answer), tangents: 0);
+    }
+
+    /// <summary>Among the plans that gain as much as the given one, the one of least summed loss.</summary>
+    internal static int[] LeastLossOfEqualGain(ChoiceTable table, IntegerProgram program, int[] plan)
+    {
+        double loss = table.DiagonalLoss(plan);
+        if (loss == 0)
+            return plan;
+        long[] cost = Scaling.Budget(table, loss).Coefficients;
+        return CpSat.Minimize(program, cost, program.Gain(table.Taken(plan)), plan).Plan ?? plan;
+    }
+
+    internal static Plan ToPlan(ChoiceTable table, int[] plan, double loss, bool proven, double bound, int tangents)
+    {
+        double gain = table.Gain(plan);
+        return new Plan(
+            table.Formats(plan), loss, gain, proven ? SolverStatus.Optimal : SolverStatus.Feasible, Math.Max(bound, gain), Rounding(table), tangents);
+    }
+
+    internal static Plan Infeasible(ChoiceTable table, int[] plan, double loss)
+    {
+        double gain = table.Gain(plan);
+        (string Name, double Loss)[] layers = [.. table.Layers
+            .Select(layer => (layer.Name, Loss: layer.Choices.Min(choice => choice.Loss)))
+            .Where(layer => layer.Loss > 0)
+            .OrderByDescending(layer => layer.Loss)];
+        return new Plan(
+            table.Formats(plan), loss, gain, SolverStatus.Infeasible, gain, Rounding(table), 0, new Infeasibility(loss, layers));
+    }
+
+    /// <summary>The bound of the program in the unit of the objective, raised by what rounding took from the gains.</summary>
+    internal static double Bound(ChoiceTable table, IntegerProgram program, CpSatAnswer answer)
+    {
+        // Without an answer: each sub-graph at its best.
+        double units = answer.Bound < long.MaxValue
+            ? answer.Bound
+            : Enumerable.Range(0, table.Measured.Length).Sum(subgraph => GreatestGain(table, program, subgraph));
+        return (units + table.Layers.Length) * program.GainUnit;
+    }
+
+    private static long GreatestGain(ChoiceTable table, IntegerProgram program, int subgraph)
+    {
+        long additive = Enumerable.Range(table.FirstLayer[subgraph], table.FirstLayer[subgraph + 1] - table.FirstLayer[subgraph])
+            .Sum(layer => program.Gains[program.FirstChoice[layer]..program.FirstChoice[layer + 1]].Max());
+        return program.Corrections[subgraph]
+            .Select(correction => correction.Gain + correction.Choices.Sum(choice => program.Gains[choice]))
+            .Append(additive)
+            .Max();
+    }
+
+    /// <summary>One unit per layer, of a budget and of gains that are at least 2^39 units.</summary>
+    private static double Rounding(ChoiceTable table) => 2.0 * table.Layers.Length / Scaling.BudgetUnits;
+}

@@ -1,0 +1,44 @@
+namespace MixedPrecision.Solving;
+
+/// <summary>One way to run a layer.</summary>
+/// <param name="Format">Name of the format.</param>
+/// <param name="Loss">Loss MSE that it adds by itself, at least 0; exactly 0 for a format without error.</param>
+/// <param name="Gain">What it gains over the original, in the unit of the objective (milliseconds or bytes); may be negative.</param>
+public sealed record FormatChoice(string Format, double Loss, double Gain);
+
+/// <summary>A layer and the formats it may take: exactly one is chosen. A pin offers one choice only.</summary>
+public sealed record LayerChoices(string Name, IReadOnlyList<FormatChoice> Choices);
+
+/// <summary>A configuration of one sub-graph whose gain was measured as a whole.</summary>
+/// <param name="Formats">A format per layer, in the sub-graph's order.</param>
+/// <param name="Gain">Lower bound of the interval of the gain; stands in place of the sum of the layers' gains.</param>
+public sealed record MeasuredConfiguration(IReadOnlyList<string> Formats, double Gain);
+
+/// <summary>A sub-graph: its gain is that of the measured configuration it takes, else the sum of its layers' gains.</summary>
+/// <param name="Measured">No configuration twice; one with a format that a layer does not offer is left out of account.</param>
+public sealed record SubgraphChoices(string Name, IReadOnlyList<LayerChoices> Layers, IReadOnlyList<MeasuredConfiguration> Measured);
+
+/// <summary>What the solver is asked: the choice of one format per layer of greatest summed gain whose predicted loss MSE is within the budget.</summary>
+/// <param name="LossBudget">Greatest loss MSE, τ² · E[g²]; absolute, at least 0.</param>
+/// <param name="Loss">How the loss MSE of a plan follows from its choices.</param>
+public sealed record SolverProblem(IReadOnlyList<SubgraphChoices> Subgraphs, double LossBudget, LossModel Loss);
+
+/// <summary>How the predicted loss MSE of a plan follows from its choices.</summary>
+public abstract record LossModel
+{
+    private LossModel()
+    {
+    }
+
+    /// <summary>The sum of <see cref="FormatChoice.Loss"/>: errors of different layers are taken as independent.</summary>
+    public sealed record Diagonal : LossModel;
+
+    /// <summary>
+    /// P(x) = (1 − s) · E[(Σ δ)²] + s · Σ E[δ²] + (Σ ρ)², sums over the choices that the plan takes, expectations over samples.
+    /// Rows and rises stand in the order of sub-graphs, of their layers, and of the layers' choices.
+    /// </summary>
+    /// <param name="Deltas">Signed first-order change δ of each sample's loss, a row per choice; an empty row for a choice without error.</param>
+    /// <param name="Rises">Mean rise ρ of the loss per choice, at least 0.</param>
+    /// <param name="Shrinkage">Weight s of 0 to 1 by which correlations between layers, noisy when samples are few, are drawn to zero.</param>
+    public sealed record Quadratic(IReadOnlyList<double[]> Deltas, IReadOnlyList<double> Rises, double Shrinkage) : LossModel;
+}

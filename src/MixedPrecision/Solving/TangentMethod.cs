@@ -1,0 +1,170 @@
+namespace MixedPrecision.Solving;
+
+/// <summary>
+/// The optimum under P(x) ≤ budget, P convex: tangents of P, each satisfied by every plan within the budget, stand in for P, and more are
+/// added until the optimum under them satisfies P itself. That optimum is the true one. Plans above the budget are brought within it
+/// one exchange at a time, and the best of them stands in when the rounds end before.
+/// </summary>
+internal sealed class TangentMethod(ChoiceTable table, QuadraticLoss loss)
+{
+    /// <summary>Where errors are hardly correlated and hardly shrunk, tangents close in slowly: then the best plan found is given with its bound.</summary>
+    private const int GreatestRounds = 25;
+
+    private readonly double budget = table.Problem.LossBudget;
+    private readonly int[] layerOfChoice =
+        [.. table.Layers.SelectMany((layer, index) => Enumerable.Repeat(index, layer.Choices.Count))];
+    private readonly List<LimitRow> limits = [];
+    private readonly List<int[]> excluded = [];
+    private int tangents;
+    private int[]? best;
+    private bool contradictory;
+
+    public Plan Solve()
+    {
+        IntegerProgram program = IntegerProgram.Build(table);
+        int[] start = Start();
+        Consider(start);
+        AddTangents(start);
+        CpSatAnswer answer = new(null, false, long.MaxValue);
+        for (int round = 0; round < GreatestRounds; round++)
+        {
+            program = program with { Limits = limits, Excluded = excluded };
+            answer = contradictory ? new CpSatAnswer(null, true, 0) : CpSat.Maximize(program, best ?? start);
+            if (answer.Plan is null && answer.Proven && best is null)
+                return Infeasible(start);
+            if (answer.Plan is null || !answer.Proven)
+                break;
+            if (IsWithin(answer.Plan))
+                return Finish(program, answer);
+            Consider(answer.Plan);
+            if (best is not null && program.Gain(table.Taken(best)) >= answer.Bound)
+                return Finish(program, answer with { Plan = best });
+            AddTangents(answer.Plan);
+        }
+
+        double bound = Solver.Bound(table, program, answer);
+        return best is null ? Infeasible(start) : Solver.ToPlan(table, best, Evaluate(best), proven: false, bound, tangents);
+    }
+
+    /// <summary>The optimum, or of those that gain as much the one of least summed loss, as far as it satisfies P.</summary>
+    private Plan Finish(IntegerProgram program, CpSatAnswer answer)
+    {
+        int[] plan = answer.Plan!;
+        for (int round = 0; round < GreatestRounds; round++)
+        {
+            int[] lower = Solver.LeastLossOfEqualGain(table, program with { Limits = limits, Excluded = excluded }, plan);
+            if (IsWithin(lower))
+            {
+                plan = lower;
+                break;
+            }
+
+            AddTangents(lower);
+        }
+
+        return Solver.ToPlan(table, plan, Evaluate(plan), proven: true, Solver.Bound(table, program, answer), tangents);
+    }
+
+    private int[] Start()
+    {
+        int[] least = Descend(table.LeastLoss());
+        Consider(least);
+        if (table.DiagonalLoss(table.LeastLoss()) > budget)
+            return least;
+        Plan diagonal = Solver.SolveDiagonal(table);
+        return table.PlanOf(diagonal.Formats);
+    }
+
+    private Plan Infeasible(int[] start)
+    {
+        int[] least = Descend(start);
+        int[] other = Descend(table.LeastLoss());
+        int[] plan = Evaluate(least) < Evaluate(other) ? least : other;
+        return Solver.Infeasible(table, plan, Evaluate(plan));
+    }
+
+    private double Evaluate(int[] plan) => loss.Evaluate(table.Taken(plan));
+
+    private bool IsWithin(int[] plan) => Evaluate(plan) <= budget;
+
+    /// <summary>Keeps the plan, or what is left of it when it is brought within the budget, if it is the best so far.</summary>
+    private void Consider(int[] plan)
+    {
+        int[] repaired = IsWithin(plan) ? plan : Repair(plan);
+        if (IsWithin(repaired) && (best is null || table.Gain(repaired) > table.Gain(best)))
+            best = repaired;
+    }
+
+    /// <summary>Exchanges one choice at a time, that which takes most off P for the gain it costs, until P is within the budget.</summary>
+    private int[] Repair(int[] plan)
+    {
+        int[] current = [.. plan];
+        for (double now = Evaluate(current); now > budget; now = Evaluate(current))
+        {
+            double[] exchanges = loss.EvaluateExchanges([.. table.Taken(current)], layerOfChoice);
+            int chosen = Enumerable.Range(0, exchanges.Length).Where(choice => exchanges[choice] < now).DefaultIfEmpty(-1)
+                .MaxBy(choice => choice < 0 ? 0 : (now - Math.Max(exchanges[choice], budget)) / Cost(current, choice));
+            if (chosen < 0)
+                return current;
+            current[layerOfChoice[chosen]] = chosen - table.FirstChoice[layerOfChoice[chosen]];
+        }
+
+        return current;
+    }
+
+    /// <summary>Gain lost by an exchange, additively; a small number when there is none to lose.</summary>
+    private double Cost(int[] plan, int choice)
+    {
+        int layer = layerOfChoice[choice];
+        double lost = table.Layers[layer].Choices[plan[layer]].Gain - table.Choices[choice].Gain;
+        return Math.Max(lost, 1e-9 * Math.Abs(table.Choices[choice].Gain) + double.Epsilon);
+    }
+
+    /// <summary>Takes the exchange of least P as long as P falls.</summary>
+    private int[] Descend(int[] plan)
+    {
+        int[] current = [.. plan];
+        double now = Evaluate(current);
+        while (true)
+        {
+            double[] exchanges = loss.EvaluateExchanges([.. table.Taken(current)], layerOfChoice);
+            int chosen = Enumerable.Range(0, exchanges.Length).MinBy(choice => exchanges[choice]);
+            int[] next = [.. current];
+            next[layerOfChoice[chosen]] = chosen - table.FirstChoice[layerOfChoice[chosen]];
+            double after = Evaluate(next);
+            if (!(after < now))
+                return current;
+            (current, now) = (next, after);
+        }
+    }
+
+    /// <summary>
+    /// The tangent at a plan and, where the plan is above the budget, that at the point of the budget on the way to it, which cuts deeper
+    /// elsewhere. A plan so near to the budget that no rounded tangent cuts it off is ruled out by itself.
+    /// </summary>
+    private void AddTangents(int[] plan)
+    {
+        int[] taken = [.. table.Taken(plan)];
+        bool cut = Add(taken, 1);
+        if (IsWithin(plan))
+            return;
+        cut |= Add(taken, loss.ScaleToBudget(taken, budget));
+        if (!cut)
+            excluded.Add(taken);
+    }
+
+    /// <summary>Adds a tangent; says whether it cuts off the plan.</summary>
+    private bool Add(int[] taken, double scale)
+    {
+        (double[] coefficients, double limit) = loss.Tangent(taken, scale, budget);
+        tangents++;
+        if (Scaling.Weak(coefficients, limit, table.FirstChoice) is not { } row)
+        {
+            contradictory = true;
+            return true;
+        }
+
+        limits.Add(row);
+        return taken.Sum(choice => row.Coefficients[choice]) > row.Limit;
+    }
+}

@@ -1,0 +1,77 @@
+using MixedPrecision.Solving;
+
+namespace MixedPrecision.Tests.Solving;
+
+/// <summary>Solves small problems by trying every plan, written from the definitions and without anything of the solver.</summary>
+internal static class Enumeration
+{
+    /// <summary>Every plan with its gain and its loss MSE.</summary>
+    public static List<(string[][] Formats, double Gain, double Loss, double Diagonal)> All(SolverProblem problem)
+    {
+        LayerChoices[] layers = [.. problem.Subgraphs.SelectMany(subgraph => subgraph.Layers)];
+        var plans = new List<(string[][], double, double, double)>();
+        int[] plan = new int[layers.Length];
+        do
+        {
+            plans.Add((Formats(problem, plan), Gain(problem, plan), Loss(problem, layers, plan), Diagonal(layers, plan)));
+        }
+        while (Next(plan, layers));
+        return plans;
+    }
+
+    /// <summary>Greatest gain within a budget; null when no plan is within it.</summary>
+    public static double? GreatestGain(SolverProblem problem, double budget) =>
+        All(problem).Where(plan => plan.Loss <= budget).Select(plan => (double?)plan.Gain).DefaultIfEmpty(null).Max();
+
+    private static bool Next(int[] plan, LayerChoices[] layers)
+    {
+        for (int layer = 0; layer < plan.Length; layer++)
+        {
+            if (++plan[layer] < layers[layer].Choices.Count)
+                return true;
+            plan[layer] = 0;
+        }
+
+        return false;
+    }
+
+    private static string[][] Formats(SolverProblem problem, int[] plan)
+    {
+        int layer = 0;
+        return [.. problem.Subgraphs.Select(subgraph => subgraph.Layers.Select(own => own.Choices[plan[layer++]].Format).ToArray())];
+    }
+
+    private static double Gain(SolverProblem problem, int[] plan)
+    {
+        double gain = 0;
+        int layer = 0;
+        foreach (SubgraphChoices subgraph in problem.Subgraphs)
+        {
+            FormatChoice[] taken = [.. subgraph.Layers.Select(own => own.Choices[plan[layer++]])];
+            MeasuredConfiguration? measured = subgraph.Measured.FirstOrDefault(
+                configuration => configuration.Formats.SequenceEqual(taken.Select(choice => choice.Format)));
+            gain += measured?.Gain ?? taken.Sum(choice => choice.Gain);
+        }
+
+        return gain;
+    }
+
+    private static double Diagonal(LayerChoices[] layers, int[] plan) => layers.Select((layer, index) => layer.Choices[plan[index]].Loss).Sum();
+
+    private static double Loss(SolverProblem problem, LayerChoices[] layers, int[] plan)
+    {
+        if (problem.Loss is not LossModel.Quadratic model)
+            return Diagonal(layers, plan);
+        int[] rows = new int[plan.Length];
+        for (int layer = 0, first = 0; layer < plan.Length; first += layers[layer++].Choices.Count)
+            rows[layer] = first + plan[layer];
+        int samples = Math.Max(1, model.Deltas.Max(row => row.Length));
+        double full = Enumerable.Range(0, samples).Sum(sample => Square(rows.Sum(row => Delta(model, row, sample)))) / samples;
+        double diagonal = rows.Sum(row => Enumerable.Range(0, samples).Sum(sample => Square(Delta(model, row, sample))) / samples);
+        return (1 - model.Shrinkage) * full + model.Shrinkage * diagonal + Square(rows.Sum(row => model.Rises[row]));
+    }
+
+    private static double Delta(LossModel.Quadratic model, int row, int sample) => model.Deltas[row].Length == 0 ? 0 : model.Deltas[row][sample];
+
+    private static double Square(double value) => value * value;
+}

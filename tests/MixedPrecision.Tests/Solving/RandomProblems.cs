@@ -1,0 +1,67 @@
+using CsCheck;
+using MixedPrecision.Solving;
+
+namespace MixedPrecision.Tests.Solving;
+
+/// <summary>Random problems: losses over many orders of magnitude, gains and measured corrections of both signs, ties, pins.</summary>
+internal static class RandomProblems
+{
+    private static readonly string[] Names = ["fp32", "int8-dynamic", "int4-weight", "fp16", "bf16", "int8-weight"];
+
+    public static readonly Gen<SolverProblem> Diagonal = Gen.Int[0, int.MaxValue - 1].Select(seed => MakeDiagonal(new Random(seed)));
+
+    public static readonly Gen<SolverProblem> Quadratic = Gen.Int[0, int.MaxValue - 1].Select(seed =>
+    {
+        var random = new Random(seed);
+        return MakeQuadratic(random, MakeDiagonal(random));
+    });
+
+    private static SolverProblem MakeDiagonal(Random random)
+    {
+        SubgraphChoices[] subgraphs = [.. Enumerable.Range(0, random.Next(1, 5)).Select(index => MakeSubgraph(random, index, random.Next(1, 4), 3))];
+        double sum = subgraphs.SelectMany(subgraph => subgraph.Layers).Sum(layer => layer.Choices.Max(choice => choice.Loss));
+        return new SolverProblem(subgraphs, sum * random.NextDouble() * random.NextDouble(), new LossModel.Diagonal());
+    }
+
+    public static SubgraphChoices MakeSubgraph(Random random, int index, int layerCount, int formatCount, bool pins = true)
+    {
+        LayerChoices[] layers = [.. Enumerable.Range(0, layerCount).Select(layer => MakeLayer(random, $"s{index}/l{layer}", formatCount, pins))];
+        int measuredCount = random.Next(0, 8);
+        MeasuredConfiguration[] measured = [.. Enumerable.Range(0, measuredCount)
+            .Select(_ => layers.Select(layer => layer.Choices[random.Next(layer.Choices.Count)]).ToArray())
+            .DistinctBy(choices => string.Join(',', choices.Select(choice => choice.Format)))
+            .Select(choices => new MeasuredConfiguration(
+                [.. choices.Select(choice => choice.Format)], choices.Sum(choice => choice.Gain) + random.NextDouble() * 2 - 1))];
+        return new SubgraphChoices($"s{index}", layers, measured);
+    }
+
+    private static LayerChoices MakeLayer(Random random, string name, int formatCount, bool pins)
+    {
+        bool pinned = pins && random.Next(12) == 0;
+        FormatChoice[] choices = [.. Enumerable.Range(0, random.Next(1, formatCount + 1)).Select(format => new FormatChoice(
+            Names[format],
+            format == 0 && !pinned ? 0 : Math.Pow(10, -4 * random.NextDouble()),
+            format == 0 ? 0 : random.Next(4) == 0 ? random.Next(-1, 3) : random.NextDouble() * 3 - 0.5))];
+        return new LayerChoices(name, choices);
+    }
+
+    /// <summary>The same problem with changes per sample of which a part is common to all choices, so that P has correlations of both signs.</summary>
+    public static SolverProblem MakeQuadratic(Random random, SolverProblem problem, int samples = 12)
+    {
+        FormatChoice[] choices = [.. problem.Subgraphs.SelectMany(subgraph => subgraph.Layers).SelectMany(layer => layer.Choices)];
+        double[] common = [.. Enumerable.Range(0, samples).Select(_ => random.NextDouble() * 2 - 1)];
+        double share = random.NextDouble();
+        var rows = new List<double[]>();
+        var rises = new List<double>();
+        foreach (FormatChoice choice in choices)
+        {
+            double weight = random.Next(3) == 0 ? -share : share;
+            double[] row = choice.Loss == 0 ? [] : [.. common.Select(value => weight * value + (1 - share) * (random.NextDouble() * 2 - 1))];
+            double norm = Math.Sqrt(row.Sum(value => value * value) / samples / Math.Max(choice.Loss, double.Epsilon));
+            rows.Add([.. row.Select(value => value / norm)]);
+            rises.Add(choice.Loss == 0 ? 0 : random.NextDouble() * 0.3 * Math.Sqrt(choice.Loss));
+        }
+
+        return problem with { Loss = new LossModel.Quadratic(rows, rises, random.Next(3) * 0.3) };
+    }
+}

@@ -1,0 +1,71 @@
+using CsCheck;
+using MixedPrecision.Solving;
+
+namespace MixedPrecision.Tests.Solving;
+
+public sealed class SolverEnumerationTests
+{
+    /// <summary>Two ways to sum the same numbers differ by this much of their size.</summary>
+    private const double SumError = 1e-12;
+
+    [Fact]
+    public void DiagonalProblemsAreSolvedAsByEnumeration() => RandomProblems.Diagonal.Sample(AssertOptimal, iter: 60, threads: 2);
+
+    [Fact]
+    public void QuadraticProblemsAreSolvedAsByEnumeration() => RandomProblems.Quadratic.Sample(AssertOptimal, iter: 60, threads: 2);
+
+    [Fact]
+    public void OfPlansWithEqualGainTheOneOfLeastLossIsTaken() => RandomProblems.Diagonal.Sample(
+        problem =>
+        {
+            // Whole gains and no measurements: ties are everywhere, and exact.
+            SolverProblem tied = problem with
+            {
+                Subgraphs = [.. problem.Subgraphs.Select(subgraph => subgraph with
+                {
+                    Measured = [],
+                    Layers = [.. subgraph.Layers.Select(layer => layer with
+                    {
+                        Choices = [.. layer.Choices.Select(choice => choice with { Gain = Math.Round(choice.Gain) })],
+                    })],
+                })],
+            };
+            Plan plan = Solver.Solve(tied);
+            if (plan.Status == SolverStatus.Infeasible)
+                return;
+            double least = Enumeration.All(tied).Where(other => other.Gain == plan.Gain).Min(other => other.Loss);
+            Assert.InRange(plan.Loss, least * (1 - SumError), least + plan.RoundingRelative * tied.LossBudget);
+        },
+        iter: 40,
+        threads: 2);
+
+    private static void AssertOptimal(SolverProblem problem)
+    {
+        Plan plan = Solver.Solve(problem);
+        var all = Enumeration.All(problem);
+        double least = all.Min(other => other.Loss);
+        if (plan.Status == SolverStatus.Infeasible)
+        {
+            Assert.True(least >= problem.LossBudget * (1 - plan.RoundingRelative - SumError));
+            Assert.NotNull(plan.Infeasibility);
+            Assert.True(plan.Infeasibility.MinimalLoss >= least * (1 - SumError));
+            if (problem.Loss is LossModel.Diagonal)
+                Assert.Equal(least, plan.Infeasibility.MinimalLoss, 1e-12);
+            return;
+        }
+
+        Assert.Equal(SolverStatus.Optimal, plan.Status);
+        Assert.Null(plan.Infeasibility);
+        var own = all.First(other => other.Formats.Zip(plan.Formats).All(pair => pair.First.SequenceEqual(pair.Second)));
+        Assert.Equal(own.Gain, plan.Gain, 1e-9);
+        Assert.Equal(own.Loss, plan.Loss, 1e-9);
+        Assert.True(own.Loss <= problem.LossBudget * (1 + SumError));
+
+        double rounding = plan.RoundingRelative * problem.Subgraphs.SelectMany(subgraph => subgraph.Layers)
+            .Sum(layer => layer.Choices.Max(choice => Math.Abs(choice.Gain)) + 1);
+        double best = Enumeration.GreatestGain(problem, problem.LossBudget * (1 - plan.RoundingRelative - SumError)) ?? double.NegativeInfinity;
+        Assert.True(plan.Gain >= best - rounding, $"gain {plan.Gain}, enumeration {best}");
+        Assert.True(plan.Bound >= best - rounding, $"bound {plan.Bound}, enumeration {best}");
+        Assert.InRange(plan.Bound, plan.Gain, plan.Gain + 2 * rounding + 1e-9);
+    }
+}
