@@ -62,6 +62,9 @@ public static class Codes
 
     // 6xxx: solver
     public static readonly ErrorCode BudgetInfeasible = new("MPB6001", "budget infeasible");
+    // 7xxx: quantization and verification
+    public static readonly ErrorCode EmittedModelDoesNotRun = new("MPB7001", "emitted model does not run");
+    public static readonly ErrorCode EmittedModelDiffersFromPlan = new("MPB7002", "emitted model differs from the plan");
 
     // 8xxx: cache and files
     public static readonly ErrorCode CacheNotWritable = new("MPB8001", "cache folder not writable");

@@ -1,0 +1,127 @@
+using Microsoft.ML.OnnxRuntime;
+using MixedPrecision.Benchmarking;
+using MixedPrecision.Caching;
+using MixedPrecision.Calibration.Data;
+using MixedPrecision.Diagnostics;
+using MixedPrecision.Execution;
+using MixedPrecision.Onnx;
+
+namespace MixedPrecision.Verification;
+
+/// <summary>How the loss of one sample changed, as the budget counts it.</summary>
+/// <param name="SquareLoss">g², or its expectation.</param>
+/// <param name="SquareChange">(g' − g)², or its expectation.</param>
+/// <param name="Change">g' − g.</param>
+public readonly record struct SampleChange(double SquareLoss, double SquareChange, double Change);
+
+/// <summary>
+/// Measures the emitted file against the original file. Both are opened from disk as an app opens them: a plain session with the policy's threads,
+/// nothing of this engine in between.
+/// </summary>
+/// <param name="original">Path of the original model.</param>
+/// <param name="mixed">Path of the emitted model.</param>
+/// <param name="threads">Threads within an operator; 0: ONNX Runtime's own choice.</param>
+public sealed class Verifier(string original, string mixed, int threads)
+{
+    private readonly SessionSettings settings = new(threads);
+
+    /// <summary>The change of the loss over samples that calibration did not see.</summary>
+    /// <param name="output">The model output that the loss reads.</param>
+    /// <param name="samples">At least one.</param>
+    /// <param name="compare">The change of the loss of a sample of a number, from the original's output to the emitted model's.</param>
+    /// <param name="progress">Told the fraction that is done.</param>
+    /// <param name="cancellation">Checked before every sample.</param>
+    /// <exception cref="MixedPrecisionException">MPB7001: the emitted model does not run.</exception>
+    public LossChange MeasureLoss(
+        string output,
+        IReadOnlyList<Sample> samples,
+        Func<Sample, int, Tensor, Tensor, SampleChange> compare,
+        Action<double> progress,
+        CancellationToken cancellation)
+    {
+        using Session before = Session.Open(original, settings);
+        using Session after = OpenMixed();
+        var accuracy = new AccuracyCounter();
+        double squareLoss = 0, squareChange = 0, change = 0;
+        for (int number = 0; number < samples.Count; number++)
+        {
+            cancellation.ThrowIfCancellationRequested();
+            Sample sample = samples[number];
+            Tensor from = before.Run(sample.Inputs, [output])[output];
+            Tensor to = Mixed(() => after.Run(sample.Inputs, [output])[output]);
+            SampleChange one = compare(sample, number, from, to);
+            squareLoss += one.SquareLoss;
+            squareChange += one.SquareChange;
+            change += one.Change;
+            accuracy.Add(sample.Label, from, to);
+            progress((number + 1.0) / samples.Count);
+        }
+
+        // An output that is no number is as wrong as can be: no budget may let it pass, as a comparison with NaN would.
+        double lossMse = double.IsNaN(squareChange) ? double.PositiveInfinity : squareChange / samples.Count;
+        double meanSquareLoss = squareLoss / samples.Count;
+        return new LossChange(
+            samples.Count,
+            lossMse,
+            meanSquareLoss,
+            lossMse == 0 ? 0 : Math.Sqrt(lossMse / meanSquareLoss),
+            change / samples.Count,
+            accuracy.Result());
+    }
+
+    /// <summary>End-to-end time in each scenario, under the lock of the machine.</summary>
+    /// <param name="scenarios">At least one.</param>
+    /// <param name="timing">How exactly to measure, per scenario.</param>
+    /// <param name="progress">Told the fraction that is done.</param>
+    /// <param name="cancellation">Checked before every few runs.</param>
+    /// <exception cref="MixedPrecisionException">MPB5002: the original does not run in a scenario. MPB7001: the emitted model does not run.</exception>
+    public IReadOnlyList<ScenarioTiming> MeasureTime(
+        IReadOnlyList<Scenario> scenarios, TimingSettings timing, Action<double> progress, CancellationToken cancellation)
+    {
+        using MachineLock held = MachineLock.Acquire(cancellation);
+        using Session before = Session.Open(original, settings);
+        using Session after = OpenMixed();
+        var results = new List<ScenarioTiming>();
+        foreach (Scenario scenario in scenarios)
+        {
+            using var feed = new Feed(before.Inputs.Where(scenario.Inputs.ContainsKey).Select(name => (name, scenario.Inputs[name])));
+            Try(() => before.RunOnly(feed), scenario.Name);
+            Mixed(() =>
+            {
+                after.RunOnly(feed);
+                return true;
+            });
+            Timing measured = Interleaved.Measure(() => before.RunOnly(feed), () => after.RunOnly(feed), timing, cancellation);
+            results.Add(new ScenarioTiming(scenario.Name, scenario.Sizes, scenario.Weight, measured));
+            progress(results.Count / (double)scenarios.Count);
+        }
+
+        return results;
+    }
+
+    private Session OpenMixed() => Mixed(() => Session.Open(mixed, settings));
+
+    private T Mixed<T>(Func<T> run)
+    {
+        try
+        {
+            return run();
+        }
+        catch (OnnxRuntimeException e)
+        {
+            throw Errors.EmittedModelDoesNotRun(Path.GetFileName(mixed), e.Message.Replace('\n', ' '));
+        }
+    }
+
+    private static void Try(Action run, string scenario)
+    {
+        try
+        {
+            run();
+        }
+        catch (OnnxRuntimeException e)
+        {
+            throw Errors.ScenarioDoesNotRun(scenario, e.Message.Replace('\n', ' '));
+        }
+    }
+}
