@@ -1,3 +1,5 @@
+using MixedPrecision.Diagnostics;
+
 namespace MixedPrecision.Reporting;
 
 /// <summary>What <c>inspect</c> finds in a model, before anything is measured.</summary>
@@ -23,8 +25,8 @@ public sealed record InspectReport(
         InspectedLayer[] layers = [.. Subgraphs.SelectMany(s => s.Layers)];
         int structures = Subgraphs.Select(s => s.Fingerprint).Distinct().Count();
         yield return $"{Model.File}: {ReportText.Count(Model.Nodes, "node")}, opset {Model.Opset}, {ReportText.Bytes(Model.Bytes)}";
-        yield return $"inputs: {string.Join("; ", Inputs.Select(i => $"{i.Name} {i.Type}"))}";
-        yield return $"outputs: {string.Join("; ", Outputs.Select(o => $"{o.Name} {o.Type}"))}";
+        yield return $"inputs: {string.Join("; ", Inputs.Select(i => $"{Wording.Escape(i.Name)} {Wording.Escape(i.Type)}"))}";
+        yield return $"outputs: {string.Join("; ", Outputs.Select(o => $"{Wording.Escape(o.Name)} {Wording.Escape(o.Type)}"))}";
         yield return $"{ReportText.Count(layers.Length, "layer")} with {ReportText.Count(layers.Sum(l => l.Parameters), "parameter")} in "
             + $"{ReportText.Count(Subgraphs.Count, "sub-graph")} of {ReportText.Count(structures, "structure")}";
         foreach (string line in ReportText.Table([.. Subgraphs.SelectMany(Rows)]))
@@ -36,18 +38,18 @@ public sealed record InspectReport(
         {
             foreach ((string format, string reason) in layer.NotApplicable)
             {
-                yield return $"{layer.Name}: not {format}: {reason}";
+                yield return $"{Wording.Escape(layer.Name)}: not {format}: {reason}";
             }
         }
 
         foreach (ExcludedNode node in Excluded)
         {
-            yield return $"excluded: {node.Name} ({node.Operator}): {node.Reason}";
+            yield return $"excluded: {Wording.Escape(node.Name)} ({Wording.Escape(node.Operator)}): {node.Reason}";
         }
 
         foreach (DifferentiationGap gap in Differentiation)
         {
-            yield return $"cannot be differentiated: {gap.Operator} ({ReportText.Count(gap.Nodes.Count, "node")}, e.g. {gap.Nodes[0]}): {gap.Reason}";
+            yield return $"cannot be differentiated: {Wording.Escape(gap.Operator)} ({ReportText.Count(gap.Nodes.Count, "node")}, e.g. {Wording.Escape(gap.Nodes[0])}): {gap.Reason}";
         }
     }
 

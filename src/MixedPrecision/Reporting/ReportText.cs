@@ -1,11 +1,12 @@
 using System.Globalization;
+using MixedPrecision.Diagnostics;
 
 namespace MixedPrecision.Reporting;
 
 /// <summary>Numbers and tables for people: the one place that formats them.</summary>
 internal static class ReportText
 {
-    /// <summary>Three significant digits: 0.0123, 12.3, 1.23e-07.</summary>
+    /// <summary>At least three significant digits: 0.0123, 12.3, 1234, 1.23e-07.</summary>
     public static string Number(double value) => Math.Abs(value) is 0 or (>= 0.001 and < 100_000)
         ? value.ToString(Decimals(value), CultureInfo.InvariantCulture)
         : value.ToString("0.##e-00", CultureInfo.InvariantCulture);
@@ -33,15 +34,16 @@ internal static class ReportText
     /// <summary>"768×192", or a dash for a product of two activations.</summary>
     public static string Shape(IReadOnlyList<long> shape) => shape.Count == 0 ? "–" : string.Join('×', shape);
 
-    /// <summary>Rows with their columns aligned, indented by two spaces; no line ends in a space.</summary>
-    public static IEnumerable<string> Table(IReadOnlyList<IReadOnlyList<string>> rows)
+    /// <summary>Rows with their columns aligned, indented by two spaces; no line ends in a space. Cells may be untrusted text.</summary>
+    public static IEnumerable<string> Table(IReadOnlyList<IReadOnlyList<string>> cells)
     {
-        if (rows.Count == 0)
+        if (cells.Count == 0)
         {
             return [];
         }
 
-        int[] widths = [.. Enumerable.Range(0, rows.Max(r => r.Count)).Select(column => rows.Max(r => column < r.Count ? r[column].Length : 0))];
+        string[][] rows = [.. cells.Select(row => row.Select(Wording.Escape).ToArray())];
+        int[] widths = [.. Enumerable.Range(0, rows.Max(r => r.Length)).Select(column => rows.Max(r => column < r.Length ? r[column].Length : 0))];
         return rows.Select(row => ("  " + string.Join("  ", row.Select((cell, column) => cell.PadRight(widths[column])))).TrimEnd());
     }
 

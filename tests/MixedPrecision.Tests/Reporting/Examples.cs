@@ -1,0 +1,89 @@
+using MixedPrecision.Benchmarking;
+using MixedPrecision.Reporting;
+using MixedPrecision.Verification;
+
+namespace MixedPrecision.Tests.Reporting;
+
+/// <summary>Reports with every property set.</summary>
+internal static class Examples
+{
+    public const string HostileName = "</script>\u001b[31m\"layer\"\n";
+
+    public static readonly Machine Machine = new("Example CPU", ["avx2", "fma"], 4, "linux", "x64", "1.31.1", "cpu", 2);
+
+    public static readonly ModelSummary Model = new("model.onnx", new string('a', 64), 13_600_000, 17, 314);
+
+    public static Timing Timing => new(10.25, 6.5, 3.75, 3.5, 4, 0.9609375, 36, []);
+
+    public static PlannedSubgraph[] Plan =>
+    [
+        new(0, "0123456789abcdef", 1.25, [1.125, 1.5],
+        [
+            new("/encoder/query", "MatMul", [192, 192], "int8-dynamic", null, Formats(("int4-weight", 2e-7), ("int8-dynamic", 1e-8)), new Dictionary<string, string>()),
+            new(HostileName, "MatMul", [], "fp32", "/encoder/*", Formats(), new Dictionary<string, string> { ["int4-weight"] = "both operands are activations" }),
+        ]),
+    ];
+
+    public static Prediction Prediction => new(1.5e-5, 0.008, 3.5, [3.25, 3.75]);
+
+    public static SolverSummary Solver => new("optimal", 3.25, 3.25);
+
+    public static BaselinePlan[] Baselines => [new("prefix", 1e-5, 0.5, true), new("uniform int4-weight", 1e-3, 4, false)];
+
+    public static VerificationResult Verification => new(
+        new LossChange(2000, 1.25e-5, 0.25, Math.Sqrt(5e-5), -1e-4, new AccuracyChange(0.824, 0.8235)),
+        [new ScenarioTiming("batch 8, sequence 48", new SortedDictionary<string, long> { ["batch"] = 8, ["sequence"] = 48 }, 1, Timing)]);
+
+    public static Manifest Manifest => new(
+        Manifest.CurrentSchema,
+        "0.1.0",
+        Model,
+        Model with { File = "model.mixed.onnx", Bytes = 9_000_000, Sha256 = new string('b', 64) },
+        0.01,
+        "cross-entropy",
+        "time",
+        new SampleCounts(256, 2000),
+        Machine,
+        Plan,
+        [new ExcludedNode("/embedding/Gather", "Gather", "a table gains only memory")],
+        Prediction,
+        Measurement.Of(Verification),
+        new FileSizes(13_600_000, 9_000_000),
+        Solver,
+        Baselines,
+        ["the machine is noisy"]);
+
+    public static InspectReport Inspect => new(
+        Model,
+        [new InspectedValue("input_ids", "int64 [batch, sequence]")],
+        [new InspectedValue("logits", "float [batch, 19]")],
+        [new InspectedSubgraph(0, "0123456789abcdef", [new InspectedLayer(HostileName, "MatMul", [192, 768], 147_456, new Dictionary<string, string> { ["fp16"] = "no kernel" })])],
+        [new ExcludedNode("/lstm", "LSTM", "recurrent")],
+        [new DifferentiationGap("LSTM", ["/lstm"], "no gradient rule")]);
+
+    public static CalibrateReport Calibrate => new(
+        Model,
+        "cross-entropy",
+        256,
+        0.25,
+        [new CalibratedLayer("/encoder/query", new TaylorTerms(0.5, 0.25), new Dictionary<string, FormatSensitivity> { ["int8-dynamic"] = new(2e-8, 1e-8) }, new Dictionary<string, string>())],
+        []);
+
+    public static BenchmarkReport Benchmark => new(
+        Model,
+        Machine,
+        2,
+        3,
+        [new BenchmarkedScenario("batch 8", new Dictionary<string, long> { ["batch"] = 8 }, 1,
+            [new BenchmarkedSubgraph("0123456789abcdef", [0, 4], ["/encoder/query"],
+            [
+                new BenchmarkedConfiguration(["int8-dynamic"], BenchmarkedTiming.Of(Timing), null, true),
+                new BenchmarkedConfiguration(["int8-weight"], BenchmarkedTiming.Of(Timing with { Gain = 0.01, Low = -0.02, High = 0.03 }), null, false),
+                new BenchmarkedConfiguration(["int4-weight"], null, "no kernel", false),
+            ])])],
+        []);
+
+    public static SolveReport Solve => new(Model, 0.01, "time", Plan, Prediction, Solver, Baselines, []);
+
+    private static Dictionary<string, double> Formats(params (string Name, double LossMse)[] formats) => formats.ToDictionary(f => f.Name, f => f.LossMse);
+}

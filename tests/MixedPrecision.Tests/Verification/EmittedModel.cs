@@ -1,0 +1,66 @@
+using MixedPrecision.Calibration.Formats;
+using MixedPrecision.Execution;
+using MixedPrecision.Onnx;
+using MixedPrecision.Partitioning;
+using MixedPrecision.Quantization;
+
+namespace MixedPrecision.Tests.Verification;
+
+/// <summary>A classifier of two layers, y = relu(x V + b) W, on disk: as the original, and emitted by a plan.</summary>
+internal sealed class EmittedModel : IDisposable
+{
+    public const int Inputs = 32;
+    public const int Classes = 32;
+
+    private readonly TemporaryFolder folder = new();
+
+    public EmittedModel(params string[] formats)
+    {
+        Original = folder.Combine("model.onnx");
+        Mixed = folder.Combine("model.mixed.onnx");
+        using (FileStream stream = File.Create(Original))
+        {
+            Google.Protobuf.MessageExtensions.WriteTo(Build(), stream);
+        }
+
+        Model = OnnxModel.Load(Original);
+        IReadOnlyDictionary<string, TensorType> types = TypeInference.Infer(Model);
+        Partition partition = Partitioner.Partition(Model, types);
+        Weight = name => Weights.Read(Model, partition.View, name)!;
+        Plan = [.. partition.Layers.Zip(formats, (l, f) => (
+            new LayerSite(l, partition.View.Nodes[l.Node], Model.Opset, types[l.Input], types[l.Weight]), NumberFormats.Get(f)))];
+        Quantizer.Write(Model, Plan, Weight, Mixed);
+    }
+
+    public OnnxModel Model { get; }
+
+    public string Original { get; }
+
+    public string Mixed { get; }
+
+    public Func<string, Tensor> Weight { get; }
+
+    public IReadOnlyList<(LayerSite Site, NumberFormat Format)> Plan { get; }
+
+    public void Dispose()
+    {
+        Model.Dispose();
+        folder.Dispose();
+    }
+
+    private static ModelProto Build()
+    {
+        var random = new Random(9);
+        Tensor Values(params long[] shape) => Tensor.Of<float>([.. Enumerable.Range(0, (int)Tensor.ElementCount(shape)).Select(_ => random.NextSingle() - 0.5f)], shape);
+        var builder = new GraphBuilder(["x", "logits"]);
+        string hidden = builder.Node("Relu", [builder.Add(builder.MatMul("x", builder.Constant(Values(Inputs, 64))), builder.Constant(Values(64)))]);
+        builder.NodeTo(["logits"], "MatMul", "", [hidden, builder.Constant(Values(64, Classes))]);
+        var graph = new GraphProto { Name = "classifier" };
+        builder.AppendTo(graph);
+        graph.Input.Add(new TensorType(ElementType.Float, [new(null, "batch"), Dimension.Of(Inputs)]).ToProto("x"));
+        graph.Output.Add(new TensorType(ElementType.Float, [new(null, "batch"), Dimension.Of(Classes)]).ToProto("logits"));
+        var model = new ModelProto { IrVersion = 8, Graph = graph };
+        model.OpsetImport.Add(new OperatorSetIdProto { Version = 17 });
+        return model;
+    }
+}

@@ -1,0 +1,129 @@
+using MixedPrecision.Benchmarking;
+using MixedPrecision.Calibration.Data;
+using MixedPrecision.Diagnostics;
+using MixedPrecision.Execution;
+using MixedPrecision.Onnx;
+using MixedPrecision.Verification;
+
+namespace MixedPrecision.Tests.Verification;
+
+public class VerifierTests
+{
+    /// <summary>A loss whose values are known: the first class's score.</summary>
+    private static readonly Func<Sample, int, Tensor, Tensor, SampleChange> FirstScore = (_, _, from, to) =>
+    {
+        double g = from.Values<float>()[0], change = to.Values<float>()[0] - g;
+        return new SampleChange(g * g, change * change, change);
+    };
+
+    [Fact]
+    public void TheChangeOfTheLossIsThatOfTheTwoFiles()
+    {
+        using var emitted = new EmittedModel("int4-weight", "int4-weight");
+        Sample[] samples = [.. Samples(24)];
+        LossChange change = Measure(emitted, samples);
+
+        using Session original = Session.Open(emitted.Original, SessionSettings.Default);
+        using Session mixed = Session.Open(emitted.Mixed, SessionSettings.Default);
+        (double From, double To)[] losses = [.. samples.Select(s =>
+            ((double)original.Run(s.Inputs)["logits"].Values<float>()[0], (double)mixed.Run(s.Inputs)["logits"].Values<float>()[0]))];
+        Assert.Equal(24, change.Samples);
+        Assert.Equal(losses.Average(l => Math.Pow(l.To - l.From, 2)), change.LossMse, 9);
+        Assert.Equal(losses.Average(l => l.From * l.From), change.MeanSquareLoss, 9);
+        Assert.Equal(losses.Average(l => l.To - l.From), change.MeanLossChange, 9);
+        Assert.Equal(Math.Sqrt(change.LossMse / change.MeanSquareLoss), change.RelativeLossError, 12);
+        Assert.True(change.LossMse > 0);
+    }
+
+    [Fact]
+    public void AnUnchangedModelHasNoError()
+    {
+        using var emitted = new EmittedModel("fp32", "fp32");
+        LossChange change = Measure(emitted, [.. Samples(4)]);
+        Assert.Equal((0, 0, 0), (change.LossMse, change.RelativeLossError, change.MeanLossChange));
+        Assert.Equal(change.Accuracy!.Original, change.Accuracy.Mixed);
+    }
+
+    [Fact]
+    public void AccuracyIsTheShareOfLabelsThatTheLargestScoreHits()
+    {
+        using var emitted = new EmittedModel("int4-weight", "int4-weight");
+        using Session original = Session.Open(emitted.Original, SessionSettings.Default);
+        // Three of four labels are what the original says.
+        Sample[] samples = [.. Samples(40).Select((s, i) =>
+        {
+            int best = System.Numerics.Tensors.TensorPrimitives.IndexOfMax(original.Run(s.Inputs)["logits"].Values<float>());
+            return s with { Label = Tensor.Of<long>([(best + (i % 4 == 0 ? 1 : 0)) % EmittedModel.Classes], 1) };
+        })];
+        AccuracyChange accuracy = Measure(emitted, samples).Accuracy!;
+        Assert.Equal(0.75, accuracy.Original);
+        Assert.InRange(accuracy.Mixed, 0.3, 0.85);
+    }
+
+    [Fact]
+    public void WithoutLabelsThereIsNoAccuracy()
+    {
+        using var emitted = new EmittedModel("int8-weight", "fp32");
+        Assert.Null(Measure(emitted, [.. Samples(3).Select((s, i) => i == 2 ? s with { Label = null } : s)]).Accuracy);
+    }
+
+    [Fact]
+    public void ALossThatIsNoNumberIsBeyondEveryBudget()
+    {
+        using var emitted = new EmittedModel("int8-weight", "fp32");
+        LossChange change = new Verifier(emitted.Original, emitted.Mixed, 1).MeasureLoss(
+            "logits", [.. Samples(2)], (_, _, _, _) => new SampleChange(1, double.NaN, double.NaN), _ => { }, CancellationToken.None);
+        Assert.Equal(double.PositiveInfinity, change.RelativeLossError);
+    }
+
+    [Fact]
+    public void BothFilesAreTimedInEveryScenario()
+    {
+        using var emitted = new EmittedModel("int8-dynamic", "fp32");
+        Scenario Of(string name, long batch, double weight) => new(
+            name,
+            new Dictionary<string, long> { ["batch"] = batch },
+            weight,
+            new Dictionary<string, Tensor> { ["x"] = Tensor.Of<float>(new float[batch * EmittedModel.Inputs], batch, EmittedModel.Inputs) });
+        var fractions = new List<double>();
+        IReadOnlyList<ScenarioTiming> timings = new Verifier(emitted.Original, emitted.Mixed, 1).MeasureTime(
+            [Of("one", 1, 0.25), Of("many", 16, 0.75)], new TimingSettings(TimeSpan.FromMilliseconds(20)), fractions.Add, CancellationToken.None);
+        Assert.Equal([("one", 1L, 0.25), ("many", 16L, 0.75)], timings.Select(t => (t.Name, t.Inputs["batch"], t.Weight)));
+        Assert.All(timings, t => Assert.True(t.Timing.BaselineMilliseconds > 0 && t.Timing.CandidateMilliseconds > 0 && t.Timing.SpeedupLow <= t.Timing.SpeedupHigh));
+        Assert.Equal([0.5, 1], fractions);
+    }
+
+    [Fact]
+    public void AnEmittedModelThatDoesNotLoadIsAnError()
+    {
+        using var emitted = new EmittedModel("fp32", "fp32");
+        File.WriteAllBytes(emitted.Mixed, [1, 2, 3]);
+        Diagnostic diagnostic = Assert.Throws<MixedPrecisionException>(() => Measure(emitted, [.. Samples(1)])).Diagnostic;
+        Assert.Equal(Codes.EmittedModelDoesNotRun, diagnostic.Code);
+        Assert.Equal("model.mixed.onnx", diagnostic.Place.File);
+    }
+
+    [Fact]
+    public void AScenarioThatTheOriginalRefusesIsAnError()
+    {
+        using var emitted = new EmittedModel("fp32", "fp32");
+        var scenario = new Scenario("wrong", new Dictionary<string, long>(), 1, new Dictionary<string, Tensor> { ["x"] = Tensor.Of<float>([1], 1, 1) });
+        Diagnostic diagnostic = Assert.Throws<MixedPrecisionException>(
+            () => new Verifier(emitted.Original, emitted.Mixed, 1).MeasureTime([scenario], TimingSettings.WholeModel, _ => { }, CancellationToken.None)).Diagnostic;
+        Assert.Equal(Codes.ScenarioDoesNotRun, diagnostic.Code);
+        Assert.Contains("'wrong'", diagnostic.Message);
+    }
+
+    private static LossChange Measure(EmittedModel emitted, IReadOnlyList<Sample> samples) =>
+        new Verifier(emitted.Original, emitted.Mixed, 0).MeasureLoss("logits", samples, FirstScore, _ => { }, CancellationToken.None);
+
+    private static IEnumerable<Sample> Samples(int count)
+    {
+        var random = new Random(4);
+        for (int i = 0; i < count; i++)
+        {
+            float[] x = [.. Enumerable.Range(0, EmittedModel.Inputs).Select(_ => (random.NextSingle() * 2) - 1)];
+            yield return new Sample($"sample {i}", new Dictionary<string, Tensor> { ["x"] = Tensor.Of<float>(x, 1, EmittedModel.Inputs) }, Tensor.Of<long>([i % EmittedModel.Classes], 1));
+        }
+    }
+}
