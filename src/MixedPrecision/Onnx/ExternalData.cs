@@ -33,6 +33,14 @@ public sealed class ExternalData(string folder) : IDisposable
             if (!files.TryGetValue(path, out var entry))
             {
                 long size = new FileInfo(path).Length;
+                if (size == 0)
+                {
+                    // An empty file cannot be mapped.
+                    return offset == 0 && length == 0
+                        ? ReadOnlyMemory<byte>.Empty
+                        : throw Errors.ExternalDataInvalid(tensor.Name, $"'{location}' is empty");
+                }
+
                 MemoryMappedFile file = MemoryMappedFile.CreateFromFile(path, FileMode.Open, null, 0, MemoryMappedFileAccess.Read);
                 entry = (file, new MappedBytes(file.CreateViewAccessor(0, 0, MemoryMappedFileAccess.Read), size));
                 files.Add(path, entry);
