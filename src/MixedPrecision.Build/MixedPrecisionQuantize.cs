@@ -17,9 +17,9 @@ public class MixedPrecisionQuantize : ToolTask
 {
     private const string FailedCode = "MPB9001";
     private const string HelpAnchor = "#mpb9001-tool-failed";
-    private const int LinesKept = 20;
+    private const string CrashMark = "Unhandled exception";
 
-    private readonly Queue<string> strayLines = new();
+    private string lastWords = "it wrote nothing";
 
     /// <summary>Full path of <c>dotnet</c>, which runs the tool; empty: the one on the search path.</summary>
     public string DotnetHost { get; set; } = "";
@@ -86,13 +86,10 @@ public class MixedPrecisionQuantize : ToolTask
             parsed.LogTo(Log);
             return;
         }
-        if (singleLine.Length > 0)
+        // Of a crash the first line says what happened; the stack follows it.
+        if (singleLine.Length > 0 && !lastWords.StartsWith(CrashMark, StringComparison.Ordinal))
         {
-            strayLines.Enqueue(singleLine);
-            if (strayLines.Count > LinesKept)
-            {
-                strayLines.Dequeue();
-            }
+            lastWords = singleLine;
         }
         base.LogEventsFromTextOutput(singleLine, messageImportance);
     }
@@ -102,9 +99,8 @@ public class MixedPrecisionQuantize : ToolTask
     {
         if (!Log.HasLoggedErrors)
         {
-            string tail = strayLines.Count == 0 ? "It wrote nothing." : string.Join("\n", strayLines);
             string helpLink = new Uri(new Uri(ToolAssembly), "errors.md").AbsoluteUri + HelpAnchor;
-            Log.LogError(null, FailedCode, null, helpLink, Policy, 0, 0, 0, 0, "{0}", $"The tool ended with exit code {ExitCode} without naming an error. {tail}");
+            Log.LogError(null, FailedCode, null, helpLink, Policy, 0, 0, 0, 0, "{0}", $"The tool ended with exit code {ExitCode} without naming an error: {lastWords}");
         }
         return false;
     }

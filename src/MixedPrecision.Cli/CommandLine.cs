@@ -4,28 +4,28 @@ using MixedPrecision.Diagnostics;
 namespace MixedPrecision.Cli;
 
 /// <summary>The verbs, arguments and options of <c>mixed-precision</c>, and what they mean as an <see cref="Invocation"/>.</summary>
-public static class CommandLine
+public sealed class CommandLine
 {
-    private static readonly Argument<string> Model = new("MODEL") { Description = "The ONNX model." };
-    private static readonly Argument<string> Policy = new("POLICY") { Description = "The policy, a YAML file." };
-    private static readonly Option<string> Output = new("--output") { Description = "The folder that the model and its manifest go to.", HelpName = "DIR", Required = true };
-    private static readonly Option<string> Cache = new("--cache") { Description = "The folder of calibrations and timings; the user's cache folder by default.", HelpName = "DIR" };
-    private static readonly Option<string> Budget = new("--budget") { Description = "Another budget than the policy's, such as 1% or 0.01.", HelpName = "B" };
-    private static readonly Option<bool> Json = new("--json") { Description = "Print the result as one JSON document on standard output, and nothing else there." };
-    private static readonly Option<string> InputsFile = new("--inputs-file") { Description = "Write the paths of all files that were read, one per line.", HelpName = "FILE" };
-    private static readonly Option<string> Log = LogOption();
+    private readonly Argument<string> model = new("MODEL") { Description = "The ONNX model." };
+    private readonly Argument<string> policy = new("POLICY") { Description = "The policy, a YAML file." };
+    private readonly Option<string> output = new("--output") { Description = "The folder that the model and its manifest go to.", HelpName = "DIR", Required = true };
+    private readonly Option<string> cache = new("--cache") { Description = "The folder of calibrations and timings; the user's cache folder by default.", HelpName = "DIR" };
+    private readonly Option<string> budget = new("--budget") { Description = "Another budget than the policy's, such as 1% or 0.01.", HelpName = "B" };
+    private readonly Option<bool> json = new("--json") { Description = "Print the result as one JSON document on standard output, and nothing else there." };
+    private readonly Option<string> inputsFile = new("--inputs-file") { Description = "Write the paths of all files that were read, one per line.", HelpName = "FILE" };
+    private readonly Option<string> log = LogOption();
 
     /// <summary>Parses; errors are in the result, and <see cref="Problem"/> words them.</summary>
     /// <param name="run">Runs what the command line asks for and returns the exit code.</param>
-    public static ParseResult Parse(IReadOnlyList<string> arguments, Func<Invocation, CancellationToken, Task<int>> run)
+    public ParseResult Parse(IReadOnlyList<string> arguments, Func<Invocation, CancellationToken, Task<int>> run)
     {
         var root = new RootCommand("Chooses the number format of every layer of an ONNX model: as fast as measured, within a budget of loss.")
         {
-            Command(Verb.Inspect, "Show the model's sub-graphs and layers, and what cannot be quantized or differentiated.", run, Model, Json, Cache, Log),
-            Command(Verb.Calibrate, "Measure how much each layer's formats add to the loss.", run, Policy, Json, Budget, Cache, Log),
-            Command(Verb.Benchmark, "Time the sub-graphs in their configurations on this machine.", run, Policy, Json, Budget, Cache, Log),
-            Command(Verb.Solve, "Choose the fastest plan within the budget.", run, Policy, Json, Budget, Cache, Log),
-            Command(Verb.Quantize, "Emit the quantized model, verify it, and write the precision manifest.", run, Policy, Output, Json, Budget, Cache, InputsFile, Log),
+            Command(Verb.Inspect, "Show the model's sub-graphs and layers, and what cannot be quantized or differentiated.", run, model, json, cache, log),
+            Command(Verb.Calibrate, "Measure how much each layer's formats add to the loss.", run, policy, json, budget, cache, log),
+            Command(Verb.Benchmark, "Time the sub-graphs in their configurations on this machine.", run, policy, json, budget, cache, log),
+            Command(Verb.Solve, "Choose the fastest plan within the budget.", run, policy, json, budget, cache, log),
+            Command(Verb.Quantize, "Emit the quantized model, verify it, and write the precision manifest.", run, policy, output, json, budget, cache, inputsFile, log),
         };
         return root.Parse(arguments, new ParserConfiguration { ResponseFileTokenReplacer = ResponseFile.TryRead });
     }
@@ -40,8 +40,8 @@ public static class CommandLine
     }
 
     /// <summary>Whether the run was asked for JSON lines, also where the rest of the command line is wrong.</summary>
-    public static LogFormat LogFormatOf(ParseResult parsed) =>
-        parsed.GetResult(Log) is { Errors: var errors } && !errors.Any() && parsed.GetValue(Log) == "msbuild" ? LogFormat.MSBuild : LogFormat.Text;
+    public LogFormat LogFormatOf(ParseResult parsed) =>
+        parsed.GetResult(log) is { Errors: var errors } && !errors.Any() && parsed.GetValue(log) == "msbuild" ? LogFormat.MSBuild : LogFormat.Text;
 
     private static Option<string> LogOption()
     {
@@ -50,7 +50,7 @@ public static class CommandLine
         return option;
     }
 
-    private static Command Command(
+    private Command Command(
         Verb verb, string description, Func<Invocation, CancellationToken, Task<int>> run, Argument<string> file, params Option[] options)
     {
         var command = new Command(verb.ToString().ToLowerInvariant(), description) { file };
@@ -60,7 +60,7 @@ public static class CommandLine
         }
         command.Validators.Add(result =>
         {
-            if (result.GetValue(Json) && result.GetValue(Log) == "msbuild")
+            if (result.GetValue(json) && result.GetValue(log) == "msbuild")
             {
                 result.AddError("--json and --log-format msbuild exclude each other: both take standard output.");
             }
@@ -69,13 +69,13 @@ public static class CommandLine
         return command;
     }
 
-    private static Invocation Read(Verb verb, ParseResult parsed, Argument<string> file, Option[] options) => new(
+    private Invocation Read(Verb verb, ParseResult parsed, Argument<string> file, Option[] options) => new(
         verb,
         parsed.GetRequiredValue(file),
-        options.Contains(Output) ? parsed.GetRequiredValue(Output) : null,
-        parsed.GetValue(Cache),
-        options.Contains(Budget) ? parsed.GetValue(Budget) : null,
-        parsed.GetValue(Json),
+        options.Contains(output) ? parsed.GetRequiredValue(output) : null,
+        parsed.GetValue(cache),
+        options.Contains(budget) ? parsed.GetValue(budget) : null,
+        parsed.GetValue(json),
         LogFormatOf(parsed),
-        options.Contains(InputsFile) ? parsed.GetValue(InputsFile) : null);
+        options.Contains(inputsFile) ? parsed.GetValue(inputsFile) : null);
 }

@@ -10,7 +10,8 @@ TimeSpan patience = TimeSpan.FromSeconds(1.5);
 
 Console.OutputEncoding = new UTF8Encoding(encoderShouldEmitUTF8Identifier: false);
 
-ParseResult parsed = CommandLine.Parse(args, (invocation, cancel) =>
+var commandLine = new CommandLine();
+ParseResult parsed = commandLine.Parse(args, (invocation, cancel) =>
 {
     Reporter reporter = ReporterFor(invocation.LogFormat);
     // On a thread of its own: the parser waits for the end of the run, or no longer than its patience after Ctrl+C.
@@ -18,7 +19,7 @@ ParseResult parsed = CommandLine.Parse(args, (invocation, cancel) =>
 });
 if (parsed.Errors.Count > 0 && parsed.Action is ParseErrorAction or null)
 {
-    ReporterFor(CommandLine.LogFormatOf(parsed)).Diagnose(CommandLine.Problem(parsed).Diagnostic);
+    ReporterFor(commandLine.LogFormatOf(parsed)).Diagnose(CommandLine.Problem(parsed).Diagnostic);
     return VerbRunner.UserError;
 }
 int code = await parsed.InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = patience });

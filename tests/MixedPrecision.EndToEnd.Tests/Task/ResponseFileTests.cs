@@ -77,7 +77,7 @@ public sealed class ResponseFileTests
     [InlineData("'nowhere.rsp' cannot be read", "@nowhere.rsp")]
     public void A_wrong_command_line_is_one_error_that_names_the_problem(string expected, params string[] arguments)
     {
-        ParseResult parsed = CommandLine.Parse(arguments, (_, _) => throw new InvalidOperationException("must not run"));
+        ParseResult parsed = new CommandLine().Parse(arguments, (_, _) => throw new InvalidOperationException("must not run"));
 
         Assert.NotEmpty(parsed.Errors);
         string message = CommandLine.Problem(parsed).Message;
@@ -93,7 +93,7 @@ public sealed class ResponseFileTests
         {
             File.WriteAllText(file, task.ResponseFileText);
             Invocation? read = null;
-            ParseResult parsed = CommandLine.Parse(["@" + file], (invocation, _) =>
+            ParseResult parsed = new CommandLine().Parse(["@" + file], (invocation, _) =>
             {
                 read = invocation;
                 return System.Threading.Tasks.Task.FromResult(0);
