@@ -66,6 +66,10 @@ public static class Codes
     public static readonly ErrorCode EmittedModelDoesNotRun = new("MPB7001", "emitted model does not run");
     public static readonly ErrorCode EmittedModelDiffersFromPlan = new("MPB7002", "emitted model differs from the plan");
 
+    // 7xxx: quantization and verification
+    public static readonly ErrorCode EmittedModelDoesNotRun = new("MPB7001", "emitted model does not run");
+    public static readonly ErrorCode EmittedModelDiffersFromPlan = new("MPB7002", "emitted model differs from the plan");
+
     // 8xxx: cache and files
     public static readonly ErrorCode CacheNotWritable = new("MPB8001", "cache folder not writable");
     public static readonly ErrorCode LockUnavailable = new("MPB8002", "benchmark lock unavailable");

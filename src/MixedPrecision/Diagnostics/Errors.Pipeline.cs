@@ -1,0 +1,27 @@
+namespace MixedPrecision.Diagnostics;
+
+public static partial class Errors
+{
+    public static MixedPrecisionException CalibrationDataNotNamed(string policy) => new(
+        Codes.CalibrationDataNotNamed, new Place(policy),
+        "the policy names no calibration data, and sensitivities cannot be measured without. Add `calibration: { data: FILE }`, a .jsonl or .npz file with a few hundred samples of the model's inputs.");
+
+    public static MixedPrecisionException PolicyPinnedFormatDoesNotApply(Place place, string layer, string format, string reason) => new(
+        Codes.PolicyPinnedFormatDoesNotApply, place,
+        $"the rule pins layer '{layer}' to {format}, which cannot run it: {reason}. Pin another format, or narrow the pattern.");
+
+    public static Diagnostic CacheEntryDamaged(string stage, string damage) => new(
+        Codes.CacheEntryDamaged, Severity.Warning, Place.None,
+        $"a cached result of stage '{stage}' is damaged ({damage}) and is computed anew. If this repeats, look after the disk that holds the cache folder.");
+
+    public static MixedPrecisionException OutputNotWritable(string folder, string reason) => new(
+        Codes.OutputNotWritable, new Place(folder), $"the output folder cannot be written: {reason} Give another folder, or make room and rights in this one.");
+
+    public static Diagnostic NothingGained(string model, string reason) => new(
+        Codes.NothingGained, Severity.Warning, new Place(model),
+        $"the original model is kept: {reason}. A larger budget, other formats or other scenarios may gain something.");
+
+    public static Diagnostic LayersNotReached(string model, IReadOnlyList<string> layers) => new(
+        Codes.LayersNotReached, Severity.Warning, new Place(model),
+        $"the loss does not depend on {layers.Count} layers ({string.Join(", ", layers.Take(3).Select(l => $"'{l}'"))}{(layers.Count > 3 ? ", …" : "")}), which stay in fp32 since their effect cannot be measured. Name the output they lead to as calibration.output.");
+}

@@ -1,0 +1,41 @@
+using MixedPrecision.Calibration;
+using MixedPrecision.Calibration.Formats;
+using MixedPrecision.Diagnostics;
+using MixedPrecision.Partitioning;
+using MixedPrecision.Policies;
+
+namespace MixedPrecision.Pipeline;
+
+/// <summary>The formats each layer may take, from the policy's list, its rules, and what applies; the baseline first unless a rule pins another.</summary>
+internal static class Choices
+{
+    /// <exception cref="MixedPrecisionException">A rule matches no layer, or pins a format that does not apply.</exception>
+    public static IReadOnlyDictionary<string, LayerOptions> Of(Policy policy, Workspace workspace)
+    {
+        Layer[] layers = [.. workspace.Partition.Layers];
+        IReadOnlyDictionary<string, string> pins = PolicyChecks.Pins(policy.Layers, [.. layers.Select(l => l.Name)]);
+        return layers.ToDictionary(l => l.Name, l =>
+        {
+            LayerSite site = workspace.Sites[l.Name];
+            var reasons = policy.Formats.Select(NumberFormats.Get)
+                .Select(f => (f.Name, Reason: f.WhyNot(site)))
+                .Where(f => f.Reason is not null)
+                .ToDictionary(f => f.Name, f => f.Reason!);
+            if (!pins.TryGetValue(l.Name, out string? pinned))
+            {
+                return new LayerOptions([.. policy.Formats.Where(f => !reasons.ContainsKey(f))], null, reasons);
+            }
+
+            LayerRule rule = policy.Layers.Last(r => Glob.IsMatch(r.Match, l.Name));
+            return NumberFormats.Get(pinned).WhyNot(site) is string reason
+                ? throw Errors.PolicyPinnedFormatDoesNotApply(rule.Place, l.Name, pinned, reason)
+                : new LayerOptions([pinned], rule.Match, reasons);
+        });
+    }
+}
+
+/// <summary>What one layer may run in.</summary>
+/// <param name="Formats">Names of formats, at least one.</param>
+/// <param name="Pinned">The pattern of the rule that leaves one format only, or null.</param>
+/// <param name="NotApplicable">Formats of the policy that the layer cannot run in, with the reason.</param>
+internal sealed record LayerOptions(IReadOnlyList<string> Formats, string? Pinned, IReadOnlyDictionary<string, string> NotApplicable);

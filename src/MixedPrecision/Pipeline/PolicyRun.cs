@@ -1,0 +1,158 @@
+using System.Globalization;
+using System.Security.Cryptography;
+using MixedPrecision.Benchmarking;
+using MixedPrecision.Caching;
+using MixedPrecision.Calibration;
+using MixedPrecision.Calibration.Data;
+using MixedPrecision.Calibration.Losses;
+using MixedPrecision.Diagnostics;
+using MixedPrecision.Onnx;
+using MixedPrecision.Policies;
+
+namespace MixedPrecision.Pipeline;
+
+/// <summary>One run of a policy: what its stages share. Data and sessions are only made when a stage has to run.</summary>
+internal sealed class PolicyRun : IDisposable
+{
+    /// <summary>Share of the calibration data that verification takes when the policy names no evaluation data: the last quarter.</summary>
+    private const int HeldOutPart = 4;
+
+    private readonly Lazy<IReadOnlyList<Sample>> calibration;
+    private readonly Lazy<IReadOnlyList<Sample>> evaluation;
+    private readonly Lazy<LossFunction> loss;
+    private readonly Lazy<IReadOnlyList<Scenario>> scenarios;
+
+    private PolicyRun(Policy policy, Workspace workspace, RunOptions options)
+    {
+        Policy = policy;
+        Workspace = workspace;
+        Options = options;
+        Machine = Machine.Detect(policy.Runtime);
+        Runner = new StageRunner(new ContentStore(options.CacheFolder ?? ContentStore.DefaultFolder()), options);
+        Allowed = Choices.Of(policy, workspace);
+        loss = new(() => LossFunction.Create(workspace.Model, workspace.Types, policy.Calibration, policy.File));
+        var read = new Lazy<IReadOnlyList<Sample>>(() => Read(DataFile, DataName, policy.Calibration.Samples));
+        calibration = new(() => HoldsOut ? [.. read.Value.Take(read.Value.Count - (read.Value.Count / HeldOutPart))] : read.Value);
+        evaluation = new(() => policy.Evaluation is { } e
+            ? Read(policy.Resolve(e.Data), e.Data, e.Samples)
+            : [.. read.Value.Skip(calibration.Value.Count)]);
+        scenarios = new(() => Benchmarking.Scenarios.Make(workspace.Model, policy.Scenarios, [.. CalibrationSamples.Select(s => s.Inputs)]));
+    }
+
+    public Policy Policy { get; }
+
+    public Workspace Workspace { get; }
+
+    public RunOptions Options { get; }
+
+    public StageRunner Runner { get; }
+
+    public Machine Machine { get; }
+
+    public IReadOnlyDictionary<string, LayerOptions> Allowed { get; }
+
+    public LossFunction Loss => loss.Value;
+
+    public IReadOnlyList<Sample> CalibrationSamples => calibration.Value;
+
+    /// <summary>Samples that calibration does not see.</summary>
+    public IReadOnlyList<Sample> EvaluationSamples => evaluation.Value;
+
+    /// <summary>Concrete inputs to time with.</summary>
+    public IReadOnlyList<Scenario> Scenarios => scenarios.Value;
+
+    /// <summary>Files that the run depends on: policy, model and its external data, calibration and evaluation data.</summary>
+    public IReadOnlyList<string> InputFiles =>
+    [
+        Path.GetFullPath(Policy.File),
+        Workspace.Path,
+        .. Workspace.ExternalFiles,
+        DataFile,
+        .. Policy.Evaluation is { } e ? [Policy.Resolve(e.Data)] : Array.Empty<string>(),
+    ];
+
+    private string DataName => Policy.Calibration.Data ?? throw Errors.CalibrationDataNotNamed(Policy.File);
+
+    private string DataFile => Policy.Resolve(DataName);
+
+    private bool HoldsOut => Policy.Evaluation is null;
+
+    public static PolicyRun Open(string policyFile, RunOptions options)
+    {
+        Policy policy = Policy.Load(policyFile);
+        if (options.Budget is not null)
+        {
+            policy = policy.WithBudget(options.Budget, new Place("--budget"));
+        }
+
+        Workspace workspace = Workspace.Open(policy.Resolve(policy.Model), policy.Model);
+        try
+        {
+            return new PolicyRun(policy, workspace, options);
+        }
+        catch
+        {
+            workspace.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>What the sensitivities depend on.</summary>
+    public CacheKey CalibrationKey() => CacheKey.Of(
+            ("model", Workspace.Hash),
+            ("data", DataHash(DataFile, DataName)),
+            ("loss", $"{Policy.Calibration.Loss} {Policy.Calibration.Output} {Policy.Calibration.Labels}"),
+            ("formats", string.Join(' ', Policy.Formats.Select(f => $"{f}:{Calibration.Formats.NumberFormats.Get(f).Version}"))),
+            ("runtime", Machine.Runtime),
+            ("instruction sets", string.Join(' ', Machine.InstructionSets)))
+        .With("samples", Policy.Calibration.Samples)
+        .With("held out", HoldsOut ? 1 : 0);
+
+    /// <summary>What the scenarios depend on, as text: their definition, and the data where it decides on sizes.</summary>
+    public string ScenarioKey() => Policy.Scenarios.Count == 0
+        ? $"median sample of {DataHash(DataFile, DataName)} {Policy.Calibration.Samples}"
+        : string.Join("; ", Policy.Scenarios.Select(s => string.Create(
+            CultureInfo.InvariantCulture, $"{s.Name} {s.Weight:R} {string.Join(',', s.Inputs.OrderBy(i => i.Key, StringComparer.Ordinal).Select(i => $"{i.Key}={i.Value}"))}")));
+
+    /// <summary>Shares of the scenarios that count, in the order of <see cref="Scenarios"/>.</summary>
+    public IEnumerable<double> ScenarioWeights()
+    {
+        double[] weights = [.. Policy.Scenarios.Select(s => s.Weight).Where(w => w > 0)];
+        return weights.Length == 0 ? [1] : weights.Select(w => w / weights.Sum());
+    }
+
+    /// <summary>What verification reads besides the two models.</summary>
+    public CacheKey EvaluationKey() => CacheKey.Of(
+            ("loss", $"{Policy.Calibration.Loss} {Policy.Calibration.Output} {Policy.Calibration.Labels}"),
+            ("data", Policy.Evaluation is { } e ? $"{DataHash(Policy.Resolve(e.Data), e.Data)} {e.Samples}" : $"held out {DataHash(DataFile, DataName)}"),
+            ("scenarios", ScenarioKey()))
+        .With("samples", Policy.Calibration.Samples)
+        .With("machine", Machine.Key());
+
+    public SubgraphTimer Timer() => new(
+        Workspace.Model, Workspace.Partition, Workspace.Types, Scenarios, Machine, TimingSettings.Subgraph, Runner.Store);
+
+    public void Dispose()
+    {
+        if (loss.IsValueCreated)
+        {
+            loss.Value.Dispose();
+        }
+
+        Workspace.Dispose();
+    }
+
+    private static string DataHash(string path, string displayName)
+    {
+        if (!File.Exists(path))
+        {
+            throw Errors.DataNotFound(displayName);
+        }
+
+        using FileStream stream = File.OpenRead(path);
+        return Convert.ToHexStringLower(SHA256.HashData(stream));
+    }
+
+    private IReadOnlyList<Sample> Read(string path, string displayName, int? maximum) => SampleReader.Read(
+        path, displayName, [.. Workspace.Model.Inputs.Select(i => new InputDeclaration(i.Name, TensorType.Read(i.Type)))], Policy.Calibration.Labels, maximum);
+}

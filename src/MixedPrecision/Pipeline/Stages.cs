@@ -1,0 +1,93 @@
+using MixedPrecision.Benchmarking;
+using MixedPrecision.Caching;
+using MixedPrecision.Calibration;
+using MixedPrecision.Calibration.Data;
+using MixedPrecision.Calibration.Formats;
+using MixedPrecision.Onnx;
+using MixedPrecision.Partitioning;
+using MixedPrecision.Solving;
+using MixedPrecision.Verification;
+
+namespace MixedPrecision.Pipeline;
+
+/// <summary>What <see cref="Stages.Benchmark"/> is asked.</summary>
+/// <param name="Scenarios">Definition of the scenarios, for the key.</param>
+/// <param name="Timer">Measures; its timings have keys of their own, so that what is known is not measured again.</param>
+/// <param name="Configuration">A sub-graph and the formats of its layers; null: every layer alone in every format, and each format for all layers.</param>
+internal sealed record BenchmarkInput(
+    Partition Partition,
+    IReadOnlyList<string> Formats,
+    string Scenarios,
+    Machine Machine,
+    Lazy<SubgraphTimer> Timer,
+    (Subgraph Subgraph, IReadOnlyList<string> Formats)? Configuration);
+
+/// <summary>What <see cref="Stages.Verify"/> compares.</summary>
+/// <param name="Files">The emitted files, the model last.</param>
+internal sealed record VerifyInput(PolicyRun Run, IReadOnlyList<string> Files);
+
+/// <summary>A measured configuration of a sub-graph.</summary>
+internal sealed record BenchmarkedConfiguration(int Subgraph, ConfigurationTiming Timing);
+
+/// <summary>
+/// The stages whose artifacts are kept, one declaration each: inputs, from which the key follows, and artifact. The emitted model, which is a
+/// file, is kept by <see cref="Emission"/>.
+/// </summary>
+internal static class Stages
+{
+    /// <summary>Samples and model → sensitivities.</summary>
+    public static readonly Stage<PolicyRun, Sensitivities> Calibrate = new(
+        "calibrate",
+        Version: 1,
+        run => run.CalibrationKey(),
+        (run, report, cancel) => Calibrator.Run(
+            new CalibrationRequest(
+                run.Workspace.Model, run.Workspace.Partition, run.Workspace.Types, run.Workspace.Sites, run.Policy.Formats, run.Loss, run.CalibrationSamples, run.Policy.Runtime.Threads),
+            report,
+            cancel));
+
+    /// <summary>Structures, scenarios and machine → timings. Weight values are no input: a re-trained model reuses them.</summary>
+    public static readonly Stage<BenchmarkInput, List<BenchmarkedConfiguration>> Benchmark = new(
+        "benchmark",
+        Version: 1,
+        input => CacheKey.Of(
+                ("structures", string.Join(' ', input.Partition.Subgraphs.Select(s => s.Fingerprint))),
+                ("formats", string.Join(' ', input.Formats.Select(f => $"{f}:{NumberFormats.Get(f).Version}"))),
+                ("scenarios", input.Scenarios),
+                ("configuration", input.Configuration is { } c ? $"{c.Subgraph.Index} {string.Join(' ', c.Formats)}" : "per layer"))
+            .With("machine", input.Machine.Key())
+            .With("settings", TimingSettings.Subgraph.Key()),
+        (input, report, cancel) => input.Configuration is { } c
+            ? [new BenchmarkedConfiguration(c.Subgraph.Index, input.Timer.Value.Measure(c.Subgraph, [.. c.Formats.Select(NumberFormats.Get)], cancel))]
+            : [.. input.Timer.Value.PerLayerGains([.. input.Formats.Select(NumberFormats.Get)], report, cancel)
+                .SelectMany((timings, subgraph) => timings.Select(t => new BenchmarkedConfiguration(subgraph, t)))]);
+
+    /// <summary>A problem → its plan.</summary>
+    public static readonly Stage<SolverProblem, Plan> Solve = new(
+        "solve",
+        Version: 1,
+        problem => CacheKey.Of(("solver", "cp-sat")).WithBytes("problem", StageRunner.Serialize(problem)),
+        (problem, _, _) => Solver.Solve(problem));
+
+    /// <summary>The two files, evaluation data and scenarios → change of the loss and end-to-end time.</summary>
+    public static readonly Stage<VerifyInput, VerificationResult> Verify = new(
+        "verify",
+        Version: 1,
+        input => input.Run.EvaluationKey()
+            .With("model", input.Run.Workspace.Hash)
+            .With("emitted", Workspace.HashOf(input.Files))
+            .With("timing", TimingSettings.WholeModel.Key()),
+        (input, report, cancel) =>
+        {
+            PolicyRun run = input.Run;
+            var verifier = new Verifier(run.Workspace.Path, input.Files[^1], run.Policy.Runtime.Threads);
+            LossChange loss = verifier.MeasureLoss(run.Loss.Output, run.EvaluationSamples, Compare, f => report(f / 2), cancel);
+            return new VerificationResult(loss, verifier.MeasureTime(run.Scenarios, TimingSettings.WholeModel, f => report((1 + f) / 2), cancel));
+
+            SampleChange Compare(Sample sample, int number, Tensor original, Tensor mixed)
+            {
+                (double squareLoss, double squareChange, double change) = run.Loss.Compare(original, mixed, run.Loss.TargetOf(sample, number, original));
+                return new SampleChange(squareLoss, squareChange, change);
+            }
+        });
+}
