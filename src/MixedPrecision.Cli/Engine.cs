@@ -1,14 +1,32 @@
-namespace MixedPrecision.Cli;
+using MixedPrecision.Pipeline;
 
-/// <summary>How far a stage has come.</summary>
-/// <param name="Fraction">Share done, 0 to 1; null: a plain message.</param>
-/// <param name="Left">Time left, or null.</param>
-public sealed record ProgressUpdate(string Stage, string Text, double? Fraction, TimeSpan? Left);
+namespace MixedPrecision.Cli;
 
 /// <summary>The verbs, as calls of the pipeline.</summary>
 internal static class Engine
 {
-    /// <summary>The lines of the result.</summary>
-    public static IReadOnlyList<string> Execute(Invocation invocation, Reporter reporter, CancellationToken cancel) =>
-        throw new InvalidOperationException($"This build has no pipeline to run '{invocation.Verb}' with.");
+    /// <summary>The lines of the result: a summary for people, or with <c>--json</c> the document.</summary>
+    public static IReadOnlyList<string> Execute(Invocation invocation, Reporter reporter, CancellationToken cancel)
+    {
+        var options = new RunOptions(invocation.CacheFolder, invocation.Budget, reporter.Progress, reporter.Diagnose, cancel);
+        return invocation.Verb switch
+        {
+            Verb.Inspect => Verbs.Inspect(invocation.File, options) is var report && invocation.Json ? [report.ToJson()] : [.. report.ToLines()],
+            Verb.Calibrate => Verbs.Calibrate(invocation.File, options) is var report && invocation.Json ? [report.ToJson()] : [.. report.ToLines()],
+            Verb.Benchmark => Verbs.Benchmark(invocation.File, options) is var report && invocation.Json ? [report.ToJson()] : [.. report.ToLines()],
+            Verb.Solve => Verbs.Solve(invocation.File, options) is var report && invocation.Json ? [report.ToJson()] : [.. report.ToLines()],
+            _ => Quantize(invocation, options),
+        };
+    }
+
+    private static IReadOnlyList<string> Quantize(Invocation invocation, RunOptions options)
+    {
+        QuantizeResult result = Verbs.Quantize(invocation.File, invocation.OutputFolder!, options);
+        if (invocation.InputsFile is not null)
+        {
+            File.WriteAllLines(invocation.InputsFile, result.InputFiles);
+        }
+
+        return invocation.Json ? [result.ToJson()] : [.. result.ToLines()];
+    }
 }

@@ -1,3 +1,4 @@
+using MixedPrecision.Pipeline;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using MixedPrecision.Diagnostics;

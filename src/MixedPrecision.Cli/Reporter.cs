@@ -1,3 +1,4 @@
+using MixedPrecision.Pipeline;
 using MixedPrecision.Diagnostics;
 
 namespace MixedPrecision.Cli;

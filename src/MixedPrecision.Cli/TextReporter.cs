@@ -1,3 +1,4 @@
+using MixedPrecision.Pipeline;
 using System.Globalization;
 using MixedPrecision.Diagnostics;
 

@@ -23,6 +23,8 @@ public static class Codes
     public static readonly ErrorCode PolicyUnknownName = new("MPB1009", "unknown name in the policy");
     public static readonly ErrorCode PolicyImpossibleValue = new("MPB1010", "impossible value in the policy");
     public static readonly ErrorCode PolicyRuleMatchesNothing = new("MPB1011", "rule matches no layer");
+    public static readonly ErrorCode PolicyPinnedFormatDoesNotApply = new("MPB1012", "pinned format does not apply");
+    public static readonly ErrorCode CalibrationDataNotNamed = new("MPB1013", "calibration data not named");
 
     // 2xxx: model
     public static readonly ErrorCode ModelNotFound = new("MPB2001", "model not found");
@@ -54,6 +56,7 @@ public static class Codes
     public static readonly ErrorCode LossOutputUnusable = new("MPB4004", "output that the loss cannot read");
     public static readonly ErrorCode LossNeedsTokens = new("MPB4005", "loss needs tokens");
     public static readonly ErrorCode LabelsDoNotFit = new("MPB4006", "labels do not fit the output");
+    public static readonly ErrorCode LayersNotReached = new("MPB4007", "loss does not depend on layers");
 
     // 5xxx: benchmark
     public static readonly ErrorCode ScenarioDimensionUnknown = new("MPB5001", "scenario names an unknown dimension");
@@ -69,10 +72,13 @@ public static class Codes
     // 7xxx: quantization and verification
     public static readonly ErrorCode EmittedModelDoesNotRun = new("MPB7001", "emitted model does not run");
     public static readonly ErrorCode EmittedModelDiffersFromPlan = new("MPB7002", "emitted model differs from the plan");
+    public static readonly ErrorCode NothingGained = new("MPB7003", "original model kept");
 
     // 8xxx: cache and files
     public static readonly ErrorCode CacheNotWritable = new("MPB8001", "cache folder not writable");
     public static readonly ErrorCode LockUnavailable = new("MPB8002", "benchmark lock unavailable");
+    public static readonly ErrorCode CacheEntryDamaged = new("MPB8003", "cached result damaged");
+    public static readonly ErrorCode OutputNotWritable = new("MPB8004", "output folder not writable");
 
     // 9xxx: build and command line
     public static readonly ErrorCode ToolFailed = new("MPB9001", "tool failed");
