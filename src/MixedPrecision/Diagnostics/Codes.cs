@@ -65,13 +65,11 @@ public static class Codes
 
     // 6xxx: solver
     public static readonly ErrorCode BudgetInfeasible = new("MPB6001", "budget infeasible");
-    // 7xxx: quantization and verification
-    public static readonly ErrorCode EmittedModelDoesNotRun = new("MPB7001", "emitted model does not run");
-    public static readonly ErrorCode EmittedModelDiffersFromPlan = new("MPB7002", "emitted model differs from the plan");
 
     // 7xxx: quantization and verification
     public static readonly ErrorCode EmittedModelDoesNotRun = new("MPB7001", "emitted model does not run");
     public static readonly ErrorCode EmittedModelDiffersFromPlan = new("MPB7002", "emitted model differs from the plan");
+
     public static readonly ErrorCode NothingGained = new("MPB7003", "original model kept");
 
     // 8xxx: cache and files

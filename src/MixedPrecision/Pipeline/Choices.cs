@@ -1,4 +1,3 @@
-using MixedPrecision.Calibration;
 using MixedPrecision.Calibration.Formats;
 using MixedPrecision.Diagnostics;
 using MixedPrecision.Partitioning;

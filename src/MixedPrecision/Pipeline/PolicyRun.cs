@@ -2,7 +2,6 @@ using System.Globalization;
 using System.Security.Cryptography;
 using MixedPrecision.Benchmarking;
 using MixedPrecision.Caching;
-using MixedPrecision.Calibration;
 using MixedPrecision.Calibration.Data;
 using MixedPrecision.Calibration.Losses;
 using MixedPrecision.Diagnostics;

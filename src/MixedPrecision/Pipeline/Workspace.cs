@@ -1,6 +1,5 @@
 using System.Security.Cryptography;
 using MixedPrecision.Calibration.Formats;
-using MixedPrecision.Diagnostics;
 using MixedPrecision.Execution;
 using MixedPrecision.Onnx;
 using MixedPrecision.Partitioning;
