@@ -25,7 +25,7 @@ internal static class TypeUses
     }
 
     /// <summary>Uses of a later folder, and folders that the order does not know; each as a sentence.</summary>
-    /// <param name="order">Namespaces below the root's, each of which may use itself and those before it.</param>
+    /// <param name="order">Namespaces below the root's, each of which may use itself and those before it; two joined by " + " may use each other.</param>
     public static IReadOnlyList<string> Violations(IEnumerable<(string User, string Used)> uses, IReadOnlyList<string> order)
     {
         var violations = new SortedSet<string>(StringComparer.Ordinal);
@@ -43,7 +43,7 @@ internal static class TypeUses
         int Place(string type)
         {
             string folder = type[..type.LastIndexOf('.')];
-            int place = folder.StartsWith(Root + ".", StringComparison.Ordinal) ? order.ToList().IndexOf(folder[(Root.Length + 1)..]) : -1;
+            int place = folder.StartsWith(Root + ".", StringComparison.Ordinal) ? order.ToList().FindIndex(o => o.Split(" + ").Contains(folder[(Root.Length + 1)..])) : -1;
             if (place < 0)
             {
                 violations.Add($"{folder} is no folder of the engine's order");
