@@ -1,5 +1,6 @@
 using MixedPrecision.Cli;
 using MixedPrecision.Diagnostics;
+using MixedPrecision.Pipeline;
 
 namespace MixedPrecision.EndToEnd.Tests.Cli;
 

@@ -3,6 +3,7 @@ using Microsoft.Build.Framework;
 using MixedPrecision.Build;
 using MixedPrecision.Cli;
 using MixedPrecision.Diagnostics;
+using MixedPrecision.Pipeline;
 
 namespace MixedPrecision.EndToEnd.Tests.Task;
 
