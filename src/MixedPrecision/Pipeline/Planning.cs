@@ -2,7 +2,6 @@ using MixedPrecision.Benchmarking;
 using MixedPrecision.Calibration;
 using MixedPrecision.Calibration.Formats;
 using MixedPrecision.Diagnostics;
-using MixedPrecision.Onnx;
 using MixedPrecision.Partitioning;
 using MixedPrecision.Policies;
 using MixedPrecision.Solving;
@@ -50,7 +49,7 @@ internal sealed class Planning
     {
         if (run.Policy.Objective == Objective.Time)
         {
-            Add(run.Runner.Get(Stages.Benchmark, Input(null)));
+            Add(run.Runner.Get(Stages.Benchmark, Input()));
             return;
         }
 
@@ -113,16 +112,15 @@ internal sealed class Planning
     {
         Subgraph[] missing = [.. run.Workspace.Partition.Subgraphs.Where(s =>
             plan.Formats[s.Index].Any(f => f != Problems.Baseline) && !Gains.Knows(s.Index, plan.Formats[s.Index]))];
-        foreach (Subgraph subgraph in missing)
+        if (missing.Length > 0)
         {
-            Add(run.Runner.Get(Stages.Benchmark, Input((subgraph, plan.Formats[subgraph.Index]))));
+            Add(run.Runner.Get(Stages.Refine, new RefineInput(Input(), [.. missing.Select(s => (s, plan.Formats[s.Index]))])));
         }
 
         return missing.Length > 0;
     }
 
-    private BenchmarkInput Input((Subgraph, IReadOnlyList<string>)? configuration) => new(
-        run.Workspace.Partition, run.Policy.Formats, run.ScenarioKey(), run.Machine, timer, configuration);
+    private BenchmarkInput Input() => new(run.Workspace.Partition, run.Policy.Formats, run.ScenarioKey(), run.Machine, timer);
 
     private void Add(List<BenchmarkedConfiguration> measured)
     {
@@ -139,8 +137,8 @@ internal sealed class Planning
         }
     }
 
-    /// <summary>Bytes saved, or multiply-accumulates saved in units of the baseline's (of a weight: one row of activations).</summary>
+    /// <summary>Bytes saved, or multiply-accumulates saved, weighted over the scenarios and counted in those of the baseline.</summary>
     private double Computed(LayerSite site, NumberFormat format) => run.Policy.Objective == Objective.Memory
         ? site.BaselineBytes - format.Bytes(site)
-        : (1 - format.TimePerMac) * (site.Layer.WeightShape is { } shape ? Tensor.ElementCount(shape) : 1);
+        : (1 - format.TimePerMac) * run.MultiplyAccumulates[site.Layer.Name];
 }

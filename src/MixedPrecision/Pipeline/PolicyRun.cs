@@ -20,6 +20,7 @@ internal sealed class PolicyRun : IDisposable
     private readonly Lazy<IReadOnlyList<Sample>> evaluation;
     private readonly Lazy<LossFunction> loss;
     private readonly Lazy<IReadOnlyList<Scenario>> scenarios;
+    private readonly Lazy<IReadOnlyDictionary<string, double>> operations;
 
     private PolicyRun(Policy policy, Workspace workspace, RunOptions options)
     {
@@ -36,6 +37,7 @@ internal sealed class PolicyRun : IDisposable
             ? Read(policy.Resolve(e.Data), e.Data, e.Samples)
             : [.. read.Value.Skip(calibration.Value.Count)]);
         scenarios = new(() => Benchmarking.Scenarios.Make(workspace.Model, policy.Scenarios, [.. CalibrationSamples.Select(s => s.Inputs)]));
+        operations = new(() => OperationCount.Of(workspace.Model, workspace.Sites.Values, Scenarios));
     }
 
     public Policy Policy { get; }
@@ -59,6 +61,9 @@ internal sealed class PolicyRun : IDisposable
 
     /// <summary>Concrete inputs to time with.</summary>
     public IReadOnlyList<Scenario> Scenarios => scenarios.Value;
+
+    /// <summary>Multiply-accumulates of each layer by name, as the mean over the scenarios by their weights.</summary>
+    public IReadOnlyDictionary<string, double> MultiplyAccumulates => operations.Value;
 
     /// <summary>Files that the run depends on: policy, model and its external data, calibration and evaluation data.</summary>
     public IReadOnlyList<string> InputFiles =>

@@ -13,14 +13,16 @@ namespace MixedPrecision.Pipeline;
 /// <summary>What <see cref="Stages.Benchmark"/> is asked.</summary>
 /// <param name="Scenarios">Definition of the scenarios, for the key.</param>
 /// <param name="Timer">Measures; its timings have keys of their own, so that what is known is not measured again.</param>
-/// <param name="Configuration">A sub-graph and the formats of its layers; null: every layer alone in every format, and each format for all layers.</param>
 internal sealed record BenchmarkInput(
     Partition Partition,
     IReadOnlyList<string> Formats,
     string Scenarios,
     Machine Machine,
-    Lazy<SubgraphTimer> Timer,
-    (Subgraph Subgraph, IReadOnlyList<string> Formats)? Configuration);
+    Lazy<SubgraphTimer> Timer);
+
+/// <summary>What <see cref="Stages.Refine"/> is asked.</summary>
+/// <param name="Configurations">Sub-graphs, each with the formats of its layers.</param>
+internal sealed record RefineInput(BenchmarkInput Benchmark, IReadOnlyList<(Subgraph Subgraph, IReadOnlyList<string> Formats)> Configurations);
 
 /// <summary>What <see cref="Stages.Verify"/> compares.</summary>
 /// <param name="Files">The emitted files, the model last.</param>
@@ -46,21 +48,29 @@ internal static class Stages
             report,
             cancel));
 
-    /// <summary>Structures, scenarios and machine → timings. Weight values are no input: a re-trained model reuses them.</summary>
+    /// <summary>
+    /// Structures, scenarios and machine → timings of every layer alone in every format, and of each format for all layers of a sub-graph.
+    /// Weight values are no input: a re-trained model reuses them.
+    /// </summary>
     public static readonly Stage<BenchmarkInput, List<BenchmarkedConfiguration>> Benchmark = new(
         "benchmark",
         Version: 1,
-        input => CacheKey.Of(
-                ("structures", string.Join(' ', input.Partition.Subgraphs.Select(s => s.Fingerprint))),
-                ("formats", string.Join(' ', input.Formats.Select(f => $"{f}:{NumberFormats.Get(f).Version}"))),
-                ("scenarios", input.Scenarios),
-                ("configuration", input.Configuration is { } c ? $"{c.Subgraph.Index} {string.Join(' ', c.Formats)}" : "per layer"))
-            .With("machine", input.Machine.Key())
-            .With("settings", TimingSettings.Subgraph.Key()),
-        (input, report, cancel) => input.Configuration is { } c
-            ? [new BenchmarkedConfiguration(c.Subgraph.Index, input.Timer.Value.Measure(c.Subgraph, [.. c.Formats.Select(NumberFormats.Get)], cancel))]
-            : [.. input.Timer.Value.PerLayerGains([.. input.Formats.Select(NumberFormats.Get)], report, cancel)
+        input => TimingKey(input, "per layer"),
+        (input, report, cancel) =>
+            [.. input.Timer.Value.PerLayerGains([.. input.Formats.Select(NumberFormats.Get)], report, cancel)
                 .SelectMany((timings, subgraph) => timings.Select(t => new BenchmarkedConfiguration(subgraph, t)))]);
+
+    /// <summary>The same → timings of configurations that a plan uses and that were not measured as a whole.</summary>
+    public static readonly Stage<RefineInput, List<BenchmarkedConfiguration>> Refine = new(
+        "refine",
+        Version: 1,
+        input => TimingKey(input.Benchmark, string.Join("; ", input.Configurations.Select(c => $"{c.Subgraph.Index} {string.Join(' ', c.Formats)}"))),
+        (input, report, cancel) => [.. input.Configurations.Select((c, i) =>
+        {
+            ConfigurationTiming timing = input.Benchmark.Timer.Value.Measure(c.Subgraph, [.. c.Formats.Select(NumberFormats.Get)], cancel);
+            report((i + 1.0) / input.Configurations.Count);
+            return new BenchmarkedConfiguration(c.Subgraph.Index, timing);
+        })]);
 
     /// <summary>A problem → its plan.</summary>
     public static readonly Stage<SolverProblem, Plan> Solve = new(
@@ -90,4 +100,12 @@ internal static class Stages
                 return new SampleChange(squareLoss, squareChange, change);
             }
         });
+
+    private static CacheKey TimingKey(BenchmarkInput input, string configurations) => CacheKey.Of(
+            ("structures", string.Join(' ', input.Partition.Subgraphs.Select(s => s.Fingerprint))),
+            ("formats", string.Join(' ', input.Formats.Select(f => $"{f}:{NumberFormats.Get(f).Version}"))),
+            ("scenarios", input.Scenarios),
+            ("configurations", configurations))
+        .With("machine", input.Machine.Key())
+        .With("settings", TimingSettings.Subgraph.Key());
 }

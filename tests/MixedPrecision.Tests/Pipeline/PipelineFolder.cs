@@ -1,0 +1,98 @@
+using System.Globalization;
+using Google.Protobuf;
+using MixedPrecision.Diagnostics;
+using MixedPrecision.Onnx;
+using MixedPrecision.Pipeline;
+
+namespace MixedPrecision.Tests.Pipeline;
+
+/// <summary>A temporary folder with a small classifier, its data, a policy and a cache; runs verbs and notes which stages worked.</summary>
+internal sealed class PipelineFolder : IDisposable
+{
+    private const int Width = 64;
+    private const int Classes = 4;
+    private readonly string folder = Directory.CreateTempSubdirectory("mixed-precision-").FullName;
+
+    public PipelineFolder()
+    {
+        WriteModel(weightSeed: 1);
+        WriteData("calibration.jsonl", seed: 2, samples: 12);
+        WriteData("evaluation.jsonl", seed: 3, samples: 20);
+        WritePolicy("1%");
+    }
+
+    public string PolicyFile => this["model.policy.yaml"];
+
+    /// <summary>What stages did in the last run, in order: "calibrate started", "solve reused" and so on.</summary>
+    public List<string> Log { get; } = [];
+
+    public List<Diagnostic> Warnings { get; } = [];
+
+    public string this[string file] => Path.Combine(folder, file);
+
+    public RunOptions Options(CancellationToken? cancel = null)
+    {
+        Log.Clear();
+        Warnings.Clear();
+        return new RunOptions(
+            this["cache"],
+            null,
+            update =>
+            {
+                if (update.Text is "started" or "reused")
+                {
+                    Log.Add($"{update.Stage} {update.Text}");
+                }
+            },
+            Warnings.Add,
+            cancel ?? TestContext.Current.CancellationToken);
+    }
+
+    public QuantizeResult Quantize(string output = "out") => Verbs.Quantize(PolicyFile, this[output], Options());
+
+    public void WritePolicy(string budget, string more = "") => File.WriteAllText(PolicyFile, $$"""
+        model: model.onnx
+        budget: {{budget}}
+        calibration: { data: calibration.jsonl, loss: cross-entropy, labels: label, samples: 12 }
+        evaluation: { data: evaluation.jsonl }
+        scenarios: [ { inputs: { batch: 16 } } ]
+        runtime: { threads: 1 }
+        {{more}}
+        """);
+
+    /// <summary>x [batch, 64] → tanh(x·w₀) → tanh(·w₁) → ·w₂ → logits [batch, 4].</summary>
+    public void WriteModel(int weightSeed, float scale = 1)
+    {
+        var graph = new GraphProto { Name = "classifier" };
+        graph.Input.Add(new TensorType(ElementType.Float, [new Dimension(null, "batch"), Dimension.Of(Width)]).ToProto("x"));
+        graph.Output.Add(new TensorType(ElementType.Float, [new Dimension(null, "batch"), Dimension.Of(Classes)]).ToProto("logits"));
+        var b = new GraphBuilder(GraphBuilder.NamesIn(graph));
+        string hidden = "x";
+        for (int layer = 0; layer < 2; layer++)
+        {
+            hidden = b.Node("Tanh", [b.MatMul(hidden, b.Constant(Random(weightSeed + layer, scale / 8, Width, Width), "w"))]);
+        }
+
+        b.NodeTo(["logits"], "MatMul", "", [hidden, b.Constant(Random(weightSeed + 7, scale, Width, Classes), "w")]);
+        b.AppendTo(graph);
+        var model = new ModelProto { IrVersion = 8, Graph = graph };
+        model.OpsetImport.Add(new OperatorSetIdProto { Domain = "", Version = 17 });
+        File.WriteAllBytes(this["model.onnx"], model.ToByteArray());
+    }
+
+    public void WriteData(string file, int seed, int samples)
+    {
+        var random = new Random(seed);
+        File.WriteAllLines(this[file], Enumerable.Range(0, samples).Select(_ => string.Create(
+            CultureInfo.InvariantCulture,
+            $$"""{"x": [[{{string.Join(',', Enumerable.Range(0, Width).Select(_ => (random.NextDouble() - 0.5).ToString("0.000", CultureInfo.InvariantCulture)))}}]], "label": [{{random.Next(Classes)}}]}""")));
+    }
+
+    public void Dispose() => Directory.Delete(folder, recursive: true);
+
+    private static Tensor Random(int seed, float scale, params long[] shape)
+    {
+        var random = new Random(seed);
+        return Tensor.Of<float>([.. Enumerable.Range(0, (int)Tensor.ElementCount(shape)).Select(_ => ((float)random.NextDouble() - 0.5f) * 2 * scale)], shape);
+    }
+}

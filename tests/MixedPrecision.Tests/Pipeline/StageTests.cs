@@ -1,0 +1,138 @@
+using System.Text.Json;
+using MixedPrecision.Diagnostics;
+using MixedPrecision.Onnx;
+using MixedPrecision.Pipeline;
+using MixedPrecision.Policies;
+
+namespace MixedPrecision.Tests.Pipeline;
+
+/// <summary>Which stages work when what has changed.</summary>
+public class StageTests
+{
+    [Fact]
+    public void NothingChangedRunsNoStageAndGivesTheSameFiles()
+    {
+        using var folder = new PipelineFolder();
+        QuantizeResult first = folder.Quantize();
+        Assert.Contains("calibrate started", folder.Log);
+        QuantizeResult second = folder.Quantize("again");
+        Assert.DoesNotContain(folder.Log, l => l.EndsWith("started", StringComparison.Ordinal));
+        Assert.Equal(first.ToJson(), second.ToJson());
+        Assert.Equal(first.Files.Select(File.ReadAllBytes), second.Files.Select(File.ReadAllBytes));
+    }
+
+    [Fact]
+    public void AnotherBudgetRunsSolveAndWhatFollows()
+    {
+        using var folder = new PipelineFolder();
+        folder.Quantize();
+        folder.WritePolicy("2.5%");
+        folder.Quantize();
+        Assert.Contains("solve started", folder.Log);
+        Assert.Contains("calibrate reused", folder.Log);
+        Assert.Contains("benchmark reused", folder.Log);
+    }
+
+    [Fact]
+    public void NewWeightsReuseAllTimings()
+    {
+        using var folder = new PipelineFolder();
+        folder.Quantize();
+        folder.WriteModel(weightSeed: 20);
+        folder.Quantize();
+        Assert.Contains("calibrate started", folder.Log);
+        Assert.Contains("benchmark reused", folder.Log);
+    }
+
+    [Fact]
+    public void NewCalibrationDataReusesTimings()
+    {
+        using var folder = new PipelineFolder();
+        folder.Quantize();
+        folder.WriteData("calibration.jsonl", seed: 30, samples: 12);
+        folder.Quantize();
+        Assert.Contains("calibrate started", folder.Log);
+        Assert.Contains("benchmark reused", folder.Log);
+    }
+
+    [Fact]
+    public void NewEvaluationDataRunsVerifyOnly()
+    {
+        using var folder = new PipelineFolder();
+        folder.Quantize();
+        folder.WriteData("evaluation.jsonl", seed: 31, samples: 20);
+        folder.Quantize();
+        Assert.Equal(["verify started"], folder.Log.Where(l => l.EndsWith("started", StringComparison.Ordinal)));
+    }
+
+    [Fact]
+    public void ACancelledRunLeavesNothingBehind()
+    {
+        using var folder = new PipelineFolder();
+        using var source = new CancellationTokenSource();
+        RunOptions options = folder.Options(source.Token);
+        RunOptions cancelling = options with { Progress = update => { options.Progress(update); if (update.Stage == "verify") source.Cancel(); } };
+        Assert.Throws<OperationCanceledException>(() => Verbs.Quantize(folder.PolicyFile, folder["out"], cancelling));
+        Assert.Empty(Directory.EnumerateFileSystemEntries(folder["out"]));
+    }
+
+    [Fact]
+    public void ADamagedCacheEntryIsReportedAndComputedAnew()
+    {
+        using var folder = new PipelineFolder();
+        string first = folder.Quantize().ToJson();
+        foreach (string entry in Directory.EnumerateFiles(folder["cache/calibrate"], "*", SearchOption.AllDirectories))
+        {
+            byte[] bytes = File.ReadAllBytes(entry);
+            bytes[^1] ^= 1;
+            File.WriteAllBytes(entry, bytes);
+        }
+
+        Assert.Equal(first, folder.Quantize().ToJson());
+        Assert.Contains(folder.Warnings, w => w.Code == Codes.CacheEntryDamaged);
+        Assert.Contains("calibrate started", folder.Log);
+    }
+
+    [Fact]
+    public void TheManifestHoldsWhatTheInterfaceNames()
+    {
+        using var folder = new PipelineFolder();
+        using JsonDocument manifest = JsonDocument.Parse(folder.Quantize().ToJson());
+        JsonElement root = manifest.RootElement;
+        JsonElement[] layers = [.. root.GetProperty("subgraphs").EnumerateArray().SelectMany(s => s.GetProperty("layers").EnumerateArray())];
+        Assert.Equal(3, layers.Length);
+        Assert.All(layers, l => Assert.Contains(l.GetProperty("format").GetString()!, FormatNames.All));
+        Assert.True(root.GetProperty("measured").GetProperty("relativeLossError").GetDouble() <= 0.01);
+        Assert.True(root.GetProperty("predicted").GetProperty("lossMse").GetDouble() >= 0);
+        Assert.Equal("optimal", root.GetProperty("solver").GetProperty("status").GetString());
+        Assert.True(root.GetProperty("bytes").GetProperty("original").GetInt64() == new FileInfo(folder["model.onnx"]).Length);
+        JsonElement scenario = Assert.Single(root.GetProperty("measured").GetProperty("scenarios").EnumerateArray().ToArray());
+        Assert.True(scenario.GetProperty("originalMilliseconds").GetDouble() > 0);
+        Assert.DoesNotContain(folder["."].TrimEnd('.', '/'), root.GetRawText(), StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("memory")]
+    [InlineData("theoretical-time")]
+    public void ComputedObjectivesQuantizeWithoutTiming(string objective)
+    {
+        using var folder = new PipelineFolder();
+        folder.WritePolicy("5%", $"objective: {objective}");
+        QuantizeResult result = folder.Quantize();
+        Assert.DoesNotContain("benchmark started", folder.Log);
+        Assert.Contains(result.Manifest.Subgraphs.SelectMany(s => s.Layers), l => l.Format != "fp32");
+        Assert.True(result.Manifest.Measured.RelativeLossError <= 0.05);
+        using OnnxModel emitted = OnnxModel.Load(result.Files[0]);
+        Assert.Contains(emitted.Graph.Node, n => n.OpType is "MatMulNBits" or "MatMulInteger");
+    }
+
+    [Fact]
+    public void APinThatCannotBeAffordedNamesTheSmallestBudget()
+    {
+        using var folder = new PipelineFolder();
+        folder.WritePolicy("0.0001%", "layers: [ { match: \"*\", format: int4-weight } ]");
+        MixedPrecisionException error = Assert.Throws<MixedPrecisionException>(() => folder.Quantize());
+        Assert.Equal(Codes.BudgetInfeasible, error.Diagnostic.Code);
+        Assert.False(Directory.Exists(folder["out"]) && Directory.EnumerateFileSystemEntries(folder["out"]).Any());
+    }
+}
