@@ -4,10 +4,12 @@ using System.Globalization;
 namespace MixedPrecision.Benchmarking;
 
 /// <summary>
-/// Measures a candidate against its baseline in blocks A B B A: the difference (A₁ + A₂ − B₁ − B₂) / 2 of a block is one observation of the gain, from which a
-/// drift of the machine that is linear over the block cancels exactly. The gain is the median of the blocks, with <see cref="MedianInterval"/>. Blocks are added until
-/// the interval is narrow enough or the time is over. Looking at the interval again and again would favour lucky ones; it is looked at only when the
-/// number of blocks has grown by half.
+/// Measures a candidate against its baseline in blocks A B B A and B A A B in turn, so that a drift of the machine meets both alike.
+/// What disturbs a run (another process, an interrupt) only ever makes it longer, so a run's undisturbed time is taken to be the lower quartile, which stands
+/// as long as a quarter of the runs is undisturbed. The gain is the difference of the two quartiles. Its interval is that of the median of the same difference
+/// over groups of consecutive blocks, see <see cref="MedianInterval"/>: groups long enough are independent although disturbances come in bursts (the method of
+/// batch means). Blocks are added until the interval is narrow enough or the time is over. Looking at it again and again would favour lucky
+/// ones; it is looked at only when the number of blocks has grown by half.
 /// </summary>
 public static class Interleaved
 {
@@ -17,8 +19,14 @@ public static class Interleaved
     /// <summary>A measurement shorter than this is made of several runs, so that reading the clock does not count.</summary>
     private const double ShortestMeasurementMilliseconds = 0.1;
 
-    /// <summary>How far the fewest blocks may pass the budget, when single runs are long.</summary>
+    /// <summary>The budget may be passed this many times when runs are long, or the machine so noisy that the interval says little.</summary>
     private const int LongestBudgets = 4;
+
+    /// <summary>An interval this many times wider than asked for says little.</summary>
+    private const int SaysLittle = 5;
+
+    /// <summary>Groups that blocks are joined into, once there are as many; fewer than twice as many.</summary>
+    private const int FewestGroups = 9;
 
     /// <summary>A gain whose interval holds zero is too small to matter when the interval is this much narrower than asked for.</summary>
     private const double TooSmallToMatter = 0.25;
@@ -56,32 +64,28 @@ public static class Interleaved
         int runs = (int)Math.Clamp(Math.Ceiling(ShortestMeasurementMilliseconds / Math.Max(fastest, 1e-6)), 1, 1000);
         int fewest = MedianInterval.FewestObservations(settings.Confidence);
         int look = fewest;
-        var ofBaseline = new List<double>();
-        var ofCandidate = new List<double>();
-        var gains = new List<double>();
+        var blocks = new List<Block>();
         long begin = ticks();
         while (true)
         {
             cancellation.ThrowIfCancellationRequested();
-            double a1 = Run(baseline, runs), b1 = Run(candidate, runs), b2 = Run(candidate, runs), a2 = Run(baseline, runs);
-            ofBaseline.AddRange([a1, a2]);
-            ofCandidate.AddRange([b1, b2]);
-            gains.Add((a1 + a2 - b1 - b2) / 2);
-
-            double seconds = (ticks() - begin) / (double)ticksPerSecond;
-            bool over = seconds >= settings.Budget.TotalSeconds * (gains.Count < fewest ? LongestBudgets : 1);
-            if (gains.Count < look && !over)
+            blocks.Add(blocks.Count % 2 == 0
+                ? Block.Of(() => Run(baseline, runs), () => Run(candidate, runs))
+                : Block.Of(() => Run(candidate, runs), () => Run(baseline, runs)).Swap());
+            double budgets = (ticks() - begin) / (double)ticksPerSecond / settings.Budget.TotalSeconds;
+            if (blocks.Count < look && budgets < LongestBudgets)
             {
                 continue;
             }
 
-            Timing timing = Summarize(ofBaseline, ofCandidate, gains, settings, fewest);
-            if (over || IsClear(timing, settings))
+            Timing timing = Summarize(blocks, settings, fewest);
+            bool isEnough = budgets >= 1 && HalfWidth(timing) <= settings.Precision * SaysLittle;
+            if (IsClear(timing, settings) || isEnough || budgets >= LongestBudgets)
             {
                 return timing;
             }
 
-            look = (gains.Count * 3 / 2) + 1;
+            look = (blocks.Count * 3 / 2) + 1;
         }
     }
 
@@ -95,13 +99,27 @@ public static class Interleaved
     /// <summary>Half the width of the interval, relative to the baseline.</summary>
     private static double HalfWidth(Timing timing) => (timing.High - timing.Low) / 2 / timing.BaselineMilliseconds;
 
-    private static Timing Summarize(List<double> ofBaseline, List<double> ofCandidate, List<double> gains, TimingSettings settings, int fewest)
+    private static Timing Summarize(List<Block> blocks, TimingSettings settings, int fewest)
     {
-        (double gain, double low, double high, double confidence) = MedianInterval.Of([.. gains], settings.Confidence);
-        double baseline = MedianInterval.Of([.. ofBaseline], settings.Confidence).Median;
-        double candidate = MedianInterval.Of([.. ofCandidate], settings.Confidence).Median;
-        var timing = new Timing(baseline, candidate, gain, low, high, confidence, gains.Count * 2, []);
-        return timing with { Warnings = Warn(timing, gains.Count, settings, fewest) };
+        int size = Math.Max(1, blocks.Count / FewestGroups);
+        double[] gains =
+        [
+            .. blocks.Chunk(size).Where(group => group.Length == size)
+                .Select(group => LowerQuartile(group, b => b.Baseline) - LowerQuartile(group, b => b.Candidate)),
+        ];
+        (_, double low, double high, double confidence) = MedianInterval.Of(gains, settings.Confidence);
+        double baseline = LowerQuartile(blocks, b => b.Baseline), candidate = LowerQuartile(blocks, b => b.Candidate), gain = baseline - candidate;
+        var timing = new Timing(baseline, candidate, gain, Math.Min(low, gain), Math.Max(high, gain), confidence, blocks.Count * 2, []);
+        return timing with { Warnings = Warn(timing, blocks.Count, settings, fewest) };
+    }
+
+    /// <summary>The lower quartile of one side of some blocks, interpolated between neighbours.</summary>
+    private static double LowerQuartile(IEnumerable<Block> blocks, Func<Block, (double, double)> side)
+    {
+        double[] sorted = [.. blocks.Select(side).SelectMany(pair => new[] { pair.Item1, pair.Item2 }).Order()];
+        double place = (sorted.Length - 1) / 4.0;
+        int below = (int)place;
+        return sorted[below] + ((place - below) * (sorted[Math.Min(below + 1, sorted.Length - 1)] - sorted[below]));
     }
 
     private static IReadOnlyList<string> Warn(Timing timing, int blocks, TimingSettings settings, int fewest)
@@ -115,5 +133,18 @@ public static class Interleaved
         return halfWidth <= settings.Precision
             ? []
             : [string.Create(CultureInfo.InvariantCulture, $"the gain is known to ±{halfWidth:0.0%} of the baseline, not to ±{settings.Precision:0.0%}, when the time was over")];
+    }
+
+    /// <summary>Two measurements of each side, in milliseconds a run.</summary>
+    private readonly record struct Block((double First, double Second) Baseline, (double First, double Second) Candidate)
+    {
+        /// <summary>Measures outer, inner, inner, outer.</summary>
+        public static Block Of(Func<double> outer, Func<double> inner)
+        {
+            double first = outer(), second = inner(), third = inner(), fourth = outer();
+            return new Block((first, fourth), (second, third));
+        }
+
+        public Block Swap() => new(Candidate, Baseline);
     }
 }

@@ -4,12 +4,12 @@ namespace MixedPrecision.Benchmarking;
 /// A measured comparison of a candidate with its baseline. That the interval holds zero is an answer too: no difference was found
 /// (<see cref="IsSignificant"/>).
 /// </summary>
-/// <param name="BaselineMilliseconds">Median time of one run of the baseline.</param>
-/// <param name="CandidateMilliseconds">Median time of one run of the candidate.</param>
-/// <param name="Gain">Milliseconds a run saves: the median of the differences baseline − candidate; negative when the candidate is slower.</param>
+/// <param name="BaselineMilliseconds">Undisturbed time of one run of the baseline: the lower quartile of all that were measured.</param>
+/// <param name="CandidateMilliseconds">The same of the candidate.</param>
+/// <param name="Gain">Milliseconds a run saves: baseline − candidate; negative when the candidate is slower.</param>
 /// <param name="Low">Lower end of the confidence interval of the gain, in milliseconds.</param>
 /// <param name="High">Upper end of the confidence interval of the gain, in milliseconds.</param>
-/// <param name="Confidence">Probability that the interval covers the true median, as reached: at least the one asked for, unless a warning says otherwise.</param>
+/// <param name="Confidence">Probability that the interval covers the gain, as reached: at least the one asked for, unless a warning says otherwise.</param>
 /// <param name="Pairs">Pairs of a baseline and a candidate measurement.</param>
 /// <param name="Warnings">Why the result is weaker than asked for; empty when it is not.</param>
 public sealed record Timing(

@@ -81,9 +81,9 @@ public sealed record BenchmarkedSubgraph(
 public sealed record BenchmarkedConfiguration(IReadOnlyList<string> Formats, BenchmarkedTiming? Timing, string? Unavailable, bool Reused);
 
 /// <summary>A timing in milliseconds a run.</summary>
-/// <param name="BaselineMilliseconds">Median of the original.</param>
-/// <param name="Milliseconds">Median in this configuration.</param>
-/// <param name="Gain">Median of what a run saves.</param>
+/// <param name="BaselineMilliseconds">Undisturbed time of the original: the lower quartile of all measured.</param>
+/// <param name="Milliseconds">The same in this configuration.</param>
+/// <param name="Gain">What a run saves.</param>
 /// <param name="GainInterval">Lower and upper end of the gain's confidence interval.</param>
 /// <param name="Confidence">Confidence of the interval, from 0 to 1.</param>
 /// <param name="Pairs">Pairs of measurements.</param>

@@ -51,8 +51,8 @@ public sealed record MeasuredAccuracy(double Original, double Mixed);
 /// <param name="Name">Its name.</param>
 /// <param name="Inputs">Size of each symbolic dimension.</param>
 /// <param name="Weight">Its share; all shares sum to 1.</param>
-/// <param name="OriginalMilliseconds">Median time of a run of the original model.</param>
-/// <param name="MixedMilliseconds">Median time of a run of the emitted model.</param>
+/// <param name="OriginalMilliseconds">Undisturbed time of a run of the original model: the lower quartile of all measured.</param>
+/// <param name="MixedMilliseconds">The same of the emitted model.</param>
 /// <param name="Speedup">How many times faster the emitted model is.</param>
 /// <param name="SpeedupInterval">Lower and upper end of the speed-up's confidence interval.</param>
 /// <param name="Confidence">Confidence of the interval, from 0 to 1.</param>

@@ -21,12 +21,12 @@ public class InterleavedTests
     }
 
     [Fact]
-    public void ALinearDriftCancels()
+    public void ADifferenceIsFoundUnderADriftThatIsMuchGreater()
     {
-        // The machine slows down by a half while it is measured, much more than the difference of one percent.
+        // The machine slows down by a half while it is measured, and the difference is one percent.
         double Slowness(double now) => 1 + (now / 600);
         Timing timing = new SyntheticMachine(now => Slowness(now), now => 0.99 * Slowness(now)).Measure(Settings);
-        Assert.InRange(timing.Gain, 0.01, 0.015);
+        Assert.InRange(timing.Gain, 0.008, 0.013);
         Assert.True(timing.Low > 0, $"{timing}");
     }
 
@@ -35,7 +35,9 @@ public class InterleavedTests
     {
         double Slowness(double now) => 1 + (now / 300);
         Timing timing = new SyntheticMachine(Slowness, Slowness).Measure(Settings);
-        Assert.InRange(timing.Gain, -1e-3, 1e-3);
+        // A run lasts 1 ms, in which the machine slows down by 1/300 ms.
+        Assert.InRange(timing.Gain, -1 / 300.0, 1 / 300.0);
+        Assert.False(timing.IsSignificant, $"{timing}");
     }
 
     [Fact]
@@ -48,12 +50,30 @@ public class InterleavedTests
         Assert.True(timing.IsSignificant);
     }
 
+    [Fact]
+    public void HalfOfTheRunsMayBeDisturbed()
+    {
+        // A machine that others use as well: bursts of several runs in which each takes up to ten times as long.
+        var random = new Random(6);
+        bool disturbed = false;
+        double Shared(double milliseconds)
+        {
+            disturbed = random.Next(4) == 0 ? !disturbed : disturbed;
+            return milliseconds * (1 + (0.01 * random.NextDouble()) + (disturbed ? 9 * random.NextDouble() : 0));
+        }
+
+        Timing timing = new SyntheticMachine(_ => Shared(1), _ => Shared(0.8)).Measure(Settings);
+        Assert.InRange(timing.BaselineMilliseconds, 1, 1.1);
+        Assert.InRange(timing.Gain, 0.15, 0.3);
+        Assert.True(timing.IsSignificant, $"{timing}");
+    }
+
     [Theory]
     [InlineData(0.02)]
     [InlineData(0.2)]
     public void TheIntervalCoversTheGainAsOftenAsItSays(double spread)
     {
-        // Skewed and heavy-tailed noise, as timings have. The difference of two equal noises is symmetric: its median is the true gain.
+        // Skewed and heavy-tailed noise, as timings have. Both sides have the same: their quartiles differ by the true gain.
         const int trials = 1000;
         int covered = 0;
         var random = new Random(7);
@@ -86,7 +106,7 @@ public class InterleavedTests
     [Fact]
     public void TooFewPairsAreAWarningWithTheConfidenceReached()
     {
-        // One block of four runs of ten seconds each is past four times the budget.
+        // One block of four runs of ten seconds is past four times the budget.
         Timing timing = new SyntheticMachine(_ => 10_000, _ => 9_000).Measure(Settings);
         Assert.Equal(2, timing.Pairs);
         Assert.Equal(0, timing.Confidence, 6);
@@ -100,7 +120,7 @@ public class InterleavedTests
         var random = new Random(3);
         var machine = new SyntheticMachine(_ => 0.5 + random.NextDouble(), _ => 0.5 + random.NextDouble());
         Timing timing = machine.Measure(Settings);
-        Assert.InRange(machine.Milliseconds, 300, 320);
+        Assert.InRange(machine.Milliseconds, 300, 1220);
         Assert.Contains("when the time was over", Assert.Single(timing.Warnings));
     }
 
