@@ -23,5 +23,6 @@ public sealed record LayerSensitivity(
 /// <summary>The loss MSE that one layer in one format is predicted to add.</summary>
 /// <param name="Taylor">By the noise model of the format: E[Σ σᵢ² żᵢ²] (design, section 5; the paper's sensitivity).</param>
 /// <param name="Measured">By running the layer in the format: E[δ²].</param>
+/// <param name="Rise">E[ρ], the second-order rise of the mean loss; 0 for losses without curvature.</param>
 /// <param name="Deltas">δ = ⟨y_f − y, ẏ⟩, signed, one a sample.</param>
-public sealed record FormatSensitivity(double Taylor, double Measured, double[] Deltas);
+public sealed record FormatSensitivity(double Taylor, double Measured, double Rise, double[] Deltas);

@@ -14,11 +14,12 @@ namespace MixedPrecision.Calibration;
 /// </summary>
 internal sealed class SubgraphProgram : IDisposable
 {
-    private SubgraphProgram(Session forward, Session? backward, ExtractedSubgraph extracted, IReadOnlyDictionary<string, string> upstream,
+    private SubgraphProgram(Session forward, Session? backward, Session? drawnBackward, ExtractedSubgraph extracted, IReadOnlyDictionary<string, string> upstream,
         IReadOnlyDictionary<string, string> gradients, IReadOnlyDictionary<string, string> taylor, IReadOnlyList<LayerProgram> layers)
     {
         Forward = forward;
         Backward = backward;
+        DrawnBackward = drawnBackward;
         Extracted = extracted;
         Upstream = upstream;
         Gradients = gradients;
@@ -30,6 +31,9 @@ internal sealed class SubgraphProgram : IDisposable
 
     /// <summary>Null when the sub-graph holds no layer and nothing before it needs a gradient.</summary>
     public Session? Backward { get; }
+
+    /// <summary>The backward model without the terms of the Taylor estimator, for labels drawn from the model; null when not asked for.</summary>
+    public Session? DrawnBackward { get; }
 
     public ExtractedSubgraph Extracted { get; }
 
@@ -48,8 +52,9 @@ internal sealed class SubgraphProgram : IDisposable
     /// <param name="sites">The sub-graph's layers.</param>
     /// <param name="wanted">Values of the model whose gradients are needed: those that depend on a layer, and operands of layers.</param>
     /// <param name="operandsOfLayers">Activations that layers of the model read.</param>
+    /// <param name="withDrawn">Whether a backward model for drawn labels is made as well.</param>
     public static SubgraphProgram Create(OnnxModel model, ExtractedSubgraph extracted, IReadOnlyList<LayerSite> sites,
-        IReadOnlyList<string> formats, IReadOnlySet<string> wanted, IReadOnlySet<string> operandsOfLayers, SessionSettings settings)
+        IReadOnlyList<string> formats, IReadOnlySet<string> wanted, IReadOnlySet<string> operandsOfLayers, bool withDrawn, SessionSettings settings)
     {
         Session forward = Session.Create(extracted.Model, settings);
         ModelProto backward = extracted.Model.Clone();
@@ -84,24 +89,53 @@ internal sealed class SubgraphProgram : IDisposable
         }
 
         var gradients = inputs.Where(found.ContainsKey).ToDictionary(i => i, i => found[i]);
-        foreach (string output in gradients.Values.Concat(taylor.Values).Concat(layers.SelectMany(l => l.Outputs)).Distinct())
-        {
-            backward.Graph.Output.Add(new ValueInfoProto { Name = output });
-        }
-
         foreach ((string domain, long version) in builder.Domains.Where(d => backward.OpsetImport.All(o => o.Domain != d.Key)))
         {
             backward.OpsetImport.Add(new OperatorSetIdProto { Domain = domain, Version = version });
         }
 
-        Session? session = backward.Graph.Output.Count == 0 ? null : Session.Create(backward, settings);
-        return new SubgraphProgram(forward, session, extracted, upstream, gradients, taylor, layers);
+        Session? session = Compile(backward, [.. gradients.Values.Concat(taylor.Values).Concat(layers.SelectMany(l => l.Outputs))], settings);
+        Session? drawn = withDrawn ? Compile(backward, [.. gradients.Values.Concat(layers.Select(l => l.OutputGradient).OfType<string>())], settings) : null;
+        return new SubgraphProgram(forward, session, drawn, extracted, upstream, gradients, taylor, layers);
     }
 
     public void Dispose()
     {
         Forward.Dispose();
         Backward?.Dispose();
+        DrawnBackward?.Dispose();
+    }
+
+    /// <summary>A session for some outputs of a backward model, with the nodes these need and no others. Null without outputs.</summary>
+    private static Session? Compile(ModelProto model, IReadOnlyList<string> outputs, SessionSettings settings)
+    {
+        if (outputs.Count == 0)
+        {
+            return null;
+        }
+
+        HashSet<string> needed = [.. outputs];
+        var nodes = new List<NodeProto>();
+        foreach (NodeProto node in model.Graph.Node.Reverse())
+        {
+            if (node.Output.Any(needed.Contains))
+            {
+                nodes.Add(node);
+                needed.UnionWith(GraphView.InputsOf(node));
+            }
+        }
+
+        nodes.Reverse();
+        var graph = new GraphProto { Name = model.Graph.Name };
+        graph.Node.AddRange(nodes);
+        graph.Input.AddRange(model.Graph.Input.Where(i => needed.Contains(i.Name)));
+        graph.Initializer.AddRange(model.Graph.Initializer.Where(i => needed.Contains(i.Name)));
+        graph.SparseInitializer.AddRange(model.Graph.SparseInitializer);
+        graph.Output.AddRange(outputs.Distinct().Select(o => new ValueInfoProto { Name = o }));
+        var pruned = new ModelProto { IrVersion = model.IrVersion, Graph = graph };
+        pruned.OpsetImport.AddRange(model.OpsetImport);
+        pruned.Functions.AddRange(model.Functions);
+        return Session.Create(pruned, settings);
     }
 
     /// <summary>

@@ -26,7 +26,7 @@ internal static class Reports
         [.. sensitivities.Layers.Select(l => new CalibratedLayer(
             l.Name,
             new TaylorTerms(l.TaylorActivation, l.TaylorWeight),
-            l.Formats.ToDictionary(f => f.Key, f => new Reporting.FormatSensitivity(f.Value.Taylor, f.Value.Measured)),
+            l.Formats.ToDictionary(f => f.Key, f => new Reporting.FormatSensitivity(f.Value.Taylor, f.Value.Measured, f.Value.Rise)),
             run.Allowed[l.Name].NotApplicable))],
         [.. sensitivities.Layers.Where(l => !l.Reachable).Select(l => $"the loss does not depend on layer '{l.Name}'")]);
 

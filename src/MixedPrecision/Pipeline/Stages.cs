@@ -40,7 +40,7 @@ internal static class Stages
     /// <summary>Samples and model → sensitivities.</summary>
     public static readonly Stage<PolicyRun, Sensitivities> Calibrate = new(
         "calibrate",
-        Version: 1,
+        Version: 2,
         run => run.CalibrationKey(),
         (run, report, cancel) => Calibrator.Run(
             new CalibrationRequest(

@@ -55,4 +55,5 @@ public sealed record TaylorTerms(double Activation, double Weight);
 /// <summary>The loss MSE that one layer in one format is predicted to add.</summary>
 /// <param name="Taylor">By the noise model of the format.</param>
 /// <param name="Measured">By running the layer in the format on calibration inputs, to first order.</param>
-public sealed record FormatSensitivity(double Taylor, double Measured);
+/// <param name="Rise">The mean second-order rise of the loss; 0 for losses without curvature.</param>
+public sealed record FormatSensitivity(double Taylor, double Measured, double Rise);

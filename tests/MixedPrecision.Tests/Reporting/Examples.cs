@@ -66,7 +66,7 @@ internal static class Examples
         "cross-entropy",
         256,
         0.25,
-        [new CalibratedLayer("/encoder/query", new TaylorTerms(0.5, 0.25), new Dictionary<string, FormatSensitivity> { ["int8-dynamic"] = new(2e-8, 1e-8) }, new Dictionary<string, string>())],
+        [new CalibratedLayer("/encoder/query", new TaylorTerms(0.5, 0.25), new Dictionary<string, FormatSensitivity> { ["int8-dynamic"] = new(2e-8, 1e-8, 1e-5) }, new Dictionary<string, string>())],
         []);
 
     public static BenchmarkReport Benchmark => new(

@@ -87,6 +87,50 @@ public sealed class LossFunction : IDisposable
         _ => Labels(sample, prediction),
     };
 
+    /// <summary>Whether noise raises the loss in the mean, so that a second-order term counts: true for likelihoods.</summary>
+    public bool HasCurvature => Kind != LossKind.OutputMse;
+
+    /// <summary>A target with every label that counts drawn from the model's own distribution, and the number of such labels.</summary>
+    /// <param name="number">Number of the sample, which seeds the draw.</param>
+    public (int Terms, Tensor Target) DrawTarget(Tensor prediction, Tensor target, int number)
+    {
+        ReadOnlySpan<long> labels = target.Values<long>();
+        ReadOnlySpan<float> scores = prediction.Values<float>();
+        int classes = scores.Length / labels.Length, terms = 0;
+        var probabilities = new float[classes];
+        var drawn = labels.ToArray();
+        var random = new Random(unchecked((int)0x85EBCA6B) + number);
+        for (int row = 0; row < drawn.Length; row++)
+        {
+            if (drawn[row] < 0)
+            {
+                continue;
+            }
+
+            terms++;
+            ReadOnlySpan<float> rowScores = scores.Slice(row * classes, classes);
+            if (IsProbability)
+            {
+                rowScores.CopyTo(probabilities);
+            }
+            else
+            {
+                TensorPrimitives.SoftMax(rowScores, probabilities);
+            }
+
+            double left = random.NextDouble() * TensorPrimitives.Sum<float>(probabilities);
+            int label = 0;
+            while (label < classes - 1 && (left -= probabilities[label]) >= 0)
+            {
+                label++;
+            }
+
+            drawn[row] = label;
+        }
+
+        return (terms, Tensor.Of<long>(drawn, drawn.Length));
+    }
+
     /// <summary>The loss of an output against a target.</summary>
     public double Value(Tensor prediction, Tensor target) => Run(prediction, target, [Loss])[Loss].Values<float>()[0];
 
