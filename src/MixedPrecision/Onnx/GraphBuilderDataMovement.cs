@@ -23,6 +23,12 @@ public static class GraphBuilderDataMovement
     /// <summary>All dimensions before the axis as the first one, the others as the second.</summary>
     public static string Flatten(this GraphBuilder b, string x, long axis) => b.Node("Flatten", [x], Attributes.Of("axis", axis));
 
+    /// <summary>A reshape to constant sizes, where 0 keeps the input's size at that place and one −1 is worked out.</summary>
+    public static string Reshape0(this GraphBuilder b, string x, params long[] sizes) => b.Node("Reshape", [x, b.Integers(sizes)]);
+
+    /// <summary>A reshape to sizes put together from vectors, of which one element may be −1, to be worked out.</summary>
+    public static string ReshapeTo(this GraphBuilder b, string x, params string[] sizes) => b.Node("Reshape", [x, b.Concat(0, sizes)]);
+
     /// <summary>One dimension.</summary>
     public static string Vector(this GraphBuilder b, string x) => b.Node("Reshape", [x, b.Integers(-1)]);
 

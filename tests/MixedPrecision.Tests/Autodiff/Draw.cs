@@ -33,6 +33,10 @@ internal static class Draw
 
     public static Gen<Operand> Real(params long[] shape) => Real(Values.Normal, shape);
 
+    /// <summary>A permutation of multiples of 0.25: no ties, where no derivative exists.</summary>
+    public static Gen<Operand> Distinct(params long[] shape) => Gen.Shuffle(Enumerable.Range(0, (int)Tensor.ElementCount(shape)).Select(i => 0.25 * i).ToArray())
+        .Select(values => new Operand(shape, values, null));
+
     public static Gen<Operand> Integers(long from, long to, params long[] shape) =>
         Gen.Long[from, to].Array[(int)Tensor.ElementCount(shape)].Select(v => Operand.Of(Tensor.Of<long>(v, shape)));
 

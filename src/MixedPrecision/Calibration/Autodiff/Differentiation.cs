@@ -22,21 +22,21 @@ public static class Differentiation
         IReadOnlyDictionary<string, TensorType> types,
         GraphBuilder builder,
         IReadOnlyDictionary<string, string> seeds,
-        IReadOnlyCollection<string> targets) => Walk(graph, types, builder, seeds, targets, _ => null);
+        IReadOnlyCollection<string> targets) => Walk(graph, types, builder, seeds, targets, new SmallConstants(graph));
 
-    /// <summary>The same within an inner graph, whose outer constants are looked up by <paramref name="outerConstants"/>.</summary>
+    /// <summary>The same within an inner graph, which reads values from outside.</summary>
     internal static IReadOnlyDictionary<string, string> Walk(
         GraphProto graph,
         IReadOnlyDictionary<string, TensorType> types,
         GraphBuilder builder,
         IReadOnlyDictionary<string, string> seeds,
         IReadOnlyCollection<string> targets,
-        Func<string, Tensor?> outerConstants,
+        SmallConstants constants,
         IReadOnlyCollection<string>? outer = null)
     {
         var view = new GraphView(graph, outer);
         HashSet<string> wanted = Reachability.DependingOn(view, types, targets);
-        var scope = new Scope(view, types, builder, wanted, outerConstants);
+        var scope = new Scope(view, types, builder, wanted, constants);
         foreach ((string value, string gradient) in seeds.Where(s => wanted.Contains(s.Key)))
         {
             scope.Accumulate(value, gradient);

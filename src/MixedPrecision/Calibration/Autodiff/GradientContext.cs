@@ -65,12 +65,13 @@ public sealed class GradientContext
     public long? Size(string value, int axis) => Type(value).Shape?[axis].Size;
 
     /// <summary>The value of an input that is a small constant of the graph, else null.</summary>
-    public Tensor? ConstantInput(int index) => HasInput(index) ? scope.Constant(Node.Input[index]) : null;
+    public Tensor? ConstantInput(int index) => HasInput(index) ? scope.Constants.Find(Node.Input[index]) : null;
 
     /// <summary>The integers of a constant input (int32 or int64), else null.</summary>
-    public long[]? ConstantIntegers(int index) => ConstantInput(index) is not { } tensor ? null
-        : tensor.ElementType == Onnx.ElementType.Int32 ? [.. tensor.Values<int>().ToArray().Select(v => (long)v)]
-        : tensor.ElementType == Onnx.ElementType.Int64 ? tensor.Values<long>().ToArray() : null;
+    public long[]? ConstantIntegers(int index) => HasInput(index) ? scope.Constants.Integers(Node.Input[index]) : null;
+
+    /// <summary>Values of the graph's small constants.</summary>
+    public SmallConstants Constants => scope.Constants;
 
     /// <summary>A scalar of the first input's element type.</summary>
     public string Scalar(double value) => B.Scalar(value, ElementType);

@@ -82,8 +82,35 @@ public static class GradientRules
         Row("CastLike", Elementwise.CastLike);
         Row("Dropout", Elementwise.Dropout);
 
+        Row("Relu", Activations.Relu);
+        Row("LeakyRelu", Activations.LeakyRelu);
+        Broadcast("PRelu", Activations.PRelu);
+        Row("Elu", Activations.Elu);
+        Row("Celu", Activations.Celu);
+        Row("Selu", Activations.Selu);
+        Row("HardSigmoid", Activations.HardSigmoid);
+        Row("HardSwish", Activations.HardSwish);
+        Row("Mish", Activations.Mish);
+        Row("Softplus", Activations.Softplus);
+        Row("Softsign", Activations.Softsign);
+        Row("ThresholdedRelu", Activations.ThresholdedRelu);
+        Row("Shrink", Activations.Shrink);
+        Row("Gelu", Activations.Gelu);
+        Row("Clip", Activations.Clip);
+
         Row("MatMul", MatrixProducts.MatMul);
         Row("Gemm", MatrixProducts.Gemm);
+
+        Row("Conv", Convolutions.Conv);
+        Row("ConvTranspose", Convolutions.ConvTranspose);
+        Row("MaxPool", Pooling.MaxPool);
+        Row("AveragePool", Pooling.AveragePool);
+        Row("LpPool", Pooling.LpPool);
+        Row("GlobalAveragePool", Pooling.GlobalAveragePool);
+        Row("GlobalMaxPool", Pooling.GlobalMaxPool);
+        Row("GlobalLpPool", Pooling.GlobalLpPool);
+        Row("MaxUnpool", Pooling.MaxUnpool);
+        Row("Resize", Resizing.Resize);
 
         Row("ReduceSum", Reductions.Sum);
         Row("ReduceMean", Reductions.Mean);
@@ -100,17 +127,32 @@ public static class GradientRules
         Row("Expand", Shaping.Expand);
         Row("Concat", Shaping.Concat);
         Row("Split", Shaping.Split);
+        Row("Tile", Shaping.Tile);
+        Row("DepthToSpace", Shaping.DepthToSpace);
+        Row("SpaceToDepth", Shaping.SpaceToDepth);
+        Row("Pad", Shaping.Pad);
+        Row("Trilu", Shaping.Trilu);
+        Row("CumSum", Shaping.CumSum);
+        Row("ReverseSequence", Shaping.ReverseSequence);
 
         Row("Gather", Indexing.Gather);
         Row("GatherElements", Indexing.GatherElements);
+        Row("GatherND", Indexing.GatherSlices);
+        Row("ScatterElements", Indexing.ScatterElements);
+        Row("ScatterND", Indexing.ScatterSlices);
         Row("Slice", Indexing.Slice);
+        Row("TopK", Indexing.TopK);
+        Row("Compress", Indexing.ByGrid);
+        Row("OneHot", Indexing.OneHot);
+        Row("Range", Indexing.Range);
 
         Row("Softmax", Normalizations.Softmax);
         Row("LogSoftmax", Normalizations.LogSoftmax);
         Row("LayerNormalization", Normalizations.LayerNormalization);
+        Row("BatchNormalization", Normalizations.BatchNormalization);
         Row("RMSNormalization SimplifiedLayerNormalization", Normalizations.RootMeanSquareNormalization);
 
-        Zero("Constant ConstantOfShape Shape Size Range EyeLike OneHot NonZero NonMaxSuppression Unique");
+        Zero("Constant ConstantOfShape Shape Size EyeLike NonZero NonMaxSuppression Unique");
         Zero("Equal Greater GreaterOrEqual Less LessOrEqual And Or Xor Not IsNaN IsInf");
         Zero("BitShift BitwiseAnd BitwiseOr BitwiseXor BitwiseNot");
         Zero("ArgMax ArgMin Hardmax Sign Floor Ceil Round");

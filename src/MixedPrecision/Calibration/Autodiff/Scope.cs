@@ -8,15 +8,11 @@ internal sealed class Scope(
     IReadOnlyDictionary<string, TensorType> types,
     GraphBuilder builder,
     IReadOnlySet<string> wanted,
-    Func<string, Tensor?> outerConstants)
+    SmallConstants constants)
 {
-    /// <summary>Constants up to this many bytes are read: axes, shapes, exponents, but not weights.</summary>
-    private const int SmallConstant = 4096;
-
     private static readonly TensorType Unknown = new(0, null);
     private readonly Dictionary<string, string> shapes = [];
     private readonly Dictionary<string, List<string>> gradients = [];
-    private readonly Dictionary<string, TensorProto> initializers = view.Graph.Initializer.ToDictionary(i => i.Name);
 
     public GraphView View => view;
 
@@ -28,22 +24,7 @@ internal sealed class Scope(
 
     public TensorType Type(string value) => types.GetValueOrDefault(value, Unknown);
 
-    public Tensor? Constant(string value)
-    {
-        TensorProto? proto = initializers.GetValueOrDefault(value);
-        if (proto is null && view.Producer(value) is int producer)
-        {
-            NodeProto node = view.Nodes[producer];
-            return node.OpType switch
-            {
-                "Constant" => ConstantOf(node),
-                "Identity" => Constant(node.Input[0]),
-                _ => null,
-            };
-        }
-
-        return proto is null ? outerConstants(value) : Small(proto);
-    }
+    public SmallConstants Constants => constants;
 
     public string ShapeOf(string value)
     {
@@ -84,24 +65,5 @@ internal sealed class Scope(
         }
 
         return parts[0];
-    }
-
-    private static Tensor? ConstantOf(NodeProto node) =>
-        node.Attribute("value") is { T: { } tensor } ? Small(tensor)
-        : node.Attribute("value_int") is { } integer ? Tensor.Scalar(integer.I)
-        : node.Attribute("value_ints") is { } integers ? Tensor.Of<long>(integers.Ints.ToArray(), integers.Ints.Count)
-        : node.Attribute("value_float") is { } number ? Tensor.Scalar(number.F)
-        : node.Attribute("value_floats") is { } numbers ? Tensor.Of<float>(numbers.Floats.ToArray(), numbers.Floats.Count)
-        : null;
-
-    private static Tensor? Small(TensorProto proto)
-    {
-        if (proto.DataLocation == 1 || ElementType.BitsOf(proto.DataType) == 0 || TensorProtos.ByteCount(proto) > SmallConstant)
-        {
-            return null;
-        }
-
-        using var none = new ExternalData("");
-        return TensorProtos.Read(proto, none);
     }
 }

@@ -8,6 +8,18 @@ internal static class Expansions
     private static Dictionary<string, NodeRewrite> Rows() => new()
     {
         ["Dropout"] = DropoutWithMask,
+        ["Conv"] = ExplicitPads.Convolution,
+        ["ConvTranspose"] = ExplicitPads.ConvolutionTransposed,
+        ["MaxPool"] = ExplicitPads.MaxPool,
+        ["AveragePool"] = ExplicitPads.AveragePool,
+        ["LpPool"] = ExplicitPads.LpPool,
+        ["InstanceNormalization"] = NormalizationForms.InstanceNormalization,
+        ["GroupNormalization"] = NormalizationForms.GroupNormalization,
+        ["LayerNormalization"] = NormalizationForms.LayerNormalizationWithStatistics,
+        ["BatchNormalization"] = NormalizationForms.BatchNormalizationInTraining,
+        ["MeanVarianceNormalization"] = NormalizationForms.MeanVarianceNormalization,
+        ["LpNormalization"] = NormalizationForms.LpNormalization,
+        ["LRN"] = NormalizationForms.LocalResponseNormalization,
     };
 
     /// <summary>The gradient of training mode reads the mask: asks for it where the model does not.</summary>

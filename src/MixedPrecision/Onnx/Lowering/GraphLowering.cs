@@ -16,7 +16,7 @@ public static class GraphLowering
     {
         var builder = new GraphBuilder(GraphBuilder.NamesIn(model.Graph), "lowered/");
         var proto = new ModelProto { IrVersion = Math.Max(model.Proto.IrVersion, 8) };
-        proto.Graph = Lower(model.Graph, Math.Max(model.Opset, 1), builder, types, isMain: true);
+        proto.Graph = Lower(model.Graph, Math.Max(model.Opset, 1), builder, types, null);
         proto.OpsetImport.Add(new OperatorSetIdProto { Version = Math.Max(model.Opset, TargetOpset) });
         foreach (OperatorSetIdProto import in model.Proto.OpsetImport.Where(o => o.Domain is not ("" or "ai.onnx" or "com.microsoft")))
         {
@@ -27,24 +27,25 @@ public static class GraphLowering
         return new OnnxModel(proto, model.Folder, model.DisplayName);
     }
 
-    private static GraphProto Lower(GraphProto graph, long version, GraphBuilder builder, IReadOnlyDictionary<string, TensorType> types, bool isMain)
+    private static GraphProto Lower(GraphProto graph, long version, GraphBuilder builder, IReadOnlyDictionary<string, TensorType> types, SmallConstants? outer)
     {
+        var constants = new SmallConstants(graph, outer);
         foreach (NodeProto original in graph.Node)
         {
             NodeProto node = original.Clone();
             foreach (AttributeProto attribute in node.Attribute.Where(a => a.G is not null))
             {
-                attribute.G = Lower(attribute.G, version, builder.Inner(), types, isMain: false);
+                attribute.G = Lower(attribute.G, version, builder.Inner(), types, constants);
             }
 
-            Rewrite(node, version, builder, types);
+            Rewrite(node, version, builder, types, constants);
         }
 
         HashSet<string> initialized = [.. graph.Initializer.Select(i => i.Name)];
         var lowered = new GraphProto { Name = graph.Name };
 
         // Files of old versions list every weight as an input too; nobody feeds them, and as inputs they could not be folded.
-        lowered.Input.AddRange(graph.Input.Where(i => !isMain || !initialized.Contains(i.Name)));
+        lowered.Input.AddRange(graph.Input.Where(i => outer is not null || !initialized.Contains(i.Name)));
         lowered.Output.AddRange(graph.Output);
         lowered.Initializer.AddRange(graph.Initializer);
         lowered.SparseInitializer.AddRange(graph.SparseInitializer);
@@ -53,13 +54,13 @@ public static class GraphLowering
     }
 
     /// <summary>Upgrades a node that is written in an older version, then expands what comes out until only primitive operators are left.</summary>
-    private static void Rewrite(NodeProto node, long version, GraphBuilder builder, IReadOnlyDictionary<string, TensorType> types)
+    private static void Rewrite(NodeProto node, long version, GraphBuilder builder, IReadOnlyDictionary<string, TensorType> types, SmallConstants constants)
     {
         TensorType Type(string value) => types.GetValueOrDefault(value) ?? new TensorType(0, null);
         int start = builder.Nodes.Count;
         if (version < TargetOpset && Upgrades.Table.TryGetValue(node.Operator(), out NodeRewrite? upgrade))
         {
-            upgrade(new LoweringContext(node, version, builder, Type));
+            upgrade(new LoweringContext(node, version, builder, Type, constants));
         }
         else
         {
@@ -74,7 +75,7 @@ public static class GraphLowering
                 NodeProto expanded = builder.Nodes[index];
                 builder.Nodes.RemoveRange(index, builder.Nodes.Count - index);
                 int before = builder.Nodes.Count;
-                expand(new LoweringContext(expanded, Math.Max(version, TargetOpset), builder, Type));
+                expand(new LoweringContext(expanded, Math.Max(version, TargetOpset), builder, Type, constants));
                 bool kept = builder.Nodes.Count == before + 1 && ReferenceEquals(builder.Nodes[before], expanded);
                 builder.Nodes.AddRange(rest);
                 index -= kept ? 0 : 1;

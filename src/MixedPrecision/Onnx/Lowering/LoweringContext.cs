@@ -4,7 +4,7 @@ namespace MixedPrecision.Onnx.Lowering;
 internal delegate void NodeRewrite(LoweringContext context);
 
 /// <summary>What a rewrite sees: the node, what is known of its inputs, and the builder to write to.</summary>
-internal sealed class LoweringContext(NodeProto node, long version, GraphBuilder builder, Func<string, TensorType> types)
+internal sealed class LoweringContext(NodeProto node, long version, GraphBuilder builder, Func<string, TensorType> types, SmallConstants constants)
 {
     public NodeProto Node => node;
 
@@ -27,6 +27,11 @@ internal sealed class LoweringContext(NodeProto node, long version, GraphBuilder
 
     public TensorType Type(string value) => types(value);
 
+    public SmallConstants Constants => constants;
+
+    /// <summary>The rank of a value, or null when it is not known.</summary>
+    public int? Rank(string value) => types(value).Rank;
+
     /// <summary>The element type of the first input, float when unknown.</summary>
     public int ElementType => Type(X).ElementType is 0 ? Onnx.ElementType.Float : Type(X).ElementType;
 
@@ -40,12 +45,23 @@ internal sealed class LoweringContext(NodeProto node, long version, GraphBuilder
     {
         node.Input.Clear();
         node.Input.AddRange(inputs);
-        foreach (AttributeProto attribute in node.Attribute.Where(a => withoutAttributes.Contains(a.Name)).ToArray())
+        Remove(withoutAttributes);
+        Keep();
+    }
+
+    public void Remove(params string[] attributes)
+    {
+        foreach (AttributeProto attribute in node.Attribute.Where(a => attributes.Contains(a.Name)).ToArray())
         {
             node.Attribute.Remove(attribute);
         }
+    }
 
-        Keep();
+    /// <summary>Sets an attribute, whether or not the node has it.</summary>
+    public void Set(AttributeProto attribute)
+    {
+        Remove(attribute.Name);
+        node.Attribute.Add(attribute);
     }
 
     /// <summary>Gives a computed value the name of one of the node's outputs; does nothing when the node does not have it.</summary>

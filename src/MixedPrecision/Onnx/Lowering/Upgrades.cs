@@ -1,6 +1,6 @@
 namespace MixedPrecision.Onnx.Lowering;
 
-/// <summary>Old forms of operators, written in the form of <see cref="GraphLowering.TargetOpset"/>.</summary>
+/// <summary>Old forms of operators, written in the form of <see cref="GraphLowering.TargetOpset"/>. Which version changed what is ONNX's Changelog.</summary>
 internal static class Upgrades
 {
     public static readonly IReadOnlyDictionary<string, NodeRewrite> Table = Rows();
@@ -16,20 +16,27 @@ internal static class Upgrades
             }
         }
 
-        Row("ReduceSum ReduceMean ReduceMax ReduceMin ReduceProd ReduceL1 ReduceL2 ReduceLogSum ReduceLogSumExp ReduceSumSquare Squeeze Unsqueeze", AxesToInput);
+        Row("ReduceSum ReduceMean ReduceMax ReduceMin ReduceProd ReduceL1 ReduceL2 ReduceLogSum ReduceLogSumExp ReduceSumSquare Squeeze Unsqueeze", AttributeForms.Axes);
+        Row("Reshape", AttributeForms.Reshape);
+        Row("Concat", AttributeForms.Concat);
+        Row("Cast", AttributeForms.Cast);
+        Row("Clip", AttributeForms.Clip);
+        Row("Dropout", AttributeForms.Dropout);
+        Row("BatchNormalization", AttributeForms.BatchNormalization);
+        Row("Gemm", AttributeForms.Gemm);
+        Row("Pad", AttributeForms.Pad);
+        Row("Slice", AttributeForms.Slice);
+        Row("Split", AttributeForms.Split);
+        Row("TopK", AttributeForms.TopK);
+        Row("LpPool", AttributeForms.LpPool);
+        Row("GridSample", AttributeForms.GridSample);
+        Row("RoiAlign", AttributeForms.RoiAlign);
+        Row("Scatter", c => c.ReturnNode("ScatterElements", [.. c.Node.Input], [.. c.Node.Attribute]));
+        Row("Upsample", ResizeForms.Upsample);
+        Row("Resize", ResizeForms.Resize);
+        Row("Softmax LogSoftmax Hardmax", Coercion.ToMatrix);
+        Row("Add Sub Mul Div Pow And Or Xor Equal Less Greater PRelu", Coercion.Broadcast);
+        Row("GroupNormalization", NormalizationForms.GroupNormalizationPerGroup);
         return rows;
-    }
-
-    /// <summary>Axes were an attribute: Squeeze, Unsqueeze and ReduceSum below 13, other reductions below 18.</summary>
-    private static void AxesToInput(LoweringContext c)
-    {
-        if (c.Node.Ints("axes") is { } axes)
-        {
-            c.Change([c.X, c.B.Integers(axes)], "axes");
-        }
-        else
-        {
-            c.Keep();
-        }
     }
 }

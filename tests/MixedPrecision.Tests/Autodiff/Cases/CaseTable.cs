@@ -3,7 +3,7 @@ using CsCheck;
 namespace MixedPrecision.Tests.Autodiff.Cases;
 
 /// <summary>A row of cases.</summary>
-/// <param name="Covers">The row of the table of gradients that it checks.</param>
+/// <param name="Covers">The row of the table of gradients that it checks, or of the table of expansions.</param>
 /// <param name="Generator">Draws operands, shapes and attributes.</param>
 /// <param name="FloatOnly">Whether the operator, or one its gradient needs, has no kernel for double.</param>
 internal sealed record CaseRow(string Covers, Gen<GradientCase> Generator, bool FloatOnly = false);
@@ -15,9 +15,12 @@ internal static class CaseTable
     {
         ArithmeticCases.Rows,
         ElementwiseCases.Rows,
+        ActivationCases.Rows,
         MatrixCases.Rows,
+        WindowCases.Rows,
         ReductionCases.Rows,
         ShapingCases.Rows,
+        IndexingCases.Rows,
         NormalizationCases.Rows,
     }.SelectMany(rows => rows).ToDictionary(row => row.Name, row => row.Row);
 

@@ -23,7 +23,7 @@ internal static class ReductionCases
     private static IEnumerable<(string Name, CaseRow Row)> Reduction(string name, Func<Random, double> draw)
     {
         bool extremum = name is "ReduceMax" or "ReduceMin";
-        Gen<Operand> Input(long[] shape) => extremum ? Distinct(shape) : Draw.Real(draw, shape);
+        Gen<Operand> Input(long[] shape) => extremum ? Draw.Distinct(shape) : Draw.Real(draw, shape);
         yield return Row(
             name,
             from shape in Draw.Rank(1, 4)
@@ -42,8 +42,4 @@ internal static class ReductionCases
             select new GradientCase(name, [x], Attributes.Of("axes", axes), Attributes.Of("keepdims", 0)) { Opset = 11 },
             name);
     }
-
-    /// <summary>A permutation of multiples of 0.25: no ties, where no derivative exists.</summary>
-    private static Gen<Operand> Distinct(long[] shape) => Gen.Shuffle(Enumerable.Range(0, (int)Tensor.ElementCount(shape)).Select(i => 0.25 * i).ToArray())
-        .Select(values => new Operand(shape, values, null));
 }

@@ -49,4 +49,78 @@ internal static class Indexing
         string after = b.Sub(b.Sub(sizes, before), kept);
         return c.Gradients((0, b.Pad(c.Upstream, b.Concat(0, before, after), axes)));
     }
+
+    /// <summary>Compress, and GatherND with batch axes: by the index grid.</summary>
+    public static IReadOnlyList<string?> ByGrid(GradientContext c) => c.Gradients((0, IndexGrid.Gradient(c)));
+
+    public static IReadOnlyList<string?> GatherSlices(GradientContext c) => c.Node.Int("batch_dims", 0) == 0
+        ? c.Gradients((0, c.B.ScatterSlicesAdd(c.ZerosLike(c.X), c.Input(1), c.Upstream)))
+        : ByGrid(c);
+
+    /// <summary>The values' gradients go to the indices, none of which comes twice.</summary>
+    public static IReadOnlyList<string?> TopK(GradientContext c) =>
+        c.Gradients((0, c.B.Node("ScatterElements", [c.ZerosLike(c.X), c.Output(1), c.Upstream], Attributes.Of("axis", c.Node.Int("axis", -1)))));
+
+    public static IReadOnlyList<string?> ScatterElements(GradientContext c)
+    {
+        AttributeProto axis = Attributes.Of("axis", c.Node.Int("axis", 0));
+        return Scatter(
+            c,
+            value => c.B.Node("GatherElements", [value, c.Input(1)], axis),
+            (data, updates, reduction) => c.B.Node("ScatterElements", [data, c.Input(1), updates], axis, Attributes.Of("reduction", reduction)));
+    }
+
+    public static IReadOnlyList<string?> ScatterSlices(GradientContext c) => Scatter(
+        c,
+        value => c.B.Node("GatherND", [value, c.Input(1)]),
+        (data, updates, reduction) => c.B.Node("ScatterND", [data, c.Input(1), updates], Attributes.Of("reduction", reduction)));
+
+    /// <summary>Replaced elements pass nothing to the data; for max and min, those that attain the extremum share equally.</summary>
+    private static string?[] Scatter(GradientContext c, Func<string, string> gather, Func<string, string, string, string> scatter)
+    {
+        GraphBuilder b = c.B;
+        string updates = c.Input(2);
+        string data;
+        string update;
+        switch (c.Node.Text("reduction", "none"))
+        {
+            case "none":
+                return c.Gradients((0, c.Needs(0) ? scatter(c.Upstream, c.ZerosLike(updates), "none") : null), (2, c.Needs(2) ? gather(c.Upstream) : null));
+            case "add":
+                return c.Gradients((0, c.Upstream), (2, c.Needs(2) ? gather(c.Upstream) : null));
+            case "mul":
+                string ones = b.Filled(c.ShapeOf(c.X), 1, c.ElementType);
+                data = b.Mul(c.Upstream, scatter(ones, updates, "mul"));
+                update = b.Div(gather(b.Mul(c.Upstream, c.Y)), updates);
+                break;
+            default:
+                string held = c.Mask(b.Equal(c.X, c.Y));
+                string attained = c.Mask(b.Equal(updates, gather(c.Y)));
+                string share = b.Div(c.Upstream, b.Max(scatter(held, attained, "add"), c.Scalar(1)));
+                data = b.Mul(share, held);
+                update = b.Mul(gather(share), attained);
+                break;
+        }
+
+        return c.Gradients((0, data), (2, update));
+    }
+
+    /// <summary>The operand of values [off, on]: what stands at the hot places belongs to the second, the rest to the first.</summary>
+    public static IReadOnlyList<string?> OneHot(GradientContext c)
+    {
+        GraphBuilder b = c.B;
+        int type = c.Type(c.Input(2)).ElementType;
+        string switched = b.Cast(b.Integers(0, 1), type);
+        string hot = b.Mul(c.Upstream, b.Node("OneHot", [c.X, c.Input(1), switched], Attributes.Of("axis", c.Node.Int("axis", -1))));
+        string on = b.ReduceSum(hot);
+        string off = b.Sub(b.ReduceSum(c.Upstream), on);
+        return c.Gradients((2, b.Concat(0, b.Unsqueeze(off, 0), b.Unsqueeze(on, 0))));
+    }
+
+    /// <summary>start + i·delta.</summary>
+    public static IReadOnlyList<string?> Range(GradientContext c)
+    {
+        string places = c.B.Cast(c.B.Range(c.B.ElementCount(c.Y)), c.ElementType);
+        return [c.B.ReduceSum(c.Upstream), null, c.B.ReduceSum(c.B.Mul(c.Upstream, places))];
+    }
 }

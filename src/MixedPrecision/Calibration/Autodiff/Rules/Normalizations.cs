@@ -53,6 +53,32 @@ internal static class Normalizations
         return c.Gradients((0, dx), (1, c.Needs(1) ? ToParameter(c, b.Mul(c.Upstream, normal), 1) : null));
     }
 
+    /// <summary>
+    /// For inference: y = γ(x − mean)·r + β with r = 1/√(var + ε), all given per channel. Gradients of mean and variance follow from those of γ and x.
+    /// </summary>
+    public static IReadOnlyList<string?> BatchNormalization(GradientContext c)
+    {
+        GraphBuilder b = c.B;
+        int rank = c.Rank(c.X);
+        long[] spatial = [.. Enumerable.Range(2, rank - 2).Select(a => (long)a)];
+        string Column(string value) => spatial.Length == 0 ? value : b.Unsqueeze(value, [.. spatial.Select(a => a - 1)]);
+        string PerChannel(string value) => b.ReduceSum(value, [0, .. spatial]);
+        string inverse = b.Reciprocal(b.Sqrt(b.Add(c.Input(4), c.Scalar(c.Node.Float("epsilon", 1e-5f)))));
+        string slope = b.Mul(c.Input(1), inverse);
+        string? dx = c.Needs(0) ? b.Mul(c.Upstream, Column(slope)) : null;
+        string? dscale = null;
+        string? dvariance = null;
+        if (c.Needs(1) || c.Needs(4))
+        {
+            string spread = PerChannel(b.Mul(c.Upstream, b.Sub(c.X, Column(c.Input(3)))));
+            dscale = b.Mul(spread, inverse);
+            dvariance = b.Mul(b.Mul(dscale, b.Mul(slope, inverse)), c.Scalar(-0.5));
+        }
+
+        string? sum = c.Needs(2) || c.Needs(3) ? PerChannel(c.Upstream) : null;
+        return [dx, dscale, sum, c.Needs(3) ? b.Neg(b.Mul(sum!, slope)) : null, dvariance];
+    }
+
     private static (string Normal, string Scale) Normalized(GradientContext c, string centred, long[] axes)
     {
         string variance = c.B.ReduceMean(c.B.Square(centred), axes, keepDimensions: true);

@@ -46,6 +46,62 @@ internal static class Shaping
         return c.Gradients((0, parts.Length == 1 ? parts[0] : c.B.Concat(c.Node.Int("axis", 0), parts)));
     }
 
+    /// <summary>Each repetition's gradient, added up.</summary>
+    public static IReadOnlyList<string?> Tile(GradientContext c)
+    {
+        GraphBuilder b = c.B;
+        int rank = c.Rank(c.X);
+        string pairs = b.Vector(b.Concat(1, b.Unsqueeze(c.Input(1), 1), b.Unsqueeze(c.ShapeOf(c.X), 1)));
+        return c.Gradients((0, rank == 0 ? c.Upstream : b.ReduceSum(b.Reshape(c.Upstream, pairs), [.. Enumerable.Range(0, rank).Select(a => 2L * a)])));
+    }
+
+    /// <summary>Blocks of depth go to squares of space; the inverse reads the squares back in the same order.</summary>
+    public static IReadOnlyList<string?> DepthToSpace(GradientContext c)
+    {
+        GraphBuilder b = c.B;
+        long block = c.Node.Int("blocksize", 1);
+        if (c.Node.Text("mode", "DCR") == "DCR")
+        {
+            return [b.Node("SpaceToDepth", [c.Upstream], Attributes.Of("blocksize", block))];
+        }
+
+        string edge = b.Integers(block);
+        string squares = b.ReshapeTo(c.Upstream, b.Size(c.Y, 0), b.Size(c.Y, 1), b.Size(c.X, 2), edge, b.Size(c.X, 3), edge);
+        return [b.Reshape(b.Transpose(squares, [0, 1, 3, 5, 2, 4]), c.ShapeOf(c.X))];
+    }
+
+    public static IReadOnlyList<string?> SpaceToDepth(GradientContext c) =>
+        [c.B.Node("DepthToSpace", [c.Upstream], Attributes.Of("blocksize", c.Node.Int("blocksize", 1)))];
+
+    /// <summary>Padding by a constant is undone by negative pads, and the rest belongs to the constant; other modes copy elements of the input.</summary>
+    public static IReadOnlyList<string?> Pad(GradientContext c)
+    {
+        GraphBuilder b = c.B;
+        if (c.Node.Text("mode", "constant") != "constant")
+        {
+            return c.Gradients((0, IndexGrid.Gradient(c)));
+        }
+
+        string dx = b.Pad(c.Upstream, b.Neg(c.Input(1)), c.HasInput(3) ? c.Input(3) : null);
+        string? value = c.Needs(2) ? b.Reshape(b.Sub(b.ReduceSum(c.Upstream), b.ReduceSum(dx)), c.ShapeOf(c.Input(2))) : null;
+        return c.Gradients((0, dx), (2, value));
+    }
+
+    /// <summary>The same triangle of the gradient.</summary>
+    public static IReadOnlyList<string?> Trilu(GradientContext c) =>
+        c.Gradients((0, c.B.Node("Trilu", c.HasInput(1) ? [c.Upstream, c.Input(1)] : [c.Upstream], Attributes.Of("upper", c.Node.Int("upper", 1)))));
+
+    /// <summary>A running sum from the other end.</summary>
+    public static IReadOnlyList<string?> CumSum(GradientContext c) => c.Gradients((0, c.B.Node(
+        "CumSum",
+        [c.Upstream, c.Input(1)],
+        Attributes.Of("reverse", 1 - c.Node.Int("reverse", 0)),
+        Attributes.Of("exclusive", c.Node.Int("exclusive", 0)))));
+
+    /// <summary>Reversing twice is the identity.</summary>
+    public static IReadOnlyList<string?> ReverseSequence(GradientContext c) =>
+        c.Gradients((0, c.B.Node("ReverseSequence", [c.Upstream, c.Input(1)], [.. c.Node.Attribute])));
+
     private static string Size(GradientContext c, string value, long axis)
     {
         IReadOnlyList<Dimension>? shape = c.Type(value).Shape;

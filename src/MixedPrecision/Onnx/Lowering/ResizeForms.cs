@@ -1,0 +1,39 @@
+namespace MixedPrecision.Onnx.Lowering;
+
+/// <summary>Upsample and old forms of Resize.</summary>
+internal static class ResizeForms
+{
+    public static void Upsample(LoweringContext c)
+    {
+        string scales = c.HasInput(1)
+            ? c.Input(1)
+            : c.B.Constant(Tensor.Of<float>(c.Node.Attribute("scales")!.Floats.ToArray(), c.Node.Attribute("scales")!.Floats.Count));
+        c.Node.OpType = "Resize";
+        Asymmetric(c, scales);
+    }
+
+    public static void Resize(LoweringContext c)
+    {
+        if (c.Version < 11)
+        {
+            Asymmetric(c, c.Input(1));
+            return;
+        }
+
+        // Inputs that do not count were empty tensors in 11; later they are to be left out.
+        bool IsEmpty(int input) => !c.HasInput(input) || c.Type(c.Input(input)).StaticShape() is [0];
+        string[] inputs = [c.X, IsEmpty(1) ? "" : c.Input(1), IsEmpty(2) ? "" : c.Input(2), IsEmpty(3) ? "" : c.Input(3)];
+        c.Change(inputs[3].Length > 0 ? inputs : inputs[..3]);
+    }
+
+    /// <summary>Coordinates were divided by the scale; nearest rounded down, or up when shrinking.</summary>
+    private static void Asymmetric(LoweringContext c, string scales)
+    {
+        bool shrinks = c.Constants.Reals(scales)?.Any(s => s < 1) == true;
+        string mode = c.Node.Text("mode", "nearest");
+        c.Set(Attributes.Of("mode", mode == "bilinear" ? "linear" : mode));
+        c.Set(Attributes.Of("coordinate_transformation_mode", "asymmetric"));
+        c.Set(Attributes.Of("nearest_mode", shrinks ? "ceil" : "floor"));
+        c.Change([c.X, "", scales], "scales");
+    }
+}

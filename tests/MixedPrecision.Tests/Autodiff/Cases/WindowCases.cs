@@ -1,0 +1,165 @@
+using CsCheck;
+using MixedPrecision.Onnx;
+using static MixedPrecision.Tests.Autodiff.Cases.CaseTable;
+
+namespace MixedPrecision.Tests.Autodiff.Cases;
+
+/// <summary>Convolutions, pools and Resize; none has a kernel for double, save MaxPool.</summary>
+internal static class WindowCases
+{
+    public static readonly IReadOnlyList<(string Name, CaseRow Row)> Rows =
+    [
+        Row("Conv", Convolution(), floatOnly: true),
+        Row("ConvTranspose", Transposed(), floatOnly: true),
+        Row("MaxPool", Pool("MaxPool", Draw.Distinct)),
+        Row("AveragePool", Pool("AveragePool", Draw.Real), floatOnly: true),
+        Row("LpPool", Pool("LpPool", shape => Draw.Real(Values.NotSmall, shape)), floatOnly: true),
+        Row("GlobalAveragePool", Global("GlobalAveragePool", Draw.Real), floatOnly: true),
+        Row("GlobalMaxPool", Global("GlobalMaxPool", Draw.Distinct), floatOnly: true),
+        Row("GlobalLpPool", Global("GlobalLpPool", shape => Draw.Real(Values.NotSmall, shape)), floatOnly: true),
+        Row("MaxUnpool", Unpool(), floatOnly: true),
+        Row("Resize", Resize(), floatOnly: true),
+        Row("Resize of old versions", OldResize(), "Resize", floatOnly: true),
+        Row("Upsample", OldResize("Upsample", 9), "Resize", floatOnly: true),
+        Row("Resize by crop", Crop(), "Resize", floatOnly: true),
+    ];
+
+    private static readonly Gen<string> AutoPad = Gen.Int[0, 5].Select(i => i switch { 0 => "SAME_UPPER", 1 => "SAME_LOWER", 2 => "VALID", _ => "NOTSET" });
+
+    private static Gen<GradientCase> Convolution() =>
+        from spatial in Gen.Int[1, 3]
+        from groups in Draw.OneOf(1L, 1, 2, 3)
+        from channels in Gen.Long[1, 2].Array[2]
+        from batch in Gen.Long[1, 2]
+        from w in Window(spatial)
+        from x in Draw.Real([batch, groups * channels[0], .. w.Sizes])
+        from weight in Draw.Real([groups * channels[1], channels[0], .. w.Kernel])
+        from bias in Draw.Real(groups * channels[1])
+        from biased in Gen.Bool
+        select new GradientCase("Conv", biased ? [x, weight, bias] : [x, weight], [Attributes.Of("group", groups), .. w.Attributes(true)]);
+
+    private static Gen<GradientCase> Transposed() =>
+        from spatial in Gen.Int[1, 2]
+        from groups in Draw.OneOf(1L, 1, 2)
+        from channels in Gen.Long[1, 2].Array[2]
+        from w in Window(spatial, small: true)
+        from extra in Gen.Long[0, 2].Array[spatial]
+        from shaped in Gen.Int[0, 3]
+        let padding = extra.Select((e, i) => Math.Min(e, w.Strides[i] - 1)).ToArray()
+        let full = w.Sizes.Select((s, i) => (w.Strides[i] * (s - 1)) + padding[i] + ((w.Kernel[i] - 1) * w.Dilations[i]) + 1).ToArray()
+        from x in Draw.Real([2, groups * channels[0], .. w.Sizes])
+        from weight in Draw.Real([groups * channels[0], channels[1], .. w.Kernel])
+        from bias in Draw.Real(groups * channels[1])
+        select new GradientCase("ConvTranspose", [x, weight, bias], [
+            Attributes.Of("group", groups),
+            Attributes.Of("output_padding", padding),
+            .. shaped == 0
+                ? [Attributes.Of("output_shape", full.Select(f => Math.Max(f - 1, 1))), .. w.Attributes(true).Where(a => a.Name is not ("pads" or "auto_pad"))]
+                : w.Attributes(true).Where(a => a.Name != "auto_pad" || shaped == 1)]);
+
+    private static Gen<GradientCase> Pool(string name, Func<long[], Gen<Operand>> draw) =>
+        from spatial in Gen.Int[1, 3]
+        from drawn in Window(spatial)
+
+        // MaxPool refuses the negative pads that SAME asks for where a stride is larger than the kernel.
+        let w = name == "MaxPool" && drawn.Auto != "NOTSET" ? drawn with { Strides = [.. drawn.Strides.Zip(drawn.Kernel, Math.Min)] } : drawn
+        from ceil in Gen.Bool
+        from include in Gen.Bool
+        from power in Gen.Long[1, 3]
+        from x in draw([2, 2, .. w.Sizes])
+        select new GradientCase(name, [x], [
+            .. w.Attributes(dilated: name == "MaxPool"),
+            .. w.Auto == "NOTSET" && name != "LpPool" ? [Attributes.Of("ceil_mode", ceil ? 1 : 0)] : Array.Empty<AttributeProto>(),
+            .. name == "AveragePool" ? [Attributes.Of("count_include_pad", include ? 1 : 0)] : Array.Empty<AttributeProto>(),
+            .. name == "LpPool" ? [Attributes.Of("p", power)] : Array.Empty<AttributeProto>()]);
+
+    private static Gen<GradientCase> Global(string name, Func<long[], Gen<Operand>> draw) =>
+        from shape in Draw.Rank(3, 5)
+        from x in draw(shape)
+        select new GradientCase(name, [x]);
+
+    private static Gen<GradientCase> Unpool() =>
+        from size in Gen.Long[1, 3]
+        from x in Draw.Real(1, 1, size, size)
+        from places in Gen.Shuffle(Enumerable.Range(0, (int)(4 * size * size)).Select(i => (long)i).ToArray())
+        select new GradientCase(
+            "MaxUnpool",
+            [x, Operand.Of(Tensor.Of<long>(places.AsSpan(0, (int)(size * size)), 1, 1, size, size))],
+            Attributes.Of("kernel_shape", [2, 2]),
+            Attributes.Of("strides", [2, 2]));
+
+    private static Gen<GradientCase> Resize() =>
+        from mode in Draw.OneOf("nearest", "linear", "cubic")
+        from transformation in Draw.OneOf("half_pixel", "pytorch_half_pixel", "align_corners", "asymmetric", "half_pixel_symmetric")
+        from nearest in Draw.OneOf("round_prefer_floor", "round_prefer_ceil", "floor", "ceil")
+        from exclude in Gen.Bool
+        from antialias in Gen.Int[0, 3]
+        from input in Gen.Long[2, 5].Array[2]
+        from output in Gen.Long[1, 7].Array[2]
+        from bySizes in Gen.Bool
+        from axes in Gen.Bool
+        from constant in Gen.Bool
+        from x in Draw.Real(2, 2, input[0], input[1])
+        let sizes = Operand.Of(axes ? output : [2, 2, .. output])
+        let factors = output.Zip(input, (o, i) => (float)o / i).ToArray()
+        let scales = Operand.Of(Tensor.Of<float>(axes ? factors : [1, 1, .. factors], axes ? 2 : 4), constant || axes)
+        select new GradientCase("Resize", bySizes ? [x, Operand.None, Operand.None, sizes] : [x, Operand.None, scales], [
+            Attributes.Of("mode", mode),
+            Attributes.Of("coordinate_transformation_mode", transformation),
+            Attributes.Of("nearest_mode", nearest),
+            .. mode == "cubic" && exclude ? [Attributes.Of("exclude_outside", 1)] : Array.Empty<AttributeProto>(),
+            .. mode != "nearest" && antialias == 0 ? [Attributes.Of("antialias", 1)] : Array.Empty<AttributeProto>(),
+            .. axes ? [Attributes.Of("axes", [2, 3])] : Array.Empty<AttributeProto>()]);
+
+    private static Gen<GradientCase> OldResize(string name = "Resize", int opset = 10) =>
+        from mode in Draw.OneOf("nearest", "linear")
+        from input in Gen.Long[1, 4].Array[2]
+        from factors in Draw.OneOf(1f, 1.5f, 2, 3).Array[2]
+        from x in Draw.Real(1, 2, input[0], input[1])
+        select new GradientCase(name, [x, Operand.Of(Tensor.Of<float>([1, 1, .. factors], 4), constant: true)], Attributes.Of("mode", mode)) { Opset = opset };
+
+    private static Gen<GradientCase> Crop() =>
+        from mode in Draw.OneOf("linear", "cubic")
+        from region in Gen.Float[0, 0.4f].Array[2]
+        from extent in Gen.Float[0.5f, 1].Array[2]
+        from output in Gen.Long[2, 5].Array[2]
+        from x in Draw.Real(1, 2, 4, 5)
+        select new GradientCase(
+            "Resize",
+            [x, Operand.Of(Tensor.Of<float>([0, 0, .. region, 1, 1, .. region.Zip(extent, (r, e) => r + e)], 8), constant: true), Operand.None, Operand.Of([1, 2, .. output])],
+            Attributes.Of("mode", mode),
+            Attributes.Of("coordinate_transformation_mode", "tf_crop_and_resize"),
+            Attributes.Of("extrapolation_value", 7f));
+
+    private static Gen<WindowShape> Window(int spatial, bool small = false) =>
+        from kernel in Gen.Long[1, 3].Array[spatial]
+        from strides in Gen.Long[1, 3].Array[spatial]
+        from auto in AutoPad
+
+        // The kernels refuse dilation together with SAME.
+        from dilations in Gen.Long[1, auto.StartsWith("SAME", StringComparison.Ordinal) ? 1 : 2].Array[spatial]
+        from pads in Gen.Long[0, 2].Array[2 * spatial]
+        from surplus in Gen.Long[0, spatial == 3 ? 1 : 3].Array[spatial]
+        select new WindowShape(
+            kernel,
+            strides,
+            dilations,
+            [.. pads.Select((p, i) => Math.Min(p, kernel[i % spatial] - 1))],
+            [.. surplus.Select((s, i) => (small ? 1 : ((kernel[i] - 1) * dilations[i]) + 1) + s)],
+            auto);
+
+    private sealed record WindowShape(long[] Kernel, long[] Strides, long[] Dilations, long[] Pads, long[] Sizes, string Auto)
+    {
+        public IEnumerable<AttributeProto> Attributes(bool dilated)
+        {
+            yield return MixedPrecision.Onnx.Attributes.Of("kernel_shape", Kernel);
+            yield return MixedPrecision.Onnx.Attributes.Of("strides", Strides);
+            if (dilated)
+            {
+                yield return MixedPrecision.Onnx.Attributes.Of("dilations", Dilations);
+            }
+
+            yield return Auto == "NOTSET" ? MixedPrecision.Onnx.Attributes.Of("pads", Pads) : MixedPrecision.Onnx.Attributes.Of("auto_pad", Auto);
+        }
+    }
+}
