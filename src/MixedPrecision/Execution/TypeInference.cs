@@ -18,7 +18,8 @@ public static class TypeInference
     /// <exception cref="MixedPrecisionException">MPB2008: ONNX Runtime rejects the model.</exception>
     public static IReadOnlyDictionary<string, TensorType> Infer(OnnxModel model)
     {
-        string file = Path.Combine(Path.GetTempPath(), Path.GetRandomFileName());
+        // The runtime writes its own format instead where a name happens to end in ".ort".
+        string file = Path.Combine(Path.GetTempPath(), Path.GetRandomFileName() + ".onnx");
         try
         {
             ModelProto probe = Probe(model);
