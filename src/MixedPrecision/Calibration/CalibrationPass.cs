@@ -1,7 +1,6 @@
 using MixedPrecision.Calibration.Formats;
 using MixedPrecision.Execution;
 using MixedPrecision.Onnx;
-using MixedPrecision.Partitioning;
 using TensorPrimitives = System.Numerics.Tensors.TensorPrimitives;
 
 namespace MixedPrecision.Calibration;
