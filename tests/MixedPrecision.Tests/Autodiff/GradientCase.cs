@@ -28,6 +28,9 @@ internal sealed record GradientCase(string Operator, IReadOnlyList<Operand> Oper
 {
     public int Outputs { get; init; } = 1;
 
+    /// <summary>Outputs left out.</summary>
+    public IReadOnlyList<int> Left { get; init; } = [];
+
     public string Domain { get; init; } = "";
 
     public int Opset { get; init; } = 21;

@@ -45,7 +45,7 @@ internal static class GradientCheck
     {
         var node = new NodeProto { OpType = test.Operator, Domain = test.Domain, Name = "node" };
         node.Input.AddRange(test.Operands.Select((o, i) => o.IsPresent ? $"x{i}" : ""));
-        node.Output.AddRange(Enumerable.Range(0, test.Outputs).Select(i => $"y{i}"));
+        node.Output.AddRange(Enumerable.Range(0, test.Outputs).Select(i => test.Left.Contains(i) ? "" : $"y{i}"));
         node.Attribute.AddRange(test.Attributes.Select(a => a.Clone()));
         var graph = new GraphProto { Name = "case" };
         graph.Node.Add(node);
@@ -62,7 +62,7 @@ internal static class GradientCheck
             }
         }
 
-        graph.Output.AddRange(node.Output.Select(o => new ValueInfoProto { Name = o }));
+        graph.Output.AddRange(node.Output.Where(o => o.Length > 0).Select(o => new ValueInfoProto { Name = o }));
         var proto = new ModelProto { IrVersion = 8, Graph = graph };
         proto.OpsetImport.Add(new OperatorSetIdProto { Version = test.Opset });
         proto.OpsetImport.Add(new OperatorSetIdProto { Domain = "com.microsoft", Version = 1 });

@@ -100,6 +100,7 @@ public static class GradientRules
 
         Row("MatMul", MatrixProducts.MatMul);
         Row("Gemm", MatrixProducts.Gemm);
+        Row("Einsum", EinsteinSum.Einsum);
 
         Row("Conv", Convolutions.Conv);
         Row("ConvTranspose", Convolutions.ConvTranspose);

@@ -8,6 +8,16 @@ internal static class Expansions
     private static Dictionary<string, NodeRewrite> Rows() => new()
     {
         ["Dropout"] = DropoutWithMask,
+        ["com.microsoft.Gelu"] = MicrosoftForms.Gelu,
+        ["com.microsoft.BiasGelu"] = MicrosoftForms.BiasGelu,
+        ["com.microsoft.FastGelu"] = MicrosoftForms.FastGelu,
+        ["com.microsoft.QuickGelu"] = MicrosoftForms.QuickGelu,
+        ["com.microsoft.FusedMatMul"] = MicrosoftForms.FusedMatMul,
+        ["com.microsoft.FusedGemm"] = MicrosoftForms.FusedGemm,
+        ["com.microsoft.FusedConv"] = MicrosoftForms.FusedConv,
+        ["com.microsoft.SkipLayerNormalization"] = MicrosoftForms.SkipLayerNormalization,
+        ["com.microsoft.SkipSimplifiedLayerNormalization"] = MicrosoftForms.SkipSimplifiedLayerNormalization,
+        ["com.microsoft.EmbedLayerNormalization"] = MicrosoftForms.EmbedLayerNormalization,
         ["Conv"] = ExplicitPads.Convolution,
         ["ConvTranspose"] = ExplicitPads.ConvolutionTransposed,
         ["MaxPool"] = ExplicitPads.MaxPool,

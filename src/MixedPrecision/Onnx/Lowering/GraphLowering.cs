@@ -16,7 +16,7 @@ public static class GraphLowering
     {
         var builder = new GraphBuilder(GraphBuilder.NamesIn(model.Graph), "lowered/");
         var proto = new ModelProto { IrVersion = Math.Max(model.Proto.IrVersion, 8) };
-        proto.Graph = Lower(model.Graph, Math.Max(model.Opset, 1), builder, types, null);
+        proto.Graph = Lower(model.Graph, new Source(model.Proto, Math.Max(model.Opset, 1), types, null), builder);
         proto.OpsetImport.Add(new OperatorSetIdProto { Version = Math.Max(model.Opset, TargetOpset) });
         foreach (OperatorSetIdProto import in model.Proto.OpsetImport.Where(o => o.Domain is not ("" or "ai.onnx" or "com.microsoft")))
         {
@@ -27,25 +27,20 @@ public static class GraphLowering
         return new OnnxModel(proto, model.Folder, model.DisplayName);
     }
 
-    private static GraphProto Lower(GraphProto graph, long version, GraphBuilder builder, IReadOnlyDictionary<string, TensorType> types, SmallConstants? outer)
+    private static GraphProto Lower(GraphProto graph, Source source, GraphBuilder builder)
     {
-        var constants = new SmallConstants(graph, outer);
-        foreach (NodeProto original in graph.Node)
+        bool isMain = source.Constants is null;
+        source = source with { Constants = new SmallConstants(graph, source.Constants) };
+        foreach (NodeProto node in graph.Node)
         {
-            NodeProto node = original.Clone();
-            foreach (AttributeProto attribute in node.Attribute.Where(a => a.G is not null))
-            {
-                attribute.G = Lower(attribute.G, version, builder.Inner(), types, constants);
-            }
-
-            Rewrite(node, version, builder, types, constants);
+            Lower(node.Clone(), source, builder);
         }
 
         HashSet<string> initialized = [.. graph.Initializer.Select(i => i.Name)];
         var lowered = new GraphProto { Name = graph.Name };
 
         // Files of old versions list every weight as an input too; nobody feeds them, and as inputs they could not be folded.
-        lowered.Input.AddRange(graph.Input.Where(i => outer is not null || !initialized.Contains(i.Name)));
+        lowered.Input.AddRange(graph.Input.Where(i => !isMain || !initialized.Contains(i.Name)));
         lowered.Output.AddRange(graph.Output);
         lowered.Initializer.AddRange(graph.Initializer);
         lowered.SparseInitializer.AddRange(graph.SparseInitializer);
@@ -53,14 +48,36 @@ public static class GraphLowering
         return lowered;
     }
 
-    /// <summary>Upgrades a node that is written in an older version, then expands what comes out until only primitive operators are left.</summary>
-    private static void Rewrite(NodeProto node, long version, GraphBuilder builder, IReadOnlyDictionary<string, TensorType> types, SmallConstants constants)
+    private static void Lower(NodeProto node, Source source, GraphBuilder builder)
     {
-        TensorType Type(string value) => types.GetValueOrDefault(value) ?? new TensorType(0, null);
-        int start = builder.Nodes.Count;
-        if (version < TargetOpset && Upgrades.Table.TryGetValue(node.Operator(), out NodeRewrite? upgrade))
+        if (FunctionInlining.Called(source.Model, node) is { } function)
         {
-            upgrade(new LoweringContext(node, version, builder, Type, constants));
+            Source within = source with { Version = function.OpsetImport.FirstOrDefault(o => o.Domain is "" or "ai.onnx")?.Version ?? source.Version };
+            foreach (NodeProto inner in FunctionInlining.Body(function, node, builder))
+            {
+                Lower(inner, within, builder);
+            }
+
+            return;
+        }
+
+        foreach (AttributeProto attribute in node.Attribute.Where(a => a.G is not null))
+        {
+            attribute.G = Lower(attribute.G, source, builder.Inner());
+        }
+
+        Rewrite(node, source, builder);
+    }
+
+    /// <summary>Upgrades a node that is written in an older version, then expands what comes out until only primitive operators are left.</summary>
+    private static void Rewrite(NodeProto node, Source source, GraphBuilder builder)
+    {
+        TensorType Type(string value) => source.Types.GetValueOrDefault(value) ?? new TensorType(0, null);
+        LoweringContext Context(NodeProto rewritten, long version) => new(rewritten, version, builder, Type, source.Constants!);
+        int start = builder.Nodes.Count;
+        if (source.Version < TargetOpset && Upgrades.Table.TryGetValue(node.Operator(), out NodeRewrite? upgrade))
+        {
+            upgrade(Context(node, source.Version));
         }
         else
         {
@@ -75,11 +92,14 @@ public static class GraphLowering
                 NodeProto expanded = builder.Nodes[index];
                 builder.Nodes.RemoveRange(index, builder.Nodes.Count - index);
                 int before = builder.Nodes.Count;
-                expand(new LoweringContext(expanded, Math.Max(version, TargetOpset), builder, Type, constants));
-                bool kept = builder.Nodes.Count == before + 1 && ReferenceEquals(builder.Nodes[before], expanded);
+                expand(Context(expanded, Math.Max(source.Version, TargetOpset)));
+                bool kept = builder.Nodes.Count > before && ReferenceEquals(builder.Nodes[^1], expanded);
                 builder.Nodes.AddRange(rest);
                 index -= kept ? 0 : 1;
             }
         }
     }
+
+    /// <summary>What is lowered: the model, the operator set its nodes are written in, types, and constants in scope (null at the top).</summary>
+    private sealed record Source(ModelProto Model, long Version, IReadOnlyDictionary<string, TensorType> Types, SmallConstants? Constants);
 }

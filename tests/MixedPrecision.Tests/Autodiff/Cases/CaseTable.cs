@@ -22,6 +22,7 @@ internal static class CaseTable
         ShapingCases.Rows,
         IndexingCases.Rows,
         NormalizationCases.Rows,
+        MicrosoftCases.Rows,
     }.SelectMany(rows => rows).ToDictionary(row => row.Name, row => row.Row);
 
     public static (string Name, CaseRow Row) Row(string name, Gen<GradientCase> generator, string? covers = null, bool floatOnly = false) =>

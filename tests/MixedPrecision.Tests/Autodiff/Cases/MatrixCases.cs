@@ -12,7 +12,30 @@ internal static class MatrixCases
         Row("MatMul with a matrix", WithMatrix(), "MatMul"),
         Row("MatMul with vectors", WithVectors(), "MatMul"),
         Row("Gemm", Gemm()),
+        Row("Einsum", Einsum()),
     ];
+
+    /// <summary>Contractions, sums over a label of one operand, diagonals, an implicit output, broadcast ellipses, three operands.</summary>
+    private static Gen<GradientCase> Einsum() =>
+        from equation in Draw.OneOf("ij,jk->ik", "bij,bjk->bik", "ij->ji", "ij->i", "ij->", "ij,ij->", "ii->i", "ii", "ij,jk", "bhid,bhjd->bhij", "i,j->ij", "ij,j,k->ik", "...ij,...jk->...ik", "b...,b...->b...", "ij,kl->k")
+        from sizes in Draw.Size.Array[26]
+        from ellipses in Draw.Broadcast(2)
+        from seed in Gen.Int[0, 1 << 20]
+        select EinsumCase(equation, sizes, ellipses, seed);
+
+    private static GradientCase EinsumCase(string equation, long[] sizes, long[][] ellipses, int seed)
+    {
+        var random = new Random(seed);
+        Operand Drawn(string labels, int index)
+        {
+            string[] parts = labels.Split("...");
+            long[] Sizes(string part) => [.. part.Select(l => sizes[l - 'a'])];
+            long[] shape = parts.Length == 1 ? Sizes(labels) : [.. Sizes(parts[0]), .. ellipses[index].TakeLast(2), .. Sizes(parts[1])];
+            return new Operand(shape, [.. Enumerable.Range(0, (int)Tensor.ElementCount(shape)).Select(_ => Values.Normal(random))], null);
+        }
+
+        return new GradientCase("Einsum", [.. equation.Split("->")[0].Split(',').Select(Drawn)], Attributes.Of("equation", equation));
+    }
 
     private static Gen<GradientCase> Batched() =>
         from batch in Draw.Broadcast(2)

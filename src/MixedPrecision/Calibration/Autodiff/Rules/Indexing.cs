@@ -9,7 +9,8 @@ internal static class Indexing
     public static IReadOnlyList<string?> Gather(GradientContext c)
     {
         long axis = c.Node.Int("axis", 0);
-        string indices = c.B.Unsqueeze(c.Input(1), -1);
+        string places = c.Type(c.Input(1)).ElementType == Onnx.ElementType.Int64 ? c.Input(1) : c.B.Cast(c.Input(1), Onnx.ElementType.Int64);
+        string indices = c.B.Unsqueeze(places, -1);
         if (axis == 0)
         {
             return c.Gradients((0, c.B.ScatterSlicesAdd(c.ZerosLike(c.X), indices, c.Upstream)));

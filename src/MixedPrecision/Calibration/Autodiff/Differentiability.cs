@@ -1,0 +1,76 @@
+using MixedPrecision.Onnx;
+
+namespace MixedPrecision.Calibration.Autodiff;
+
+/// <summary>A node that stops gradients.</summary>
+/// <param name="Node">Its name as messages say it.</param>
+/// <param name="Operator">With the domain when it is not ONNX's own.</param>
+/// <param name="ByNature">True when the operator's gradient is zero (comparisons, rounding); false when it has no rule.</param>
+/// <param name="Layers">How many layers before it no gradient reaches by any way.</param>
+public sealed record GradientStop(string Node, string Operator, bool ByNature, int Layers);
+
+/// <summary>Says of a graph where gradients end, for `inspect` and for messages.</summary>
+public static class Differentiability
+{
+    private static readonly HashSet<string> LayerOperators = ["MatMul", "Gemm", "Conv", "ConvTranspose"];
+
+    /// <param name="graph">A lowered graph.</param>
+    /// <param name="types">What is known of its values.</param>
+    /// <returns>The nodes that keep gradients of the outputs from at least one layer, and those without a rule even if they keep none, in topological order.</returns>
+    public static IReadOnlyList<GradientStop> Explain(GraphProto graph, IReadOnlyDictionary<string, TensorType> types)
+    {
+        var view = new GraphView(graph);
+        bool Floating(string value) => !types.TryGetValue(value, out TensorType? type) || type.ElementType == 0 || ElementType.IsFloating(type.ElementType);
+        HashSet<string> reached = [.. graph.Output.Select(o => o.Name).Where(Floating)];
+        var stops = new List<int>();
+        for (int index = view.Nodes.Count - 1; index >= 0; index--)
+        {
+            NodeProto node = view.Nodes[index];
+            if (!node.Output.Any(reached.Contains))
+            {
+                continue;
+            }
+
+            if (GradientRules.Table.GetValueOrDefault(node.Operator())?.Rule is null)
+            {
+                stops.Add(index);
+            }
+            else
+            {
+                reached.UnionWith(view.Inputs[index].Where(Floating));
+            }
+        }
+
+        stops.Reverse();
+        return
+        [
+            .. stops
+                .Select(index => new GradientStop(view.Nodes[index].DisplayName(), view.Nodes[index].Operator(), GradientRules.IsZero(view.Nodes[index]), Behind(view, index, reached)))
+                .Where(stop => stop.Layers > 0 || !stop.ByNature),
+        ];
+    }
+
+    /// <summary>Layers that the node depends on and whose output no gradient reaches.</summary>
+    private static int Behind(GraphView view, int node, HashSet<string> reached)
+    {
+        var seen = new HashSet<int> { node };
+        var stack = new Stack<int>(seen);
+        int layers = 0;
+        while (stack.TryPop(out int index))
+        {
+            NodeProto current = view.Nodes[index];
+            bool constant = current.Output.All(o => o.Length == 0 || view.Constants.Contains(o));
+            if (LayerOperators.Contains(current.Operator()) && !constant && !current.Output.Any(reached.Contains))
+            {
+                layers++;
+            }
+
+            foreach (int producer in view.Inputs[index].Select(view.Producer).OfType<int>().Where(seen.Add))
+            {
+                stack.Push(producer);
+            }
+        }
+
+        return layers;
+    }
+}
