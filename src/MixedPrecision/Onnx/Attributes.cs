@@ -24,6 +24,8 @@ public static class Attributes
 
     public static AttributeProto Of(string name, TensorProto value) => new() { Name = name, T = value, Type = 4 };
 
+    public static AttributeProto Of(string name, GraphProto value) => new() { Name = name, G = value, Type = 5 };
+
     public static AttributeProto Of(string name, IEnumerable<long> values)
     {
         var attribute = new AttributeProto { Name = name, Type = 7 };

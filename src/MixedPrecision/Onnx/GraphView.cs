@@ -67,7 +67,7 @@ public sealed class GraphView
         node.Input.Where(i => i.Length > 0).Concat(node.Graphs().SelectMany(Captured));
 
     /// <summary>The values an inner graph reads but does not define.</summary>
-    private static IEnumerable<string> Captured(GraphProto inner)
+    public static IEnumerable<string> Captured(GraphProto inner)
     {
         HashSet<string> defined = [.. inner.Input.Select(i => i.Name), .. inner.Initializer.Select(i => i.Name), .. inner.Node.SelectMany(n => n.Output)];
         return inner.Node.SelectMany(InputsOf).Concat(inner.Output.Select(o => o.Name)).Where(v => !defined.Contains(v));

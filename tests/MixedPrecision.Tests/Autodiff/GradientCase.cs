@@ -9,6 +9,9 @@ internal sealed record Operand(long[] Shape, double[]? Reals, Tensor? Fixed, boo
 {
     public static readonly Operand None = new([], null, null, Checked: false);
 
+    /// <summary>Whether only inner graphs read it, by its name x0, x1, …</summary>
+    public bool Captured { get; init; }
+
     public bool IsPresent => Reals is not null || Fixed is not null;
 
     public static Operand Of(params long[] values) => new([values.Length], null, Tensor.Of<long>(values, values.Length), Constant: true, Checked: false);

@@ -44,7 +44,7 @@ internal static class GradientCheck
     private static OnnxModel Model(GradientCase test, int elementType, KnownSizes sizes)
     {
         var node = new NodeProto { OpType = test.Operator, Domain = test.Domain, Name = "node" };
-        node.Input.AddRange(test.Operands.Select((o, i) => o.IsPresent ? $"x{i}" : ""));
+        node.Input.AddRange(test.Operands.Select((o, i) => (o, i)).Where(x => !x.o.Captured).Select(x => x.o.IsPresent ? $"x{x.i}" : ""));
         node.Output.AddRange(Enumerable.Range(0, test.Outputs).Select(i => test.Left.Contains(i) ? "" : $"y{i}"));
         node.Attribute.AddRange(test.Attributes.Select(a => a.Clone()));
         var graph = new GraphProto { Name = "case" };

@@ -153,6 +153,9 @@ public static class GradientRules
         Row("BatchNormalization", Normalizations.BatchNormalization);
         Row("RMSNormalization SimplifiedLayerNormalization", Normalizations.RootMeanSquareNormalization);
 
+        Row("If", ControlFlow.If);
+        Row("Scan", ControlFlow.Scan);
+
         Zero("Constant ConstantOfShape Shape Size EyeLike NonZero NonMaxSuppression Unique");
         Zero("Equal Greater GreaterOrEqual Less LessOrEqual And Or Xor Not IsNaN IsInf");
         Zero("BitShift BitwiseAnd BitwiseOr BitwiseXor BitwiseNot");

@@ -27,7 +27,7 @@ internal static class FunctionInlining
         var attributes = function.AttributeProto.Concat(call.Attribute).GroupBy(a => a.Name).ToDictionary(g => g.Key, g => g.Last());
         foreach (NodeProto node in function.Node)
         {
-            yield return Copy(node, names, attributes, builder);
+            yield return GraphCopy.Copy(node, names, attributes, builder);
         }
 
         // A function may hand an input on as its result.
@@ -41,78 +41,6 @@ internal static class FunctionInlining
                 yield return identity;
             }
         }
-    }
-
-    private static NodeProto Copy(NodeProto node, Dictionary<string, string> names, Dictionary<string, AttributeProto> attributes, GraphBuilder builder)
-    {
-        NodeProto copy = node.Clone();
-        copy.Name = builder.Fresh("node/" + copy.OpType);
-        for (int i = 0; i < copy.Input.Count; i++)
-        {
-            copy.Input[i] = Rename(copy.Input[i], names);
-        }
-
-        for (int i = 0; i < copy.Output.Count; i++)
-        {
-            copy.Output[i] = Define(copy.Output[i], names, builder);
-        }
-
-        foreach (AttributeProto attribute in copy.Attribute.ToArray())
-        {
-            if (!string.IsNullOrEmpty(attribute.RefAttrName))
-            {
-                copy.Attribute.Remove(attribute);
-                if (attributes.TryGetValue(attribute.RefAttrName, out AttributeProto? given))
-                {
-                    AttributeProto bound = given.Clone();
-                    bound.Name = attribute.Name;
-                    copy.Attribute.Add(bound);
-                }
-            }
-            else if (attribute.G is not null)
-            {
-                attribute.G = Copy(attribute.G, names, attributes, builder);
-            }
-        }
-
-        return copy;
-    }
-
-    private static GraphProto Copy(GraphProto graph, Dictionary<string, string> outer, Dictionary<string, AttributeProto> attributes, GraphBuilder builder)
-    {
-        var names = new Dictionary<string, string>(outer);
-        GraphProto copy = graph.Clone();
-        foreach (ValueInfoProto input in copy.Input)
-        {
-            input.Name = Define(input.Name, names, builder);
-        }
-
-        foreach (TensorProto initializer in copy.Initializer)
-        {
-            initializer.Name = Define(initializer.Name, names, builder);
-        }
-
-        copy.Node.Clear();
-        copy.Node.AddRange(graph.Node.Select(n => Copy(n, names, attributes, builder)));
-        foreach (ValueInfoProto output in copy.Output)
-        {
-            output.Name = Rename(output.Name, names);
-        }
-
-        copy.ValueInfo.Clear();
-        return copy;
-    }
-
-    private static string Rename(string name, Dictionary<string, string> names) => name.Length == 0 ? "" : names.GetValueOrDefault(name, name);
-
-    private static string Define(string name, Dictionary<string, string> names, GraphBuilder builder)
-    {
-        if (name.Length > 0 && !names.ContainsKey(name))
-        {
-            names[name] = builder.Fresh(name);
-        }
-
-        return Rename(name, names);
     }
 
     private static string Domain(string domain) => domain == "ai.onnx" ? "" : domain;

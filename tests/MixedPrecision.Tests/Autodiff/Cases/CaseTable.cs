@@ -23,6 +23,7 @@ internal static class CaseTable
         IndexingCases.Rows,
         NormalizationCases.Rows,
         MicrosoftCases.Rows,
+        ControlFlowCases.Rows,
     }.SelectMany(rows => rows).ToDictionary(row => row.Name, row => row.Row);
 
     public static (string Name, CaseRow Row) Row(string name, Gen<GradientCase> generator, string? covers = null, bool floatOnly = false) =>

@@ -1,0 +1,99 @@
+using CsCheck;
+using MixedPrecision.Onnx;
+using static MixedPrecision.Tests.Autodiff.Cases.CaseTable;
+
+namespace MixedPrecision.Tests.Autodiff.Cases;
+
+/// <summary>Inner graphs that read outer values, and the recurrent operators, which lowering writes as scans.</summary>
+internal static class ControlFlowCases
+{
+    public static readonly IReadOnlyList<(string Name, CaseRow Row)> Rows =
+    [
+        Row("If", from shape in Draw.Shape
+                  from x in Draw.Real(shape)
+                  from y in Draw.Real(shape)
+                  from condition in Gen.Bool
+                  select new GradientCase(
+                      "If",
+                      [Operand.Of(Tensor.Scalar(condition)), x with { Captured = true }, y with { Captured = true }],
+                      Attributes.Of("then_branch", Branch("then", b => [b.Mul("x1", b.Sin("x2")), b.Exp("x1")])),
+                      Attributes.Of("else_branch", Branch("else", b => [b.Sub("x2", "x1"), b.Tanh("x2")]))) { Outputs = 2 }),
+        Row("Scan", from steps in Gen.Long[1, 3]
+                    from width in Draw.Size
+                    from reversed in Gen.Long[0, 1].Array[2]
+                    from axis in Gen.Long[0, 1]
+                    from state in Draw.Real(width)
+                    from x in Draw.Real(axis == 0 ? [steps, width] : [width, steps])
+                    from weight in Draw.Real(1)
+                    select new GradientCase(
+                        "Scan",
+                        [state, x, weight with { Captured = true }],
+                        Attributes.Of("body", Body(["s", "x"], b =>
+                        {
+                            string next = b.Tanh(b.Add(b.Mul("s", "x2"), "x"));
+                            return [next, b.Mul(next, "s")];
+                        })),
+                        Attributes.Of("num_scan_inputs", 1),
+                        Attributes.Of("scan_input_axes", [axis]),
+                        Attributes.Of("scan_input_directions", [reversed[0]]),
+                        Attributes.Of("scan_output_axes", [axis]),
+                        Attributes.Of("scan_output_directions", [reversed[1]])) { Outputs = 2 }),
+        Row("Loop", from steps in Gen.Long[1, 3]
+                    from state in Draw.Real(2)
+                    from weight in Draw.Real(2)
+                    select new GradientCase(
+                        "Loop",
+                        [Operand.Of(Tensor.Scalar(steps), constant: true), Operand.None, state, weight with { Captured = true }],
+                        Attributes.Of("body", Body(["i", "go", "s"], b =>
+                        {
+                            string next = b.Sin(b.Add(b.Mul("s", "x3"), b.CastLike("i", "s")));
+                            return [b.Node("Identity", ["go"]), next, b.Mul(next, "x3")];
+                        }))) { Outputs = 2 }),
+        Row("LSTM", Recurrent("LSTM", 4, from p in Gen.Bool select p), floatOnly: true),
+        Row("GRU", Recurrent("GRU", 3, Gen.Const(false)), floatOnly: true),
+        Row("RNN", Recurrent("RNN", 1, Gen.Const(false)), floatOnly: true),
+    ];
+
+    private static GraphProto Branch(string name, Func<GraphBuilder, string[]> make) => Graph(name, [], make);
+
+    private static GraphProto Body(string[] inputs, Func<GraphBuilder, string[]> make) => Graph("body", inputs, make);
+
+    private static GraphProto Graph(string name, string[] inputs, Func<GraphBuilder, string[]> make)
+    {
+        var builder = new GraphBuilder(["x0", "x1", "x2", "x3", "y0", "y1", .. inputs], name + "/");
+        string[] outputs = make(builder);
+        var graph = new GraphProto { Name = name };
+        graph.Input.AddRange(inputs.Select(i => new ValueInfoProto { Name = i }));
+        builder.AppendTo(graph);
+        graph.Output.AddRange(outputs.Select(o => new ValueInfoProto { Name = o }));
+        return graph;
+    }
+
+    private static Gen<GradientCase> Recurrent(string name, long gates, Gen<bool> peepholes) =>
+        from sizes in Gen.Long[1, 3].Array[4]
+        let time = sizes[0]
+        let batch = sizes[1]
+        let width = sizes[2]
+        let hidden = sizes[3]
+        from direction in Draw.OneOf("forward", "reverse", "bidirectional")
+        let directions = direction == "bidirectional" ? 2 : 1
+        from x in Draw.Real(time, batch, width)
+        from w in Draw.Real(directions, gates * hidden, width)
+        from r in Draw.Real(directions, gates * hidden, hidden)
+        from bias in Draw.Real(directions, 2 * gates * hidden)
+        from lengths in Gen.Int[1, (int)time].Array[(int)batch]
+        from states in Draw.Real(directions, batch, hidden).Array[2]
+        from peephole in Draw.Real(directions, 3 * hidden)
+        from given in Gen.Bool.Array[4]
+        from peeps in peepholes
+        let sequence = given[1] ? Operand.Of(Tensor.Of<int>(lengths, batch)) : Operand.None
+        let operands = new[] { x, w, r, given[0] ? bias : Operand.None, sequence, given[2] ? states[0] : Operand.None }
+        select new GradientCase(
+            name,
+            name == "LSTM" ? [.. operands, given[2] ? states[1] : Operand.None, peeps ? peephole : Operand.None] : operands,
+            [
+                Attributes.Of("hidden_size", hidden),
+                Attributes.Of("direction", direction),
+                .. name == "GRU" ? [Attributes.Of("linear_before_reset", given[3] ? 1 : 0)] : Array.Empty<AttributeProto>(),
+            ]) { Outputs = name == "LSTM" ? 3 : 2 };
+}
