@@ -12,6 +12,9 @@ internal sealed record Operand(long[] Shape, double[]? Reals, Tensor? Fixed, boo
     /// <summary>Whether only inner graphs read it, by its name x0, x1, …</summary>
     public bool Captured { get; init; }
 
+    /// <summary>Whether its sizes are always declared, since the operator refuses a model without.</summary>
+    public bool Declared { get; init; }
+
     public bool IsPresent => Reals is not null || Fixed is not null;
 
     public static Operand Of(params long[] values) => new([values.Length], null, Tensor.Of<long>(values, values.Length), Constant: true, Checked: false);

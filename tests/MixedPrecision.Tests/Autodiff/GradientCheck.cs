@@ -70,7 +70,7 @@ internal static class GradientCheck
     }
 
     /// <summary>The type that the graph declares; equal sizes share a symbol, since a symbol promises equality.</summary>
-    private static TensorType Declared(Operand operand, int elementType, KnownSizes sizes) => new(operand.Fixed?.ElementType ?? elementType, [.. operand.Shape.Select(size => sizes switch
+    private static TensorType Declared(Operand operand, int elementType, KnownSizes sizes) => new(operand.Fixed?.ElementType ?? elementType, [.. operand.Shape.Select(size => (operand.Declared ? KnownSizes.All : sizes) switch
     {
         KnownSizes.All => Dimension.Of(size),
         KnownSizes.Symbols => size == 1 ? Dimension.Unknown : new Dimension(null, $"size{size}"),

@@ -63,7 +63,14 @@ internal static class ControlFlowCases
         var builder = new GraphBuilder(["x0", "x1", "x2", "x3", "y0", "y1", .. inputs], name + "/");
         string[] outputs = make(builder);
         var graph = new GraphProto { Name = name };
-        graph.Input.AddRange(inputs.Select(i => new ValueInfoProto { Name = i }));
+
+        // A loop's number of the step and its condition have to be declared; other types are inferred.
+        graph.Input.AddRange(inputs.Select(i => i switch
+        {
+            "i" => new TensorType(ElementType.Int64, []).ToProto(i),
+            "go" => new TensorType(ElementType.Bool, []).ToProto(i),
+            _ => new ValueInfoProto { Name = i },
+        }));
         builder.AppendTo(graph);
         graph.Output.AddRange(outputs.Select(o => new ValueInfoProto { Name = o }));
         return graph;

@@ -70,7 +70,7 @@ internal static class MicrosoftCases
                                          from segmented in Gen.Bool
                                          select new GradientCase(
                                              "EmbedLayerNormalization",
-                                             [ids, segmented ? segments : Operand.None, words, places, segmented ? kinds : Operand.None, .. parameters],
+                                             [ids, segmented ? segments : Operand.None, .. new[] { words, places, segmented ? kinds : Operand.None }.Concat(parameters).Select(o => o with { Declared = true })],
                                              Attributes.Of("epsilon", 0.01f)) { Outputs = 2 }),
     ];
 
