@@ -1,6 +1,7 @@
 using MixedPrecision.Calibration.Data;
 using MixedPrecision.Calibration.Formats;
 using MixedPrecision.Calibration.Losses;
+using MixedPrecision.Diagnostics;
 using MixedPrecision.Execution;
 using MixedPrecision.Onnx;
 using MixedPrecision.Partitioning;
@@ -25,12 +26,20 @@ public sealed record CalibrationRequest(
 public static class Calibrator
 {
     /// <param name="progress">Told the fraction that is done.</param>
-    /// <exception cref="Diagnostics.MixedPrecisionException">MPB4xxx: the model cannot be differentiated, or data and loss do not fit it.</exception>
+    /// <exception cref="MixedPrecisionException">MPB4xxx: the model cannot be differentiated, or data and loss do not fit it.</exception>
     public static Sensitivities Run(CalibrationRequest request, Action<double> progress, CancellationToken cancel)
     {
+        GradientLimits limits = GradientLimits.Of(request.Model, request.Types, request.Loss.Output);
+        if (request.Partition.Layers.All(l => limits.Hidden.Contains(l.Output)) && limits.Operators.Count > 0)
+        {
+            throw Errors.NoLayerReached(request.Model.DisplayName, limits.Operators);
+        }
+
         HashSet<string> operands = [.. request.Partition.Layers.SelectMany(l => l.HasWeight ? new[] { l.Input } : [l.Input, l.Weight])];
         HashSet<string> wanted = DependentOnLayers(request.Partition);
         wanted.UnionWith(operands);
+        wanted.ExceptWith(limits.Hidden);
+        operands.ExceptWith(limits.Hidden);
         SessionSettings settings = SessionSettings.Plain with { Threads = request.Threads };
         var programs = new List<SubgraphProgram>();
         try
@@ -42,7 +51,7 @@ public static class Calibrator
                     request.Model, request.Partition, request.Types, subgraph.Nodes, new ExtractionOptions(WeightsAsInputs: true));
                 LayerSite[] sites = [.. subgraph.Layers.Select(l => request.Sites[l.Name])];
                 programs.Add(SubgraphProgram.Create(
-                    request.Model, extracted, sites, request.Formats, wanted, operands, request.Loss.HasCurvature, settings));
+                    request.Model, request.Types, extracted, sites, request.Formats, new GradientValues(wanted, operands, limits.Hidden), request.Loss.HasCurvature, settings));
             }
 
             return new CalibrationPass(request, programs, progress, cancel).Run();

@@ -7,6 +7,12 @@ using MixedPrecision.Partitioning;
 
 namespace MixedPrecision.Calibration;
 
+/// <summary>Which values of a model calibration takes gradients of.</summary>
+/// <param name="Wanted">Values that depend on a layer, and operands of layers.</param>
+/// <param name="Operands">Activations that layers read.</param>
+/// <param name="Hidden">Values whose gradient cannot be told: see <see cref="GradientLimits"/>.</param>
+internal sealed record GradientValues(IReadOnlySet<string> Wanted, IReadOnlySet<string> Operands, IReadOnlySet<string> Hidden);
+
 /// <summary>
 /// The forward and backward pass of one sub-graph as two ONNX models. The backward model takes what the forward model takes and the
 /// gradients of its outputs, computes the inside anew, and gives the gradients of its inputs and, for each layer, operands, result,
@@ -49,28 +55,31 @@ internal sealed class SubgraphProgram : IDisposable
     public IReadOnlyList<LayerProgram> Layers { get; }
 
     /// <summary>Builds and compiles both models.</summary>
+    /// <param name="known">Types of the model's values.</param>
     /// <param name="sites">The sub-graph's layers.</param>
-    /// <param name="wanted">Values of the model whose gradients are needed: those that depend on a layer, and operands of layers.</param>
-    /// <param name="operandsOfLayers">Activations that layers of the model read.</param>
+    /// <param name="values">Which values of the model get a gradient.</param>
     /// <param name="withDrawn">Whether a backward model for drawn labels is made as well.</param>
-    public static SubgraphProgram Create(OnnxModel model, ExtractedSubgraph extracted, IReadOnlyList<LayerSite> sites,
-        IReadOnlyList<string> formats, IReadOnlySet<string> wanted, IReadOnlySet<string> operandsOfLayers, bool withDrawn, SessionSettings settings)
+    public static SubgraphProgram Create(
+        OnnxModel model, IReadOnlyDictionary<string, TensorType> known, ExtractedSubgraph extracted, IReadOnlyList<LayerSite> sites,
+        IReadOnlyList<string> formats, GradientValues values, bool withDrawn, SessionSettings settings)
     {
         Session forward = Session.Create(extracted.Model, settings);
         ModelProto backward = extracted.Model.Clone();
         List<(LayerSite Site, string Input, string Weight)> operands = SeparateOperands(backward, sites);
         using var separated = new OnnxModel(backward, model.Folder, model.DisplayName);
-        using OnnxModel lowered = GraphLowering.Lower(separated, TypeInference.Infer(separated));
+        using OnnxModel lowered = GraphLowering.Lower(separated, TypeInference.Infer(separated, known));
         backward = lowered.Proto;
-        IReadOnlyDictionary<string, TensorType> types = TypeInference.Infer(lowered);
+        IReadOnlyDictionary<string, TensorType> types = TypeInference.Infer(lowered, known);
 
         var builder = new GraphBuilder(GraphBuilder.NamesIn(backward.Graph), "gradient/");
         var upstream = extracted.Outputs
-            .Where(o => wanted.Contains(o) && ElementType.IsFloating(types[o].ElementType))
+            .Where(o => values.Wanted.Contains(o) && ElementType.IsFloating(types[o].ElementType))
             .ToDictionary(o => o, o => builder.Fresh($"{o}.upstream"));
-        string[] inputs = [.. extracted.Inputs.Where(i => wanted.Contains(i) && ElementType.IsFloating(types[i].ElementType))];
-        string[] computed = [.. extracted.Model.Graph.Node.SelectMany(n => n.Output).Where(operandsOfLayers.Contains)];
-        string[] targets = [.. inputs, .. computed, .. operands.SelectMany(o => new[] { o.Input, o.Weight, o.Site.Layer.Output })];
+        string[] inputs = [.. extracted.Inputs.Where(i => values.Wanted.Contains(i) && ElementType.IsFloating(types[i].ElementType))];
+        string[] computed = [.. extracted.Model.Graph.Node.SelectMany(n => n.Output).Where(values.Operands.Contains)];
+        string[] targets = [.. inputs, .. computed, .. operands
+            .Where(o => !values.Hidden.Contains(o.Site.Layer.Output))
+            .SelectMany(o => new[] { o.Input, o.Weight, o.Site.Layer.Output })];
         IReadOnlyDictionary<string, string> found = Differentiation.Differentiate(backward.Graph, types, builder, upstream, targets);
 
         var layers = new List<LayerProgram>();

@@ -13,4 +13,8 @@ public static partial class Errors
 
     public static MixedPrecisionException LabelsDoNotFit(string sample, string found, string expected) => new(
         Codes.LabelsDoNotFit, new Place(sample), $"found {found}, expected {expected}. Correct the sample, or choose the loss that fits the model's output.");
+
+    public static MixedPrecisionException NoLayerReached(string model, IReadOnlyList<(string Operator, string Node)> operators) => new(
+        Codes.NoLayerReached, new Place(model),
+        $"no layer can be calibrated: every one lies behind an operator without a gradient rule: {string.Join(", ", operators.Select(o => $"{o.Operator} ('{o.Node}')"))}. Export the model with these operators decomposed, or name another output as calibration.output.");
 }

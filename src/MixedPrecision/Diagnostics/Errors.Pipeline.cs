@@ -23,5 +23,5 @@ public static partial class Errors
 
     public static Diagnostic LayersNotReached(string model, IReadOnlyList<string> layers) => new(
         Codes.LayersNotReached, Severity.Warning, new Place(model),
-        $"the loss does not depend on {layers.Count} layers ({string.Join(", ", layers.Take(3).Select(l => $"'{l}'"))}{(layers.Count > 3 ? ", …" : "")}), which stay in fp32 since their effect cannot be measured. Name the output they lead to as calibration.output.");
+        $"no full gradient of the loss reaches {layers.Count} layers ({string.Join(", ", layers.Take(3).Select(l => $"'{l}'"))}{(layers.Count > 3 ? ", …" : "")}), which stay in fp32 since their effect cannot be measured: they lead to another output than calibration.output, or through an operator without a gradient (`mixed-precision inspect MODEL` names those).");
 }

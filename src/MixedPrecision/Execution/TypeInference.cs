@@ -14,15 +14,16 @@ public static class TypeInference
     /// <summary>Initializers up to this many bytes stay, since shapes and axes are inferred from their values.</summary>
     private const int SmallInitializer = 4096;
 
+    /// <param name="known">Types known from elsewhere, such as a run; what they say of a value holds for it and those computed from it.</param>
     /// <returns>By value name, what is known of it; inputs and initializers included.</returns>
     /// <exception cref="MixedPrecisionException">MPB2008: ONNX Runtime rejects the model.</exception>
-    public static IReadOnlyDictionary<string, TensorType> Infer(OnnxModel model)
+    public static IReadOnlyDictionary<string, TensorType> Infer(OnnxModel model, IReadOnlyDictionary<string, TensorType>? known = null)
     {
         // The runtime writes its own format instead where a name happens to end in ".ort".
         string file = Path.Combine(Path.GetTempPath(), Path.GetRandomFileName() + ".onnx");
         try
         {
-            ModelProto probe = Probe(model);
+            ModelProto probe = Probe(model, known);
             using var options = new SessionOptions
             {
                 GraphOptimizationLevel = GraphOptimizationLevel.ORT_ENABLE_BASIC,
@@ -55,8 +56,40 @@ public static class TypeInference
         }
     }
 
+    /// <summary>The types with ranks that only a run shows, since shapes are computed; sizes stay open.</summary>
+    /// <param name="inputs">Values of the model's inputs.</param>
+    public static IReadOnlyDictionary<string, TensorType> Complete(
+        OnnxModel model, IReadOnlyDictionary<string, TensorType> types, IReadOnlyDictionary<string, Tensor> inputs)
+    {
+        HashSet<string> computed = [.. model.Graph.Node.SelectMany(n => n.Output)];
+        string[] open = [.. types.Where(t => t.Value.Shape is null && t.Value.ElementType != 0 && computed.Contains(t.Key)).Select(t => t.Key)];
+        if (open.Length == 0)
+        {
+            return types;
+        }
+
+        ModelProto probe = model.Proto.Clone();
+        probe.Graph.Output.Clear();
+        probe.Graph.Output.AddRange(open.Select(o => new ValueInfoProto { Name = o }));
+        var completed = new Dictionary<string, TensorType>(types);
+        try
+        {
+            using Session session = Session.Create(probe, SessionSettings.Plain, model.Folder);
+            foreach ((string name, Tensor value) in session.Run(inputs))
+            {
+                completed[name] = new TensorType(value.ElementType, [.. value.Shape.Select(_ => Dimension.Unknown)]);
+            }
+        }
+        catch (OnnxRuntimeException e)
+        {
+            throw Errors.RuntimeRejects(model.DisplayName, e.Message.Replace('\n', ' '));
+        }
+
+        return completed;
+    }
+
     /// <summary>The model with large initializers as inputs and every value as an output.</summary>
-    private static ModelProto Probe(OnnxModel model)
+    private static ModelProto Probe(OnnxModel model, IReadOnlyDictionary<string, TensorType>? known)
     {
         var graph = new GraphProto { Name = "types" };
         graph.Node.AddRange(model.Graph.Node);
@@ -79,7 +112,7 @@ public static class TypeInference
         graph.Output.AddRange(model.Graph.Output);
         foreach (string output in model.Graph.Node.SelectMany(n => n.Output).Where(o => o.Length > 0 && declared.Add(o)))
         {
-            graph.Output.Add(new ValueInfoProto { Name = output });
+            graph.Output.Add(known?.GetValueOrDefault(output) is { Shape: not null } type ? type.ToProto(output) : new ValueInfoProto { Name = output });
         }
 
         // The runtime writes what it inferred only if it changed the graph: give it something to fold.

@@ -28,7 +28,7 @@ public enum LayerKind
 /// <param name="Bias">What the operator itself adds (Gemm's C, a convolution's B), or null.</param>
 /// <param name="Output">The value it computes.</param>
 /// <param name="WeightShape">Shape of the weight as stored; null for a product of two activations.</param>
-/// <param name="Parameters">Number of elements of weight and constant bias.</param>
+/// <param name="Parameters">Number of elements of the constant weight; 0 for a product of two activations.</param>
 public sealed record Layer(
     string Name,
     LayerKind Kind,

@@ -121,14 +121,8 @@ internal sealed class LayerFinder(OnnxModel model, GraphView view, IReadOnlyDict
         bool hasWeight = view.Constants.Contains(node.Input[1]);
         string? bias = node.Input.Count > 2 && node.Input[2].Length > 0 ? node.Input[2] : null;
         long[]? shape = hasWeight ? ShapeOf(node.Input[1]) : null;
-        long parameters = shape is null ? 0 : Tensor.ElementCount(shape);
-        if (bias is not null && view.Constants.Contains(bias))
-        {
-            parameters += Tensor.ElementCount(ShapeOf(bias));
-        }
-
         LayerKind layerKind = hasWeight ? Enum.Parse<LayerKind>(kind) : LayerKind.ActivationMatMul;
-        return new Layer(name, layerKind, kind, index, node.Input[0], node.Input[1], bias, node.Output[0], shape, parameters);
+        return new Layer(name, layerKind, kind, index, node.Input[0], node.Input[1], bias, node.Output[0], shape, shape is null ? 0 : Tensor.ElementCount(shape));
     }
 
     private long[] ShapeOf(string constant) =>

@@ -29,14 +29,19 @@ internal sealed class PolicyRun : IDisposable
         Options = options;
         Machine = Machine.Detect(policy.Runtime);
         Runner = new StageRunner(new ContentStore(options.CacheFolder ?? ContentStore.DefaultFolder()), options);
-        Allowed = Choices.Of(policy, workspace);
         loss = new(() => LossFunction.Create(workspace.Model, workspace.Types, policy.Calibration, policy.File));
         var read = new Lazy<IReadOnlyList<Sample>>(() => Read(DataFile, DataName, policy.Calibration.Samples));
-        calibration = new(() => HoldsOut ? [.. read.Value.Take(read.Value.Count - (read.Value.Count / HeldOutPart))] : read.Value);
+        calibration = new(() => HoldsOut ? [.. read.Value.Take(Math.Max(1, read.Value.Count - HeldOut(read.Value.Count)))] : read.Value);
         evaluation = new(() => policy.Evaluation is { } e
             ? Read(policy.Resolve(e.Data), e.Data, e.Samples)
-            : [.. read.Value.Skip(calibration.Value.Count)]);
+            : [.. read.Value.TakeLast(HeldOut(read.Value.Count))]);
         scenarios = new(() => Benchmarking.Scenarios.Make(workspace.Model, policy.Scenarios, [.. CalibrationSamples.Select(s => s.Inputs)]));
+        if (workspace.NeedsRun)
+        {
+            workspace.Complete(read.Value[0].Inputs);
+        }
+
+        Allowed = Choices.Of(policy, workspace);
         operations = new(() => OperationCount.Of(workspace.Model, workspace.Sites.Values, Scenarios));
     }
 
@@ -145,6 +150,9 @@ internal sealed class PolicyRun : IDisposable
 
         Workspace.Dispose();
     }
+
+    /// <summary>How many of so many samples are kept from calibration; at least one.</summary>
+    private static int HeldOut(int samples) => Math.Max(1, samples / HeldOutPart);
 
     private static string DataHash(string path, string displayName)
     {

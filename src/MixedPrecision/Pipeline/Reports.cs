@@ -1,5 +1,9 @@
 using MixedPrecision.Calibration;
+using MixedPrecision.Calibration.Autodiff;
 using MixedPrecision.Calibration.Formats;
+using MixedPrecision.Execution;
+using MixedPrecision.Onnx;
+using MixedPrecision.Onnx.Lowering;
 using MixedPrecision.Partitioning;
 using MixedPrecision.Reporting;
 using MixedPrecision.Solving;
@@ -123,7 +127,16 @@ internal static class Reports
         [.. workspace.Partition.Excluded.Select(e => new ExcludedNode(e.Name, e.Operator, e.Reason))];
 
     /// <summary>Operators without a gradient rule through which gradients would have to pass to reach a layer.</summary>
-    private static IReadOnlyList<DifferentiationGap> Gaps(Workspace workspace) => [];
+    private static IReadOnlyList<DifferentiationGap> Gaps(Workspace workspace)
+    {
+        using OnnxModel lowered = GraphLowering.Lower(workspace.Model, workspace.Types);
+        return [.. Differentiability.Explain(lowered.Graph, TypeInference.Infer(lowered))
+            .GroupBy(stop => (stop.Operator, stop.ByNature))
+            .Select(stops => new DifferentiationGap(
+                stops.Key.Operator,
+                [.. stops.Select(s => s.Node)],
+                (stops.Key.ByNature ? "its gradient is zero by nature" : "there is no gradient rule for it") + $"; {stops.Max(s => s.Layers)} layers lie behind it"))];
+    }
 
     private static Dictionary<string, string> NotApplicable(LayerSite site, IEnumerable<string> formats) => formats
         .Select(f => (Format: f, Reason: NumberFormats.Get(f).WhyNot(site)))

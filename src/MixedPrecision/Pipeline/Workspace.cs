@@ -17,8 +17,7 @@ internal sealed class Workspace : IDisposable
         Path = path;
         Types = types;
         Partition = partition;
-        Sites = partition.Layers.ToDictionary(l => l.Name, l => new LayerSite(
-            l, partition.View.Nodes[l.Node], model.Opset, types[l.Input], types[l.Weight]));
+        Sites = SitesOf(types);
     }
 
     public OnnxModel Model { get; }
@@ -26,12 +25,12 @@ internal sealed class Workspace : IDisposable
     /// <summary>Full path of the model's file.</summary>
     public string Path { get; }
 
-    public IReadOnlyDictionary<string, TensorType> Types { get; }
+    public IReadOnlyDictionary<string, TensorType> Types { get; private set; }
 
     public Partition Partition { get; }
 
     /// <summary>Every layer with what formats have to know of it, by the layer's name.</summary>
-    public IReadOnlyDictionary<string, LayerSite> Sites { get; }
+    public IReadOnlyDictionary<string, LayerSite> Sites { get; private set; }
 
     /// <summary>SHA-256 of the model's file and of the external data it reads, in lower-case hexadecimal.</summary>
     public string Hash => hash ??= ComputeHash();
@@ -74,6 +73,16 @@ internal sealed class Workspace : IDisposable
         }
     }
 
+    /// <summary>Whether the rank of some value is known only from a run.</summary>
+    public bool NeedsRun => Types.Values.Any(t => t.Shape is null && t.ElementType != 0);
+
+    /// <summary>Takes ranks that inference does not find from a run on these inputs.</summary>
+    public void Complete(IReadOnlyDictionary<string, Tensor> inputs)
+    {
+        Types = TypeInference.Complete(Model, Types, inputs);
+        Sites = SitesOf(Types);
+    }
+
     /// <summary>The tensor of a weight, wherever the model keeps it.</summary>
     public Tensor Weight(string name) =>
         Weights.Read(Model, Partition.View, name) ?? throw new ArgumentException($"'{name}' is not constant");
@@ -90,6 +99,9 @@ internal sealed class Workspace : IDisposable
     }
 
     public void Dispose() => Model.Dispose();
+
+    private Dictionary<string, LayerSite> SitesOf(IReadOnlyDictionary<string, TensorType> types) => Partition.Layers.ToDictionary(
+        l => l.Name, l => new LayerSite(l, Partition.View.Nodes[l.Node], Model.Opset, types[l.Input], types[l.Weight]));
 
     private string ComputeHash()
     {
