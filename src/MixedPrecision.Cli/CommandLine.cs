@@ -13,6 +13,14 @@ public sealed class CommandLine
     private readonly Option<string> budget = new("--budget") { Description = "Another budget than the policy's, such as 1% or 0.01.", HelpName = "B" };
     private readonly Option<bool> json = new("--json") { Description = "Print the result as one JSON document on standard output, and nothing else there." };
     private readonly Option<string> inputsFile = new("--inputs-file") { Description = "Write the paths of all files that were read, one per line.", HelpName = "FILE" };
+    private readonly Option<string> file = new("--output") { Description = "The file that the gradient model goes to.", HelpName = "FILE", Required = true };
+    private readonly Option<string> loss = new("--loss") { Description = "The output to differentiate, of one element; the model's only output by default.", HelpName = "OUTPUT" };
+    private readonly Option<string[]> withRespectTo = new("--with-respect-to")
+    {
+        Description = "Inputs, initializers or inner values; every floating input by default.",
+        HelpName = "NAME",
+        AllowMultipleArgumentsPerToken = true,
+    };
     private readonly Option<string> log = LogOption();
 
     /// <summary>Parses; errors are in the result, and <see cref="Problem"/> words them.</summary>
@@ -26,6 +34,7 @@ public sealed class CommandLine
             Command(Verb.Benchmark, "Time the sub-graphs in their configurations on this machine.", run, policy, json, budget, cache, log),
             Command(Verb.Solve, "Choose the fastest plan within the budget.", run, policy, json, budget, cache, log),
             Command(Verb.Quantize, "Emit the quantized model, verify it, and write the precision manifest.", run, policy, output, json, budget, cache, inputsFile, log),
+            Command(Verb.Gradient, "Write the model's gradient graph as a model that anyone can run.", run, model, file, loss, withRespectTo, log),
         };
         return root.Parse(arguments, new ParserConfiguration { ResponseFileTokenReplacer = ResponseFile.TryRead });
     }
@@ -51,9 +60,9 @@ public sealed class CommandLine
     }
 
     private Command Command(
-        Verb verb, string description, Func<Invocation, CancellationToken, Task<int>> run, Argument<string> file, params Option[] options)
+        Verb verb, string description, Func<Invocation, CancellationToken, Task<int>> run, Argument<string> argument, params Option[] options)
     {
-        var command = new Command(verb.ToString().ToLowerInvariant(), description) { file };
+        var command = new Command(verb.ToString().ToLowerInvariant(), description) { argument };
         foreach (Option option in options)
         {
             command.Add(option);
@@ -65,17 +74,19 @@ public sealed class CommandLine
                 result.AddError("--json and --log-format msbuild exclude each other: both take standard output.");
             }
         });
-        command.SetAction((parsed, cancel) => run(Read(verb, parsed, file, options), cancel));
+        command.SetAction((parsed, cancel) => run(Read(verb, parsed, argument, options), cancel));
         return command;
     }
 
-    private Invocation Read(Verb verb, ParseResult parsed, Argument<string> file, Option[] options) => new(
+    private Invocation Read(Verb verb, ParseResult parsed, Argument<string> argument, Option[] options) => new(
         verb,
-        parsed.GetRequiredValue(file),
-        options.Contains(output) ? parsed.GetRequiredValue(output) : null,
+        parsed.GetRequiredValue(argument),
+        options.Contains(output) ? parsed.GetRequiredValue(output) : options.Contains(file) ? parsed.GetRequiredValue(file) : null,
         parsed.GetValue(cache),
         options.Contains(budget) ? parsed.GetValue(budget) : null,
         parsed.GetValue(json),
         LogFormatOf(parsed),
-        options.Contains(inputsFile) ? parsed.GetValue(inputsFile) : null);
+        options.Contains(inputsFile) ? parsed.GetValue(inputsFile) : null,
+        options.Contains(loss) ? parsed.GetValue(loss) : null,
+        options.Contains(withRespectTo) && parsed.GetValue(withRespectTo) is { Length: > 0 } names ? names : null);
 }

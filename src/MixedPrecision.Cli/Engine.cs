@@ -15,13 +15,14 @@ internal static class Engine
             Verb.Calibrate => Verbs.Calibrate(invocation.File, options) is var report && invocation.Json ? [report.ToJson()] : [.. report.ToLines()],
             Verb.Benchmark => Verbs.Benchmark(invocation.File, options) is var report && invocation.Json ? [report.ToJson()] : [.. report.ToLines()],
             Verb.Solve => Verbs.Solve(invocation.File, options) is var report && invocation.Json ? [report.ToJson()] : [.. report.ToLines()],
+            Verb.Gradient => Verbs.Gradient(invocation.File, invocation.Output!, invocation.Loss, invocation.WithRespectTo, options),
             _ => Quantize(invocation, options),
         };
     }
 
     private static IReadOnlyList<string> Quantize(Invocation invocation, RunOptions options)
     {
-        QuantizeResult result = Verbs.Quantize(invocation.File, invocation.OutputFolder!, options);
+        QuantizeResult result = Verbs.Quantize(invocation.File, invocation.Output!, options);
         if (invocation.InputsFile is not null)
         {
             File.WriteAllLines(invocation.InputsFile, result.InputFiles);

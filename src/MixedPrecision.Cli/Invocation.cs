@@ -8,6 +8,7 @@ public enum Verb
     Benchmark,
     Solve,
     Quantize,
+    Gradient,
 }
 
 /// <summary>How a run speaks.</summary>
@@ -21,19 +22,23 @@ public enum LogFormat
 }
 
 /// <summary>One command line, read.</summary>
-/// <param name="File">The model for <c>inspect</c>, the policy for the other verbs.</param>
-/// <param name="OutputFolder"><c>--output</c>; given for <c>quantize</c>, null for the others.</param>
+/// <param name="File">The model for <c>inspect</c> and <c>gradient</c>, the policy for the other verbs.</param>
+/// <param name="Output"><c>--output</c>; a folder for <c>quantize</c>, a file for <c>gradient</c>, null for the others.</param>
 /// <param name="CacheFolder"><c>--cache</c>, or null: the user's cache folder.</param>
 /// <param name="Budget"><c>--budget</c>, or null: the policy's.</param>
 /// <param name="Json"><c>--json</c>: the result as one JSON document on standard output, and nothing else there.</param>
 /// <param name="LogFormat"><c>--log-format</c>.</param>
 /// <param name="InputsFile"><c>--inputs-file</c>: receives the paths of the files that the run read; or null.</param>
+/// <param name="Loss"><c>--loss</c>, or null.</param>
+/// <param name="WithRespectTo"><c>--with-respect-to</c>, or null.</param>
 public sealed record Invocation(
     Verb Verb,
     string File,
-    string? OutputFolder,
+    string? Output,
     string? CacheFolder,
     string? Budget,
     bool Json,
     LogFormat LogFormat,
-    string? InputsFile);
+    string? InputsFile,
+    string? Loss = null,
+    IReadOnlyList<string>? WithRespectTo = null);

@@ -1,5 +1,9 @@
+using Google.Protobuf;
 using MixedPrecision.Calibration;
+using MixedPrecision.Calibration.Autodiff;
 using MixedPrecision.Diagnostics;
+using MixedPrecision.Onnx;
+using MixedPrecision.Quantization;
 using MixedPrecision.Reporting;
 
 namespace MixedPrecision.Pipeline;
@@ -44,6 +48,26 @@ public static class Verbs
     {
         using PolicyRun run = PolicyRun.Open(policyFile, options);
         return new Shipment(run, Plan(run)).Run(outputFolder);
+    }
+
+    /// <summary>Writes the gradient graph of a whole model as a model of its own: see <see cref="GradientModel"/>.</summary>
+    /// <returns>What was written, for people.</returns>
+    public static IReadOnlyList<string> Gradient(
+        string modelFile, string outputFile, string? loss, IReadOnlyList<string>? withRespectTo, RunOptions options)
+    {
+        using OnnxModel model = OnnxModel.Load(modelFile);
+        ModelProto gradient = GradientModel.Build(model, loss, withRespectTo);
+        options.Cancel.ThrowIfCancellationRequested();
+        try
+        {
+            Quantizer.Aside(Path.GetFullPath(outputFile), gradient.WriteTo);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw Errors.OutputNotWritable(outputFile, e.Message);
+        }
+
+        return [$"{outputFile}: {gradient.Graph.Node.Count} nodes; outputs: {string.Join(", ", gradient.Graph.Output.Select(o => o.Name))}"];
     }
 
     private static Planning Plan(PolicyRun run)

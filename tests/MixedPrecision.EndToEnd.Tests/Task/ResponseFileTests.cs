@@ -52,7 +52,7 @@ public sealed class ResponseFileTests
     [Fact]
     public void Any_path_arrives_as_it_is() =>
         Gen.String[Gen.Char.Where(c => c is not ('\n' or '\r' or '\0') && !char.IsSurrogate(c)), 0, 30].Sample(
-            path => Read(new TaskProbe { ToolAssembly = "/t.dll", Policy = "/p.yaml", OutputDirectory = "/" + path }).OutputFolder == "/" + path,
+            path => Read(new TaskProbe { ToolAssembly = "/t.dll", Policy = "/p.yaml", OutputDirectory = "/" + path }).Output == "/" + path,
             iter: 200);
 
     [Fact]
