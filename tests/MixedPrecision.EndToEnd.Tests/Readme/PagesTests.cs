@@ -1,0 +1,71 @@
+using System.Text.RegularExpressions;
+using MixedPrecision.Diagnostics;
+using MixedPrecision.Policies;
+
+namespace MixedPrecision.EndToEnd.Tests.Readme;
+
+/// <summary>The pages in build/docs, and what they share with the README.</summary>
+public sealed class PagesTests : IDisposable
+{
+    private readonly string folder = Directory.CreateTempSubdirectory("mixed-precision").FullName;
+
+    public static TheoryData<string> Pages => new(["README.md", "CHANGELOG.md", .. Directory.EnumerateFiles(Repository.Path("build/docs"), "*.md").Select(file => "build/docs/" + Path.GetFileName(file))]);
+
+    [Theory]
+    [MemberData(nameof(Pages))]
+    public void Links_lead_to_files_and_headings_that_are_there(string path)
+    {
+        Markdown page = Markdown.Read(path);
+        foreach (string link in page.Links.Where(link => !link.Contains("://", StringComparison.Ordinal)))
+        {
+            string[] parts = link.Split('#');
+            string target = parts[0].Length == 0 ? path : Path.GetRelativePath(Repository.Path("."), Path.Combine(Path.GetDirectoryName(Repository.Path(path))!, parts[0]));
+            Assert.True(File.Exists(Repository.Path(target)), $"{path}: {link}");
+            Assert.True(parts.Length == 1 || Markdown.Read(target).Anchors.Contains(parts[1]), $"{path}: {link} names no heading");
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(Pages))]
+    public void Policies_are_valid(string path)
+    {
+        string[] policies = [.. Markdown.Read(path).Blocks("yaml")];
+        Assert.True(policies.Length > 0 || path is not ("README.md" or "build/docs/policy.md"), path);
+        foreach (string policy in policies)
+        {
+            string file = Path.Combine(folder, "model.policy.yaml");
+            // A page may show a section by itself.
+            File.WriteAllText(file, Regex.IsMatch(policy, "^model:", RegexOptions.Multiline) ? policy : "model: model.onnx\n" + policy);
+            Assert.Equal("model.onnx", Policy.Load(file).Model);
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(Pages))]
+    public void Codes_and_properties_that_a_page_names_exist(string path)
+    {
+        string text = Markdown.Read(path).Text;
+        string known = File.ReadAllText(Repository.Path("build/MixedPrecision.Build.props"));
+        HashSet<string> codes = [.. typeof(Codes).GetFields().Select(field => ((ErrorCode)field.GetValue(null)!).Id)];
+
+        Assert.All(Regex.Matches(text, "MPB[0-9]{4}").Select(match => match.Value), code => Assert.Contains(code, codes));
+        Assert.All(Regex.Matches(text, @"\bMixedPrecision[A-Z][A-Za-z]+").Select(match => match.Value), property => Assert.Contains($" {property} ", known, StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void The_page_of_the_policy_has_every_key_and_no_other()
+    {
+        Markdown page = Markdown.Read("build/docs/policy.md");
+        string[] explained = [.. page.Lines.Select(line => Regex.Match(line, "^(?:## |- )`([a-z.\\[\\]]+)`")).Where(match => match.Success).Select(match => match.Groups[1].Value)];
+        string[] keys = [.. explained.Except(FormatNames.All)];
+
+        Assert.Distinct(keys);
+        Assert.Equal(Schemas.FieldsOf("build/policy.schema.json").Order(StringComparer.Ordinal), keys.Order(StringComparer.Ordinal));
+    }
+
+    [Fact]
+    public void The_page_of_the_manifest_has_every_field_in_order() =>
+        Assert.Equal(Schemas.FieldsOf("build/manifest.schema.json"), Markdown.Read("build/docs/manifest.md").Table("field").Select(row => Markdown.QuotedIn(row[0]).Single()));
+
+    public void Dispose() => Directory.Delete(folder, recursive: true);
+}

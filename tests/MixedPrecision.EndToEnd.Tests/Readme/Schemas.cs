@@ -1,0 +1,37 @@
+using System.Text.Json;
+
+namespace MixedPrecision.EndToEnd.Tests.Readme;
+
+/// <summary>Fields of a JSON schema by their paths, <c>[]</c> for the elements of an array.</summary>
+internal static class Schemas
+{
+    /// <summary>The policy's keys that take a value of their own: those of sections, and not the sections.</summary>
+    public static IReadOnlyList<string> PolicyKeys()
+    {
+        IReadOnlyList<string> all = FieldsOf("build/policy.schema.json");
+        return [.. all.Where(field => !all.Any(other => other.StartsWith(field + ".", StringComparison.Ordinal) || other.StartsWith(field + "[].", StringComparison.Ordinal)))];
+    }
+
+    public static IReadOnlyList<string> FieldsOf(string file)
+    {
+        using JsonDocument schema = JsonDocument.Parse(File.ReadAllText(Repository.Path(file)));
+        return [.. Fields(schema.RootElement, schema.RootElement, "")];
+    }
+
+    private static IEnumerable<string> Fields(JsonElement root, JsonElement node, string prefix)
+    {
+        if (node.TryGetProperty("$ref", out JsonElement reference))
+        {
+            node = root.GetProperty("definitions").GetProperty(reference.GetString()!.Split('/')[^1]);
+        }
+
+        if (node.TryGetProperty("items", out JsonElement items))
+        {
+            return Fields(root, items, prefix.TrimEnd('.') + "[].");
+        }
+
+        return node.TryGetProperty("properties", out JsonElement properties)
+            ? properties.EnumerateObject().SelectMany(property => Fields(root, property.Value, $"{prefix}{property.Name}.").Prepend(prefix + property.Name))
+            : [];
+    }
+}
