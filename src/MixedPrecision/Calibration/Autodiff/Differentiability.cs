@@ -22,7 +22,7 @@ public static class Differentiability
         var view = new GraphView(graph);
         bool Floating(string value) => !types.TryGetValue(value, out TensorType? type) || type.ElementType == 0 || ElementType.IsFloating(type.ElementType);
         HashSet<string> reached = [.. graph.Output.Select(o => o.Name).Where(Floating)];
-        var stops = new List<int>();
+        var stops = new List<(int Index, bool ByNature)>();
         for (int index = view.Nodes.Count - 1; index >= 0; index--)
         {
             NodeProto node = view.Nodes[index];
@@ -31,13 +31,15 @@ public static class Differentiability
                 continue;
             }
 
-            if (GradientRules.Table.GetValueOrDefault(node.Operator())?.Rule is null)
+            bool passes = GradientRules.Table.GetValueOrDefault(node.Operator())?.Rule is not null && node.Output.Any(o => reached.Contains(o) && Floating(o));
+            if (!passes && (GradientRules.Table.GetValueOrDefault(node.Operator())?.Rule is null || view.Inputs[index].Any(Floating)))
             {
-                stops.Add(index);
+                stops.Add((index, ByNature: GradientRules.Table.ContainsKey(node.Operator())));
             }
             else
             {
-                reached.UnionWith(view.Inputs[index].Where(Floating));
+                // Values that are not floating are followed to the comparison or rounding they come from.
+                reached.UnionWith(view.Inputs[index]);
             }
         }
 
@@ -45,7 +47,7 @@ public static class Differentiability
         return
         [
             .. stops
-                .Select(index => new GradientStop(view.Nodes[index].DisplayName(), view.Nodes[index].Operator(), GradientRules.IsZero(view.Nodes[index]), Behind(view, index, reached)))
+                .Select(s => new GradientStop(view.Nodes[s.Index].DisplayName(), view.Nodes[s.Index].Operator(), s.ByNature, Behind(view, s.Index, reached)))
                 .Where(stop => stop.Layers > 0 || !stop.ByNature),
         ];
     }

@@ -12,7 +12,7 @@ public static class GradientModel
     /// <param name="lossOutput">A floating output of one element; null: the model's only output.</param>
     /// <param name="withRespectTo">Floating inputs, initializers or inner values; null: all floating inputs.</param>
     /// <returns>A model with the inputs of the original; its outputs are the loss and, for each name, `NAME.grad`: the gradient of the loss by
-    /// it, of its shape, zero when the loss does not depend on it. Runs in ONNX Runtime with nothing of ours; weights are embedded.</returns>
+    /// it, of its shape, zero when the loss does not depend on it. Half precision becomes float. Runs in ONNX Runtime with nothing of ours; weights are embedded.</returns>
     /// <exception cref="MixedPrecisionException">MPB4001 and MPB4002: the model cannot be differentiated; MPB4003: the names given do not fit.</exception>
     public static ModelProto Build(OnnxModel model, string? lossOutput = null, IReadOnlyList<string>? withRespectTo = null)
     {
@@ -42,9 +42,14 @@ public static class GradientModel
                 throw Errors.GradientRequest(target, $"the model already has a value '{name}', the name that its gradient would get. Rename it.");
             }
 
-            string gradient = gradients.TryGetValue(target, out string? computed) ? computed : builder.Zeros(builder.Shape(target), types[target].ElementType);
+            if (!known.TryGetValue(target, out TensorType? type))
+            {
+                throw Errors.GradientRequest(target, "this value lies within a fused operator or is not computed once the model is written in primitive operators. Leave it out.");
+            }
+
+            string gradient = gradients.TryGetValue(target, out string? computed) ? computed : builder.Zeros(builder.Shape(target), type.ElementType);
             builder.NodeTo([name], "Identity", "", [gradient]);
-            graph.Output.Add(types[target].ToProto(name));
+            graph.Output.Add(type.ToProto(name));
         }
 
         builder.AppendTo(graph);

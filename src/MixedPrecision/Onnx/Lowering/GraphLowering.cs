@@ -2,7 +2,7 @@ namespace MixedPrecision.Onnx.Lowering;
 
 /// <summary>
 /// Brings a working copy of a model to one operator set, so that rules meet each operator in one form: functions are inlined, old forms upgraded,
-/// fused operators written out. Each value that was computed before and still is keeps its name. The model that ships is never lowered.
+/// fused operators written out, half precision made float. Each value that was computed before and still is keeps its name. The model that ships is never lowered.
 /// </summary>
 public static class GraphLowering
 {
@@ -16,7 +16,14 @@ public static class GraphLowering
     {
         var builder = new GraphBuilder(GraphBuilder.NamesIn(model.Graph), "lowered/");
         var proto = new ModelProto { IrVersion = Math.Max(model.Proto.IrVersion, 8) };
-        proto.Graph = Lower(model.Graph, new Source(model.Proto, Math.Max(model.Opset, 1), types, null), builder);
+        ModelProto source = model.Proto;
+        if (types.Values.Any(t => Widening.IsNarrow(t.ElementType)))
+        {
+            source = Widening.Widen(source, model.External);
+            types = types.ToDictionary(t => t.Key, t => Widening.Widen(t.Value));
+        }
+
+        proto.Graph = Lower(source.Graph, new Source(source, Math.Max(model.Opset, 1), types, null), builder);
         proto.OpsetImport.Add(new OperatorSetIdProto { Version = Math.Max(model.Opset, TargetOpset) });
         foreach (OperatorSetIdProto import in model.Proto.OpsetImport.Where(o => o.Domain is not ("" or "ai.onnx" or "com.microsoft")))
         {

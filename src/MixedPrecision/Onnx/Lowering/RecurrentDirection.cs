@@ -40,10 +40,11 @@ internal sealed class RecurrentDirection(LoweringContext c, int gates, bool cell
 
         string[] results = [.. next.Append(output).Select(o => inner.Node("Identity", [o]))];
         var body = new GraphProto { Name = "step" };
-        body.Input.AddRange(states.Append(input).Select(s => new TensorType(c.ElementType, null).ToProto(s)));
+        body.Input.AddRange(states.Select(s => new TensorType(c.ElementType, [Dimension.Unknown, Dimension.Of(hidden)]).ToProto(s)));
+        body.Input.Add(new TensorType(c.ElementType, [Dimension.Unknown, Dimension.Of(gates * hidden)]).ToProto(input));
         if (bounded)
         {
-            body.Input.Add(new TensorType(ElementType.Int64, null).ToProto(time));
+            body.Input.Add(new TensorType(ElementType.Int64, []).ToProto(time));
         }
 
         inner.AppendTo(body);

@@ -37,7 +37,8 @@ internal static class ControlFlow
         long[] outputDirections = c.Node.Ints("scan_output_directions") ?? new long[stacked];
         string[] entered = EnteredStates(c, body, states, scanned, inputAxes, inputDirections);
 
-        var inputTypes = body.Input.Select((input, i) => (input.Name, Type: i < states ? c.Type(c.Input(i)) : Slice(c.Type(c.Input(i)), inputAxes[i - states]))).ToDictionary(t => t.Name, t => t.Type);
+        TensorType StepType(int i) => i < states ? c.Type(c.Input(i)) : Slice(c.Type(c.Input(i)), inputAxes[i - states]);
+        var inputTypes = body.Input.Select((input, i) => (input.Name, Type: Known(StepType(i), TensorType.Read(input.Type)))).ToDictionary(t => t.Name, t => t.Type);
         bool Floating(int input) => Onnx.ElementType.IsFloating(inputTypes[body.Input[input].Name].ElementType);
         int[] carried = [.. Enumerable.Range(0, states).Where(Floating)];
         int[] sliced = [.. Enumerable.Range(states, scanned).Where(i => Floating(i) && c.Needs(i))];
@@ -122,6 +123,9 @@ internal static class ControlFlow
             Attributes.Of("scan_input_directions", directions));
         return outputs[states..];
     }
+
+    /// <summary>What the outer value tells, or else what the body declares.</summary>
+    private static TensorType Known(TensorType outer, TensorType declared) => outer.Shape is null && declared.ElementType != 0 ? declared : outer;
 
     private static TensorType Slice(TensorType type, long axis) => type.Shape is null ? type
         : new TensorType(type.ElementType, [.. type.Shape.Where((_, a) => a != (axis < 0 ? axis + type.Shape.Count : axis))]);

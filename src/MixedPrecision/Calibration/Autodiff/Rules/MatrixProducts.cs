@@ -10,12 +10,13 @@ internal static class MatrixProducts
     {
         string a = c.X;
         string b = c.Input(1);
-        int rankA = c.Rank(a);
         int rankB = c.Rank(b);
-        if (rankA >= 2 && rankB == 2)
+        if (rankB == 2 && c.Type(a).Rank is null or >= 2)
         {
-            return [c.Needs(0) ? Product(c, c.Upstream, b, rankB, transposeB: true) : null, c.Needs(1) ? OfMatrix(c, a, rankA) : null];
+            return [c.Needs(0) ? Product(c, c.Upstream, b, rankB, transposeB: true) : null, c.Needs(1) ? OfMatrix(c, a, b) : null];
         }
+
+        int rankA = c.Rank(a);
 
         // Vectors take part as matrices of one row or column.
         Operand left = rankA == 1 ? new(c.B.Unsqueeze(a, 0), Prepend(c.Type(a)), 2) : new(a, c.Type(a), rankA);
@@ -68,11 +69,12 @@ internal static class MatrixProducts
         return c.B.MatMul(transposeA ? c.B.Transpose(x, swapped) : x, transposeB ? c.B.Transpose(y, swapped) : y);
     }
 
-    /// <summary>Aᵀ·dY for a matrix B: all leading axes of A and dY are rows.</summary>
-    private static string OfMatrix(GradientContext c, string a, int rankA)
+    /// <summary>Aᵀ·dY for a matrix B: all leading axes of A and dY are rows, how many there are does not matter.</summary>
+    private static string OfMatrix(GradientContext c, string a, string b)
     {
-        (string x, string upstream) = rankA == 2 ? (a, c.Upstream) : (c.B.Flatten(a, rankA - 1), c.B.Flatten(c.Upstream, rankA - 1));
-        return Product(c, x, upstream, 2, transposeA: true);
+        string Rows(string value, int axis) => c.Type(a).Rank == 2 ? value
+            : c.Size(b, axis) is long size ? c.B.Reshape0(value, -1, size) : c.B.ReshapeTo(value, c.B.Integers(-1), c.B.Size(b, axis));
+        return Product(c, Rows(a, 0), Rows(c.Upstream, 1), 2, transposeA: true);
     }
 
     private static string SumBatch(GradientContext c, string gradient, Operand own, Operand other, string value)

@@ -1,0 +1,52 @@
+using MixedPrecision.Calibration.Autodiff;
+using MixedPrecision.Execution;
+using MixedPrecision.Onnx;
+using MixedPrecision.Onnx.Lowering;
+
+namespace MixedPrecision.Tests.Autodiff;
+
+public class DifferentiabilityTests
+{
+    private static string Weight(GraphBuilder b) => b.Constant(Tensor.Of<float>([1, 2, 3, 4], 2, 2), "weight");
+
+    [Fact]
+    public void StopsAreNamedWithTheLayersThatNoGradientReaches()
+    {
+        using OnnxModel model = TestModels.Of(["x"], ["y"], b =>
+        {
+            // One layer reaches the output past Det, two only through it, one only through a comparison.
+            string open = b.MatMul("x", Weight(b));
+            string behind = b.MatMul(b.Tanh(b.MatMul(open, Weight(b))), Weight(b));
+            string compared = b.Cast(b.Greater(b.MatMul("x", Weight(b)), b.Scalar(0)), ElementType.Float);
+            b.NodeTo(["y"], "Sum", "", [open, b.Node("Det", [behind]), compared]);
+        });
+        IReadOnlyList<GradientStop> stops = Differentiability.Explain(model.Graph, TypeInference.Infer(model));
+        Assert.Equal([(true, "Greater", 1), (false, "Det", 2)], stops.Select(s => (s.ByNature, s.Operator, s.Layers)).OrderBy(s => s.Layers));
+    }
+
+    [Theory]
+    [InlineData("docarea")]
+    [InlineData("doclm")]
+    [InlineData("textline-orientation")]
+    [InlineData("yolox-nano")]
+    [InlineData("ppocr-det")]
+    [InlineData("silero-vad")]
+    [InlineData("ppocr-rec")]
+    public void NoLayerOfARealModelIsOutOfReach(string name)
+    {
+        using OnnxModel model = OnnxModel.Load(SharedFolder.Model(name));
+        using OnnxModel lowered = GraphLowering.Lower(model, TypeInference.Infer(model));
+        IReadOnlyDictionary<string, TensorType> types = TypeInference.Infer(lowered);
+        Assert.Empty(Differentiability.Explain(lowered.Graph, types));
+
+        var view = new GraphView(lowered.Graph);
+        string[] targets = [.. view.Nodes.Where(n => n.OpType is "MatMul" or "Gemm" or "Conv" or "ConvTranspose").SelectMany(n => n.Input.Take(2)).Distinct()];
+        var builder = new GraphBuilder(GraphBuilder.NamesIn(lowered.Graph), "gradient/");
+        Dictionary<string, string> seeds = lowered.Graph.Output.Where(o => ElementType.IsFloating(types[o.Name].ElementType)).ToDictionary(o => o.Name, o => builder.Filled(builder.Shape(o.Name), 1, ElementType.Float));
+        IReadOnlyDictionary<string, string> gradients = Differentiation.Differentiate(lowered.Graph, types, builder, seeds, targets);
+        Assert.Equal(targets.Length, gradients.Count);
+        builder.AppendTo(lowered.Graph);
+        lowered.Graph.Output.AddRange(gradients.Values.Distinct().Except(lowered.Graph.Output.Select(o => o.Name)).Select(g => new ValueInfoProto { Name = g }));
+        Session.Create(lowered.Proto, SessionSettings.Plain).Dispose();
+    }
+}
