@@ -22,10 +22,10 @@ public static class Baselines
     }
 
     /// <summary>The program without sub-graphs: each layer chosen by its own gain, as if nothing were measured together. Null when infeasible.</summary>
-    public static Plan? PerLayer(SolverProblem problem)
+    public static Plan? PerLayer(SolverProblem problem, CancellationToken cancellation = default)
     {
         SolverProblem additive = problem with { Subgraphs = [.. problem.Subgraphs.Select(subgraph => subgraph with { Measured = [] })] };
-        Plan plan = Solver.Solve(additive);
+        Plan plan = Solver.Solve(additive, cancellation);
         if (plan.Status == SolverStatus.Infeasible)
             return null;
         var evaluator = new Evaluator(problem);

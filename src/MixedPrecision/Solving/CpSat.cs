@@ -20,25 +20,37 @@ internal static class CpSat
 
     private const double MinimizeLimit = 2;
 
-    /// <summary>Full linear relaxation, which knapsacks need; no search for symmetries, which they do not have.</summary>
-    private const string Strategy = "num_workers:1 random_seed:1 linearization_level:2 symmetry_level:0 cp_model_probing_level:0";
+    /// <summary>How often a search looks whether it is to stop.</summary>
+    private static readonly TimeSpan StopPeriod = TimeSpan.FromMilliseconds(100);
+
+    /// <summary>
+    /// Full linear relaxation, which knapsacks need; no search for symmetries, which they do not have. No presolve of constraints that
+    /// include each other: in OR-Tools 9.15 it drops optima and certifies what is left (google/or-tools, issue 5293).
+    /// </summary>
+    private const string Strategy =
+        "num_workers:1 random_seed:1 linearization_level:2 symmetry_level:0 cp_model_probing_level:0 presolve_inclusion_work_limit:0";
 
     /// <summary>The plan of greatest gain.</summary>
     /// <param name="hint">A plan to start from.</param>
-    public static CpSatAnswer Maximize(IntegerProgram program, int[] hint)
+    /// <param name="cancellation">Ends the search with an <see cref="OperationCanceledException"/>.</param>
+    public static CpSatAnswer Maximize(IntegerProgram program, int[] hint, CancellationToken cancellation)
     {
         (CpModel model, BoolVar[] choices, LinearExpr gain) = Build(program, hint);
         model.Maximize(gain);
-        return Solve(model, program, choices, MaximizeLimit);
+        CpSatAnswer answer = Solve(model, program, choices, MaximizeLimit, cancellation);
+        int[] taken = [.. hint.Select((choice, layer) => program.FirstChoice[layer] + choice)];
+        if (answer.Bound < program.Gain(taken) && program.Satisfies(taken))
+            throw new InvalidOperationException("CP-SAT's bound contradicts a plan that satisfies the program.");
+        return answer;
     }
 
     /// <summary>Among the plans of at least a gain, the one of least cost (one coefficient per choice), or the best found within a shorter limit.</summary>
-    public static CpSatAnswer Minimize(IntegerProgram program, long[] cost, long leastGain, int[] hint)
+    public static CpSatAnswer Minimize(IntegerProgram program, long[] cost, long leastGain, int[] hint, CancellationToken cancellation)
     {
         (CpModel model, BoolVar[] choices, LinearExpr gain) = Build(program, hint);
         model.Add(gain >= leastGain);
         model.Maximize(LinearExpr.WeightedSum(choices, [.. cost.Select(value => -value)]));
-        return Solve(model, program, choices, MinimizeLimit);
+        return Solve(model, program, choices, MinimizeLimit, cancellation);
     }
 
     private static (CpModel Model, BoolVar[] Choices, LinearExpr Gain) Build(IntegerProgram program, int[] hint)
@@ -92,13 +104,24 @@ internal static class CpSat
             model.Add(LinearExpr.Sum(list) <= choices[choice]);
     }
 
-    private static CpSatAnswer Solve(CpModel model, IntegerProgram program, BoolVar[] choices, double limit)
+    private static void StopIf(CpSolver solver, CancellationToken cancellation)
     {
+        if (cancellation.IsCancellationRequested)
+            solver.StopSearch();
+    }
+
+    private static CpSatAnswer Solve(CpModel model, IntegerProgram program, BoolVar[] choices, double limit, CancellationToken cancellation)
+    {
+        cancellation.ThrowIfCancellationRequested();
         var solver = new CpSolver
         {
             StringParameters = string.Create(CultureInfo.InvariantCulture, $"{Strategy} log_search_progress:false max_deterministic_time:{limit}"),
         };
-        CpSolverStatus status = solver.Solve(model);
+        CpSolverStatus status;
+        // Asked again and again, since CP-SAT forgets a stop that comes before its search.
+        using (new Timer(_ => StopIf(solver, cancellation), null, StopPeriod, StopPeriod))
+            status = solver.Solve(model);
+        cancellation.ThrowIfCancellationRequested();
         if (status == CpSolverStatus.ModelInvalid)
             throw new InvalidOperationException("CP-SAT rejects the program: " + model.Validate());
         if (status is not (CpSolverStatus.Optimal or CpSolverStatus.Feasible))

@@ -39,6 +39,10 @@ internal sealed record IntegerProgram(
             + Corrections.SelectMany(list => list).Where(correction => correction.Choices.All(set.Contains)).Sum(correction => correction.Gain);
     }
 
+    /// <summary>Whether a plan meets every limit and is not ruled out.</summary>
+    public bool Satisfies(int[] taken) =>
+        Limits.All(row => taken.Sum(choice => row.Coefficients[choice]) <= row.Limit) && !Excluded.Any(taken.SequenceEqual);
+
     private static Correction Correct(ChoiceTable table, int subgraph, int[] plan, double gain, long[] gains, double unit)
     {
         int[] choices = [.. plan.Select((choice, layer) => table.FirstChoice[table.FirstLayer[subgraph] + layer] + choice)];

@@ -6,19 +6,21 @@ public static class Solver
     /// <summary>
     /// Solves a problem. Of plans with equal gain it takes the one of least summed loss. Equal problems give equal plans.
     /// </summary>
+    /// <param name="cancellation">Ends the search within a second.</param>
+    /// <exception cref="OperationCanceledException">The search was ended.</exception>
     /// <exception cref="ArgumentException">The problem contradicts itself: a layer without choices, a loss below 0, rows of unequal length.</exception>
-    public static Plan Solve(SolverProblem problem)
+    public static Plan Solve(SolverProblem problem, CancellationToken cancellation = default)
     {
         var table = new ChoiceTable(problem);
         return problem.Loss switch
         {
-            LossModel.Quadratic quadratic => new TangentMethod(table, new QuadraticLoss(quadratic, table.Choices.Length)).Solve(),
-            _ => SolveDiagonal(table),
+            LossModel.Quadratic quadratic => new TangentMethod(table, new QuadraticLoss(quadratic, table.Choices.Length), cancellation).Solve(),
+            _ => SolveDiagonal(table, cancellation),
         };
     }
 
     /// <summary>The plan under the linear diagonal, whatever the problem's own loss model.</summary>
-    internal static Plan SolveDiagonal(ChoiceTable table)
+    internal static Plan SolveDiagonal(ChoiceTable table, CancellationToken cancellation)
     {
         int[] least = table.LeastLoss();
         double leastLoss = table.DiagonalLoss(least);
@@ -27,19 +29,19 @@ public static class Solver
 
         IntegerProgram program = IntegerProgram.Build(table);
         program = program with { Limits = [Scaling.Budget(table, table.Problem.LossBudget)] };
-        CpSatAnswer answer = CpSat.Maximize(program, least);
-        int[] plan = answer.Plan is null ? least : LeastLossOfEqualGain(table, program, answer.Plan);
+        CpSatAnswer answer = CpSat.Maximize(program, least, cancellation);
+        int[] plan = answer.Plan is null ? least : LeastLossOfEqualGain(table, program, answer.Plan, cancellation);
         return ToPlan(table, plan, table.DiagonalLoss(plan), answer.Proven, Bound(table, program, answer), tangents: 0);
     }
 
     /// <summary>Among the plans that gain as much as the given one, the one of least summed loss.</summary>
-    internal static int[] LeastLossOfEqualGain(ChoiceTable table, IntegerProgram program, int[] plan)
+    internal static int[] LeastLossOfEqualGain(ChoiceTable table, IntegerProgram program, int[] plan, CancellationToken cancellation)
     {
         double loss = table.DiagonalLoss(plan);
         if (loss == 0)
             return plan;
         long[] cost = Scaling.Budget(table, loss).Coefficients;
-        return CpSat.Minimize(program, cost, program.Gain(table.Taken(plan)), plan).Plan ?? plan;
+        return CpSat.Minimize(program, cost, program.Gain(table.Taken(plan)), plan, cancellation).Plan ?? plan;
     }
 
     internal static Plan ToPlan(ChoiceTable table, int[] plan, double loss, bool proven, double bound, int tangents)

@@ -1,3 +1,5 @@
+using System.Text.Json.Serialization;
+
 namespace MixedPrecision.Solving;
 
 /// <summary>One way to run a layer.</summary>
@@ -23,7 +25,10 @@ public sealed record SubgraphChoices(string Name, IReadOnlyList<LayerChoices> La
 /// <param name="Loss">How the loss MSE of a plan follows from its choices.</param>
 public sealed record SolverProblem(IReadOnlyList<SubgraphChoices> Subgraphs, double LossBudget, LossModel Loss);
 
-/// <summary>How the predicted loss MSE of a plan follows from its choices.</summary>
+/// <summary>How the predicted loss MSE of a plan follows from its choices. Its JSON names the model and holds all its numbers.</summary>
+[JsonPolymorphic(TypeDiscriminatorPropertyName = "model")]
+[JsonDerivedType(typeof(Diagonal), "diagonal")]
+[JsonDerivedType(typeof(Quadratic), "quadratic")]
 public abstract record LossModel
 {
     private LossModel()

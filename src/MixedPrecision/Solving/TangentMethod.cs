@@ -5,7 +5,7 @@ namespace MixedPrecision.Solving;
 /// added until the optimum under them satisfies P itself. That optimum is the true one. Plans above the budget are brought within it
 /// one exchange at a time, and the best of them stands in when the rounds end before.
 /// </summary>
-internal sealed class TangentMethod(ChoiceTable table, QuadraticLoss loss)
+internal sealed class TangentMethod(ChoiceTable table, QuadraticLoss loss, CancellationToken cancellation)
 {
     /// <summary>Where errors are hardly correlated and hardly shrunk, tangents close in slowly: then the best plan found is given with its bound.</summary>
     private const int GreatestRounds = 25;
@@ -29,7 +29,7 @@ internal sealed class TangentMethod(ChoiceTable table, QuadraticLoss loss)
         for (int round = 0; round < GreatestRounds; round++)
         {
             program = program with { Limits = limits, Excluded = excluded };
-            answer = contradictory ? new CpSatAnswer(null, true, 0) : CpSat.Maximize(program, best ?? start);
+            answer = contradictory ? new CpSatAnswer(null, true, 0) : CpSat.Maximize(program, best ?? start, cancellation);
             if (answer.Plan is null && answer.Proven && best is null)
                 return Infeasible(start);
             if (answer.Plan is null || !answer.Proven)
@@ -52,7 +52,7 @@ internal sealed class TangentMethod(ChoiceTable table, QuadraticLoss loss)
         int[] plan = answer.Plan!;
         for (int round = 0; round < GreatestRounds; round++)
         {
-            int[] lower = Solver.LeastLossOfEqualGain(table, program with { Limits = limits, Excluded = excluded }, plan);
+            int[] lower = Solver.LeastLossOfEqualGain(table, program with { Limits = limits, Excluded = excluded }, plan, cancellation);
             if (IsWithin(lower))
             {
                 plan = lower;
@@ -71,7 +71,7 @@ internal sealed class TangentMethod(ChoiceTable table, QuadraticLoss loss)
         Consider(least);
         if (table.DiagonalLoss(table.LeastLoss()) > budget)
             return least;
-        Plan diagonal = Solver.SolveDiagonal(table);
+        Plan diagonal = Solver.SolveDiagonal(table, cancellation);
         return table.PlanOf(diagonal.Formats);
     }
 

@@ -8,13 +8,16 @@ internal static class RandomProblems
 {
     private static readonly string[] Names = ["fp32", "int8-dynamic", "int4-weight", "fp16", "bf16", "int8-weight"];
 
-    public static readonly Gen<SolverProblem> Diagonal = Gen.Int[0, int.MaxValue - 1].Select(seed => MakeDiagonal(new Random(seed)));
+    public static readonly Gen<SolverProblem> Diagonal = Gen.Int[0, int.MaxValue - 1].Select(seed => Make(seed, quadratic: false));
 
-    public static readonly Gen<SolverProblem> Quadratic = Gen.Int[0, int.MaxValue - 1].Select(seed =>
+    public static readonly Gen<SolverProblem> Quadratic = Gen.Int[0, int.MaxValue - 1].Select(seed => Make(seed, quadratic: true));
+
+    public static SolverProblem Make(int seed, bool quadratic)
     {
         var random = new Random(seed);
-        return MakeQuadratic(random, MakeDiagonal(random));
-    });
+        SolverProblem problem = MakeDiagonal(random);
+        return quadratic ? MakeQuadratic(random, problem) : problem;
+    }
 
     private static SolverProblem MakeDiagonal(Random random)
     {

@@ -14,6 +14,14 @@ public sealed class SolverEnumerationTests
     [Fact]
     public void QuadraticProblemsAreSolvedAsByEnumeration() => RandomProblems.Quadratic.Sample(AssertOptimal, iter: 60, threads: 2);
 
+    /// <summary>Programs of which the presolve of OR-Tools 9.15 lost the optimum.</summary>
+    [Theory]
+    [InlineData(80)]
+    [InlineData(234)]
+    [InlineData(255)]
+    [InlineData(306)]
+    public void PresolveKeepsTheOptimum(int seed) => AssertOptimal(RandomProblems.Make(seed, quadratic: seed != 80));
+
     [Fact]
     public void OfPlansWithEqualGainTheOneOfLeastLossIsTaken() => RandomProblems.Diagonal.Sample(
         problem =>

@@ -38,18 +38,31 @@ public sealed class SolverTests(ITestOutputHelper output)
     }
 
     [Theory]
-    [InlineData(0.3, 0.7, SolverStatus.Optimal, 1e-9)]
-    [InlineData(0.1, 0.3, SolverStatus.Feasible, 0.05)]
-    public void QuadraticModelOfADecodersSizeIsProvenOrBounded(double common, double shrinkage, SolverStatus expected, double gap)
+    [InlineData(0.3, 0.7, 0.01)]
+    [InlineData(0.1, 0.3, 0.2)]
+    public void QuadraticModelOfADecodersSizeIsProvenOrBounded(double common, double shrinkage, double gap)
     {
         SolverProblem problem = Decoder(new Random(3), common, shrinkage);
-        var watch = Stopwatch.StartNew();
-        Plan plan = Solver.Solve(problem);
-        output.WriteLine(
-            $"24 sub-graphs, 256 samples: {watch.Elapsed.TotalSeconds:0.00} s, {plan.Tangents} tangents, {plan.Status}, gain {plan.Gain:R}, bound {plan.Bound:R}");
-        Assert.Equal(expected, plan.Status);
-        Assert.InRange(plan.Bound, plan.Gain, plan.Gain * (1 + gap));
+        Plan plan = Solver.Solve(problem, TestContext.Current.CancellationToken);
+        output.WriteLine($"24 sub-graphs, 256 samples: {plan.Tangents} tangents, {plan.Status}, gain {plan.Gain:R}, bound {plan.Bound:R}");
+        Assert.NotEqual(SolverStatus.Infeasible, plan.Status);
+        Assert.InRange(plan.Bound, plan.Gain, plan.Gain * (1 + (plan.Status == SolverStatus.Optimal ? 1e-9 : gap)));
         Assert.InRange(plan.Loss, 0, problem.LossBudget);
+
+        // The bound is honest: it is not below what a simpler strategy reaches under the same model.
+        Assert.All([Baselines.Prefix(problem), Baselines.Random(problem, 1), Baselines.BestUniform(problem)], baseline =>
+            Assert.InRange(baseline!.Gain, 0, Math.Min(plan.Gain, plan.Bound)));
+    }
+
+    [Fact]
+    public void ACancelledSearchEnds()
+    {
+        SolverProblem problem = Decoder(new Random(3), 0.1, 0);
+        using var cancelled = new CancellationTokenSource();
+        cancelled.Cancel();
+        Assert.Throws<OperationCanceledException>(() => Solver.Solve(problem, cancelled.Token));
+        using var later = new CancellationTokenSource(TimeSpan.FromMilliseconds(300));
+        Assert.Throws<OperationCanceledException>(() => Solver.Solve(problem, later.Token));
     }
 
     [Fact]
