@@ -32,7 +32,7 @@ internal sealed class Planning
     public double LossBudget => run.Policy.Budget * run.Policy.Budget * Sensitivities.MeanSquareLoss;
 
     /// <summary>The least loss MSE that the policy's rules allow: 0 unless they pin layers to other formats than the baseline.</summary>
-    public double LeastLoss => Problem(0).Subgraphs.SelectMany(s => s.Layers).Sum(l => l.Choices.Min(c => c.Loss)) * (1 + 1e-6);
+    public double LeastLoss => Problem(0, isQuadratic: false).Subgraphs.SelectMany(s => s.Layers).Sum(l => l.Choices.Min(c => c.Loss)) * (1 + 1e-6);
 
     public GainTable Gains { get; } = new();
 
@@ -67,14 +67,22 @@ internal sealed class Planning
         }
     }
 
-    /// <summary>The best plan within a loss MSE.</summary>
-    /// <exception cref="MixedPrecisionException">MPB6xxx: rules of the policy force more loss MSE than the budget allows.</exception>
+    /// <summary>
+    /// The best plan within a loss MSE. The diagonal alone, which is solved in no time, finds out which configurations to measure; the plan
+    /// is then that of the whole prediction.
+    /// </summary>
+    /// <exception cref="MixedPrecisionException">MPB6001: rules of the policy force more loss MSE than the budget allows.</exception>
     public Plan Solve(double lossBudget)
+    {
+        Solve(lossBudget, isQuadratic: false);
+        return Solve(lossBudget, isQuadratic: true);
+    }
+
+    private Plan Solve(double lossBudget, bool isQuadratic)
     {
         while (true)
         {
-            SolverProblem problem = Problem(lossBudget);
-            Plan plan = run.Runner.Get(Stages.Solve, problem);
+            Plan plan = run.Runner.Get(Stages.Solve, Problem(lossBudget, isQuadratic));
             if (plan.Status == SolverStatus.Infeasible)
             {
                 throw Errors.BudgetInfeasible(
@@ -91,7 +99,9 @@ internal sealed class Planning
         }
     }
 
-    public SolverProblem Problem(double lossBudget) => Problems.Build(run.Workspace.Partition, run.Allowed, Sensitivities, Gains, lossBudget);
+    /// <summary>The program with all that is predicted of the loss, or with the diagonal alone.</summary>
+    public SolverProblem Problem(double lossBudget, bool isQuadratic = true) =>
+        Problems.Build(run.Workspace.Partition, run.Allowed, Sensitivities, Gains, lossBudget, isQuadratic);
 
     /// <summary>The gain of one sub-graph in the plan's configuration.</summary>
     public Gain GainOf(int subgraph, IReadOnlyList<string> formats)

@@ -37,22 +37,31 @@ internal static class Problems
 {
     /// <param name="allowed">By layer, the formats it may take.</param>
     /// <param name="lossBudget">Greatest loss MSE.</param>
+    /// <param name="isQuadratic">Whether correlations between layers and the rise of the loss count (design, section 5: P), or the diagonal alone.</param>
     public static SolverProblem Build(
         Partition partition,
         IReadOnlyDictionary<string, LayerOptions> allowed,
         Sensitivities sensitivities,
         GainTable gains,
-        double lossBudget)
+        double lossBudget,
+        bool isQuadratic)
     {
         var byName = sensitivities.Layers.ToDictionary(l => l.Name);
-        return new SolverProblem(
+        SubgraphChoices[] subgraphs =
             [.. partition.Subgraphs.Select(subgraph => new SubgraphChoices(
                 subgraph.Fingerprint,
                 [.. subgraph.Layers.Select((layer, i) => new LayerChoices(layer.Name, LayerChoicesOf(subgraph, i, allowed[layer.Name], byName[layer.Name], gains)))],
                 [.. gains.Of(subgraph.Index).Where(g => g.Gain is not null && g.Formats.Count(f => f != Baseline) > 1)
-                    .Select(g => new MeasuredConfiguration(g.Formats, g.Gain!.Value.Low))]))],
-            lossBudget,
-            new LossModel.Diagonal());
+                    .Select(g => new MeasuredConfiguration(g.Formats, g.Gain!.Value.Low))]))];
+        return new SolverProblem(subgraphs, lossBudget, isQuadratic ? Quadratic(subgraphs, byName) : new LossModel.Diagonal());
+    }
+
+    private static LossModel.Quadratic Quadratic(SubgraphChoices[] subgraphs, Dictionary<string, LayerSensitivity> sensitivities)
+    {
+        Calibration.FormatSensitivity?[] choices = [.. subgraphs.SelectMany(s => s.Layers)
+            .SelectMany(l => l.Choices.Select(c => sensitivities[l.Name].Formats.GetValueOrDefault(c.Format)))];
+        double[][] deltas = [.. choices.Select(c => c?.Deltas ?? [])];
+        return new LossModel.Quadratic(deltas, [.. choices.Select(c => c?.Rise ?? 0)], Shrinkage.Estimate([.. deltas.Where(d => d.Length > 0)]));
     }
 
     public static string Baseline => Calibration.Formats.NumberFormats.Baseline.Name;

@@ -77,7 +77,7 @@ internal static class Stages
         "solve",
         Version: 1,
         problem => CacheKey.Of(("solver", "cp-sat")).WithBytes("problem", StageRunner.Serialize(problem)),
-        (problem, _, _) => Solver.Solve(problem));
+        (problem, _, cancel) => Solver.Solve(problem, cancel));
 
     /// <summary>The two files, evaluation data and scenarios → change of the loss and end-to-end time.</summary>
     public static readonly Stage<VerifyInput, VerificationResult> Verify = new(
