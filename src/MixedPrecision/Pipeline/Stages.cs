@@ -75,7 +75,7 @@ internal static class Stages
     /// <summary>A problem → its plan.</summary>
     public static readonly Stage<SolverProblem, Plan> Solve = new(
         "solve",
-        Version: 1,
+        Version: 2,
         problem => CacheKey.Of(("solver", "cp-sat")).WithBytes("problem", StageRunner.Serialize(problem)),
         (problem, _, cancel) => Solver.Solve(problem, cancel));
 

@@ -21,7 +21,9 @@ public static class Baselines
         return Walk(problem, order);
     }
 
-    /// <summary>The program without sub-graphs: each layer chosen by its own gain, as if nothing were measured together. Null when infeasible.</summary>
+    /// <summary>
+    /// The program without sub-graphs: each layer chosen by its own gain, as if nothing were measured together. Null when infeasible.
+    /// </summary>
     public static Plan? PerLayer(SolverProblem problem, CancellationToken cancellation = default)
     {
         SolverProblem additive = problem with { Subgraphs = [.. problem.Subgraphs.Select(subgraph => subgraph with { Measured = [] })] };

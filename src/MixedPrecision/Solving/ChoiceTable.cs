@@ -86,7 +86,11 @@ internal sealed class ChoiceTable
         foreach (MeasuredConfiguration configuration in subgraph.Measured)
         {
             if (configuration.Formats.Count != subgraph.Layers.Count)
-                throw new ArgumentException($"A configuration of '{subgraph.Name}' has {configuration.Formats.Count} formats for {subgraph.Layers.Count} layers.");
+            {
+                throw new ArgumentException(
+                    $"A configuration of '{subgraph.Name}' has {configuration.Formats.Count} formats for {subgraph.Layers.Count} layers.");
+            }
+
             int[] plan = [.. subgraph.Layers.Select((layer, position) => IndexOf(layer, configuration.Formats[position]))];
             if (plan.Contains(-1))
                 continue;

@@ -33,10 +33,11 @@ internal static class CorrelationMatrix
     private static double[][] Correlate(double[][] rows)
     {
         double[] norms = [.. rows.Select(row => Math.Sqrt(Dot(row, row, row.Length)))];
-        return [.. rows.Select((row, i) => Enumerable.Range(0, i + 1).Select(j => Dot(row, rows[j], row.Length) / norms[i] / norms[j]).ToArray())];
+        return [.. rows.Select((row, i) =>
+            Enumerable.Range(0, i + 1).Select(j => Dot(row, rows[j], row.Length) / norms[i] / norms[j]).ToArray())];
     }
 
-    /// <summary>Cholesky decomposition of the matrix less a multiple of the identity; a pivot near rounding errors counts as none.</summary>
+    /// <summary>Cholesky decomposition of the matrix less a multiple of the identity; a pivot near rounding errors is none.</summary>
     private static bool IsPositiveDefinite(double[][] matrix, double shift)
     {
         const double LeastPivot = 1e-9;

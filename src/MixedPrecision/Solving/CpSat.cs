@@ -44,7 +44,9 @@ internal static class CpSat
         return answer;
     }
 
-    /// <summary>Among the plans of at least a gain, the one of least cost (one coefficient per choice), or the best found within a shorter limit.</summary>
+    /// <summary>
+    /// Among the plans of at least a gain, the one of least cost (one coefficient per choice), or the best found within a shorter limit.
+    /// </summary>
     public static CpSatAnswer Minimize(IntegerProgram program, long[] cost, long leastGain, int[] hint, CancellationToken cancellation)
     {
         (CpModel model, BoolVar[] choices, LinearExpr gain) = Build(program, hint);
@@ -115,7 +117,8 @@ internal static class CpSat
         cancellation.ThrowIfCancellationRequested();
         var solver = new CpSolver
         {
-            StringParameters = string.Create(CultureInfo.InvariantCulture, $"{Strategy} log_search_progress:false max_deterministic_time:{limit}"),
+            StringParameters = string.Create(
+                CultureInfo.InvariantCulture, $"{Strategy} log_search_progress:false max_deterministic_time:{limit}"),
         };
         CpSolverStatus status;
         // Asked again and again, since CP-SAT forgets a stop that comes before its search.
@@ -129,7 +132,11 @@ internal static class CpSat
 
         int[] plan = new int[program.FirstChoice.Length - 1];
         for (int layer = 0; layer < plan.Length; layer++)
-            plan[layer] = Array.FindIndex(choices, program.FirstChoice[layer], choice => solver.BooleanValue(choice)) - program.FirstChoice[layer];
+        {
+            int first = program.FirstChoice[layer];
+            plan[layer] = Array.FindIndex(choices, first, choice => solver.BooleanValue(choice)) - first;
+        }
+
         return new CpSatAnswer(plan, status == CpSolverStatus.Optimal, (long)Math.Ceiling(solver.BestObjectiveBound));
     }
 }

@@ -3,7 +3,7 @@ namespace MixedPrecision.Solving;
 /// <summary>Σ coefficient · choice ≤ limit, with coefficients of at least 0, one for each choice.</summary>
 internal sealed record LimitRow(long[] Coefficients, long Limit);
 
-/// <summary>The choices (flat indices) that together are a measured configuration, and what taking all of them adds to their gains.</summary>
+/// <summary>The choices (flat indices) that are a measured configuration, and what taking all of them adds to their gains.</summary>
 internal sealed record Correction(int[] Choices, long Gain);
 
 /// <summary>The integer program as plain numbers: one choice per layer, greatest gain, within each limit.</summary>
@@ -36,7 +36,8 @@ internal sealed record IntegerProgram(
     {
         HashSet<int> set = [.. taken];
         return set.Sum(choice => Gains[choice])
-            + Corrections.SelectMany(list => list).Where(correction => correction.Choices.All(set.Contains)).Sum(correction => correction.Gain);
+            + Corrections.SelectMany(list => list).Where(correction => correction.Choices.All(set.Contains))
+                .Sum(correction => correction.Gain);
     }
 
     /// <summary>Whether a plan meets every limit and is not ruled out.</summary>

@@ -22,16 +22,19 @@ internal static class Scaling
     public static long RoundDown(double value, double unit) => (long)Math.Floor(value / unit);
 
     /// <summary>
-    /// Σ loss ≤ budget as a row that no plan above the budget meets: losses are rounded up, and exactly 0 stays 0. Each layer's least loss is
-    /// taken off both sides first, so that the plan of least loss meets any budget that it does not pass. A choice that cannot be
-    /// within the budget is just beyond the limit.
+    /// Σ loss ≤ budget as a row that no plan above the budget meets: losses are rounded up, and exactly 0 stays 0. Each layer's least
+    /// loss is taken off both sides first, so that the plan of least loss meets any budget that it does not pass. A choice that cannot
+    /// be within the budget is just beyond the limit.
     /// </summary>
     public static LimitRow Budget(ChoiceTable table, double budget)
     {
         double least = table.Layers.Sum(layer => layer.Choices.Min(choice => choice.Loss));
         double rest = Math.Max(0, budget - least - least * 1e-15 * table.Layers.Length);
         return new LimitRow(
-            [.. table.Layers.SelectMany(layer => layer.Choices.Select(choice => UnitsUp(choice.Loss - layer.Choices.Min(other => other.Loss), rest)))],
+            [
+                .. table.Layers.SelectMany(layer =>
+                    layer.Choices.Select(choice => UnitsUp(choice.Loss - layer.Choices.Min(other => other.Loss), rest))),
+            ],
             BudgetUnits);
     }
 

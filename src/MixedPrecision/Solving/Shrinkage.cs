@@ -8,7 +8,7 @@ public static class Shrinkage
     /// <summary>
     /// The weight s of 0 to 1 for <see cref="LossModel.Quadratic"/>: off the diagonal, the correlation matrix shrunk to (1 − s) r is
     /// expected to be nearest to the true one, s = Σ Var(r) / Σ r² over all pairs of rows. About zero, not about the mean, as P is.
-    /// Source: Schäfer and Strimmer 2005, "A shrinkage approach to large-scale covariance matrix estimation" (target D of table 2), which makes
+    /// Source: Schäfer and Strimmer 2005, "A shrinkage approach to large-scale covariance matrix estimation", section 2.4, which makes
     /// Ledoit and Wolf 2004, "A well-conditioned estimator for large-dimensional covariance matrices", fit for correlations.
     /// </summary>
     /// <param name="deltas">

@@ -8,13 +8,16 @@ public static class Solver
     /// </summary>
     /// <param name="cancellation">Ends the search within a second.</param>
     /// <exception cref="OperationCanceledException">The search was ended.</exception>
-    /// <exception cref="ArgumentException">The problem contradicts itself: a layer without choices, a loss below 0, rows of unequal length.</exception>
+    /// <exception cref="ArgumentException">
+    /// The problem contradicts itself: a layer without choices, a loss below 0, rows of unequal length.
+    /// </exception>
     public static Plan Solve(SolverProblem problem, CancellationToken cancellation = default)
     {
         var table = new ChoiceTable(problem);
         return problem.Loss switch
         {
-            LossModel.Quadratic quadratic => new TangentMethod(table, new QuadraticLoss(quadratic, table.Choices.Length), cancellation).Solve(),
+            LossModel.Quadratic quadratic =>
+                new TangentMethod(table, new QuadraticLoss(quadratic, table.Choices.Length), cancellation).Solve(),
             _ => SolveDiagonal(table, cancellation),
         };
     }
@@ -47,8 +50,8 @@ public static class Solver
     internal static Plan ToPlan(ChoiceTable table, int[] plan, double loss, bool proven, double bound, int tangents)
     {
         double gain = table.Gain(plan);
-        return new Plan(
-            table.Formats(plan), loss, gain, proven ? SolverStatus.Optimal : SolverStatus.Feasible, Math.Max(bound, gain), Rounding(table), tangents);
+        SolverStatus status = proven ? SolverStatus.Optimal : SolverStatus.Feasible;
+        return new Plan(table.Formats(plan), loss, gain, status, Math.Max(bound, gain), Rounding(table), tangents);
     }
 
     internal static Plan Infeasible(ChoiceTable table, int[] plan, double loss)

@@ -20,7 +20,9 @@ public sealed record MeasuredConfiguration(IReadOnlyList<string> Formats, double
 /// <param name="Measured">No configuration twice; one with a format that a layer does not offer is left out of account.</param>
 public sealed record SubgraphChoices(string Name, IReadOnlyList<LayerChoices> Layers, IReadOnlyList<MeasuredConfiguration> Measured);
 
-/// <summary>What the solver is asked: the choice of one format per layer of greatest summed gain whose predicted loss MSE is within the budget.</summary>
+/// <summary>
+/// What the solver is asked: the choice of one format per layer of greatest summed gain whose predicted loss MSE is within the budget.
+/// </summary>
 /// <param name="LossBudget">Greatest loss MSE, τ² · E[g²]; absolute, at least 0.</param>
 /// <param name="Loss">How the loss MSE of a plan follows from its choices.</param>
 public sealed record SolverProblem(IReadOnlyList<SubgraphChoices> Subgraphs, double LossBudget, LossModel Loss);
@@ -42,8 +44,11 @@ public abstract record LossModel
     /// P(x) = (1 − s) · E[(Σ δ)²] + s · Σ E[δ²] + (Σ ρ)², sums over the choices that the plan takes, expectations over samples.
     /// Rows and rises stand in the order of sub-graphs, of their layers, and of the layers' choices.
     /// </summary>
-    /// <param name="Deltas">Signed first-order change δ of each sample's loss, a row per choice; an empty row for a choice without error.</param>
+    /// <param name="Deltas">Signed first-order change δ of each sample's loss: a row per choice, empty for one without error.</param>
     /// <param name="Rises">Mean rise ρ of the loss per choice, at least 0.</param>
-    /// <param name="Shrinkage">Weight s of 0 to 1 by which correlations between layers, noisy when samples are few, are drawn to zero.</param>
+    /// <param name="Shrinkage">
+    /// Weight s of 0 to 1 by which correlations between layers, noisy when samples are few, are drawn to zero;
+    /// see <see cref="Solving.Shrinkage.Estimate"/>.
+    /// </param>
     public sealed record Quadratic(IReadOnlyList<double[]> Deltas, IReadOnlyList<double> Rises, double Shrinkage) : LossModel;
 }

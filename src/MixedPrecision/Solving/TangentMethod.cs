@@ -7,7 +7,9 @@ namespace MixedPrecision.Solving;
 /// </summary>
 internal sealed class TangentMethod(ChoiceTable table, QuadraticLoss loss, CancellationToken cancellation)
 {
-    /// <summary>Where errors are hardly correlated and hardly shrunk, tangents close in slowly: then the best plan found is given with its bound.</summary>
+    /// <summary>
+    /// Where errors are hardly correlated and hardly shrunk, tangents close in slowly: then the best plan found is given with its bound.
+    /// </summary>
     private const int GreatestRounds = 25;
 
     private readonly double budget = table.Problem.LossBudget;
@@ -95,21 +97,39 @@ internal sealed class TangentMethod(ChoiceTable table, QuadraticLoss loss, Cance
             best = repaired;
     }
 
-    /// <summary>Exchanges one choice at a time, that which takes most off P for the gain it costs, until P is within the budget.</summary>
+    /// <summary>
+    /// Exchanges one choice at a time, that which takes most off P for the gain it costs, until P is within the budget. P falls at each
+    /// step as evaluated anew: an exchange of equals may seem to lower it by rounding, for ever.
+    /// </summary>
     private int[] Repair(int[] plan)
     {
         int[] current = [.. plan];
-        for (double now = Evaluate(current); now > budget; now = Evaluate(current))
+        double now = Evaluate(current);
+        while (now > budget)
         {
             double[] exchanges = loss.EvaluateExchanges([.. table.Taken(current)], layerOfChoice);
-            int chosen = Enumerable.Range(0, exchanges.Length).Where(choice => exchanges[choice] < now).DefaultIfEmpty(-1)
+            int chosen = Enumerable.Range(0, exchanges.Length).Where(choice => exchanges[choice] < now && !IsTaken(current, choice))
+                .DefaultIfEmpty(-1)
                 .MaxBy(choice => choice < 0 ? 0 : (now - Math.Max(exchanges[choice], budget)) / Cost(current, choice));
             if (chosen < 0)
                 return current;
-            current[layerOfChoice[chosen]] = chosen - table.FirstChoice[layerOfChoice[chosen]];
+            int[] next = Exchange(current, chosen);
+            double after = Evaluate(next);
+            if (!(after < now))
+                return current;
+            (current, now) = (next, after);
         }
 
         return current;
+    }
+
+    private bool IsTaken(int[] plan, int choice) => table.FirstChoice[layerOfChoice[choice]] + plan[layerOfChoice[choice]] == choice;
+
+    private int[] Exchange(int[] plan, int choice)
+    {
+        int[] next = [.. plan];
+        next[layerOfChoice[choice]] = choice - table.FirstChoice[layerOfChoice[choice]];
+        return next;
     }
 
     /// <summary>Gain lost by an exchange, additively; a small number when there is none to lose.</summary>
@@ -129,8 +149,7 @@ internal sealed class TangentMethod(ChoiceTable table, QuadraticLoss loss, Cance
         {
             double[] exchanges = loss.EvaluateExchanges([.. table.Taken(current)], layerOfChoice);
             int chosen = Enumerable.Range(0, exchanges.Length).MinBy(choice => exchanges[choice]);
-            int[] next = [.. current];
-            next[layerOfChoice[chosen]] = chosen - table.FirstChoice[layerOfChoice[chosen]];
+            int[] next = Exchange(current, chosen);
             double after = Evaluate(next);
             if (!(after < now))
                 return current;

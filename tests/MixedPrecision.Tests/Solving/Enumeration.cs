@@ -56,7 +56,8 @@ internal static class Enumeration
         return gain;
     }
 
-    private static double Diagonal(LayerChoices[] layers, int[] plan) => layers.Select((layer, index) => layer.Choices[plan[index]].Loss).Sum();
+    private static double Diagonal(LayerChoices[] layers, int[] plan) =>
+        layers.Select((layer, index) => layer.Choices[plan[index]].Loss).Sum();
 
     private static double Loss(SolverProblem problem, LayerChoices[] layers, int[] plan)
     {
@@ -71,7 +72,8 @@ internal static class Enumeration
         return (1 - model.Shrinkage) * full + model.Shrinkage * diagonal + Square(rows.Sum(row => model.Rises[row]));
     }
 
-    private static double Delta(LossModel.Quadratic model, int row, int sample) => model.Deltas[row].Length == 0 ? 0 : model.Deltas[row][sample];
+    private static double Delta(LossModel.Quadratic model, int row, int sample) =>
+        model.Deltas[row].Length == 0 ? 0 : model.Deltas[row][sample];
 
     private static double Square(double value) => value * value;
 }

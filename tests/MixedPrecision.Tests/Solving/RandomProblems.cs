@@ -21,14 +21,16 @@ internal static class RandomProblems
 
     private static SolverProblem MakeDiagonal(Random random)
     {
-        SubgraphChoices[] subgraphs = [.. Enumerable.Range(0, random.Next(1, 5)).Select(index => MakeSubgraph(random, index, random.Next(1, 4), 3))];
+        SubgraphChoices[] subgraphs = [.. Enumerable.Range(0, random.Next(1, 5))
+            .Select(index => MakeSubgraph(random, index, random.Next(1, 4), 3))];
         double sum = subgraphs.SelectMany(subgraph => subgraph.Layers).Sum(layer => layer.Choices.Max(choice => choice.Loss));
         return new SolverProblem(subgraphs, sum * random.NextDouble() * random.NextDouble(), new LossModel.Diagonal());
     }
 
     public static SubgraphChoices MakeSubgraph(Random random, int index, int layerCount, int formatCount, bool pins = true)
     {
-        LayerChoices[] layers = [.. Enumerable.Range(0, layerCount).Select(layer => MakeLayer(random, $"s{index}/l{layer}", formatCount, pins))];
+        LayerChoices[] layers = [.. Enumerable.Range(0, layerCount)
+            .Select(layer => MakeLayer(random, $"s{index}/l{layer}", formatCount, pins))];
         int measuredCount = random.Next(0, 8);
         MeasuredConfiguration[] measured = [.. Enumerable.Range(0, measuredCount)
             .Select(_ => layers.Select(layer => layer.Choices[random.Next(layer.Choices.Count)]).ToArray())
@@ -48,7 +50,9 @@ internal static class RandomProblems
         return new LayerChoices(name, choices);
     }
 
-    /// <summary>The same problem with changes per sample of which a part is common to all choices, so that P has correlations of both signs.</summary>
+    /// <summary>
+    /// The same problem with changes per sample of which a part is common to all choices, so that P has correlations of both signs.
+    /// </summary>
     public static SolverProblem MakeQuadratic(Random random, SolverProblem problem, int samples = 12)
     {
         FormatChoice[] choices = [.. problem.Subgraphs.SelectMany(subgraph => subgraph.Layers).SelectMany(layer => layer.Choices)];
@@ -59,7 +63,9 @@ internal static class RandomProblems
         foreach (FormatChoice choice in choices)
         {
             double weight = random.Next(3) == 0 ? -share : share;
-            double[] row = choice.Loss == 0 ? [] : [.. common.Select(value => weight * value + (1 - share) * (random.NextDouble() * 2 - 1))];
+            double[] row = choice.Loss == 0
+                ? []
+                : [.. common.Select(value => weight * value + (1 - share) * (random.NextDouble() * 2 - 1))];
             double norm = Math.Sqrt(row.Sum(value => value * value) / samples / Math.Max(choice.Loss, double.Epsilon));
             rows.Add([.. row.Select(value => value / norm)]);
             rises.Add(choice.Loss == 0 ? 0 : random.NextDouble() * 0.3 * Math.Sqrt(choice.Loss));

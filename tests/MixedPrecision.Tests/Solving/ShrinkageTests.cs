@@ -6,7 +6,8 @@ namespace MixedPrecision.Tests.Solving;
 public sealed class ShrinkageTests
 {
     [Fact]
-    public void ManyCorrelatedSamplesNeedHardlyAny() => Assert.InRange(Shrinkage.Estimate(Rows(new Random(1), 12, 4000, common: 0.5)), 0, 0.01);
+    public void ManyCorrelatedSamplesNeedHardlyAny() =>
+        Assert.InRange(Shrinkage.Estimate(Rows(new Random(1), 12, 4000, common: 0.5)), 0, 0.01);
 
     [Fact]
     public void FewIndependentSamplesNeedAll() => Assert.InRange(Shrinkage.Estimate(Rows(new Random(2), 40, 16, common: 0)), 0.9, 1);
@@ -14,7 +15,8 @@ public sealed class ShrinkageTests
     [Fact]
     public void MoreSamplesNeedLess()
     {
-        double[] weights = [.. new[] { 10, 100, 1000 }.Select(samples => Shrinkage.Estimate(Rows(new Random(3), 20, samples, common: 0.3)))];
+        double[] weights = [.. new[] { 10, 100, 1000 }
+            .Select(samples => Shrinkage.Estimate(Rows(new Random(3), 20, samples, common: 0.3)))];
         Assert.Equal(weights.OrderDescending(), weights);
         Assert.True(weights[0] > 2 * weights[2]);
     }
@@ -23,7 +25,8 @@ public sealed class ShrinkageTests
     public void UnitsOfRowsAndRowsWithoutErrorDoNotMatter()
     {
         double[][] rows = Rows(new Random(4), 8, 50, common: 0.4);
-        double[][] other = [[], .. rows.Select((row, index) => row.Select(value => value * Math.Pow(10, 30 * (index - 4))).ToArray()), new double[50]];
+        IEnumerable<double[]> scaled = rows.Select((row, index) => row.Select(value => value * Math.Pow(10, 30 * (index - 4))).ToArray());
+        double[][] other = [[], .. scaled, new double[50]];
         Assert.Equal(Shrinkage.Estimate(rows), Shrinkage.Estimate(other), 1e-12);
     }
 

@@ -30,7 +30,11 @@ public sealed class SolverJsonTests
     [InlineData(0.5)]
     public void PlansComeBackFromJson(double budget)
     {
-        SubgraphChoices[] subgraphs = [SolverTests.Single("a", ("int8-dynamic", 1, 1), ("int4-weight", 2, 1.5)), SolverTests.Single("b", ("fp32", 0, 0))];
+        SubgraphChoices[] subgraphs =
+        [
+            SolverTests.Single("a", ("int8-dynamic", 1, 1), ("int4-weight", 2, 1.5)),
+            SolverTests.Single("b", ("fp32", 0, 0)),
+        ];
         Plan plan = Solver.Solve(new SolverProblem(subgraphs, budget, new LossModel.Diagonal()), TestContext.Current.CancellationToken);
         Plan back = JsonSerializer.Deserialize<Plan>(JsonSerializer.Serialize(plan, WithFields), WithFields)!;
         Assert.Equal(plan.Formats, back.Formats);

@@ -29,7 +29,8 @@ public sealed class SolverTests(ITestOutputHelper output)
     public void ManySubgraphsOfManyLayersAreProvenOptimal()
     {
         var random = new Random(2);
-        SubgraphChoices[] subgraphs = [.. Enumerable.Range(0, 40).Select(index => RandomProblems.MakeSubgraph(random, index, random.Next(1, 10), 6, pins: false))];
+        SubgraphChoices[] subgraphs = [.. Enumerable.Range(0, 40)
+            .Select(index => RandomProblems.MakeSubgraph(random, index, random.Next(1, 10), 6, pins: false))];
         var watch = Stopwatch.StartNew();
         Plan plan = Solver.Solve(new SolverProblem(subgraphs, 1, Diagonal));
         output.WriteLine($"40 sub-graphs of 1 to 9 layers: {watch.Elapsed.TotalSeconds:0.00} s, gain {plan.Gain:R}, bound {plan.Bound:R}");
@@ -69,7 +70,8 @@ public sealed class SolverTests(ITestOutputHelper output)
     public void EqualProblemsGiveEqualPlans()
     {
         var random = new Random(4);
-        SubgraphChoices[] subgraphs = [.. Enumerable.Range(0, 5).Select(index => RandomProblems.MakeSubgraph(random, index, 3, 3, pins: false))];
+        SubgraphChoices[] subgraphs = [.. Enumerable.Range(0, 5)
+            .Select(index => RandomProblems.MakeSubgraph(random, index, 3, 3, pins: false))];
         var problem = new SolverProblem(subgraphs, 1, Diagonal);
         SolverProblem quadratic = RandomProblems.MakeQuadratic(random, problem, samples: 64);
         foreach (SolverProblem each in new[] { problem, quadratic })
@@ -100,7 +102,8 @@ public sealed class SolverTests(ITestOutputHelper output)
     [Fact]
     public void MeasuredGainReplacesTheSumOfLayers()
     {
-        LayerChoices[] layers = [.. "ab".Select(name => new LayerChoices($"{name}", [new FormatChoice("fp32", 0, 0), new FormatChoice("int8-dynamic", 0, 2)]))];
+        LayerChoices[] layers = [.. "ab".Select(name =>
+            new LayerChoices($"{name}", [new FormatChoice("fp32", 0, 0), new FormatChoice("int8-dynamic", 0, 2)]))];
         var measured = new MeasuredConfiguration(["int8-dynamic", "int8-dynamic"], 1.5);
         Plan plan = Solver.Solve(new SolverProblem([new SubgraphChoices("s", layers, [measured])], 1, Diagonal));
         Assert.Equal(2, plan.Gain);
@@ -150,7 +153,8 @@ public sealed class SolverTests(ITestOutputHelper output)
     [Fact]
     public void ErrorOfAnInfeasibleBudgetSaysWhatWouldDo()
     {
-        MixedPrecisionException error = Errors.BudgetInfeasible("model.policy.yaml", 0.01, 0.023456, [("/classifier", 0.02), ("/head", 0.001)]);
+        MixedPrecisionException error = Errors.BudgetInfeasible(
+            "model.policy.yaml", 0.01, 0.023456, [("/classifier", 0.02), ("/head", 0.001)]);
         Assert.Equal(Codes.BudgetInfeasible, error.Diagnostic.Code);
         Assert.Contains("budget of 1 %", error.Message, StringComparison.Ordinal);
         Assert.Contains("at least 2.346 %", error.Message, StringComparison.Ordinal);
@@ -173,12 +177,15 @@ public sealed class SolverTests(ITestOutputHelper output)
 
     private static SolverProblem Large(Random random)
     {
-        SubgraphChoices[] subgraphs = [.. Enumerable.Range(0, 200).Select(index => Single($"s{index}", [.. Enumerable.Range(0, 50).Select(choice =>
-            choice == 0 ? ("f0", 0.0, 0.0) : ($"f{choice}", Math.Pow(10, -8 * random.NextDouble()), random.NextDouble()))]))];
+        SubgraphChoices[] subgraphs = [.. Enumerable.Range(0, 200).Select(index => Single($"s{index}", [.. Enumerable.Range(0, 50)
+            .Select(choice =>
+                choice == 0 ? ("f0", 0.0, 0.0) : ($"f{choice}", Math.Pow(10, -8 * random.NextDouble()), random.NextDouble()))]))];
         return new SolverProblem(subgraphs, 0.01, Diagonal);
     }
 
-    /// <summary>Twenty-four sub-graphs of doclm's shape in three formats: gains grow with losses, and a part of the errors is common to all.</summary>
+    /// <summary>
+    /// Twenty-four sub-graphs of doclm's shape in three formats: gains grow with losses, and a part of the errors is common to all.
+    /// </summary>
     private static SolverProblem Decoder(Random random, double common, double shrinkage)
     {
         const int Samples = 256;
@@ -191,9 +198,13 @@ public sealed class SolverTests(ITestOutputHelper output)
             {
                 double scale = Math.Pow(10, -2 * random.NextDouble());
                 double size = 0.5 + random.NextDouble();
-                return new LayerChoices($"s{index}/l{layer}", [.. new[] { ("fp32", 0.0, 0.0), ("int8-dynamic", 0.01, 1.0), ("int4-weight", 0.1, 1.3) }.Select(format =>
+                (string, double, double)[] formats = [("fp32", 0.0, 0.0), ("int8-dynamic", 0.01, 1.0), ("int4-weight", 0.1, 1.3)];
+                return new LayerChoices($"s{index}/l{layer}", [.. formats.Select(format =>
                 {
-                    double[] row = format.Item2 == 0 ? [] : [.. shared.Select(value => Math.Sqrt(format.Item2 * scale) * (common * value + (1 - common) * Normal(random)))];
+                    double spread = Math.Sqrt(format.Item2 * scale);
+                    double[] row = spread == 0
+                        ? []
+                        : [.. shared.Select(value => spread * (common * value + (1 - common) * Normal(random)))];
                     rows.Add(row);
                     rises.Add(0.05 * format.Item2 * scale);
                     return new FormatChoice(format.Item1, row.Sum(value => value * value) / Samples, format.Item3 * size);
@@ -203,7 +214,8 @@ public sealed class SolverTests(ITestOutputHelper output)
         return new SolverProblem(subgraphs, 0.1, new LossModel.Quadratic(rows, rises, shrinkage));
     }
 
-    private static double Normal(Random random) => Math.Sqrt(-2 * Math.Log(1 - random.NextDouble())) * Math.Cos(2 * Math.PI * random.NextDouble());
+    private static double Normal(Random random) =>
+        Math.Sqrt(-2 * Math.Log(1 - random.NextDouble())) * Math.Cos(2 * Math.PI * random.NextDouble());
 
     /// <summary>The knapsack with fractions allowed: steps of each sub-graph's concave hull in order of gain per loss.</summary>
     private static double RelaxedGain(SolverProblem problem)
