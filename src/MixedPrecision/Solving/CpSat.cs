@@ -24,11 +24,10 @@ internal static class CpSat
     private static readonly TimeSpan StopPeriod = TimeSpan.FromMilliseconds(100);
 
     /// <summary>
-    /// Full linear relaxation, which knapsacks need; no search for symmetries, which they do not have. No presolve of constraints that
-    /// include each other: in OR-Tools 9.15 it drops optima and certifies what is left (google/or-tools, issue 5293).
+    /// Full linear relaxation, which knapsacks need; no search for symmetries, which they do not have. No presolve: that of OR-Tools 9.15 drops
+    /// optima and certifies what is left (google/or-tools, issue 5293), and these programs do not need it.
     /// </summary>
-    private const string Strategy =
-        "num_workers:1 random_seed:1 linearization_level:2 symmetry_level:0 cp_model_probing_level:0 presolve_inclusion_work_limit:0";
+    private const string Strategy = "num_workers:1 random_seed:1 linearization_level:2 symmetry_level:0 cp_model_presolve:false";
 
     /// <summary>The plan of greatest gain.</summary>
     /// <param name="hint">A plan to start from.</param>

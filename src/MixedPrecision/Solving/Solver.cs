@@ -44,7 +44,8 @@ public static class Solver
         if (loss == 0)
             return plan;
         long[] cost = Scaling.Budget(table, loss).Coefficients;
-        return CpSat.Minimize(program, cost, program.Gain(table.Taken(plan)), plan, cancellation).Plan ?? plan;
+        // Gains that are equal may differ by what rounding took from each layer.
+        return CpSat.Minimize(program, cost, program.Gain(table.Taken(plan)) - table.Layers.Length, plan, cancellation).Plan ?? plan;
     }
 
     internal static Plan ToPlan(ChoiceTable table, int[] plan, double loss, bool proven, double bound, int tangents)

@@ -26,14 +26,19 @@ internal static class InnerGraph
         return Differentiation.Walk(graph, types, builder, summed, targets, new SmallConstants(graph, scope.Constants), captured);
     }
 
-    /// <summary>The new inner graph: initializers of the old one, then what the builder made.</summary>
-    public static GraphProto Complete(GraphProto graph, GraphBuilder builder, IEnumerable<(string Name, int ElementType)> inputs, IEnumerable<string> outputs)
+    /// <summary>
+    /// The new inner graph: initializers of the old one, then what the builder made. Outputs are declared with the rank of what they are the
+    /// gradient of: a scan needs it, and sums at run time hide it from the runtime.
+    /// </summary>
+    public static GraphProto Complete(GraphProto graph, GraphBuilder builder, IEnumerable<(string Name, int ElementType)> inputs, IEnumerable<(string Name, TensorType Of)> outputs)
     {
         var complete = new GraphProto { Name = graph.Name + "_gradient" };
         complete.Input.AddRange(inputs.Select(i => new TensorType(i.ElementType, null).ToProto(i.Name)));
         complete.Initializer.AddRange(graph.Initializer);
         builder.AppendTo(complete);
-        complete.Output.AddRange(outputs.Select(o => new ValueInfoProto { Name = o }));
+        complete.Output.AddRange(outputs.Select(o => o.Of.Shape is null
+            ? new ValueInfoProto { Name = o.Name }
+            : new TensorType(o.Of.ElementType, [.. o.Of.Shape.Select(_ => Dimension.Unknown)]).ToProto(o.Name)));
         return complete;
     }
 

@@ -67,7 +67,8 @@ internal static class ControlFlow
             .. body.Input.Select((input, i) => (input.Name, TypeOf(i))),
             .. upstream.Zip(slices, (k, g) => (g, c.Type(c.Output(states + k)).ElementType)),
         ];
-        GraphProto gradientBody = InnerGraph.Complete(body, inner, inputs, outputs);
+        IEnumerable<TensorType> outputTypes = carried.Select(n => inputTypes[body.Input[n].Name]).Concat(wanted.Select(c.Type)).Concat(sliced.Select(i => inputTypes[body.Input[i].Name]));
+        GraphProto gradientBody = InnerGraph.Complete(body, inner, inputs, outputs.Zip(outputTypes));
 
         string[] results = c.B.NodeTo(
             [.. outputs.Select(_ => c.B.Fresh("scanned"))],
@@ -136,6 +137,6 @@ internal static class ControlFlow
         IEnumerable<(string, string)> seeds = branch.Output.Select((o, i) => (o.Name, Gradient: c.UpstreamOf(i))).Where(s => s.Gradient is not null).Select(s => (s.Name, s.Gradient!));
         IReadOnlyDictionary<string, string> found = InnerGraph.Differentiate(c.Scope, branch, new Dictionary<string, TensorType>(), inner, seeds, wanted);
         string[] outputs = [.. wanted.Select(w => inner.Node("Identity", [found.TryGetValue(w, out string? gradient) ? gradient : inner.Zeros(inner.Shape(w), c.Type(w).ElementType)]))];
-        return InnerGraph.Complete(branch, inner, [], outputs);
+        return InnerGraph.Complete(branch, inner, [], outputs.Zip(wanted.Select(c.Type)));
     }
 }
