@@ -113,12 +113,14 @@ internal static class Reports
     public static IReadOnlyList<BaselinePlan> Baselines(PolicyRun run, Planning planning)
     {
         SolverProblem problem = planning.Problem(planning.LossBudget);
+        Plan? uniform = Solving.Baselines.BestUniform(problem);
+        string uniformFormat = uniform?.Formats.SelectMany(f => f).FirstOrDefault(f => f != Problems.Baseline) ?? Problems.Baseline;
         (string Name, Plan? Plan)[] plans =
         [
             ("prefix", Solving.Baselines.Prefix(problem)),
             ("random", Solving.Baselines.Random(problem, seed: 0)),
             ("per-layer", Solving.Baselines.PerLayer(problem)),
-            ("uniform", Solving.Baselines.BestUniform(problem)),
+            ($"uniform {uniformFormat}", uniform),
         ];
         return [.. plans.Where(p => p.Plan is not null).Select(p => new BaselinePlan(p.Name, p.Plan!.Loss, p.Plan.Gain, p.Plan.Loss <= problem.LossBudget))];
     }

@@ -73,6 +73,11 @@ public static class Verbs
     private static Planning Plan(PolicyRun run)
     {
         Sensitivities sensitivities = run.Runner.Get(Stages.Calibrate, run);
+        if (run.Policy.Calibration.Loss is null)
+        {
+            run.Options.Progress(new ProgressUpdate(Stages.Calibrate.Name, $"the policy names no loss; taken is {sensitivities.Loss}"));
+        }
+
         string[] unreached = [.. sensitivities.Layers.Where(l => !l.Reachable).Select(l => l.Name)];
         if (unreached.Length > 0)
         {
