@@ -156,6 +156,7 @@ internal sealed class CanonicalForm(OnnxModel model, GraphView view, IReadOnlyDi
         var index = new Dictionary<string, int>();
         var values = new List<byte[]>();
         HashSet<string> computed = [.. region.Nodes.SelectMany(n => view.Nodes[n].Output)];
+        HashSet<string> constants = [.. region.Constants];
         int IndexOf(string value)
         {
             if (!index.TryGetValue(value, out int known))
@@ -163,7 +164,7 @@ internal sealed class CanonicalForm(OnnxModel model, GraphView view, IReadOnlyDi
                 index.Add(value, known = values.Count);
                 values.Add(inline.TryGetValue(value, out TensorProto? tensor) ? tensor.ToByteArray()
                     : computed.Contains(value) ? []
-                    : Declare(value, "").ToByteArray());
+                    : Declare(value, constants.Contains(value) ? "constant" : "fed").ToByteArray());
             }
 
             return known;

@@ -15,9 +15,10 @@ public static class Partitioner
     {
         var view = new GraphView(model.Graph);
         (IReadOnlyList<Layer> layers, IReadOnlyList<Excluded> excluded) = LayerFinder.Find(model, view, types);
+        var hashes = new Lazy<UInt128[]>(() => AncestorHash.Of(view));
         Cut[] last = [.. Cuts.Find(view, types, [.. layers.Select(l => l.Node)])
             .GroupBy(c => c.LayersBefore)
-            .Select(g => g.MaxBy(c => (c.Depth, c.Node))!)
+            .Select(g => Last(view, [.. g], hashes))
             .Where(c => c.LayersBefore < layers.Count)
             .OrderBy(c => c.LayersBefore)];
         Cut? entry = last.FirstOrDefault(c => c.LayersBefore == 0);
@@ -38,6 +39,14 @@ public static class Partitioner
         }
 
         return new Partition(view, subgraphs, excluded);
+    }
+
+    /// <summary>The deepest of some cuts; of those that run beside each other, one that neither names nor the file's order decide on.</summary>
+    private static Cut Last(GraphView view, Cut[] cuts, Lazy<UInt128[]> hashes)
+    {
+        int depth = cuts.Max(c => c.Depth);
+        Cut[] deepest = [.. cuts.Where(c => c.Depth == depth)];
+        return deepest.Length == 1 ? deepest[0] : deepest.MaxBy(c => (hashes.Value[c.Node], view.Consumers(c.Value).Count, c.Node))!;
     }
 
     /// <summary>Per node the first boundary that it computes or leads to; the last sub-graph has what leads to none.</summary>
