@@ -1,7 +1,7 @@
-using MixedPrecision.Pipeline;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using MixedPrecision.Diagnostics;
+using MixedPrecision.Pipeline;
 
 namespace MixedPrecision.Cli;
 

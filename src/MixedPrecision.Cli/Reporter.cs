@@ -1,5 +1,5 @@
-using MixedPrecision.Pipeline;
 using MixedPrecision.Diagnostics;
+using MixedPrecision.Pipeline;
 
 namespace MixedPrecision.Cli;
 

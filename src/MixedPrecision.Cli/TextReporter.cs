@@ -1,6 +1,6 @@
-using MixedPrecision.Pipeline;
 using System.Globalization;
 using MixedPrecision.Diagnostics;
+using MixedPrecision.Pipeline;
 
 namespace MixedPrecision.Cli;
 

@@ -11,8 +11,8 @@ public static partial class Errors
         Codes.LossNeedsTokens, new Place(policy),
         "the loss next-token needs an integer model input of [batch, sequence] that holds the tokens, and the model has none. Use cross-entropy with labels, or output-mse.");
 
-    public static MixedPrecisionException LabelsDoNotFit(string sample, string found, string expected) => new(
-        Codes.LabelsDoNotFit, new Place(sample), $"found {found}, expected {expected}. Correct the sample, or choose the loss that fits the model's output.");
+    public static MixedPrecisionException LabelsDoNotFit(Place sample, string found, string expected) => new(
+        Codes.LabelsDoNotFit, sample, $"found {found}, expected {expected}. Correct the sample, or choose the loss that fits the model's output.");
 
     public static MixedPrecisionException NoLayerReached(string model, IReadOnlyList<(string Operator, string Node)> operators) => new(
         Codes.NoLayerReached, new Place(model),

@@ -28,6 +28,6 @@ public static partial class Errors
         if (percent == 0)
             return "0 %";
         double unit = Math.Pow(10, Math.Floor(Math.Log10(percent)) - 3);
-        return (Math.Ceiling(percent / unit) * unit).ToString("G4", CultureInfo.InvariantCulture) + " %";
+        return (Math.Ceiling((percent / unit) - 1e-9) * unit).ToString("G4", CultureInfo.InvariantCulture) + " %";
     }
 }

@@ -36,6 +36,7 @@ internal sealed class Shipment(PolicyRun run, Planning planning)
         string name = run.Policy.Output ?? Path.GetFileNameWithoutExtension(run.Policy.Model) + ".mixed.onnx";
         string manifestName = Path.GetFileNameWithoutExtension(name) + ".precision.json";
         string folder = Path.GetFullPath(outputFolder);
+        bool isNew = !Directory.Exists(folder);
         string staging = Path.Combine(folder, $".mixed-precision-{Guid.NewGuid():N}");
         try
         {
@@ -62,6 +63,11 @@ internal sealed class Shipment(PolicyRun run, Planning planning)
             if (Directory.Exists(staging))
             {
                 Directory.Delete(staging, recursive: true);
+            }
+
+            if (isNew && Directory.Exists(folder) && !Directory.EnumerateFileSystemEntries(folder).Any())
+            {
+                Directory.Delete(folder);
             }
         }
     }

@@ -73,7 +73,7 @@ public class StageTests
         RunOptions options = folder.Options(source.Token);
         RunOptions cancelling = options with { Progress = update => { options.Progress(update); if (update.Stage == "verify") source.Cancel(); } };
         Assert.Throws<OperationCanceledException>(() => Verbs.Quantize(folder.PolicyFile, folder["out"], cancelling));
-        Assert.Empty(Directory.EnumerateFileSystemEntries(folder["out"]));
+        Assert.False(Directory.Exists(folder["out"]));
     }
 
     [Fact]
@@ -133,6 +133,18 @@ public class StageTests
         folder.WritePolicy("0.0001%", "layers: [ { match: \"*\", format: int4-weight } ]");
         MixedPrecisionException error = Assert.Throws<MixedPrecisionException>(() => folder.Quantize());
         Assert.Equal(Codes.BudgetInfeasible, error.Diagnostic.Code);
-        Assert.False(Directory.Exists(folder["out"]) && Directory.EnumerateFileSystemEntries(folder["out"]).Any());
+        Assert.False(Directory.Exists(folder["out"]));
+    }
+
+    [Fact]
+    public void ALabelThatIsNoClassIsNamedByFileAndLine()
+    {
+        using var folder = new PipelineFolder();
+        string[] lines = File.ReadAllLines(folder["evaluation.jsonl"]);
+        lines[4] = lines[4][..lines[4].LastIndexOf('[')] + "[4]}";
+        File.WriteAllLines(folder["evaluation.jsonl"], lines);
+        Diagnostic error = Assert.Throws<MixedPrecisionException>(() => folder.Quantize()).Diagnostic;
+        Assert.Equal((Codes.LabelsDoNotFit, new Place("evaluation.jsonl", 5)), (error.Code, error.Place));
+        Assert.False(Directory.Exists(folder["out"]));
     }
 }

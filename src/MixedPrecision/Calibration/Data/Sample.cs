@@ -1,3 +1,4 @@
+using MixedPrecision.Diagnostics;
 using MixedPrecision.Onnx;
 
 namespace MixedPrecision.Calibration.Data;
@@ -6,7 +7,13 @@ namespace MixedPrecision.Calibration.Data;
 /// <param name="Id">Where it comes from: <c>calibration.jsonl:17</c> is line 17 (from 1), <c>calibration.npz[16]</c> the 17th row.</param>
 /// <param name="Inputs">Each input by its name, in the element type that the model declares.</param>
 /// <param name="Label">The label as int64 in the shape of the data, or null when no label was asked for.</param>
-public sealed record Sample(string Id, IReadOnlyDictionary<string, Tensor> Inputs, Tensor? Label);
+public sealed record Sample(string Id, IReadOnlyDictionary<string, Tensor> Inputs, Tensor? Label)
+{
+    /// <summary>Where it comes from, as diagnostics point to it.</summary>
+    public Place Place => Id.LastIndexOf(':') is int colon and > 0 && int.TryParse(Id.AsSpan(colon + 1), out int line)
+        ? new Place(Id[..colon], line)
+        : new Place(Id);
+}
 
 /// <summary>An input that every sample has to give.</summary>
 /// <param name="Name">The model's name of it.</param>

@@ -83,7 +83,7 @@ public sealed class LossFunction : IDisposable
     public Tensor TargetOf(Sample sample, int number, Tensor prediction) => Kind switch
     {
         LossKind.OutputMse => Signs(prediction.Shape, number),
-        LossKind.NextToken => NextTokens(sample.Inputs[tokens!], sample.Id, prediction),
+        LossKind.NextToken => NextTokens(sample.Inputs[tokens!], sample.Place, prediction),
         _ => Labels(sample, prediction),
     };
 
@@ -215,21 +215,21 @@ public sealed class LossFunction : IDisposable
         ReadOnlySpan<long> labels = sample.Label.Values<long>();
         if (labels.Length != count)
         {
-            throw Errors.LabelsDoNotFit(sample.Id, $"{labels.Length} labels", $"{count} (the output has shape [{string.Join(", ", prediction.Shape)}])");
+            throw Errors.LabelsDoNotFit(sample.Place, $"{labels.Length} labels", $"{count} (the output has shape [{string.Join(", ", prediction.Shape)}])");
         }
 
         foreach (long label in labels)
         {
             if (label < 0 || label >= classes)
             {
-                throw Errors.LabelsDoNotFit(sample.Id, $"label {label}", $"0 to {classes - 1}, the classes of the model's output");
+                throw Errors.LabelsDoNotFit(sample.Place, $"label {label}", $"0 to {classes - 1}, the classes of the model's output");
             }
         }
 
         return Tensor.Of(labels, count);
     }
 
-    private static Tensor NextTokens(Tensor tokens, string sample, Tensor prediction)
+    private static Tensor NextTokens(Tensor tokens, Place sample, Tensor prediction)
     {
         if (prediction.Rank != 3 || prediction.Shape[0] != tokens.Shape[0] || prediction.Shape[1] != tokens.Shape[1] || tokens.Shape[1] < 2)
         {

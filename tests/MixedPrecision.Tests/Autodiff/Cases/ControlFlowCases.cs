@@ -102,5 +102,6 @@ internal static class ControlFlowCases
                 Attributes.Of("hidden_size", hidden),
                 Attributes.Of("direction", direction),
                 .. name == "GRU" ? [Attributes.Of("linear_before_reset", given[3] ? 1 : 0)] : Array.Empty<AttributeProto>(),
-            ]) { Outputs = name == "LSTM" ? 3 : 2 };
+            ])
+        { Outputs = name == "LSTM" ? 3 : 2 };
 }

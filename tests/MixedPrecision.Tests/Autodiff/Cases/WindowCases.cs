@@ -61,7 +61,7 @@ internal static class WindowCases
         from spatial in Gen.Int[1, 3]
         from drawn in Window(spatial)
 
-        // MaxPool refuses the negative pads that SAME asks for where a stride is larger than the kernel.
+            // MaxPool refuses the negative pads that SAME asks for where a stride is larger than the kernel.
         let w = name == "MaxPool" && drawn.Auto != "NOTSET" ? drawn with { Strides = [.. drawn.Strides.Zip(drawn.Kernel, Math.Min)] } : drawn
         from ceil in Gen.Bool
         from include in Gen.Bool
@@ -136,7 +136,7 @@ internal static class WindowCases
         from strides in Gen.Long[1, 3].Array[spatial]
         from auto in AutoPad
 
-        // The kernels refuse dilation together with SAME.
+            // The kernels refuse dilation together with SAME.
         from dilations in Gen.Long[1, auto.StartsWith("SAME", StringComparison.Ordinal) ? 1 : 2].Array[spatial]
         from pads in Gen.Long[0, 2].Array[2 * spatial]
         from surplus in Gen.Long[0, spatial == 3 ? 1 : 3].Array[spatial]
