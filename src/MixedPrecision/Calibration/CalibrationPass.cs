@@ -1,4 +1,5 @@
 using MixedPrecision.Calibration.Formats;
+using MixedPrecision.Calibration.Losses;
 using MixedPrecision.Execution;
 using MixedPrecision.Onnx;
 using TensorPrimitives = System.Numerics.Tensors.TensorPrimitives;
@@ -68,18 +69,20 @@ internal sealed class CalibrationPass(
         }
     }
 
-    /// <summary>The gradient of the loss by the output it reads: for the labels, and for labels drawn from the model.</summary>
+    /// <summary>The gradients of the loss by the outputs it reads: for the labels, and for labels drawn from the model.</summary>
     private void Seed(SampleState sample)
     {
-        Tensor prediction = sample.Values[request.Loss.Output];
-        Tensor target = request.Loss.TargetOf(request.Samples[sample.Number], sample.Number, prediction);
-        (double loss, Tensor gradient) = request.Loss.ValueAndGradient(prediction, target);
-        squareLosses.Add(request.Loss.SquareLoss(prediction, loss));
-        sample.Gradients[request.Loss.Output] = gradient;
-        if (request.Loss.HasCurvature)
+        IReadOnlyDictionary<string, Tensor> outputs = request.Loss.Outputs.ToDictionary(o => o, o => sample.Values[o]);
+        LossTarget target = request.Loss.TargetOf(request.Samples[sample.Number], sample.Number, outputs);
+        squareLosses.Add(request.Loss.SquareLoss(outputs, target));
+        foreach ((string output, Tensor gradient) in request.Loss.ValueAndGradients(outputs, target).Gradients)
         {
-            (sample.Terms, Tensor drawn) = request.Loss.DrawTarget(prediction, target, sample.Number);
-            sample.DrawnGradients[request.Loss.Output] = request.Loss.ValueAndGradient(prediction, drawn).Gradient;
+            sample.Gradients[output] = gradient;
+        }
+
+        foreach ((string output, Tensor gradient) in request.Loss.DrawnGradients(outputs, target))
+        {
+            sample.DrawnGradients[output] = gradient;
         }
     }
 
@@ -187,8 +190,7 @@ internal sealed class CalibrationPass(
         foreach ((string format, double delta, double drawnDelta) in probe.Run(
             results[layer.Input], second, results[layer.Site.Layer.Output], results[layer.OutputGradient!], drawn?[layer.OutputGradient!]))
         {
-            // The gradient is that of a mean over T terms; Fisher's matrix is that of the sum, divided by T (design, section 5).
-            sum.AddChange(format, delta, 0.5 * sample.Terms * drawnDelta * drawnDelta);
+            sum.AddChange(format, delta, 0.5 * drawnDelta * drawnDelta);
         }
     }
 
@@ -252,9 +254,6 @@ internal sealed class CalibrationPass(
         public Dictionary<string, Tensor> Gradients { get; } = [];
 
         public Dictionary<string, Tensor> DrawnGradients { get; } = [];
-
-        /// <summary>Number of terms that the loss is the mean of.</summary>
-        public int Terms { get; set; }
 
         public long Bytes => Values.Values.Sum(v => (long)v.Bytes.Length);
     }

@@ -29,7 +29,7 @@ public static class Calibrator
     /// <exception cref="MixedPrecisionException">MPB4xxx: the model cannot be differentiated, or data and loss do not fit it.</exception>
     public static Sensitivities Run(CalibrationRequest request, Action<double> progress, CancellationToken cancel)
     {
-        GradientLimits limits = GradientLimits.Of(request.Model, request.Types, request.Loss.Output);
+        GradientLimits limits = GradientLimits.Of(request.Model, request.Types, request.Loss.Outputs);
         if (request.Partition.Layers.All(l => limits.Hidden.Contains(l.Output)) && limits.Operators.Count > 0)
         {
             throw Errors.NoLayerReached(request.Model.DisplayName, limits.Operators);

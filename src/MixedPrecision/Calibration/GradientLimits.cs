@@ -13,15 +13,15 @@ namespace MixedPrecision.Calibration;
 /// <param name="Hidden">The values of the model with a path to the loss through one of them.</param>
 public sealed record GradientLimits(IReadOnlyList<(string Operator, string Node)> Operators, IReadOnlySet<string> Hidden)
 {
-    /// <param name="lossOutput">The model output that the loss reads.</param>
-    public static GradientLimits Of(OnnxModel model, IReadOnlyDictionary<string, TensorType> types, string lossOutput)
+    /// <param name="lossOutputs">The model outputs that the loss reads.</param>
+    public static GradientLimits Of(OnnxModel model, IReadOnlyDictionary<string, TensorType> types, IReadOnlyList<string> lossOutputs)
     {
         using OnnxModel lowered = GraphLowering.Lower(model, types);
         IReadOnlyDictionary<string, TensorType> loweredTypes = TypeInference.Infer(lowered, types);
         var view = new GraphView(lowered.Graph);
         bool Floating(string value) => !loweredTypes.TryGetValue(value, out TensorType? type) || type.ElementType == 0 || ElementType.IsFloating(type.ElementType);
 
-        HashSet<string> towardsLoss = [lossOutput];
+        HashSet<string> towardsLoss = [.. lossOutputs];
         HashSet<string> hidden = [];
         var operators = new List<(string, string)>();
         for (int index = view.Nodes.Count - 1; index >= 0; index--)

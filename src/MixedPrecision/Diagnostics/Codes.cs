@@ -58,6 +58,7 @@ public static class Codes
     public static readonly ErrorCode LabelsDoNotFit = new("MPB4006", "labels do not fit the output");
     public static readonly ErrorCode LayersNotReached = new("MPB4007", "loss does not depend on layers");
     public static readonly ErrorCode NoLayerReached = new("MPB4008", "no layer can be calibrated");
+    public static readonly ErrorCode LossGraphUnusable = new("MPB4009", "loss graph cannot be used");
 
     // 5xxx: benchmark
     public static readonly ErrorCode ScenarioDimensionUnknown = new("MPB5001", "scenario names an unknown dimension");

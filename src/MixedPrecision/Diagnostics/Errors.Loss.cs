@@ -17,4 +17,11 @@ public static partial class Errors
     public static MixedPrecisionException NoLayerReached(string model, IReadOnlyList<(string Operator, string Node)> operators) => new(
         Codes.NoLayerReached, new Place(model),
         $"no layer can be calibrated: every one lies behind an operator without a gradient rule: {string.Join(", ", operators.Select(o => $"{o.Operator} ('{o.Node}')"))}. Export the model with these operators decomposed, or name another output as calibration.output.");
+
+    public static MixedPrecisionException LossGraphUnusable(string file, string reason) => new(
+        Codes.LossGraphUnusable, new Place(file),
+        $"this file cannot be a loss graph: {reason}. Its inputs are outputs of the model, inputs of the model or keys of the data, by their names; its only output is one floating number.");
+
+    public static MixedPrecisionException LossOutputNotScalar(Place place, string output, string type) => new(
+        Codes.LossOutputUnusable, place, $"the loss scalar-output needs an output of one number, and '{output}' is {type}. Name another output, or use output-mse.");
 }

@@ -77,6 +77,7 @@ internal sealed class PolicyRun : IDisposable
         Workspace.Path,
         .. Workspace.ExternalFiles,
         DataFile,
+        .. Policy.Calibration.Losses.Select(l => l.File).OfType<string>().Select(Policy.Resolve),
         .. Policy.Evaluation is { } e ? [Policy.Resolve(e.Data)] : Array.Empty<string>(),
     ];
 
@@ -110,7 +111,7 @@ internal sealed class PolicyRun : IDisposable
     public CacheKey CalibrationKey() => CacheKey.Of(
             ("model", Workspace.Hash),
             ("data", DataHash(DataFile, DataName)),
-            ("loss", $"{Policy.Calibration.Loss} {Policy.Calibration.Output} {Policy.Calibration.Labels}"),
+            ("loss", LossKey()),
             ("formats", string.Join(' ', Policy.Formats.Select(f => $"{f}:{Calibration.Formats.NumberFormats.Get(f).Version}"))),
             ("runtime", Machine.Runtime),
             ("instruction sets", string.Join(' ', Machine.InstructionSets)))
@@ -132,7 +133,7 @@ internal sealed class PolicyRun : IDisposable
 
     /// <summary>What verification reads besides the two models.</summary>
     public CacheKey EvaluationKey() => CacheKey.Of(
-            ("loss", $"{Policy.Calibration.Loss} {Policy.Calibration.Output} {Policy.Calibration.Labels}"),
+            ("loss", LossKey()),
             ("data", Policy.Evaluation is { } e ? $"{DataHash(Policy.Resolve(e.Data), e.Data)} {e.Samples}" : $"held out {DataHash(DataFile, DataName)}"),
             ("scenarios", ScenarioKey()))
         .With("samples", Policy.Calibration.Samples)
@@ -166,5 +167,14 @@ internal sealed class PolicyRun : IDisposable
     }
 
     private IReadOnlyList<Sample> Read(string path, string displayName, int? maximum) => SampleReader.Read(
-        path, displayName, [.. Workspace.Model.Inputs.Select(i => new InputDeclaration(i.Name, TensorType.Read(i.Type)))], Policy.Calibration.Labels, maximum);
+        path, displayName, [.. Workspace.Model.Inputs.Select(i => new InputDeclaration(i.Name, TensorType.Read(i.Type)))], Policy.Calibration.Labels, maximum, Loss.Fields);
+
+    /// <summary>What the policy says of the loss, and the contents of loss graphs; a guess follows from model and data.</summary>
+    private string LossKey()
+    {
+        CalibrationPolicy c = Policy.Calibration;
+        return string.Join("; ", c.AllLosses(Place.None).Append(c.Complete(new LossPolicy(default, Place.None))).Select(l => string.Create(
+            CultureInfo.InvariantCulture,
+            $"{l.Kind} {l.Output} {l.Weight:R} {l.Labels} {l.Mask} {l.IgnoreLabel} {(l.File is null ? "" : DataHash(Policy.Resolve(l.File), l.File))}")));
+    }
 }

@@ -3,6 +3,7 @@ using MixedPrecision.Caching;
 using MixedPrecision.Calibration;
 using MixedPrecision.Calibration.Data;
 using MixedPrecision.Calibration.Formats;
+using MixedPrecision.Calibration.Losses;
 using MixedPrecision.Onnx;
 using MixedPrecision.Partitioning;
 using MixedPrecision.Solving;
@@ -40,7 +41,7 @@ internal static class Stages
     /// <summary>Samples and model → sensitivities.</summary>
     public static readonly Stage<PolicyRun, Sensitivities> Calibrate = new(
         "calibrate",
-        Version: 2,
+        Version: 3,
         run => run.CalibrationKey(),
         (run, report, cancel) => Calibrator.Run(
             new CalibrationRequest(
@@ -82,7 +83,7 @@ internal static class Stages
     /// <summary>The two files, evaluation data and scenarios → change of the loss and end-to-end time.</summary>
     public static readonly Stage<VerifyInput, VerificationResult> Verify = new(
         "verify",
-        Version: 1,
+        Version: 2,
         input => input.Run.EvaluationKey()
             .With("model", input.Run.Workspace.Hash)
             .With("emitted", Workspace.HashOf(input.Files))
@@ -91,13 +92,13 @@ internal static class Stages
         {
             PolicyRun run = input.Run;
             var verifier = new Verifier(run.Workspace.Path, input.Files[^1], run.Policy.Runtime.Threads);
-            LossChange loss = verifier.MeasureLoss(run.Loss.Output, run.EvaluationSamples, Compare, f => report(f / 2), cancel);
+            LossChange loss = verifier.MeasureLoss(run.Loss.Outputs, run.EvaluationSamples, Compare, f => report(f / 2), cancel);
             return new VerificationResult(loss, verifier.MeasureTime(run.Scenarios, TimingSettings.WholeModel, f => report((1 + f) / 2), cancel));
 
-            SampleChange Compare(Sample sample, int number, Tensor original, Tensor mixed)
+            SampleChange Compare(Sample sample, int number, IReadOnlyDictionary<string, Tensor> original, IReadOnlyDictionary<string, Tensor> mixed)
             {
-                (double squareLoss, double squareChange, double change) = run.Loss.Compare(original, mixed, run.Loss.TargetOf(sample, number, original));
-                return new SampleChange(squareLoss, squareChange, change);
+                LossComparison c = run.Loss.Compare(original, mixed, run.Loss.TargetOf(sample, number, original));
+                return new SampleChange(c.SquareLoss, c.SquareChange, c.Loss, c.Change, c.Labels, c.OriginalHits, c.MixedHits);
             }
         });
 

@@ -23,7 +23,7 @@ public static class Verbs
     public static CalibrateReport Calibrate(string policyFile, RunOptions options)
     {
         using PolicyRun run = PolicyRun.Open(policyFile, options);
-        return Reports.Calibrate(run, run.Runner.Get(Stages.Calibrate, run));
+        return Reports.Calibrate(run, Sensitivities(run));
     }
 
     /// <summary>The time of every sub-graph with each layer in each format.</summary>
@@ -72,12 +72,7 @@ public static class Verbs
 
     private static Planning Plan(PolicyRun run)
     {
-        Sensitivities sensitivities = run.Runner.Get(Stages.Calibrate, run);
-        if (run.Policy.Calibration.Loss is null)
-        {
-            run.Options.Progress(new ProgressUpdate(Stages.Calibrate.Name, $"the policy names no loss; taken is {sensitivities.Loss}"));
-        }
-
+        Sensitivities sensitivities = Sensitivities(run);
         string[] unreached = [.. sensitivities.Layers.Where(l => !l.Reachable).Select(l => l.Name)];
         if (unreached.Length > 0)
         {
@@ -87,5 +82,16 @@ public static class Verbs
         var planning = new Planning(run, sensitivities);
         planning.MeasureLayers();
         return planning;
+    }
+
+    /// <summary>The sensitivities, and what there is to say of the loss they were taken by.</summary>
+    private static Sensitivities Sensitivities(PolicyRun run)
+    {
+        foreach (string note in run.Loss.Notes)
+        {
+            run.Options.Progress(new ProgressUpdate(Stages.Calibrate.Name, note));
+        }
+
+        return run.Runner.Get(Stages.Calibrate, run);
     }
 }

@@ -10,8 +10,25 @@ internal static class PolicyKeys
 {
     private const int MostThreads = 1024;
 
-    private static readonly ValueReader<LossKind> Loss = Values.Choice(
-        [("cross-entropy", LossKind.CrossEntropy), ("next-token", LossKind.NextToken), ("output-mse", LossKind.OutputMse)]);
+    private static readonly ValueReader<string> Output = Values.Name("the name of a model output");
+
+    private static readonly ValueReader<string> Labels = Values.Name("the key of the label in a sample");
+
+    private static readonly ValueReader<string> Mask = Values.Name("the name of a model input or the key of a mask in a sample");
+
+    private static readonly ValueReader<LossKind> Kind = Values.Choice(
+        [("cross-entropy", LossKind.CrossEntropy), ("next-token", LossKind.NextToken), ("output-mse", LossKind.OutputMse), ("scalar-output", LossKind.ScalarOutput), ("graph", LossKind.Graph)]);
+
+    private static readonly ValueReader<LossPolicy> Loss = LossValues.Checked(
+        new Section<LossPolicy>("a loss", "a section such as { kind: cross-entropy, output: logits, labels: label }", place => new LossPolicy(LossKind.CrossEntropy, place))
+            .Required("kind", Kind, (section, value) => section with { Kind = value })
+            .Optional("output", Output, (section, value) => section with { Output = value })
+            .Optional("weight", Values.Weight(), (section, value) => section with { Weight = value })
+            .Optional("labels", Labels, (section, value) => section with { Labels = value })
+            .Optional("mask", Mask, (section, value) => section with { Mask = value })
+            .Optional("ignoreLabel", Values.Integer(long.MinValue), (section, value) => section with { IgnoreLabel = value })
+            .Optional("file", Values.FilePath("the path of an ONNX file"), (section, value) => section with { File = value })
+            .Reader);
 
     private static readonly ValueReader<Objective> Objective = Values.Choice(
         [("time", Policies.Objective.Time), ("theoretical-time", Policies.Objective.TheoreticalTime), ("memory", Policies.Objective.Memory)]);
@@ -23,10 +40,12 @@ internal static class PolicyKeys
     private static readonly ValueReader<CalibrationPolicy> Calibration =
         new Section<CalibrationPolicy>("calibration", "a section such as { data: calibration.jsonl, loss: cross-entropy, labels: label }", _ => DefaultCalibration)
             .Optional("data", Values.FilePath("the path of the samples"), (section, value) => section with { Data = value })
-            .Optional("loss", Loss, (section, value) => section with { Loss = value })
-            .Optional("labels", Values.Name("the key of the label in a sample"), (section, value) => section with { Labels = value })
+            .Optional("loss", LossValues.OneOrSeveral(Kind, Loss), (section, value) => section with { Loss = value.Short, Losses = value.Losses })
+            .Optional("labels", Labels, (section, value) => section with { Labels = value })
+            .Optional("mask", Mask, (section, value) => section with { Mask = value })
+            .Optional("ignoreLabel", Values.Integer(long.MinValue), (section, value) => section with { IgnoreLabel = value })
             .Optional("samples", Values.Count(1, int.MaxValue), (section, value) => section with { Samples = value })
-            .Optional("output", Values.Name("the name of a model output"), (section, value) => section with { Output = value })
+            .Optional("output", Output, (section, value) => section with { Output = value })
             .Reader;
 
     private static readonly ValueReader<EvaluationPolicy> Evaluation =

@@ -17,14 +17,18 @@ public sealed record VerificationResult(LossChange Loss, IReadOnlyList<ScenarioT
 /// <param name="MeanSquareLoss">E[g²].</param>
 /// <param name="RelativeLossError">√(<paramref name="LossMse"/> / <paramref name="MeanSquareLoss"/>): what must not pass the budget τ.</param>
 /// <param name="MeanLossChange">E[g' − g].</param>
-/// <param name="Accuracy">Share of right answers, when labels and an output of class scores are known.</param>
+/// <param name="Accuracy">Share of right answers, when every sample has labels.</param>
 public sealed record LossChange(
     int Samples,
     double LossMse,
     double MeanSquareLoss,
     double RelativeLossError,
     double MeanLossChange,
-    AccuracyChange? Accuracy);
+    AccuracyChange? Accuracy)
+{
+    /// <summary>E[g], the mean loss of the original.</summary>
+    public double MeanLoss { get; init; }
+}
 
 /// <summary>Share of labels that the largest score hits, from 0 to 1.</summary>
 /// <param name="Original">With the original model.</param>

@@ -11,8 +11,13 @@ namespace MixedPrecision.Verification;
 /// <summary>How the loss of one sample changed, as the budget counts it.</summary>
 /// <param name="SquareLoss">g², or its expectation.</param>
 /// <param name="SquareChange">(g' − g)², or its expectation.</param>
+/// <param name="Loss">g.</param>
 /// <param name="Change">g' − g.</param>
-public readonly record struct SampleChange(double SquareLoss, double SquareChange, double Change);
+/// <param name="Labels">Given labels that count; 0: none.</param>
+/// <param name="OriginalHits">How many of them the original's largest score hits.</param>
+/// <param name="MixedHits">How many the emitted model's hits.</param>
+public readonly record struct SampleChange(
+    double SquareLoss, double SquareChange, double Loss, double Change, long Labels = 0, long OriginalHits = 0, long MixedHits = 0);
 
 /// <summary>
 /// Measures the emitted file against the original file. Both are opened from disk as an app opens them: a plain session with the policy's threads,
@@ -26,34 +31,39 @@ public sealed class Verifier(string original, string mixed, int threads)
     private readonly SessionSettings settings = new(threads);
 
     /// <summary>The change of the loss over samples that calibration did not see.</summary>
-    /// <param name="output">The model output that the loss reads.</param>
+    /// <param name="outputs">The model outputs that the loss reads.</param>
     /// <param name="samples">At least one.</param>
-    /// <param name="compare">The change of the loss of a sample of a number, from the original's output to the emitted model's.</param>
+    /// <param name="compare">The change of the loss of a sample of a number, from the original's outputs to the emitted model's.</param>
     /// <param name="progress">Told the fraction that is done.</param>
     /// <param name="cancellation">Checked before every sample.</param>
     /// <exception cref="MixedPrecisionException">MPB7001: the emitted model does not run.</exception>
     public LossChange MeasureLoss(
-        string output,
+        IReadOnlyList<string> outputs,
         IReadOnlyList<Sample> samples,
-        Func<Sample, int, Tensor, Tensor, SampleChange> compare,
+        Func<Sample, int, IReadOnlyDictionary<string, Tensor>, IReadOnlyDictionary<string, Tensor>, SampleChange> compare,
         Action<double> progress,
         CancellationToken cancellation)
     {
         using Session before = Session.Open(original, settings);
         using Session after = OpenMixed();
-        var accuracy = new AccuracyCounter();
-        double squareLoss = 0, squareChange = 0, change = 0;
+        double squareLoss = 0, squareChange = 0, loss = 0, change = 0;
+        long labels = 0, originalHits = 0, mixedHits = 0;
+        bool hasLabels = true;
         for (int number = 0; number < samples.Count; number++)
         {
             cancellation.ThrowIfCancellationRequested();
             Sample sample = samples[number];
-            Tensor from = before.Run(sample.Inputs, [output])[output];
-            Tensor to = Mixed(() => after.Run(sample.Inputs, [output])[output]);
+            IReadOnlyDictionary<string, Tensor> from = before.Run(sample.Inputs, outputs);
+            IReadOnlyDictionary<string, Tensor> to = Mixed(() => after.Run(sample.Inputs, outputs));
             SampleChange one = compare(sample, number, from, to);
             squareLoss += one.SquareLoss;
             squareChange += one.SquareChange;
+            loss += one.Loss;
             change += one.Change;
-            accuracy.Add(sample.Label, from, to);
+            hasLabels &= one.Labels > 0;
+            labels += one.Labels;
+            originalHits += one.OriginalHits;
+            mixedHits += one.MixedHits;
             progress((number + 1.0) / samples.Count);
         }
 
@@ -66,7 +76,10 @@ public sealed class Verifier(string original, string mixed, int threads)
             meanSquareLoss,
             lossMse == 0 ? 0 : Math.Sqrt(lossMse / meanSquareLoss),
             change / samples.Count,
-            accuracy.Result());
+            hasLabels ? new AccuracyChange((double)originalHits / labels, (double)mixedHits / labels) : null)
+        {
+            MeanLoss = loss / samples.Count,
+        };
     }
 
     /// <summary>End-to-end time in each scenario, under the lock of the machine.</summary>

@@ -10,11 +10,12 @@ namespace MixedPrecision.Tests.Verification;
 public class VerifierTests
 {
     /// <summary>A loss whose values are known: the first class's score.</summary>
-    private static readonly Func<Sample, int, Tensor, Tensor, SampleChange> FirstScore = (_, _, from, to) =>
+    private static SampleChange FirstScore(Sample sample, int number, IReadOnlyDictionary<string, Tensor> from, IReadOnlyDictionary<string, Tensor> to)
     {
-        double g = from.Values<float>()[0], change = to.Values<float>()[0] - g;
-        return new SampleChange(g * g, change * change, change);
-    };
+        double g = from["logits"].Values<float>()[0], change = to["logits"].Values<float>()[0] - g;
+        long Hits(Tensor scores) => System.Numerics.Tensors.TensorPrimitives.IndexOfMax(scores.Values<float>()) == sample.Label?.Values<long>()[0] ? 1 : 0;
+        return new SampleChange(g * g, change * change, g, change, sample.Label?.Count ?? 0, Hits(from["logits"]), Hits(to["logits"]));
+    }
 
     [Fact]
     public void TheChangeOfTheLossIsThatOfTheTwoFiles()
@@ -30,6 +31,7 @@ public class VerifierTests
         Assert.Equal(24, change.Samples);
         Assert.Equal(losses.Average(l => Math.Pow(l.To - l.From, 2)), change.LossMse, 9);
         Assert.Equal(losses.Average(l => l.From * l.From), change.MeanSquareLoss, 9);
+        Assert.Equal(losses.Average(l => l.From), change.MeanLoss, 9);
         Assert.Equal(losses.Average(l => l.To - l.From), change.MeanLossChange, 9);
         Assert.Equal(Math.Sqrt(change.LossMse / change.MeanSquareLoss), change.RelativeLossError, 12);
         Assert.True(change.LossMse > 0);
@@ -72,7 +74,7 @@ public class VerifierTests
     {
         using var emitted = new EmittedModel("int8-weight", "fp32");
         LossChange change = new Verifier(emitted.Original, emitted.Mixed, 1).MeasureLoss(
-            "logits", [.. Samples(2)], (_, _, _, _) => new SampleChange(1, double.NaN, double.NaN), _ => { }, CancellationToken.None);
+            ["logits"], [.. Samples(2)], (_, _, _, _) => new SampleChange(1, double.NaN, 1, double.NaN), _ => { }, CancellationToken.None);
         Assert.Equal(double.PositiveInfinity, change.RelativeLossError);
     }
 
@@ -115,7 +117,7 @@ public class VerifierTests
     }
 
     private static LossChange Measure(EmittedModel emitted, IReadOnlyList<Sample> samples) =>
-        new Verifier(emitted.Original, emitted.Mixed, 0).MeasureLoss("logits", samples, FirstScore, _ => { }, CancellationToken.None);
+        new Verifier(emitted.Original, emitted.Mixed, 0).MeasureLoss(["logits"], samples, FirstScore, _ => { }, CancellationToken.None);
 
     private static IEnumerable<Sample> Samples(int count)
     {

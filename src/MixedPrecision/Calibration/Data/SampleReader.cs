@@ -15,10 +15,11 @@ public static class SampleReader
     /// <param name="inputs">What every sample has to give; further keys of the data are ignored.</param>
     /// <param name="labelKey">Key of the label, or null: labels are not read.</param>
     /// <param name="maximum">At most so many samples, from the start of the file; null: all.</param>
+    /// <param name="fields">Further keys that every sample has to give; null: none.</param>
     /// <returns>At least one sample.</returns>
     /// <exception cref="MixedPrecisionException">The file is missing or damaged, or a sample does not fit (range 3xxx).</exception>
     public static IReadOnlyList<Sample> Read(
-        string path, string displayName, IReadOnlyList<InputDeclaration> inputs, string? labelKey, int? maximum)
+        string path, string displayName, IReadOnlyList<InputDeclaration> inputs, string? labelKey, int? maximum, IReadOnlyList<DataField>? fields = null)
     {
         if (maximum is < 1)
             throw new ArgumentOutOfRangeException(nameof(maximum));
@@ -27,7 +28,7 @@ public static class SampleReader
         if (inputs.FirstOrDefault(input => !ElementWriter.Supports(input.Type.ElementType)) is { } other)
             throw Errors.DataInputUnsupported(displayName, other.Name, ElementType.Name(other.Type.ElementType));
 
-        var wanted = new WantedValues(inputs, labelKey);
+        var wanted = new WantedValues(inputs, labelKey, fields ?? []);
         try
         {
             IEnumerable<Sample> samples = Path.GetExtension(path).ToUpperInvariant() switch

@@ -4,17 +4,17 @@ using MixedPrecision.Onnx;
 namespace MixedPrecision.Calibration.Data;
 
 /// <summary>What is taken from the data, and whether a sample made of it fits the model.</summary>
-internal sealed class WantedValues(IReadOnlyList<InputDeclaration> inputs, string? labelKey)
+internal sealed class WantedValues(IReadOnlyList<InputDeclaration> inputs, string? labelKey, IReadOnlyList<DataField> fields)
 {
     private static readonly TensorType LabelType = new(ElementType.Int64, null);
 
     /// <summary>Every key that is read, each once; a label may be an input at the same time.</summary>
-    public IReadOnlyList<string> Names { get; } = [.. inputs.Select(input => input.Name).Concat(labelKey is null ? [] : [labelKey]).Distinct(StringComparer.Ordinal)];
+    public IReadOnlyList<string> Names { get; } = [.. inputs.Select(input => input.Name).Concat(labelKey is null ? [] : [labelKey]).Concat(fields.Select(field => field.Name)).Distinct(StringComparer.Ordinal)];
 
     public IReadOnlyList<InputDeclaration> Inputs => inputs;
 
     /// <summary>The element type that a key's values are read in.</summary>
-    public int TypeOf(string name) => (inputs.FirstOrDefault(input => input.Name == name)?.Type ?? LabelType).ElementType;
+    public int TypeOf(string name) => inputs.FirstOrDefault(input => input.Name == name)?.Type.ElementType ?? fields.FirstOrDefault(field => field.Name == name)?.ElementType ?? LabelType.ElementType;
 
     /// <summary>Builds the sample of one line or row.</summary>
     /// <param name="id">The sample's id.</param>
@@ -35,12 +35,15 @@ internal sealed class WantedValues(IReadOnlyList<InputDeclaration> inputs, strin
         Tensor? label = labelKey is null ? null : values[labelKey];
         if (label is not null && label.ElementType != ElementType.Int64)
             throw Errors.DataWrongType(place, labelKey!, "a label that is an input of the model too, which is no int64", "another key for the label");
-        return new Sample(id, inputs.ToDictionary(input => input.Name, input => values[input.Name], StringComparer.Ordinal), label);
+        return new Sample(id, inputs.ToDictionary(input => input.Name, input => values[input.Name], StringComparer.Ordinal), label)
+        {
+            Fields = fields.ToDictionary(field => field.Name, field => values[field.Name], StringComparer.Ordinal),
+        };
     }
 
     /// <summary>The error for a key that the data lacks.</summary>
     public MixedPrecisionException Missing(string name, IReadOnlyCollection<string> found, Place place) =>
-        Errors.DataMissingKey(place, name, inputs.Any(input => input.Name == name) ? "the model's input" : "the label", found);
+        Errors.DataMissingKey(place, name, inputs.Any(input => input.Name == name) ? "the model's input" : name == labelKey ? "the label" : "what the loss reads,", found);
 
     private static void Fit(InputDeclaration input, long[] shape, Dictionary<string, (long Size, string Input)> sizes, Place place)
     {
