@@ -34,7 +34,7 @@ public sealed record GradientLimits(IReadOnlyList<(string Operator, string Node)
 
             string[] inputs = [.. view.Inputs[index].Where(Floating)];
             towardsLoss.UnionWith(inputs);
-            bool hasRule = GradientRules.Table.ContainsKey(node.Operator());
+            bool hasRule = GradientRules.Of(node) is not null;
             if (!hasRule)
             {
                 operators.Add((node.Operator(), node.DisplayName()));

@@ -40,6 +40,18 @@ public static class GraphBuilderDataMovement
     public static string Pad(this GraphBuilder b, string x, string pads, string? axes = null) =>
         b.Node("Pad", axes is null ? [x, pads] : [x, pads, "", axes]);
 
+    /// <summary>
+    /// Pads of some axes, none of them counted from the end, as pads of all axes of a rank. ONNX Runtime's optimizer moves a Transpose past a Pad without regard to
+    /// its axes (seen with 1.31.1), so where the rank is known no axes are written.
+    /// </summary>
+    public static string PadsOfAll(this GraphBuilder b, string pads, IReadOnlyList<long> axes, int rank)
+    {
+        long none = 2L * axes.Count;
+        IEnumerable<long> places = Enumerable.Range(0, rank).Select(axis => (long)axes.ToList().IndexOf(axis));
+        long[] before = [.. places.Select(p => p < 0 ? none : p)];
+        return b.Gather(b.Concat(0, pads, b.Integers(0)), b.Integers([.. before, .. before.Select(p => p == none ? none : p + axes.Count)]), 0);
+    }
+
     /// <summary>Adds updates into data along one axis at the indices, one index per element.</summary>
     public static string ScatterElementsAdd(this GraphBuilder b, string data, string indices, string updates, long axis) =>
         b.Node("ScatterElements", [data, indices, updates], Attributes.Of("axis", axis), Attributes.Of("reduction", "add"));

@@ -37,6 +37,9 @@ internal sealed record GradientCase(string Operator, IReadOnlyList<Operand> Oper
     /// <summary>Outputs left out.</summary>
     public IReadOnlyList<int> Left { get; init; } = [];
 
+    /// <summary>Outputs that take no part in the loss, since the runtime infers wrong sizes for them and refuses what is made of them.</summary>
+    public IReadOnlyList<int> Unprojected { get; init; } = [];
+
     public string Domain { get; init; } = "";
 
     public int Opset { get; init; } = 21;

@@ -31,10 +31,11 @@ public static class Differentiability
                 continue;
             }
 
-            bool passes = GradientRules.Table.GetValueOrDefault(node.Operator())?.Rule is not null && node.Output.Any(o => reached.Contains(o) && Floating(o));
-            if (!passes && (GradientRules.Table.GetValueOrDefault(node.Operator())?.Rule is null || view.Inputs[index].Any(Floating)))
+            GradientRow? row = GradientRules.Of(node);
+            bool passes = row?.Rule is not null && node.Output.Any(o => reached.Contains(o) && Floating(o));
+            if (!passes && (row?.Rule is null || view.Inputs[index].Any(Floating)))
             {
-                stops.Add((index, ByNature: GradientRules.Table.ContainsKey(node.Operator())));
+                stops.Add((index, ByNature: row is not null));
             }
             else
             {

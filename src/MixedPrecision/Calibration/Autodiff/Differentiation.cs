@@ -62,7 +62,7 @@ public static class Differentiation
 
     private static void Apply(Scope scope, NodeProto node, string?[] upstream, HashSet<string> seeds)
     {
-        if (!GradientRules.Table.TryGetValue(node.Operator(), out GradientRow? row) || row.Rule is null)
+        if (GradientRules.Of(node) is not { Rule: not null } row)
         {
             throw Errors.NoGradientRule(node.Operator(), node.DisplayName(), $"the loss reaches it by {Reachability.Path(scope.View, node, seeds)}");
         }

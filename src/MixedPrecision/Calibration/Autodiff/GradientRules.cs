@@ -6,7 +6,8 @@ namespace MixedPrecision.Calibration.Autodiff;
 /// <summary>A row of the table of gradients.</summary>
 /// <param name="Rule">How the gradient passes; null when it is zero by the nature of the operator.</param>
 /// <param name="Broadcasts">Whether inputs are broadcast against each other, so that the walker sums the gradients to their shapes.</param>
-public sealed record GradientRow(GradientRule? Rule, bool Broadcasts = false);
+/// <param name="Covers">Whether the rule knows the form that a node has; null when it knows all.</param>
+public sealed record GradientRow(GradientRule? Rule, bool Broadcasts = false, Func<NodeProto, bool>? Covers = null);
 
 /// <summary>
 /// The table of gradients: one row per operator, in its form of opset 21 or later, to which <see cref="Onnx.Lowering.GraphLowering"/> brings a model.
@@ -17,7 +18,11 @@ public static class GradientRules
     public static readonly IReadOnlyDictionary<string, GradientRow> Table = Rows();
 
     /// <summary>Whether no gradient passes this operator by its nature, so that a path to the loss ends there without an error.</summary>
-    public static bool IsZero(NodeProto node) => Table.TryGetValue(node.Operator(), out GradientRow? row) && row.Rule is null;
+    public static bool IsZero(NodeProto node) => Of(node) is { Rule: null };
+
+    /// <summary>The row of a node's operator, or null when there is none for it or for the form that the node has.</summary>
+    public static GradientRow? Of(NodeProto node) =>
+        Table.TryGetValue(node.Operator(), out GradientRow? row) && row.Covers?.Invoke(node) != false ? row : null;
 
     private static Dictionary<string, GradientRow> Rows()
     {
@@ -37,6 +42,8 @@ public static class GradientRules
                 rows.Add(name, new GradientRow(rule, Broadcasts: true));
             }
         }
+
+        void Partly(string name, GradientRule rule, Func<NodeProto, bool> covers) => rows.Add(name, new GradientRow(rule, Covers: covers));
 
         void Zero(string operators)
         {
@@ -153,15 +160,19 @@ public static class GradientRules
         Row("BatchNormalization", Normalizations.BatchNormalization);
         Row("RMSNormalization SimplifiedLayerNormalization", Normalizations.RootMeanSquareNormalization);
 
+        Row("DequantizeLinear", Quantized.Dequantize);
+        Row("DynamicQuantizeLinear", Quantized.DynamicQuantize);
+        Partly("com.microsoft.MatMulNBits", QuantizedProducts.Product, QuantizedProducts.Covers);
+
         Row("If", ControlFlow.If);
         Row("Scan", ControlFlow.Scan);
 
-        Zero("Constant ConstantOfShape Shape Size EyeLike NonZero NonMaxSuppression Unique");
+        Zero("Constant ConstantOfShape Shape Size EyeLike NonZero NonMaxSuppression");
         Zero("Equal Greater GreaterOrEqual Less LessOrEqual And Or Xor Not IsNaN IsInf");
         Zero("BitShift BitwiseAnd BitwiseOr BitwiseXor BitwiseNot");
         Zero("ArgMax ArgMin Hardmax Sign Floor Ceil Round");
         Zero("RandomNormal RandomNormalLike RandomUniform RandomUniformLike Bernoulli Multinomial");
-        Zero("DynamicQuantizeLinear QuantizeLinear MatMulInteger ConvInteger QLinearMatMul QLinearConv");
+        Zero("QuantizeLinear MatMulInteger ConvInteger QLinearMatMul QLinearConv");
         Zero("StringNormalizer TfIdfVectorizer StringConcat StringSplit RegexFullMatch");
         Zero("HannWindow HammingWindow BlackmanWindow MelWeightMatrix");
         return rows;

@@ -6,25 +6,25 @@ namespace MixedPrecision.Onnx.Lowering;
 /// </summary>
 internal static class ExplicitPads
 {
-    public static void Convolution(LoweringContext c) => Rewrite(c, Kernel(c, weight: 1), isPool: false, pads => c.Change([c.B.Pad(c.X, pads, SpatialAxes(c)), .. c.Node.Input.Skip(1)]));
+    public static void Convolution(LoweringContext c) => Rewrite(c, Kernel(c, weight: 1), isPool: false, pads => c.Change([c.B.Pad(c.X, pads), .. c.Node.Input.Skip(1)]));
 
-    public static void LpPool(LoweringContext c) => Rewrite(c, c.Node.Ints("kernel_shape"), isPool: true, pads => c.Change([c.B.Pad(c.X, pads, SpatialAxes(c))]));
+    public static void LpPool(LoweringContext c) => Rewrite(c, c.Node.Ints("kernel_shape"), isPool: true, pads => c.Change([c.B.Pad(c.X, pads)]));
 
     /// <summary>Padded with what never is a maximum. Indices would count the padding, so a node with indices needs known sizes.</summary>
     public static void MaxPool(LoweringContext c) => Rewrite(c, c.Node.Ints("kernel_shape"), isPool: true, pads =>
-        c.Change([c.B.Node("Pad", [c.X, pads, c.Scalar(c.ElementType == ElementType.Double ? double.MinValue : float.MinValue), SpatialAxes(c)])]));
+        c.Change([c.B.Node("Pad", [c.X, pads, c.Scalar(c.ElementType == ElementType.Double ? double.MinValue : float.MinValue)])]));
 
     /// <summary>Padding does not count: the sum over a window divided by the number of positions inside.</summary>
     public static void AveragePool(LoweringContext c) => Rewrite(c, c.Node.Ints("kernel_shape"), isPool: true, pads =>
     {
         if (c.Node.Int("count_include_pad", 0) == 1)
         {
-            c.Change([c.B.Pad(c.X, pads, SpatialAxes(c))]);
+            c.Change([c.B.Pad(c.X, pads)]);
             return;
         }
 
         string ones = c.B.Filled(c.B.Shape(c.X), 1, c.ElementType);
-        string Average(string x) => c.B.Node("AveragePool", [c.B.Pad(x, pads, SpatialAxes(c))], [.. c.Node.Attribute]);
+        string Average(string x) => c.B.Node("AveragePool", [c.B.Pad(x, pads)], [.. c.Node.Attribute]);
         c.ReturnNode("Div", [Average(c.X), Average(ones)]);
     });
 
@@ -54,7 +54,7 @@ internal static class ExplicitPads
         string half = b.Div(b.Max(total, b.Integers(0)), b.Integers(2));
         string before = mode == "SAME_UPPER" ? half : b.Sub(b.Max(total, b.Integers(0)), half);
         string pads = b.Concat(0, b.Neg(before), b.Neg(b.Sub(total, before)));
-        b.NodeTo(output, "Pad", "", [full, pads, "", b.Integers([.. Enumerable.Range(2, spatial).Select(a => (long)a)])]);
+        b.NodeTo(output, "Pad", "", [full, b.PadsOfAll(pads, SpatialAxes(spatial), spatial + 2)]);
     }
 
     /// <summary>A kernel smaller than the stride asks for negative pads: convolutions take none then, pools crop.</summary>
@@ -103,12 +103,11 @@ internal static class ExplicitPads
         string total = b.Sub(b.Add(b.Mul(b.Div(b.Sub(sizes, one), step), step), b.Integers(extents)), sizes);
         total = crops ? total : b.Max(total, b.Integers(0));
         string before = b.Div(upper ? total : b.Add(total, one), b.Integers(2));
-        return b.Concat(0, before, b.Sub(total, before));
+        return b.PadsOfAll(b.Concat(0, before, b.Sub(total, before)), SpatialAxes(strides.Length), strides.Length + 2);
     }
 
     private static long[]? Kernel(LoweringContext c, int weight) => c.Node.Ints("kernel_shape")
         ?? (c.Type(c.Input(weight)).StaticShape() is { } shape ? shape[2..] : null);
 
-    private static string SpatialAxes(LoweringContext c) =>
-        c.B.Integers([.. Enumerable.Range(2, (c.Node.Ints("kernel_shape") ?? Kernel(c, weight: 1)!).Length).Select(a => (long)a)]);
+    private static long[] SpatialAxes(int spatial) => [.. Enumerable.Range(2, spatial).Select(a => (long)a)];
 }

@@ -13,8 +13,10 @@ internal static class MicrosoftForms
         c.ReturnNode("Gelu", [c.HasInput(1) ? c.B.Add(c.X, c.Input(1)) : c.X], Attributes.Of("approximate", "tanh"));
 
     /// <summary>x·σ(αx).</summary>
-    public static void QuickGelu(LoweringContext c) =>
-        c.ReturnNode("Mul", [c.X, c.B.Sigmoid(c.B.Mul(c.X, c.Scalar(c.Node.Float("alpha", 1.702f))))]);
+    public static void QuickGelu(LoweringContext c) => Swish(c, 1.702f);
+
+    /// <summary>ONNX's own (24).</summary>
+    public static void Swish(LoweringContext c) => Swish(c, 1);
 
     /// <summary>α·A′·B′: transBatch moves the first axis behind the batch, trans exchanges the last two.</summary>
     public static void FusedMatMul(LoweringContext c)
@@ -112,6 +114,9 @@ internal static class MicrosoftForms
 
         c.Return(sum, 2);
     }
+
+    private static void Swish(LoweringContext c, float alpha) =>
+        c.ReturnNode("Mul", [c.X, c.B.Sigmoid(c.B.Mul(c.X, c.Scalar(c.Node.Float("alpha", alpha))))]);
 
     private static string SkipSum(LoweringContext c, int bias)
     {

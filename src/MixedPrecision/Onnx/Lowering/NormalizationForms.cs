@@ -86,7 +86,8 @@ internal static class NormalizationForms
     {
         GraphBuilder b = c.B;
         long size = c.Node.Int("size", 1);
-        string squares = b.Pad(b.Square(c.X), b.Integers((size - 1) / 2, size / 2), b.Integers(1));
+        string pads = b.Integers((size - 1) / 2, size / 2);
+        string squares = c.Rank(c.X) is int rank ? b.Pad(b.Square(c.X), b.PadsOfAll(pads, [1], rank)) : b.Pad(b.Square(c.X), pads, b.Integers(1));
         string width = b.Size(c.X, 1);
         string sum = b.Sum([.. Enumerable.Range(0, (int)size).Select(offset =>
             b.Node("Slice", [squares, b.Integers(offset), b.Add(width, b.Integers(offset)), b.Integers(1)]))]);

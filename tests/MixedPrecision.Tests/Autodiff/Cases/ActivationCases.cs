@@ -34,6 +34,10 @@ internal static class ActivationCases
                     from x in Draw.Real(shape)
                     from approximate in Draw.OneOf("none", "tanh")
                     select new GradientCase("Gelu", [x], Attributes.Of("approximate", approximate)), floatOnly: true),
+        Row("Swish", from shape in Draw.Shape
+                     from x in Draw.Real(shape)
+                     from alpha in Gen.Float[0.5f, 2]
+                     select new GradientCase("Swish", [x], Attributes.Of("alpha", alpha)) { Opset = 24 }),
         Row("PRelu", from shapes in Draw.Broadcast(2)
                      from x in Draw.Real(Values.AwayFrom(1, 0), Largest(shapes))
                      from slope in Draw.Real(shapes[1])

@@ -23,6 +23,8 @@ internal static class CaseTable
         IndexingCases.Rows,
         NormalizationCases.Rows,
         MicrosoftCases.Rows,
+        AttentionCases.Rows,
+        QuantizedCases.Rows,
         ControlFlowCases.Rows,
     }.SelectMany(rows => rows).ToDictionary(row => row.Name, row => row.Row);
 

@@ -48,8 +48,19 @@ internal static class Indexing
         string zero = b.Integers(0);
         string before = b.Max(b.Min(b.Where(b.Less(starts, zero), b.Add(starts, sizes), starts), sizes), zero);
         string after = b.Sub(b.Sub(sizes, before), kept);
-        return c.Gradients((0, b.Pad(c.Upstream, b.Concat(0, before, after), axes)));
+        string pads = b.Concat(0, before, after);
+        if (c.Type(c.X).Rank is int rank && Axes(c, rank) is { } known)
+        {
+            return c.Gradients((0, b.Pad(c.Upstream, b.PadsOfAll(pads, known, rank))));
+        }
+
+        return c.Gradients((0, b.Pad(c.Upstream, pads, axes)));
     }
+
+    /// <summary>The axes of a Slice when they are known.</summary>
+    private static long[]? Axes(GradientContext c, int rank) => c.HasInput(3)
+        ? c.ConstantIntegers(3)?.Select(a => a < 0 ? a + rank : a).ToArray()
+        : c.Type(c.Input(1)).Shape is [{ Size: long count }] ? [.. Enumerable.Range(0, (int)count).Select(a => (long)a)] : null;
 
     /// <summary>Compress, and GatherND with batch axes: by the index grid.</summary>
     public static IReadOnlyList<string?> ByGrid(GradientContext c) => c.Gradients((0, IndexGrid.Gradient(c)));

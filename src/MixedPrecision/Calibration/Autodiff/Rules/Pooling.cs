@@ -23,14 +23,14 @@ internal static class Pooling
     {
         GraphBuilder b = c.B;
         Windows windows = Windows.Of(c, c.Node.Ints("kernel_shape")!.Length);
-        long[] axes = [.. windows.SpatialAxes];
         string spatial = b.Node("Shape", [c.X], Attributes.Of("start", 2));
         string ones = b.Filled(b.Concat(0, b.Integers(1, 1), spatial), 1, c.ElementType);
         string average = b.Node("AveragePool", [ones], [.. c.Node.Attribute]);
 
-        // Enough behind that each window which ceil_mode adds lies within.
+        // Enough behind that each window which ceil_mode adds lies within. Written with axes: ONNX Runtime's optimizer would merge other pads into the pool, and then refuse
+        // those which are not smaller than the kernel.
         long[] after = [.. windows.Pads[windows.Count..].Zip(windows.Strides, (p, s) => p + s - 1)];
-        string padded = b.Pad(ones, b.Integers([.. windows.Pads[..windows.Count], .. after]), b.Integers(axes));
+        string padded = b.Pad(ones, b.Integers([.. windows.Pads[..windows.Count], .. after]), b.Integers([.. windows.SpatialAxes]));
         string counted = b.Node("AveragePool", [padded], [.. windows.Attributes(withPads: false), Attributes.Of("kernel_shape", windows.Kernel)]);
         string inside = (windows with { Pads = new long[2 * windows.Count] }).Crop(b, counted, b.Shape(c.Y));
         string share = b.Div(average, b.Mul(inside, c.Scalar(Tensor.ElementCount(windows.Kernel))));
