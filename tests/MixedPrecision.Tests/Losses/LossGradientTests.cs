@@ -131,9 +131,9 @@ public class LossGradientTests
     {
         using OnnxModel model = Of(new Dictionary<string, string[]> { ["start"] = ["batch", "4"], ["end"] = ["batch", "4"], ["loss"] = [] });
         using LossFunction loss = Loss(model, Policy(
-            new LossPolicy(LossKind.CrossEntropy, Place, "start", 0.5, "first"),
-            new LossPolicy(LossKind.CrossEntropy, Place, "end", 2, "last"),
-            new LossPolicy(LossKind.ScalarOutput, Place, "loss", 3)));
+            new LossPolicy(LossKind.CrossEntropy, PolicyPlace, "start", 0.5, "first"),
+            new LossPolicy(LossKind.CrossEntropy, PolicyPlace, "end", 2, "last"),
+            new LossPolicy(LossKind.ScalarOutput, PolicyPlace, "loss", 3)));
         Assert.Equal(["start", "end", "loss"], loss.Outputs);
         Assert.Equal("0.5 · cross-entropy(start) + 2 · cross-entropy(end) + 3 · scalar-output(loss)", loss.Name);
         Tensor start = Random(8, 1, 4), end = Random(9, 1, 4), scalar = Tensor.Scalar(0.7f);
@@ -146,7 +146,7 @@ public class LossGradientTests
     public void OneOutputMayBeReadTwice()
     {
         using OnnxModel model = Of(Rows);
-        using LossFunction loss = Loss(model, Policy(new LossPolicy(LossKind.CrossEntropy, Place, Weight: 0.25, Labels: "a"), new LossPolicy(LossKind.CrossEntropy, Place, Labels: "b")));
+        using LossFunction loss = Loss(model, Policy(new LossPolicy(LossKind.CrossEntropy, PolicyPlace, Weight: 0.25, Labels: "a"), new LossPolicy(LossKind.CrossEntropy, PolicyPlace, Labels: "b")));
         Check(loss, Sample(null, null, ("a", Label(0, 1)), ("b", Label(-1, 4))), ("y", Random(10, 2, 5)));
     }
 

@@ -10,7 +10,7 @@ namespace MixedPrecision.Tests.Losses;
 /// <summary>Models whose outputs are their inputs or little more, so that a test chooses what a loss reads.</summary>
 internal static class LossModels
 {
-    public static readonly Place Place = new("policy.yaml");
+    public static readonly Place PolicyPlace = new("policy.yaml");
 
     /// <param name="outputs">By output, its shape: symbols or sizes.</param>
     /// <param name="end">What makes the output of the input; Identity by default.</param>
