@@ -1,7 +1,5 @@
-using MixedPrecision.Calibration.Data;
 using MixedPrecision.Calibration.Losses;
 using MixedPrecision.Diagnostics;
-using MixedPrecision.Execution;
 using MixedPrecision.Onnx;
 using MixedPrecision.Policies;
 using static MixedPrecision.Tests.Losses.LossGradientTests;

@@ -134,5 +134,33 @@ public class PolicyTests
         Assert.Contains(FormatNames.DefaultPreset, FormatNames.Presets);
     }
 
+    [Fact]
+    public void Losses_have_a_short_form_sections_and_lists()
+    {
+        CalibrationPolicy calibration = Read("""
+            model: m.onnx
+            calibration:
+              labels: label
+              mask: keep
+              loss:
+                - next-token
+                - { kind: cross-entropy, output: a, labels: b, weight: 0.5, ignoreLabel: -7 }
+                - { kind: graph, file: loss.onnx, mask: other }
+            """).Calibration;
+
+        Assert.Null(calibration.Loss);
+        Assert.Equal(
+            [
+                new LossPolicy(LossKind.NextToken, new Place("p.yaml", 6, 7), Labels: "label", Mask: "keep"),
+                new LossPolicy(LossKind.CrossEntropy, new Place("p.yaml", 7, 7), "a", 0.5, "b", "keep", -7),
+                new LossPolicy(LossKind.Graph, new Place("p.yaml", 8, 7), Labels: "label", Mask: "other", File: "loss.onnx"),
+            ],
+            calibration.AllLosses(Place.None));
+        Assert.Equal(
+            [new LossPolicy(LossKind.OutputMse, Place.None, "y")],
+            Read("model: m.onnx\ncalibration: { loss: output-mse, output: y }").Calibration.AllLosses(Place.None));
+        Assert.Empty(Read("model: m.onnx").Calibration.AllLosses(Place.None));
+    }
+
     internal static Policy Read(string text) => PolicyReader.Read("p.yaml", text, Path.GetTempPath());
 }
