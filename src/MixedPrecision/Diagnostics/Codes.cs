@@ -48,6 +48,11 @@ public static class Codes
     public static readonly ErrorCode DataWrongShape = new("MPB3009", "wrong shape in the data");
     public static readonly ErrorCode DataNotNumpy = new("MPB3010", "not a NumPy file");
     public static readonly ErrorCode DataInputUnsupported = new("MPB3011", "model input of a type that data cannot give");
+    public static readonly ErrorCode DataImageInvalid = new("MPB3012", "image cannot be used");
+    public static readonly ErrorCode DataInputsNotGiven = new("MPB3013", "data does not give the model's inputs");
+    public static readonly ErrorCode DataLabelsInvalid = new("MPB3014", "labels not well-formed");
+    public static readonly ErrorCode TokenizerUnusable = new("MPB3015", "tokenizer cannot be used");
+    public static readonly ErrorCode SyntheticInputsFail = new("MPB3016", "model does not run on synthetic inputs");
 
     // 4xxx: calibration
     public static readonly ErrorCode NoGradientRule = new("MPB4001", "operator without a gradient");

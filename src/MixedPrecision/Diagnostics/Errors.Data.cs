@@ -47,4 +47,29 @@ public static partial class Errors
     /// <summary>MPB3011: the model has an input that no data format gives.</summary>
     public static MixedPrecisionException DataInputUnsupported(string file, string input, string elementType) => new(Codes.DataInputUnsupported, new Place(file),
         $"the model's input {Wording.Quote(input)} is of the type {elementType}, which data files cannot give; expected are numbers of 8 to 64 bits and truth values");
+
+    /// <summary>MPB3012: an image cannot be decoded, is too large, or too small for what is cut out of it.</summary>
+    public static MixedPrecisionException DataImageInvalid(Place place, string reason) => new(Codes.DataImageInvalid, place,
+        $"the image cannot be used: {reason}");
+
+    /// <summary>MPB3013: images or text do not give all that the model takes.</summary>
+    public static MixedPrecisionException DataInputsNotGiven(string data, string source, string expected, IReadOnlyCollection<string> inputs) =>
+        new(Codes.DataInputsNotGiven, new Place(data),
+            $"{source} gives {expected}, and the model takes {Wording.List(inputs)}; give its inputs as .jsonl or .npz");
+
+    /// <summary>MPB3014: the classes of samples are not said as they should be.</summary>
+    public static MixedPrecisionException DataLabelsInvalid(Place place, string found) => new(Codes.DataLabelsInvalid, place,
+        $"labels are missing or not well-formed: found {found}");
+
+    /// <summary>MPB3015: a tokenizer's file cannot be used.</summary>
+    public static MixedPrecisionException TokenizerUnusable(string file, string reason) => new(Codes.TokenizerUnusable, new Place(file),
+        $"this tokenizer cannot be used: {reason}");
+
+    /// <summary>MPB3015: text without a tokenizer.</summary>
+    public static MixedPrecisionException DataTokenizerNotNamed(string file) => new(Codes.TokenizerUnusable, new Place(file),
+        "lines of text need a tokenizer, and the policy names none; add `calibration: { text: { tokenizer: FILE } }`, with the model's vocab.txt, tokenizer.json or tokenizer.model");
+
+    /// <summary>MPB3016: the model does not run on what was drawn for it.</summary>
+    public static MixedPrecisionException SyntheticInputsFail(string model, string reason) => new(Codes.SyntheticInputsFail, new Place(model),
+        $"the policy names no data, and the model does not run on inputs that were drawn for it: {reason.TrimEnd('.')}. Name data, or sizes of the inputs as a scenario");
 }

@@ -2,9 +2,9 @@ namespace MixedPrecision.Diagnostics;
 
 public static partial class Errors
 {
-    public static MixedPrecisionException CalibrationDataNotNamed(string policy) => new(
-        Codes.CalibrationDataNotNamed, new Place(policy),
-        "the policy names no calibration data, and sensitivities cannot be measured without. Add `calibration: { data: FILE }`, a .jsonl or .npz file with a few hundred samples of the model's inputs.");
+    public static Diagnostic CalibrationDataNotNamed(string policy, string sizes) => new(
+        Codes.CalibrationDataNotNamed, Severity.Warning, new Place(policy),
+        $"the policy names no calibration data: taken are synthetic inputs ({sizes}). What is predicted and verified holds for such inputs only. Add `calibration: {{ data: FILE }}` with a few hundred samples that resemble what the app sees.");
 
     public static MixedPrecisionException PolicyPinnedFormatDoesNotApply(Place place, string layer, string format, string reason) => new(
         Codes.PolicyPinnedFormatDoesNotApply, place,

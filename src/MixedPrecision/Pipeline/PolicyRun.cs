@@ -1,5 +1,7 @@
 using System.Globalization;
 using System.Security.Cryptography;
+using System.Text;
+using System.Text.Json;
 using MixedPrecision.Benchmarking;
 using MixedPrecision.Caching;
 using MixedPrecision.Calibration.Data;
@@ -16,6 +18,9 @@ internal sealed class PolicyRun : IDisposable
     /// <summary>Share of the calibration data that verification takes when the policy names no evaluation data: the last quarter.</summary>
     private const int HeldOutPart = 4;
 
+    /// <summary>Samples that are drawn at most when the policy names no data: more of them tell nothing of real ones.</summary>
+    private const int MostSynthetic = 64;
+
     private readonly Lazy<IReadOnlyList<Sample>> calibration;
     private readonly Lazy<IReadOnlyList<Sample>> evaluation;
     private readonly Lazy<LossFunction> loss;
@@ -29,8 +34,10 @@ internal sealed class PolicyRun : IDisposable
         Options = options;
         Machine = Machine.Detect(policy.Runtime);
         Runner = new StageRunner(new ContentStore(options.CacheFolder ?? ContentStore.DefaultFolder()), options);
-        loss = new(() => LossFunction.Create(workspace.Model, workspace.Types, policy.Calibration, policy.File));
-        var read = new Lazy<IReadOnlyList<Sample>>(() => Read(DataFile, DataName, policy.Calibration.Samples));
+        Format = new DataFormat(policy.Calibration.Images, policy.Calibration.Text, policy.Folder);
+        loss = new(() => LossFunction.Create(
+            workspace.Model, workspace.Types, policy.Calibration, policy.File, DataFile is null ? [] : SampleReader.Keys(DataFile, policy.Calibration.Data!, Format)));
+        var read = new Lazy<IReadOnlyList<Sample>>(() => DataFile is null ? Synthetic() : Read(DataFile, policy.Calibration.Data!, policy.Calibration.Samples));
         calibration = new(() => HoldsOut ? [.. read.Value.Take(Math.Max(1, read.Value.Count - HeldOut(read.Value.Count)))] : read.Value);
         evaluation = new(() => policy.Evaluation is { } e
             ? Read(policy.Resolve(e.Data), e.Data, e.Samples)
@@ -76,14 +83,16 @@ internal sealed class PolicyRun : IDisposable
         Path.GetFullPath(Policy.File),
         Workspace.Path,
         .. Workspace.ExternalFiles,
-        DataFile,
+        .. DataFile is null ? [] : SampleReader.FilesOf(DataFile, Format),
         .. Policy.Calibration.Losses.Select(l => l.File).OfType<string>().Select(Policy.Resolve),
-        .. Policy.Evaluation is { } e ? [Policy.Resolve(e.Data)] : Array.Empty<string>(),
+        .. Policy.Evaluation is { } e ? SampleReader.FilesOf(Policy.Resolve(e.Data)) : [],
     ];
 
-    private string DataName => Policy.Calibration.Data ?? throw Errors.CalibrationDataNotNamed(Policy.File);
+    /// <summary>How images and text become samples.</summary>
+    private DataFormat Format { get; }
 
-    private string DataFile => Policy.Resolve(DataName);
+    /// <summary>Full path of the calibration data, or null: inputs are synthetic.</summary>
+    private string? DataFile => Policy.Calibration.Data is string name ? Policy.Resolve(name) : null;
 
     private bool HoldsOut => Policy.Evaluation is null;
 
@@ -93,6 +102,12 @@ internal sealed class PolicyRun : IDisposable
         if (options.Budget is not null)
         {
             policy = policy.WithBudget(options.Budget, new Place("--budget"));
+        }
+
+        // A file of labels is named to be used.
+        if (policy.Calibration is { Labels: null, Images.Labels: not null })
+        {
+            policy = policy with { Calibration = policy.Calibration with { Labels = "label" } };
         }
 
         Workspace workspace = Workspace.Open(policy.Resolve(policy.Model), policy.Model);
@@ -110,7 +125,7 @@ internal sealed class PolicyRun : IDisposable
     /// <summary>What the sensitivities depend on.</summary>
     public CacheKey CalibrationKey() => CacheKey.Of(
             ("model", Workspace.Hash),
-            ("data", DataHash(DataFile, DataName)),
+            ("data", CalibrationDataHash()),
             ("loss", LossKey()),
             ("formats", string.Join(' ', Policy.Formats.Select(f => $"{f}:{Calibration.Formats.NumberFormats.Get(f).Version}"))),
             ("runtime", Machine.Runtime),
@@ -120,7 +135,7 @@ internal sealed class PolicyRun : IDisposable
 
     /// <summary>What the scenarios depend on, as text: their definition, and the data where it decides on sizes.</summary>
     public string ScenarioKey() => Policy.Scenarios.Count == 0
-        ? $"median sample of {DataHash(DataFile, DataName)} {Policy.Calibration.Samples}"
+        ? $"median sample of {CalibrationDataHash()} {Policy.Calibration.Samples}"
         : string.Join("; ", Policy.Scenarios.Select(s => string.Create(
             CultureInfo.InvariantCulture, $"{s.Name} {s.Weight:R} {string.Join(',', s.Inputs.OrderBy(i => i.Key, StringComparer.Ordinal).Select(i => $"{i.Key}={i.Value}"))}")));
 
@@ -134,7 +149,7 @@ internal sealed class PolicyRun : IDisposable
     /// <summary>What verification reads besides the two models.</summary>
     public CacheKey EvaluationKey() => CacheKey.Of(
             ("loss", LossKey()),
-            ("data", Policy.Evaluation is { } e ? $"{DataHash(Policy.Resolve(e.Data), e.Data)} {e.Samples}" : $"held out {DataHash(DataFile, DataName)}"),
+            ("data", Policy.Evaluation is { } e ? $"{DataHash(Policy.Resolve(e.Data), e.Data, Format)} {e.Samples}" : $"held out {CalibrationDataHash()}"),
             ("scenarios", ScenarioKey()))
         .With("samples", Policy.Calibration.Samples)
         .With("machine", Machine.Key());
@@ -155,19 +170,50 @@ internal sealed class PolicyRun : IDisposable
     /// <summary>How many of so many samples are kept from calibration; at least one.</summary>
     private static int HeldOut(int samples) => Math.Max(1, samples / HeldOutPart);
 
-    private static string DataHash(string path, string displayName)
+    /// <summary>What the calibration samples are, as text.</summary>
+    private string CalibrationDataHash() => DataFile is null
+        ? $"synthetic {string.Join(' ', KnownSizes().OrderBy(s => s.Key, StringComparer.Ordinal).Select(s => string.Create(CultureInfo.InvariantCulture, $"{s.Key}={s.Value}")))} of {Workspace.Hash}"
+        : DataHash(DataFile, Policy.Calibration.Data!, Format);
+
+    /// <summary>The hash of a file; of a folder of images, that of their names and contents; with all that decides on how they become samples.</summary>
+    private static string DataHash(string path, string displayName, DataFormat? format = null)
     {
-        if (!File.Exists(path))
+        if (!Path.Exists(path))
         {
             throw Errors.DataNotFound(displayName);
         }
 
-        using FileStream stream = File.OpenRead(path);
-        return Convert.ToHexStringLower(SHA256.HashData(stream));
+        string folder = Directory.Exists(path) ? path : Path.GetDirectoryName(path)!;
+        bool isFormatted = folder == path || format?.Text is not null;
+        string[] parts = [.. SampleReader.FilesOf(path, isFormatted ? format : null).Where(File.Exists).Select(file =>
+        {
+            using FileStream stream = File.OpenRead(file);
+            string hash = Convert.ToHexStringLower(SHA256.HashData(stream));
+            return folder == path ? $"{Path.GetRelativePath(folder, file).Replace('\\', '/')} {hash}" : hash;
+        })];
+        if (!isFormatted)
+        {
+            return parts[0];
+        }
+
+        // Where the files lie does not count, and how they are read does.
+        parts = [.. parts, JsonSerializer.Serialize(format?.Images is { } images ? images with { Labels = null } : null), JsonSerializer.Serialize(format?.Text is { } text ? text with { Tokenizer = "" } : null)];
+        return Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(string.Join('\n', parts))));
+    }
+
+    /// <summary>Sizes that the policy's first scenario gives.</summary>
+    private IReadOnlyDictionary<string, long> KnownSizes() => Policy.Scenarios.Count > 0 ? Policy.Scenarios[0].Inputs : new Dictionary<string, long>();
+
+    private IReadOnlyList<Sample> Synthetic()
+    {
+        (IReadOnlyList<Sample> samples, string sizes) = SyntheticInputs.Make(
+            Workspace.Model, Workspace.Path, KnownSizes(), Math.Min(Policy.Calibration.Samples, MostSynthetic));
+        Options.Warn(Errors.CalibrationDataNotNamed(Policy.File, sizes));
+        return samples;
     }
 
     private IReadOnlyList<Sample> Read(string path, string displayName, int? maximum) => SampleReader.Read(
-        path, displayName, [.. Workspace.Model.Inputs.Select(i => new InputDeclaration(i.Name, TensorType.Read(i.Type)))], Policy.Calibration.Labels, maximum, Loss.Fields);
+        path, displayName, [.. Workspace.Model.Inputs.Select(i => new InputDeclaration(i.Name, TensorType.Read(i.Type)))], Policy.Calibration.Labels, maximum, Loss.Fields, Format);
 
     /// <summary>What the policy says of the loss, and the contents of loss graphs; a guess follows from model and data.</summary>
     private string LossKey()

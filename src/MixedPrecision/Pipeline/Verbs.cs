@@ -92,6 +92,12 @@ public static class Verbs
             run.Options.Progress(new ProgressUpdate(Stages.Calibrate.Name, note));
         }
 
+        if (run.Policy.Calibration.Data is null)
+        {
+            // They are made even when all stages are reused, since making them warns of them.
+            _ = run.CalibrationSamples;
+        }
+
         return run.Runner.Get(Stages.Calibrate, run);
     }
 }

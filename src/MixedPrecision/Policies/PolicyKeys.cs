@@ -37,6 +37,26 @@ internal static class PolicyKeys
 
     private static readonly ValueReader<string> Provider = Values.Choice([("cpu", "cpu")]);
 
+    private static readonly ValueReader<ImagePolicy> Images =
+        new Section<ImagePolicy>("images", "a section such as { resize: 256, crop: 224, mean: [0.485, 0.456, 0.406], deviation: [0.229, 0.224, 0.225] }", _ => ImagePolicy.Default)
+            .Optional("resize", ImageValues.Size("pixels of the shorter side, or [height, width]"), (section, value) => section with { Resize = value })
+            .Optional("crop", ImageValues.Size("pixels of a side, or [height, width]"), (section, value) => section with { Crop = value })
+            .Optional("scale", ImageValues.Scale(), (section, value) => section with { Scale = value })
+            .Optional("mean", ImageValues.Numbers("a number, or one for each channel", _ => true), (section, value) => section with { Mean = value })
+            .Optional("deviation", ImageValues.Numbers("a number above 0, or one for each channel", number => number > 0), (section, value) => section with { Deviation = value })
+            .Optional("channels", Values.Choice([("rgb", ChannelOrder.Rgb), ("bgr", ChannelOrder.Bgr)]), (section, value) => section with { Channels = value })
+            .Optional("layout", Values.Choice([("nchw", ImageLayout.ChannelsFirst), ("nhwc", ImageLayout.ChannelsLast)]), (section, value) => section with { Layout = value })
+            .Optional("labels", Values.FilePath("the path of a file of labels"), (section, value) => section with { Labels = value })
+            .Reader;
+
+    private static readonly ValueReader<TextPolicy> Text =
+        new Section<TextPolicy>("text", "a section such as { tokenizer: tokenizer.json, maxLength: 128 }", _ => new TextPolicy("", null, false, null))
+            .Required("tokenizer", Values.FilePath("the path of a vocab.txt, a tokenizer.json or a tokenizer.model"), (section, value) => section with { Tokenizer = value })
+            .Optional("maxLength", Values.Count(1, 1 << 20), (section, value) => section with { MaxLength = value })
+            .Optional("padding", Values.Choice([("none", false), ("max", true)]), (section, value) => section with { Pad = value })
+            .Optional("case", Values.Choice([("lower", true), ("keep", false)]), (section, value) => section with { Lowercase = value })
+            .Reader;
+
     private static readonly ValueReader<CalibrationPolicy> Calibration =
         new Section<CalibrationPolicy>("calibration", "a section such as { data: calibration.jsonl, loss: cross-entropy, labels: label }", _ => DefaultCalibration)
             .Optional("data", Values.FilePath("the path of the samples"), (section, value) => section with { Data = value })
@@ -44,6 +64,8 @@ internal static class PolicyKeys
             .Optional("labels", Labels, (section, value) => section with { Labels = value })
             .Optional("mask", Mask, (section, value) => section with { Mask = value })
             .Optional("ignoreLabel", Values.Integer(long.MinValue), (section, value) => section with { IgnoreLabel = value })
+            .Optional("images", Images, (section, value) => section with { Images = value })
+            .Optional("text", Text, (section, value) => section with { Text = value })
             .Optional("samples", Values.Count(1, int.MaxValue), (section, value) => section with { Samples = value })
             .Optional("output", Output, (section, value) => section with { Output = value })
             .Reader;

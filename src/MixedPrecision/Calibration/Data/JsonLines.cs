@@ -23,6 +23,29 @@ internal static class JsonLines
         }
     }
 
+    /// <summary>Keys of the first sample; none when its line is not what it should be.</summary>
+    public static IReadOnlyList<string> Keys(string path, string displayName)
+    {
+        using FileStream stream = File.OpenRead(path);
+        foreach (ReadOnlyMemory<byte> line in Lines(stream, displayName))
+        {
+            ReadOnlyMemory<byte> text = line.Span.StartsWith(Encoding.UTF8.Preamble) ? line[3..] : line;
+            if (text.Span.IndexOfAnyExcept(" \t\r"u8) < 0)
+                continue;
+            try
+            {
+                using JsonDocument document = JsonDocument.Parse(text);
+                return document.RootElement.ValueKind == JsonValueKind.Object ? [.. document.RootElement.EnumerateObject().Select(p => p.Name)] : [];
+            }
+            catch (JsonException)
+            {
+                return [];
+            }
+        }
+
+        return [];
+    }
+
     private static Sample Sample(ReadOnlySpan<byte> line, Place place, WantedValues wanted)
     {
         var values = new Dictionary<string, Tensor>(StringComparer.Ordinal);

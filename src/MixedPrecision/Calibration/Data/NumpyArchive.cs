@@ -30,6 +30,20 @@ internal static class NumpyArchive
         }
     }
 
+    /// <summary>Names of an archive's arrays; none when it is damaged.</summary>
+    public static IReadOnlyList<string> Keys(string path)
+    {
+        try
+        {
+            using ZipArchive archive = ZipFile.OpenRead(path);
+            return [.. archive.Entries.Where(entry => entry.FullName.EndsWith(Extension, StringComparison.Ordinal)).Select(entry => entry.FullName[..^Extension.Length])];
+        }
+        catch (InvalidDataException)
+        {
+            return [];
+        }
+    }
+
     /// <summary>Reads a single array, which is the model's only input.</summary>
     public static IReadOnlyList<Sample> ReadSingle(string path, string displayName, WantedValues wanted, int maximum)
     {

@@ -1,3 +1,4 @@
+using MixedPrecision.Calibration.Data;
 using MixedPrecision.Diagnostics;
 using MixedPrecision.Onnx;
 using MixedPrecision.Policies;
@@ -54,7 +55,7 @@ internal static class LossChoice
             return Of(LossKind.ScalarOutput, "scalar-output", $"the model has a scalar output '{loss}'", output: loss);
         }
 
-        if (types[output].Rank == 3 && Tokens(model) is string tokens && Vocabulary(model, tokens) is long vocabulary && (types[output].Shape![2].Size ?? vocabulary) == vocabulary)
+        if (types[output].Rank == 3 && Tokens(model) is string tokens && TokenTables.RowsOf(model, tokens) is long vocabulary && (types[output].Shape![2].Size ?? vocabulary) == vocabulary)
         {
             return Of(LossKind.NextToken, "next-token", $"output '{output}' has a score for each of the {vocabulary} tokens that '{tokens}' may hold, at each position");
         }
@@ -115,23 +116,4 @@ internal static class LossChoice
 
     private static string? AttentionMask(string[] inputs) => inputs.FirstOrDefault(i => i.EndsWith("attention_mask", StringComparison.OrdinalIgnoreCase))
         ?? inputs.FirstOrDefault(i => i is "mask" or "input_mask");
-
-    /// <summary>Rows of the table that an input picks from, or null when it does not go straight into a Gather.</summary>
-    private static long? Vocabulary(OnnxModel model, string input)
-    {
-        HashSet<string> same = [input];
-        foreach (NodeProto node in model.Graph.Node)
-        {
-            if (node.OpType is "Identity" or "Cast" or "Reshape" or "Flatten" or "Squeeze" or "Unsqueeze" && same.Contains(node.Input[0]))
-            {
-                same.Add(node.Output[0]);
-            }
-            else if (node.OpType == "Gather" && same.Contains(node.Input[1]) && model.Initializers.TryGetValue(node.Input[0], out TensorProto? table) && table.Dims.Count == 2)
-            {
-                return table.Dims[0];
-            }
-        }
-
-        return null;
-    }
 }

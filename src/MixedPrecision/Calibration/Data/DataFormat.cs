@@ -1,0 +1,14 @@
+using MixedPrecision.Policies;
+
+namespace MixedPrecision.Calibration.Data;
+
+/// <summary>What a policy says of how files become samples.</summary>
+/// <param name="Images">Of images, or null: the defaults.</param>
+/// <param name="Text">Of text, or null: it is none.</param>
+/// <param name="Folder">Full path that further paths in these are relative to.</param>
+public sealed record DataFormat(ImagePolicy? Images, TextPolicy? Text, string Folder)
+{
+    /// <summary>Full paths of the files besides the data that samples depend on.</summary>
+    public IReadOnlyList<string> Files =>
+        [.. new[] { Images?.Labels, Text?.Tokenizer }.OfType<string>().Select(file => Path.GetFullPath(file, Folder))];
+}
