@@ -93,7 +93,7 @@ public static class TypeInference
     {
         var graph = new GraphProto { Name = "types" };
         graph.Node.AddRange(model.Graph.Node);
-        HashSet<string> weights = [.. model.Initializers.Values.Where(t => TensorProtos.ByteCount(t) > SmallInitializer || t.DataLocation == 1).Select(t => t.Name)];
+        HashSet<string> weights = [.. model.Initializers.Values.Where(t => t.DataType != ElementType.String && (TensorProtos.ByteCount(t) > SmallInitializer || t.DataLocation == 1)).Select(t => t.Name)];
         graph.Input.AddRange(model.Inputs);
         foreach (TensorProto initializer in model.Graph.Initializer)
         {
@@ -115,9 +115,9 @@ public static class TypeInference
             graph.Output.Add(known?.GetValueOrDefault(output) is { Shape: not null } type ? type.ToProto(output) : new ValueInfoProto { Name = output });
         }
 
-        // The runtime writes what it inferred only if it changed the graph: give it something to fold.
+        // The runtime writes what it inferred only if it changed the graph: give it something to fold, which it has in all operator sets.
         var builder = new GraphBuilder(GraphBuilder.NamesIn(graph), "types/");
-        graph.Output.Add(new ValueInfoProto { Name = builder.Neg(builder.Scalar(1)) });
+        graph.Output.Add(new ValueInfoProto { Name = builder.Node("Transpose", [builder.Constant(Tensor.Of<float>([1, 2], 1, 2))]) });
         builder.AppendTo(graph);
 
         var probe = new ModelProto { IrVersion = Math.Max(model.Proto.IrVersion, 4), Graph = graph };

@@ -26,6 +26,13 @@ public class GradientRulesTests
         Assert.Empty(without);
     }
 
+    [Fact]
+    public void EveryUpgradeHasACase()
+    {
+        string[] without = [.. Upgrades.Table.Keys.Where(o => !CaseTable.Cases.ContainsKey(OldFormCases.Prefix + o))];
+        Assert.Empty(without);
+    }
+
     [Theory]
     [MemberData(nameof(Rows))]
     public void GradientAgreesWithDifferences(string row)

@@ -16,7 +16,11 @@ public static class GradientModel
     /// <exception cref="MixedPrecisionException">MPB4001 and MPB4002: the model cannot be differentiated; MPB4003: the names given do not fit.</exception>
     public static ModelProto Build(OnnxModel model, string? lossOutput = null, IReadOnlyList<string>? withRespectTo = null)
     {
-        IReadOnlyDictionary<string, TensorType> types = TypeInference.Infer(model);
+        IReadOnlyDictionary<string, TensorType> types = Types(model);
+        using OnnxModel lowered = GraphLowering.Lower(model, types);
+        GraphProto graph = lowered.Graph;
+        IReadOnlyDictionary<string, TensorType> known = TypeInference.Infer(lowered);
+        types = known.Concat(types.Where(t => !known.ContainsKey(t.Key))).ToDictionary();
         string loss = Loss(model, types, lossOutput);
         string[] targets = [.. (withRespectTo ?? [.. model.Inputs.Select(i => i.Name).Where(n => IsFloating(types, n))]).Distinct()];
         foreach (string target in targets)
@@ -24,9 +28,6 @@ public static class GradientModel
             CheckTarget(types, target);
         }
 
-        using OnnxModel lowered = GraphLowering.Lower(model, types);
-        GraphProto graph = lowered.Graph;
-        IReadOnlyDictionary<string, TensorType> known = TypeInference.Infer(lowered);
         var builder = new GraphBuilder(GraphBuilder.NamesIn(graph), "gradient/");
         string seed = builder.Filled(builder.Shape(loss), 1, known[loss].ElementType);
         IReadOnlyDictionary<string, string> gradients = Differentiation.Differentiate(graph, known, builder, new Dictionary<string, string> { [loss] = seed }, targets);
@@ -55,6 +56,24 @@ public static class GradientModel
         builder.AppendTo(graph);
         Embed(graph, model);
         return lowered.Proto;
+    }
+
+    /// <summary>
+    /// Types as the runtime infers them. It refuses models whose operators it has no kernel for, be it that the set is too old or that numbers are bfloat16; of these only what
+    /// is declared is known until the model is lowered.
+    /// </summary>
+    private static IReadOnlyDictionary<string, TensorType> Types(OnnxModel model)
+    {
+        try
+        {
+            return TypeInference.Infer(model);
+        }
+        catch (MixedPrecisionException e) when (e.Diagnostic.Code == Codes.RuntimeRejects)
+        {
+            return model.Graph.Input.Concat(model.Graph.ValueInfo).Concat(model.Graph.Output).Select(v => (v.Name, Type: TensorType.Read(v.Type)))
+                .Concat(model.Graph.Initializer.Select(i => (i.Name, Type: new TensorType(i.DataType, [.. i.Dims.Select(Dimension.Of)]))))
+                .GroupBy(v => v.Name).ToDictionary(g => g.Key, g => g.Last().Type);
+        }
     }
 
     private static string Loss(OnnxModel model, IReadOnlyDictionary<string, TensorType> types, string? lossOutput)

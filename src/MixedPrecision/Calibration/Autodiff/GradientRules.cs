@@ -118,7 +118,8 @@ public static class GradientRules
         Row("GlobalMaxPool", Pooling.GlobalMaxPool);
         Row("GlobalLpPool", Pooling.GlobalLpPool);
         Row("MaxUnpool", Pooling.MaxUnpool);
-        Row("Resize", Resizing.Resize);
+        Partly("Resize", Resizing.Resize, Resizing.Covers);
+        Row("Col2Im", Columns.Col2Im);
 
         Row("ReduceSum", Reductions.Sum);
         Row("ReduceMean", Reductions.Mean);

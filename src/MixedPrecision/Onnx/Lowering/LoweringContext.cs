@@ -29,6 +29,10 @@ internal sealed class LoweringContext(NodeProto node, long version, GraphBuilder
 
     public SmallConstants Constants => constants;
 
+    /// <summary>The integers of a small constant of the graph, or of one that a rewrite has just made; else null.</summary>
+    public long[]? Integers(string value) => constants.Integers(value)
+        ?? (builder.Constants.TryGetValue(value, out Tensor? made) && made.ElementType == Onnx.ElementType.Int64 ? made.Values<long>().ToArray() : null);
+
     /// <summary>The rank of a value, or null when it is not known.</summary>
     public int? Rank(string value) => types(value).Rank;
 

@@ -26,6 +26,32 @@ internal static class ResizeForms
         c.Change(inputs[3].Length > 0 ? inputs : inputs[..3]);
     }
 
+    /// <summary>
+    /// With a policy all axes are scaled alike, by the least or greatest of the factors that sizes ask for. Kernels take that factor for places, but round sizes to the nearest,
+    /// where scales alone would round them down: written with scales where both give the same.
+    /// </summary>
+    public static void WithoutPolicy(LoweringContext c)
+    {
+        string policy = c.Node.Text("keep_aspect_ratio_policy", "stretch");
+        if (policy == "stretch" || !c.HasInput(3) || c.Constants.Integers(c.Input(3)) is not { } sizes || c.Type(c.X).StaticShape() is not { } shape)
+        {
+            c.Keep();
+            return;
+        }
+
+        long[] axes = [.. (c.Node.Ints("axes") ?? [.. Enumerable.Range(0, shape.Length).Select(a => (long)a)]).Select(a => a < 0 ? a + shape.Length : a)];
+        float[] factors = [.. sizes.Zip(axes, (size, axis) => (float)size / shape[axis])];
+        float factor = policy == "not_larger" ? factors.Min() : factors.Max();
+        if (axes.Any(axis => MathF.Floor(factor * shape[axis]) != MathF.Round(factor * shape[axis], MidpointRounding.AwayFromZero)))
+        {
+            c.Keep();
+            return;
+        }
+
+        string scales = c.B.Constant(Tensor.Of<float>([.. axes.Select(_ => factor)], axes.Length));
+        c.Change([c.X, c.InputOrNone(1), scales], "keep_aspect_ratio_policy");
+    }
+
     /// <summary>Coordinates were divided by the scale; nearest rounded down, or up when shrinking.</summary>
     private static void Asymmetric(LoweringContext c, string scales)
     {

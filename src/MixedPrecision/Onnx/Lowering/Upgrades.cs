@@ -28,7 +28,7 @@ internal static class Upgrades
         Row("Slice", AttributeForms.Slice);
         Row("Split", AttributeForms.Split);
         Row("TopK", AttributeForms.TopK);
-        Row("LpPool", AttributeForms.LpPool);
+        Row("LpPool GlobalLpPool", AttributeForms.LpPool);
         Row("GridSample", AttributeForms.GridSample);
         Row("RoiAlign", AttributeForms.RoiAlign);
         Row("Scatter", c => c.ReturnNode("ScatterElements", [.. c.Node.Input], [.. c.Node.Attribute]));
@@ -36,6 +36,8 @@ internal static class Upgrades
         Row("Resize", ResizeForms.Resize);
         Row("Softmax LogSoftmax Hardmax", Coercion.ToMatrix);
         Row("Add Sub Mul Div Pow And Or Xor Equal Less Greater PRelu", Coercion.Broadcast);
+        Row("DFT", FourierForms.UpgradeAxis);
+        Row("Scan", BatchedScan.Upgrade);
         Row("GroupNormalization", NormalizationForms.GroupNormalizationPerGroup);
         return rows;
     }

@@ -25,6 +25,8 @@ internal static class CaseTable
         MicrosoftCases.Rows,
         AttentionCases.Rows,
         QuantizedCases.Rows,
+        SamplingCases.Rows,
+        OldFormCases.Rows,
         ControlFlowCases.Rows,
     }.SelectMany(rows => rows).ToDictionary(row => row.Name, row => row.Row);
 

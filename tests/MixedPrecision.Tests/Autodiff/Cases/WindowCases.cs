@@ -19,6 +19,7 @@ internal static class WindowCases
         Row("GlobalLpPool", Global("GlobalLpPool", shape => Draw.Real(Values.NotSmall, shape)), floatOnly: true),
         Row("MaxUnpool", Unpool(), floatOnly: true),
         Row("Resize", Resize(), floatOnly: true),
+        Row("Resize by one factor", OneFactor(), "Resize", floatOnly: true),
         Row("Resize of old versions", OldResize(), "Resize", floatOnly: true),
         Row("Upsample", OldResize("Upsample", 9), "Resize", floatOnly: true),
         Row("Resize by crop", Crop(), "Resize", floatOnly: true),
@@ -110,6 +111,20 @@ internal static class WindowCases
             .. mode == "cubic" && exclude ? [Attributes.Of("exclude_outside", 1)] : Array.Empty<AttributeProto>(),
             .. mode != "nearest" && antialias == 0 ? [Attributes.Of("antialias", 1)] : Array.Empty<AttributeProto>(),
             .. axes ? [Attributes.Of("axes", [2, 3])] : Array.Empty<AttributeProto>()]);
+
+    private static Gen<GradientCase> OneFactor() =>
+        from policy in Draw.OneOf("not_larger", "not_smaller")
+        from mode in Draw.OneOf("nearest", "linear", "cubic")
+        from input in Draw.OneOf(2L, 4).Array[2]
+        from factors in Gen.Long[1, 4].Array[2]
+        from x in Draw.Real(1, 2, input[0], input[1])
+        let output = input.Zip(factors, (i, f) => i * f / 2).ToArray()
+        select new GradientCase(
+            "Resize",
+            [x with { Declared = true }, Operand.None, Operand.None, Operand.Of(output)],
+            Attributes.Of("mode", mode),
+            Attributes.Of("axes", [2, 3]),
+            Attributes.Of("keep_aspect_ratio_policy", policy)) { Opset = 18 };
 
     private static Gen<GradientCase> OldResize(string name = "Resize", int opset = 10) =>
         from mode in Draw.OneOf("nearest", "linear")

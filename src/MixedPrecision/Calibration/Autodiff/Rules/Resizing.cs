@@ -7,6 +7,9 @@ namespace MixedPrecision.Calibration.Autodiff.Rules;
 /// </summary>
 internal static class Resizing
 {
+    /// <summary>Lowering writes an aspect ratio that is kept as scales where it can.</summary>
+    public static bool Covers(NodeProto node) => node.Text("keep_aspect_ratio_policy", "stretch") == "stretch" || node.Input.Count < 4;
+
     public static IReadOnlyList<string?> Resize(GradientContext c)
     {
         int rank = c.Rank(c.X);

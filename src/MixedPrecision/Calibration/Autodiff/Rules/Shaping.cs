@@ -79,7 +79,8 @@ internal static class Shaping
         GraphBuilder b = c.B;
         if (c.Node.Text("mode", "constant") != "constant")
         {
-            return c.Gradients((0, IndexGrid.Gradient(c)));
+            // The constant that the mode does not read is of the data's type.
+            return c.Gradients((0, IndexGrid.Gradient(c, c.HasInput(3) ? [c.Input(1), "", c.Input(3)] : [c.Input(1)])));
         }
 
         string dx = b.Pad(c.Upstream, b.Neg(c.Input(1)), c.HasInput(3) ? c.Input(3) : null);

@@ -1,0 +1,144 @@
+using MixedPrecision.Calibration.Autodiff;
+using MixedPrecision.Diagnostics;
+using MixedPrecision.Execution;
+using MixedPrecision.Onnx;
+
+namespace MixedPrecision.Tests.Autodiff;
+
+/// <summary>Values that are no tensors of numbers, and shapes and types at the edges.</summary>
+public class GradientEdgesTests
+{
+    private static readonly Tensor X = Tensor.Of<float>([1, 2, 3, 4], 2, 2);
+
+    public static TheoryData<string> WithoutRule => ["sequence", "split to sequence", "optional", "loop", "unique", "max roi pool", "variable determinant"];
+
+    [Theory]
+    [MemberData(nameof(WithoutRule))]
+    public void AnOperatorWithoutARuleIsSaid(string name)
+    {
+        using OnnxModel model = Loss(b => name switch
+        {
+            "sequence" => b.Node("SequenceAt", [b.Node("SequenceConstruct", ["x", b.Exp("x")]), b.Scalar(1, ElementType.Int64)]),
+            "split to sequence" => b.Node("ConcatFromSequence", [b.Node("SplitToSequence", ["x"], Attributes.Of("axis", 0))], Attributes.Of("axis", 0)),
+            "optional" => b.Node("OptionalGetElement", [b.Node("Optional", ["x"])]),
+            "loop" => b.Node("Loop", [b.Squeeze(b.Size("x", 0), 0), "", "x"], Attributes.Of("body", Body())),
+            "unique" => b.Node("Unique", ["x"]),
+            "max roi pool" => b.Node("MaxRoiPool", [b.Unsqueeze("x", 0, 1), b.Constant(Tensor.Of<float>([0, 0, 0, 1, 1], 1, 5))], Attributes.Of("pooled_shape", [1, 1])),
+            _ => b.Node("Det", [b.MatMul("x", "x")]),
+        });
+        var error = Assert.Throws<MixedPrecisionException>(() => GradientModel.Build(model));
+        Assert.Equal(Codes.NoGradientRule, error.Diagnostic.Code);
+    }
+
+    public static TheoryData<string> Carried => ["sequence length", "strings", "string constant", "random", "bernoulli", "integers", "unique indices", "loop of integers"];
+
+    /// <summary>What has no gradient by nature is carried along, and the rest of the model is differentiated.</summary>
+    [Theory]
+    [MemberData(nameof(Carried))]
+    public void WhatHasNoGradientIsCarried(string name)
+    {
+        using OnnxModel model = Loss(b =>
+        {
+            string carried = name switch
+            {
+                "sequence length" => Number(b, b.Node("SequenceLength", [b.Node("SequenceConstruct", ["x", "x"])])),
+                "strings" => Number(b, b.ElementCount(b.Node("StringConcat", [b.Cast("x", ElementType.String), b.Cast("x", ElementType.String)]))),
+                "string constant" => Number(b, b.ElementCount("words")),
+                "random" => b.Node("RandomUniformLike", ["x"], Attributes.Of("seed", 1f)),
+                "bernoulli" => b.Node("Bernoulli", [b.Sigmoid("x")], Attributes.Of("seed", 1f)),
+                "integers" => Number(b, b.Node("BitShift", [b.Cast("x", ElementType.UInt8), b.Constant(Tensor.Scalar<byte>(1))], Attributes.Of("direction", "LEFT"))),
+                "unique indices" => Number(b, b.NodeTo(["distinct", "places"], "Unique", "", ["x"])[1]),
+                _ => Number(b, b.Node("Loop", [b.Squeeze(b.Size("x", 0), 0), "", b.Cast("x", ElementType.Int64)], Attributes.Of("body", Body()))),
+            };
+            return b.Mul(b.Add("x", b.ReduceSum(b.Mul(carried, b.Scalar(0)))), b.Scalar(3));
+        });
+        if (name == "string constant")
+        {
+            var words = new TensorProto { Name = "words", DataType = ElementType.String };
+            words.Dims.Add(2);
+            words.StringData.AddRange([Google.Protobuf.ByteString.CopyFromUtf8("a"), Google.Protobuf.ByteString.CopyFromUtf8("b")]);
+            model.Graph.Initializer.Add(words);
+        }
+
+        Assert.Equal([3, 3, 3, 3], Run(model)["x.grad"].Values<float>().ToArray());
+    }
+
+    [Fact]
+    public void ScalarsAreDifferentiated()
+    {
+        using OnnxModel model = TestModels.Of(["x"], ["loss"], b => b.NodeTo(["loss"], "Mul", "", [b.Exp("x"), "x"]), rank: 0);
+        using Session session = Session.Create(GradientModel.Build(model), SessionSettings.Default);
+        Tensor gradient = session.Run(new Dictionary<string, Tensor> { ["x"] = Tensor.Scalar(0f) })["x.grad"];
+        Assert.Empty(gradient.Shape);
+        Assert.Equal(1, gradient.Values<float>()[0]);
+    }
+
+    [Fact]
+    public void EmptyInputsHaveEmptyGradients()
+    {
+        using OnnxModel model = Loss(b => b.Sigmoid(b.MatMul("x", b.Constant(Tensor.Of<float>([1, 2, 3, 4], 2, 2)))));
+        using Session session = Session.Create(GradientModel.Build(model), SessionSettings.Default);
+        Tensor gradient = session.Run(new Dictionary<string, Tensor> { ["x"] = Tensor.Of<float>([], 0, 2) })["x.grad"];
+        Assert.Equal([0L, 2], gradient.Shape);
+    }
+
+    [Theory]
+    [InlineData(ElementType.Double, ElementType.Double)]
+    [InlineData(ElementType.Float16, ElementType.Float)]
+    [InlineData(ElementType.BFloat16, ElementType.Float)]
+    public void OtherPrecisionsAreDifferentiated(int given, int expected)
+    {
+        using OnnxModel model = TestModels.Of(["x"], ["loss"], b => b.NodeTo(["loss"], "ReduceSum", "", [b.Cast(b.Mul(b.Cast("x", ElementType.Float), b.Cast("x", ElementType.Float)), given)], Attributes.Of("keepdims", 0)), elementType: given);
+        ModelProto gradient = GradientModel.Build(model);
+        Assert.Equal(expected, gradient.Graph.Output.Single(o => o.Name == "x.grad").Type.TensorType.ElemType);
+        using Session session = Session.Create(gradient, SessionSettings.Default);
+        Tensor x = expected == ElementType.Double ? Tensor.Of<double>([1, 2, 3, 4], 2, 2) : X;
+        Tensor result = session.Run(new Dictionary<string, Tensor> { ["x"] = x })["x.grad"];
+        Assert.Equal([2, 4, 6, 8], expected == ElementType.Double ? result.Values<double>().ToArray().Select(v => (float)v) : result.Values<float>().ToArray());
+    }
+
+    /// <summary>ONNX Runtime has no kernel for Add of these versions; the gradient is that of the form they are brought to.</summary>
+    [Theory]
+    [InlineData(1, new float[] { 4, 4, 4 })]
+    [InlineData(2, new float[] { 6, 6 })]
+    public void OperandsAlignedAtAnAxisAreDifferentiated(long axis, float[] expected)
+    {
+        var builder = new GraphBuilder(["x", "y", "loss"]);
+        builder.NodeTo(["loss"], "ReduceSum", "", [builder.Node("Add", ["x", "y"], Attributes.Of("axis", axis), Attributes.Of("broadcast", 1))], Attributes.Of("keepdims", 0));
+        var graph = new GraphProto { Name = "old" };
+        graph.Input.Add(new TensorType(ElementType.Float, [Dimension.Of(2), Dimension.Of(3), Dimension.Of(2)]).ToProto("x"));
+        graph.Input.Add(new TensorType(ElementType.Float, [Dimension.Of(expected.Length)]).ToProto("y"));
+        graph.Output.Add(new TensorType(ElementType.Float, []).ToProto("loss"));
+        builder.AppendTo(graph);
+        var proto = new ModelProto { IrVersion = 3, Graph = graph };
+        proto.OpsetImport.Add(new OperatorSetIdProto { Version = 6 });
+        using var model = new OnnxModel(proto, "", "old");
+        using Session session = Session.Create(GradientModel.Build(model), SessionSettings.Default);
+        IReadOnlyDictionary<string, Tensor> results = session.Run(new Dictionary<string, Tensor> { ["x"] = Tensor.Of<float>(new float[12], 2, 3, 2), ["y"] = Tensor.Of<float>(expected, expected.Length) });
+        Assert.Equal(expected, results["y.grad"].Values<float>().ToArray());
+        Assert.Equal(Enumerable.Repeat(1f, 12), results["x.grad"].Values<float>().ToArray());
+    }
+
+    private static OnnxModel Loss(Func<GraphBuilder, string> body) =>
+        TestModels.Of(["x"], ["loss"], b => b.NodeTo(["loss"], "ReduceSum", "", [body(b)], Attributes.Of("keepdims", 0)));
+
+    private static IReadOnlyDictionary<string, Tensor> Run(OnnxModel model)
+    {
+        using Session session = Session.Create(GradientModel.Build(model), SessionSettings.Default);
+        return session.Run(new Dictionary<string, Tensor> { ["x"] = X });
+    }
+
+    private static string Number(GraphBuilder b, string value) => b.Cast(value, ElementType.Float);
+
+    /// <summary>Each step doubles the state.</summary>
+    private static GraphProto Body()
+    {
+        var builder = new GraphBuilder(["i", "go", "s", "x"], "body/");
+        var graph = new GraphProto { Name = "body" };
+        graph.Input.AddRange([new TensorType(ElementType.Int64, []).ToProto("i"), new TensorType(ElementType.Bool, []).ToProto("go"), new ValueInfoProto { Name = "s" }]);
+        string[] outputs = [builder.Node("Identity", ["go"]), builder.Add("s", "s")];
+        builder.AppendTo(graph);
+        graph.Output.AddRange(outputs.Select(o => new ValueInfoProto { Name = o }));
+        return graph;
+    }
+}
