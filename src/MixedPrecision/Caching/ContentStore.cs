@@ -79,6 +79,19 @@ public sealed class ContentStore(string folder)
         }
     }
 
+    /// <summary>Forgets what is stored for a key, if anything is.</summary>
+    public void Remove(string stage, CacheKey key)
+    {
+        try
+        {
+            File.Delete(EntryPath(stage, key));
+        }
+        catch (Exception exception) when (exception is DirectoryNotFoundException or IOException or UnauthorizedAccessException)
+        {
+            // It will be replaced or found out of use: an entry that stays does no harm.
+        }
+    }
+
     /// <summary>
     /// The path of a stored file, checked in full against its SHA-256, or null. The file belongs to the store: copy it, never change it.
     /// </summary>

@@ -7,64 +7,92 @@ using TensorPrimitives = System.Numerics.Tensors.TensorPrimitives;
 namespace MixedPrecision.Calibration;
 
 /// <summary>
-/// The passes over samples. Forward through the cuts, keeping only the values that cross them; then backward, each sub-graph with a gradient
-/// model of its own that computes its inside anew. Samples go in groups, so that what is prepared for a sub-graph serves many of them while the
-/// values at the cuts stay within <see cref="CutBytes"/>.
+/// The passes over samples. Forward through the segments, keeping the values that cross them (and the outputs of layers, where these
+/// fit into memory); then backward, each segment with a gradient model that computes the rest anew. Samples go in groups, so that what is
+/// prepared for a segment serves many of them while the values that are kept stay within <see cref="GroupBytes"/>.
 /// </summary>
 internal sealed class CalibrationPass(
-    CalibrationRequest request, IReadOnlyList<SubgraphProgram> programs, Action<double> progress, CancellationToken cancel)
+    CalibrationRequest request, IReadOnlyList<SegmentInstance> segments, Action<CalibrationUpdate> report, CancellationToken cancel) : IDisposable
 {
-    /// <summary>Bytes that the values at cuts of one group of samples may take.</summary>
-    private const long CutBytes = 512L << 20;
+    /// <summary>Bytes that the values of one group of samples may take.</summary>
+    private const long GroupBytes = 512L << 20;
 
-    private readonly Dictionary<string, LayerSums> sums = request.Sites.Keys.ToDictionary(n => n, _ => new LayerSums());
-    private readonly Dictionary<string, double> operandSums = [];
-    private readonly List<double> squareLosses = [];
+    /// <summary>Samples of a group: what a stopped calibration loses at most.</summary>
+    private const int LargestGroup = 16;
+
+    private static readonly IReadOnlyDictionary<string, Tensor> NoWeights = new Dictionary<string, Tensor>();
+
+    private readonly WeightGradient weightGradient = new(request.Threads);
+    private readonly Dictionary<SegmentInstance, FormatProbe> probes = [];
+    private CalibrationProgress progress = request.Resume ?? new CalibrationProgress(0, 0, [], [], request.Sites.Keys.ToDictionary(n => n, _ => new LayerSums()));
     private long steps;
 
     public Sensitivities Run()
     {
-        // The first sample goes alone and shows how much its values take.
-        int size = 1;
-        for (int first = 0; first < request.Samples.Count;)
+        steps = (long)progress.Samples * 2 * segments.Count;
+        while (progress.Samples < request.Samples.Count)
         {
-            SampleState[] group = [.. Enumerable.Range(first, Math.Min(size, request.Samples.Count - first)).Select(i => new SampleState(i, request.Samples[i].Inputs))];
-            Forward(group);
-            foreach (SampleState sample in group)
+            // The first sample goes alone and shows how much its values take.
+            int size = Math.Min(Math.Max(progress.GroupSize, 1), request.Samples.Count - progress.Samples);
+            SampleState[] group = [.. Enumerable.Range(progress.Samples, size).Select(i => new SampleState(i, request.Samples[i].Inputs))];
+            try
             {
-                Seed(sample);
+                Forward(group);
+                long bytes = group.Max(s => s.Bytes);
+                foreach (SampleState sample in group)
+                {
+                    Seed(sample);
+                }
+
+                foreach (SegmentInstance segment in segments.Reverse())
+                {
+                    Backward(segment, group);
+                }
+
+                foreach (SampleState sample in group)
+                {
+                    AddInputs(sample);
+                }
+
+                progress = progress with
+                {
+                    Samples = progress.Samples + size,
+                    GroupSize = progress.GroupSize > 0 ? progress.GroupSize : (int)Math.Clamp(GroupBytes / Math.Max(bytes, 1), 1, LargestGroup),
+                };
+            }
+            finally
+            {
+                foreach (SampleState sample in group)
+                {
+                    sample.Dispose();
+                }
             }
 
-            foreach (SubgraphProgram program in programs.Reverse())
-            {
-                Backward(program, group);
-            }
-
-            foreach (SampleState sample in group)
-            {
-                AddInputs(sample);
-            }
-
-            first += group.Length;
-            size = (int)Math.Clamp(CutBytes / Math.Max(group[0].Bytes, 1), 1, request.Samples.Count);
+            request.Save?.Invoke(progress);
         }
 
         return Result();
     }
 
+    public void Dispose()
+    {
+        weightGradient.Dispose();
+        foreach (FormatProbe probe in probes.Values)
+        {
+            probe.Dispose();
+        }
+    }
+
     private void Forward(SampleState[] group)
     {
-        foreach (SubgraphProgram program in programs)
+        foreach (SegmentInstance segment in segments)
         {
-            IReadOnlyDictionary<string, Tensor> weights = Weights(program);
+            using var constants = new ConstantScope(request.Model, request.Partition.View);
+            IReadOnlyDictionary<string, Tensor> weights = Weights(segment, constants);
             foreach (SampleState sample in group)
             {
-                foreach ((string name, Tensor value) in program.Forward.Run(Inputs(program.Forward, sample.Values, weights)))
-                {
-                    sample.Values[name] = value;
-                }
-
-                Step();
+                sample.Add(segment, segment.Program.Forward.RunInPlace(sample.InputsOf(segment, segment.Program.Forward, weights), cancel));
+                Step(sample);
             }
         }
     }
@@ -74,10 +102,15 @@ internal sealed class CalibrationPass(
     {
         IReadOnlyDictionary<string, Tensor> outputs = request.Loss.Outputs.ToDictionary(o => o, o => sample.Values[o]);
         LossTarget target = request.Loss.TargetOf(request.Samples[sample.Number], sample.Number, outputs);
-        squareLosses.Add(request.Loss.SquareLoss(outputs, target));
+        progress.SquareLosses.Add(request.Loss.SquareLoss(outputs, target));
         foreach ((string output, Tensor gradient) in request.Loss.ValueAndGradients(outputs, target).Gradients)
         {
             sample.Gradients[output] = gradient;
+        }
+
+        if (!request.TakesRise)
+        {
+            return;
         }
 
         foreach ((string output, Tensor gradient) in request.Loss.DrawnGradients(outputs, target))
@@ -86,124 +119,157 @@ internal sealed class CalibrationPass(
         }
     }
 
-    private void Backward(SubgraphProgram program, SampleState[] group)
+    private void Backward(SegmentInstance segment, SampleState[] group)
     {
-        if (program.Backward is null)
+        if (segment.Program.Backward is not { } backward)
         {
+            Array.ForEach(group, Step);
             return;
         }
 
-        IReadOnlyDictionary<string, Tensor> weights = Weights(program);
-        LayerProgram[] layers = [.. program.Layers.Where(l => l.OutputGradient is not null)];
-        var squaredGradients = layers.Where(l => l.WeightGradient is not null)
-            .ToDictionary(l => l, l => new float[Tensor.ElementCount(l.Site.Layer.WeightShape)]);
-        var probes = new Dictionary<LayerProgram, FormatProbe>();
+        using var constants = new ConstantScope(request.Model, request.Partition.View);
+        IReadOnlyDictionary<string, Tensor> weights = Weights(segment, constants);
+        var squares = segment.Layers.Where(l => l.Site.Layer.HasWeight).ToDictionary(
+            l => l.Site.Layer.Name,
+            l => new WeightSquares(l.Site, HalfPrecision.Widen(constants.Get(l.Site.Layer.Weight)), WeightSquares.BlockOf(l.Site, Applicable(l.Site))));
+        var batches = FormatProbe.Batches(segment.Layers.Select(l => l.Site), request.Formats);
+        var results = new List<(SampleState Sample, RunResults Results)>();
         try
         {
-            foreach (LayerProgram layer in layers)
+            foreach (SampleState sample in group)
             {
-                if (FormatProbe.Create(layer.Site, request.Formats, Constant, request.Loss.HasCurvature, request.Threads) is { } probe)
+                Dictionary<string, Tensor> inputs = sample.InputsOf(segment, backward, weights);
+                sample.Seed(segment, segment.Program.Upstream, sample.Gradients, inputs);
+                sample.Seed(segment, segment.Program.DrawnUpstream, sample.DrawnGradients, inputs);
+                RunResults result = backward.RunInPlace(inputs, cancel);
+                results.Add((sample, result));
+                SampleState.Collect(segment, segment.Program.Upstream, sample.Gradients, result.Tensors);
+                SampleState.Collect(segment, segment.Program.DrawnUpstream, sample.DrawnGradients, result.Tensors);
+                AddTaylor(segment, sample, result.Tensors, squares);
+                if (batches.Count == 1)
                 {
-                    probes.Add(layer, probe);
+                    Probe(SmallProbe(segment, batches[0]), segment, sample, result.Tensors);
+                }
+
+                if (batches.Count <= 1)
+                {
+                    Release(segment, results);
+                }
+
+                Step(sample);
+            }
+
+            foreach (IReadOnlyList<(LayerSite Site, NumberFormat Format)> batch in batches.Count > 1 ? batches : [])
+            {
+                cancel.ThrowIfCancellationRequested();
+                using FormatProbe probe = FormatProbe.Create(batch, constants.Get, request.Threads);
+                foreach ((SampleState sample, RunResults result) in results)
+                {
+                    Probe(probe, segment, sample, result.Tensors);
                 }
             }
 
-            foreach (SampleState sample in group)
+            foreach ((LayerSite site, _) in segment.Layers.Where(l => squares.ContainsKey(l.Site.Layer.Name)))
             {
-                IReadOnlyDictionary<string, Tensor> results = Run(program, program.Backward, sample, sample.Gradients, weights);
-                IReadOnlyDictionary<string, Tensor>? drawn = program.DrawnBackward is null ? null
-                    : Run(program, program.DrawnBackward, sample, sample.DrawnGradients, weights);
-                foreach ((string operand, string name) in program.Taylor)
-                {
-                    operandSums[operand] = operandSums.GetValueOrDefault(operand) + Scalar(results[name]);
-                }
-
-                foreach (LayerProgram layer in layers)
-                {
-                    Add(sample, layer, results, drawn, squaredGradients.GetValueOrDefault(layer), probes.GetValueOrDefault(layer));
-                }
-
-                Step();
+                cancel.ThrowIfCancellationRequested();
+                progress.Layers[site.Layer.Name].AddWeight(squares[site.Layer.Name], Applicable(site));
             }
         }
         finally
         {
-            foreach (FormatProbe probe in probes.Values)
+            Release(segment, results);
+        }
+    }
+
+    private static void Release(SegmentInstance segment, List<(SampleState Sample, RunResults Results)> results)
+    {
+        foreach ((SampleState sample, RunResults result) in results)
+        {
+            result.Dispose();
+            sample.Release(segment);
+        }
+
+        results.Clear();
+    }
+
+    /// <summary>The probe of a segment whose layers are small: made once.</summary>
+    private FormatProbe SmallProbe(SegmentInstance segment, IReadOnlyList<(LayerSite Site, NumberFormat Format)> batch)
+    {
+        if (segments.Count > 1)
+        {
+            foreach ((SegmentInstance other, FormatProbe old) in probes.Where(p => p.Key != segment))
             {
-                probe.Dispose();
+                old.Dispose();
+                probes.Remove(other);
             }
         }
 
-        foreach ((LayerProgram layer, float[] squares) in squaredGradients)
+        if (!probes.TryGetValue(segment, out FormatProbe? probe))
         {
-            IEnumerable<NumberFormat> applicable = request.Formats.Select(NumberFormats.Get)
-                .Where(f => f != NumberFormats.Baseline && f.WhyNot(layer.Site) is null);
-            sums[layer.Site.Layer.Name].AddWeight(layer.Site, Constant(layer.Site.Layer.Weight), squares, applicable);
+            using var constants = new ConstantScope(request.Model, request.Partition.View);
+            probes.Add(segment, probe = FormatProbe.Create(batch, constants.Get, request.Threads));
         }
+
+        return probe;
     }
 
-    /// <summary>Runs one backward model: takes the gradients of the sub-graph's outputs away, adds those of its inputs.</summary>
-    private IReadOnlyDictionary<string, Tensor> Run(
-        SubgraphProgram program, Session session, SampleState sample, Dictionary<string, Tensor> gradients, IReadOnlyDictionary<string, Tensor> weights)
+    private void AddTaylor(SegmentInstance segment, SampleState sample, IReadOnlyDictionary<string, Tensor> results, Dictionary<string, WeightSquares> squares)
     {
-        var inputs = new Dictionary<string, Tensor>(sample.Values);
-        foreach ((string output, string name) in program.Upstream)
+        foreach ((string operand, string name) in segment.Program.Taylor)
         {
-            inputs[name] = gradients.Remove(output, out Tensor? gradient) ? gradient : Zeros(sample.Values[output].Shape);
+            string original = segment.Originals[operand];
+            progress.Operands[original] = progress.Operands.GetValueOrDefault(original) + results[name].Values<float>()[0];
         }
 
-        IReadOnlyDictionary<string, Tensor> results = session.Run(Inputs(session, inputs, weights));
-        foreach ((string input, string name) in program.Gradients)
+        foreach ((LayerSite site, LayerProgram layer) in segment.Layers)
         {
-            gradients[input] = gradients.TryGetValue(input, out Tensor? sum) ? Sum(sum, results[name]) : results[name];
-        }
+            foreach ((string format, string name) in layer.ActivationNoise)
+            {
+                progress.Layers[site.Layer.Name].AddTaylor(format, results[name].Values<float>()[0]);
+            }
 
-        return results;
+            if (layer.WeightGradient is not null)
+            {
+                squares[site.Layer.Name].Add(results[layer.WeightGradient].Values<float>(), 0);
+            }
+            else if (site.Layer.HasWeight)
+            {
+                LayerValues values = ValuesOf(segment, sample, layer, results);
+                weightGradient.Add(site, values.Input, values.Gradient, squares[site.Layer.Name], cancel);
+            }
+        }
     }
 
-    private void Add(
-        SampleState sample,
-        LayerProgram layer,
-        IReadOnlyDictionary<string, Tensor> results,
-        IReadOnlyDictionary<string, Tensor>? drawn,
-        float[]? squaredGradients,
-        FormatProbe? probe)
+    private void Probe(FormatProbe probe, SegmentInstance segment, SampleState sample, IReadOnlyDictionary<string, Tensor> results)
     {
-        LayerSums sum = sums[layer.Site.Layer.Name];
-        foreach ((string format, string name) in layer.ActivationNoise)
+        var values = segment.Layers.ToDictionary(l => l.Site.Layer.Name, l => ValuesOf(segment, sample, l.Program, results));
+        foreach ((LayerSite site, string format, double delta, double drawnDelta) in probe.Run(values, cancel))
         {
-            sum.AddActivationNoise(format, Scalar(results[name]));
-        }
-
-        if (squaredGradients is not null)
-        {
-            ReadOnlySpan<float> gradient = results[layer.WeightGradient!].Values<float>();
-            TensorPrimitives.MultiplyAdd(gradient, gradient, squaredGradients, squaredGradients);
-        }
-
-        if (probe is null)
-        {
-            return;
-        }
-
-        Tensor? second = layer.Second is null ? null : results[layer.Second];
-        foreach ((string format, double delta, double drawnDelta) in probe.Run(
-            results[layer.Input], second, results[layer.Site.Layer.Output], results[layer.OutputGradient!], drawn?[layer.OutputGradient!]))
-        {
-            sum.AddChange(format, delta, 0.5 * drawnDelta * drawnDelta);
+            progress.Layers[site.Layer.Name].AddChange(format, delta, 0.5 * drawnDelta * drawnDelta);
         }
     }
 
-    /// <summary>‖x ⊙ ẋ‖² of inputs of the model that layers read: their gradients are complete only when all sub-graphs have added theirs.</summary>
+    private static LayerValues ValuesOf(SegmentInstance segment, SampleState sample, LayerProgram layer, IReadOnlyDictionary<string, Tensor> results)
+    {
+        Tensor Value(string name) => results.TryGetValue(name, out Tensor? value) ? value : sample.Values[segment.Originals[name]];
+        return new LayerValues(
+            Value(layer.Input),
+            layer.Second is null ? null : Value(layer.Second),
+            Value(layer.Output),
+            results[layer.OutputGradient!],
+            layer.DrawnOutputGradient is null ? null : results[layer.DrawnOutputGradient]);
+    }
+
+    /// <summary>‖x ⊙ ẋ‖² of inputs of the model that layers read: their gradients are complete only when all segments have added theirs.</summary>
     private void AddInputs(SampleState sample)
     {
-        foreach ((string input, Tensor value) in request.Samples[sample.Number].Inputs)
+        foreach (string input in request.Samples[sample.Number].Inputs.Keys)
         {
             if (sample.Gradients.TryGetValue(input, out Tensor? gradient))
             {
                 var terms = new float[gradient.Count];
-                TensorPrimitives.Multiply(gradient.Values<float>(), value.Values<float>(), terms);
-                operandSums[input] = operandSums.GetValueOrDefault(input) + TensorPrimitives.SumOfSquares<float>(terms);
+                TensorPrimitives.Multiply(gradient.Values<float>(), sample.Values[input].Values<float>(), terms);
+                progress.Operands[input] = progress.Operands.GetValueOrDefault(input) + TensorPrimitives.SumOfSquares<float>(terms);
             }
         }
     }
@@ -211,50 +277,24 @@ internal sealed class CalibrationPass(
     private Sensitivities Result()
     {
         int samples = request.Samples.Count;
-        HashSet<string> reachable = [.. programs.SelectMany(p => p.Layers).Where(l => l.OutputGradient is not null).Select(l => l.Site.Layer.Name)];
-        return new Sensitivities(request.Loss.Name, samples, squareLosses.Average(), [.. request.Partition.Layers.Select(l => sums[l.Name].Result(
+        HashSet<string> reachable = [.. segments.SelectMany(p => p.Layers).Select(l => l.Site.Layer.Name)];
+        return new Sensitivities(request.Loss.Name, samples, progress.SquareLosses.Average(), [.. request.Partition.Layers.Select(l => progress.Layers[l.Name].Result(
             l.Name,
             reachable.Contains(l.Name),
             samples,
-            operandSums.GetValueOrDefault(l.Input) / samples,
-            l.HasWeight ? null : operandSums.GetValueOrDefault(l.Weight) / samples))]);
+            progress.Operands.GetValueOrDefault(l.Input) / samples,
+            l.HasWeight ? null : progress.Operands.GetValueOrDefault(l.Weight) / samples))]);
     }
 
-    private Tensor Constant(string name) => Partitioning.Weights.Read(request.Model, request.Partition.View, name)!;
+    private NumberFormat[] Applicable(LayerSite site) =>
+        [.. request.Formats.Select(NumberFormats.Get).Where(f => f != NumberFormats.Baseline && f.WhyNot(site) is null)];
 
-    private Dictionary<string, Tensor> Weights(SubgraphProgram program) => program.Extracted.Weights.ToDictionary(w => w, Constant);
+    private static IReadOnlyDictionary<string, Tensor> Weights(SegmentInstance segment, ConstantScope constants) =>
+        segment.Weights.Count == 0 ? NoWeights : segment.Weights.ToDictionary(w => w, w => HalfPrecision.Widen(constants.Get(segment.Originals[w])));
 
-    private static Dictionary<string, Tensor> Inputs(Session session, Dictionary<string, Tensor> values, IReadOnlyDictionary<string, Tensor> weights) =>
-        session.Inputs.ToDictionary(name => name, name => weights.TryGetValue(name, out Tensor? weight) ? weight : values[name]);
-
-    private static double Scalar(Tensor tensor) => tensor.Values<float>()[0];
-
-    private static Tensor Zeros(long[] shape) => new(ElementType.Float, shape, new byte[Tensor.ByteCount(ElementType.Float, shape)]);
-
-    private static Tensor Sum(Tensor a, Tensor b)
-    {
-        var sum = new float[a.Count];
-        TensorPrimitives.Add(a.Values<float>(), b.Values<float>(), sum);
-        return Tensor.Of<float>(sum, a.Shape);
-    }
-
-    private void Step()
+    private void Step(SampleState sample)
     {
         cancel.ThrowIfCancellationRequested();
-        progress(++steps / (2.0 * programs.Count * request.Samples.Count));
-    }
-
-    /// <summary>One sample on its way: values that cross cuts, and gradients that are not used up.</summary>
-    private sealed class SampleState(int number, IReadOnlyDictionary<string, Tensor> inputs)
-    {
-        public int Number { get; } = number;
-
-        public Dictionary<string, Tensor> Values { get; } = new(inputs);
-
-        public Dictionary<string, Tensor> Gradients { get; } = [];
-
-        public Dictionary<string, Tensor> DrawnGradients { get; } = [];
-
-        public long Bytes => Values.Values.Sum(v => (long)v.Bytes.Length);
+        report(new CalibrationUpdate(sample.Number, ++steps / (2.0 * segments.Count * request.Samples.Count)));
     }
 }

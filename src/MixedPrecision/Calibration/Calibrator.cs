@@ -12,6 +12,8 @@ namespace MixedPrecision.Calibration;
 /// <param name="Sites">Every layer of the partition, by name.</param>
 /// <param name="Formats">Names of the formats to judge; the baseline may be among them.</param>
 /// <param name="Threads">Threads within an operator; 0 leaves the choice to ONNX Runtime.</param>
+/// <param name="Resume">Where an earlier run of the same calibration stopped, or null.</param>
+/// <param name="Save">Given the progress after every group of samples, to resume from.</param>
 public sealed record CalibrationRequest(
     OnnxModel Model,
     Partition Partition,
@@ -20,16 +22,32 @@ public sealed record CalibrationRequest(
     IReadOnlyList<string> Formats,
     LossFunction Loss,
     IReadOnlyList<Sample> Samples,
-    int Threads);
+    int Threads,
+    CalibrationProgress? Resume = null,
+    Action<CalibrationProgress>? Save = null);
 
-/// <summary>Sensitivities by one forward and one backward pass a sample (paper, section 3), sub-graph by sub-graph.</summary>
+/// <summary>How far a calibration is.</summary>
+/// <param name="Sample">Number of the sample that is under way, from 0.</param>
+/// <param name="Fraction">Part of all work that is done.</param>
+public readonly record struct CalibrationUpdate(int Sample, double Fraction);
+
+/// <summary>Values that calibration takes gradients of.</summary>
+/// <param name="Wanted">Values that depend on a layer, and operands of layers.</param>
+/// <param name="Operands">Activations that layers read.</param>
+/// <param name="Hidden">Values whose gradient cannot be told: see <see cref="GradientLimits"/>.</param>
+internal sealed record GradientValues(IReadOnlySet<string> Wanted, IReadOnlySet<string> Operands, IReadOnlySet<string> Hidden);
+
+/// <summary>Sensitivities by one forward and one backward pass a sample (paper, section 3), segment by segment.</summary>
 public static class Calibrator
 {
-    /// <param name="progress">Told the fraction that is done.</param>
+    /// <summary>Bytes of layer outputs that are kept of a sample so that they need not be computed twice.</summary>
+    private const long KeptBytes = 1L << 30;
+
     /// <exception cref="MixedPrecisionException">MPB4xxx: the model cannot be differentiated, or data and loss do not fit it.</exception>
-    public static Sensitivities Run(CalibrationRequest request, Action<double> progress, CancellationToken cancel)
+    public static Sensitivities Run(CalibrationRequest request, Action<CalibrationUpdate> report, CancellationToken cancel)
     {
-        GradientLimits limits = GradientLimits.Of(request.Model, request.Types, request.Loss.Outputs);
+        IReadOnlyDictionary<string, TensorType> types = SampleShapes.Types(request.Model, request.Types, request.Samples);
+        GradientLimits limits = GradientLimits.Of(request.Model, types, request.Loss.Outputs);
         if (request.Partition.Layers.All(l => limits.Hidden.Contains(l.Output)) && limits.Operators.Count > 0)
         {
             throw Errors.NoLayerReached(request.Model.DisplayName, limits.Operators);
@@ -40,26 +58,17 @@ public static class Calibrator
         wanted.UnionWith(operands);
         wanted.ExceptWith(limits.Hidden);
         operands.ExceptWith(limits.Hidden);
-        SessionSettings settings = SessionSettings.Plain with { Threads = request.Threads };
-        var programs = new List<SubgraphProgram>();
-        try
+        long layerOutputs = request.Partition.Layers.Sum(l => SampleShapes.Bytes(types.GetValueOrDefault(l.Output), request.Samples));
+        using var programs = new SegmentPrograms(request, types, new GradientValues(wanted, operands, limits.Hidden), layerOutputs <= KeptBytes);
+        var segments = new List<SegmentInstance>();
+        foreach (Segment segment in Segment.Of(request.Model, request.Partition, types, request.Sites))
         {
-            foreach (Subgraph subgraph in request.Partition.Subgraphs)
-            {
-                cancel.ThrowIfCancellationRequested();
-                ExtractedSubgraph extracted = Extraction.Extract(
-                    request.Model, request.Partition, request.Types, subgraph.Nodes, new ExtractionOptions(WeightsAsInputs: true));
-                LayerSite[] sites = [.. subgraph.Layers.Select(l => request.Sites[l.Name])];
-                programs.Add(SubgraphProgram.Create(
-                    request.Model, request.Types, extracted, sites, request.Formats, new GradientValues(wanted, operands, limits.Hidden), request.Loss.HasCurvature, settings));
-            }
+            cancel.ThrowIfCancellationRequested();
+            segments.Add(programs.Get(segment));
+        }
 
-            return new CalibrationPass(request, programs, progress, cancel).Run();
-        }
-        finally
-        {
-            programs.ForEach(p => p.Dispose());
-        }
+        using var pass = new CalibrationPass(request, segments, report, cancel);
+        return pass.Run();
     }
 
     /// <summary>The values that depend on the output of some layer: through them gradients flow back to layers.</summary>

@@ -1,3 +1,5 @@
+using System.Numerics;
+using System.Runtime.InteropServices;
 using MixedPrecision.Calibration.Formats;
 using MixedPrecision.Execution;
 using MixedPrecision.Onnx;
@@ -5,100 +7,157 @@ using MixedPrecision.Partitioning;
 
 namespace MixedPrecision.Calibration;
 
+/// <summary>What a layer had in one sample.</summary>
+/// <param name="Input">x.</param>
+/// <param name="Second">The second operand of a product of activations, else null.</param>
+/// <param name="Output">y in the baseline.</param>
+/// <param name="Gradient">ẏ.</param>
+/// <param name="DrawnGradient">ẏ for labels drawn from the model, or null.</param>
+internal sealed record LayerValues(Tensor Input, Tensor? Second, Tensor Output, Tensor Gradient, Tensor? DrawnGradient);
+
 /// <summary>
-/// Runs one layer in all formats that apply to it and takes δ = ⟨y_f − y, ẏ⟩ of each. The nodes are those that the emitted model
+/// Runs layers in formats that apply to them and takes δ = ⟨y_f − y, ẏ⟩ of each. The nodes are those that the emitted model
 /// will hold, optimized as an app's session optimizes them, so that the kernels' true arithmetic is measured.
 /// </summary>
 internal sealed class FormatProbe : IDisposable
 {
-    private const string Exact = "exact";
-    private const string Gradient = "upstream";
-    private const string DrawnGradient = "drawn upstream";
-    private readonly LayerSite site;
-    private readonly Session session;
-    private readonly IReadOnlyDictionary<string, (string Delta, string? Drawn)> deltas;
+    /// <summary>Parameters of layers beyond which each is probed alone, in one format at a time.</summary>
+    private const long ManyParameters = 32L << 20;
 
-    private FormatProbe(LayerSite site, Session session, IReadOnlyDictionary<string, (string Delta, string? Drawn)> deltas)
+    private readonly IReadOnlyList<(LayerSite Site, NumberFormat Format, string Output)> cases;
+    private readonly Session session;
+
+    private FormatProbe(IReadOnlyList<(LayerSite Site, NumberFormat Format, string Output)> cases, Session session)
     {
-        this.site = site;
+        this.cases = cases;
         this.session = session;
-        this.deltas = deltas;
     }
 
-    /// <summary>The probe of a layer, or null when no format but the baseline applies.</summary>
-    /// <param name="constant">The tensor of a constant value of the model.</param>
-    /// <param name="withDrawn">Whether runs give a second gradient, for labels drawn from the model.</param>
-    public static FormatProbe? Create(LayerSite site, IReadOnlyList<string> formats, Func<string, Tensor> constant, bool withDrawn, int threads)
+    /// <summary>Cases that are probed together: all of small layers, one by one of large ones.</summary>
+    public static IReadOnlyList<IReadOnlyList<(LayerSite Site, NumberFormat Format)>> Batches(IEnumerable<LayerSite> sites, IReadOnlyList<string> formats)
     {
-        NumberFormat[] applicable = [.. formats.Select(NumberFormats.Get).Where(f => f != NumberFormats.Baseline && f.WhyNot(site) is null)];
-        if (applicable.Length == 0)
-        {
-            return null;
-        }
+        (LayerSite Site, NumberFormat Format)[] cases =
+        [
+            .. from site in sites
+               from format in formats.Select(NumberFormats.Get)
+               where format != NumberFormats.Baseline && format.WhyNot(site) is null
+               select (site, format),
+        ];
+        return cases.Length == 0 ? [] : cases.Sum(c => c.Site.Layer.Parameters) <= ManyParameters ? [cases] : [.. cases.Select(c => new[] { c })];
+    }
 
-        Layer layer = site.Layer;
+    /// <param name="constant">The tensor of a constant value of the model.</param>
+    public static FormatProbe Create(IReadOnlyList<(LayerSite Site, NumberFormat Format)> batch, Func<string, Tensor> constant, int threads)
+    {
         var graph = new GraphProto { Name = "formats" };
-        graph.Input.Add(AnySize(site.Input).ToProto(layer.Input));
-        if (layer.Kind == LayerKind.ActivationMatMul && layer.Weight != layer.Input)
+        var declared = new HashSet<string>();
+        foreach (LayerSite site in batch.Select(c => c.Site).Distinct())
         {
-            graph.Input.Add(AnySize(site.Weight).ToProto(layer.Weight));
-        }
+            if (declared.Add(site.Layer.Input))
+            {
+                graph.Input.Add(AnySize(site.Input).ToProto(site.Layer.Input));
+            }
 
-        graph.Input.Add(new TensorType(ElementType.Float, null).ToProto(Exact));
-        graph.Input.Add(new TensorType(ElementType.Float, null).ToProto(Gradient));
-        if (withDrawn)
-        {
-            graph.Input.Add(new TensorType(ElementType.Float, null).ToProto(DrawnGradient));
-        }
+            if (!site.Layer.HasWeight && declared.Add(site.Layer.Weight))
+            {
+                graph.Input.Add(AnySize(site.Weight).ToProto(site.Layer.Weight));
+            }
 
-        if (layer.Bias is not null)
-        {
-            graph.Initializer.Add(constant(layer.Bias).ToProto(layer.Bias));
+            if (site.Layer.Bias is string bias && declared.Add(bias))
+            {
+                graph.Initializer.Add(constant(bias).ToProto(bias));
+            }
         }
 
         var b = new GraphBuilder(GraphBuilder.NamesIn(graph), "probe/");
-        var deltas = new Dictionary<string, (string Delta, string? Drawn)>();
-        foreach (NumberFormat format in applicable)
+        var shared = new Dictionary<string, string[]>();
+        var cases = new List<(LayerSite, NumberFormat, string)>();
+        foreach ((LayerSite site, NumberFormat format) in batch)
         {
-            string result = b.Fresh(format.Name);
-            LayerRewriter.Emit(b, site, format, constant, [], result);
-            string change = b.Sub(result, Exact);
-            deltas[format.Name] = (b.ReduceSum(b.Mul(change, Gradient)), withDrawn ? b.ReduceSum(b.Mul(change, DrawnGradient)) : null);
+            string output = b.Fresh(format.Name);
+            LayerRewriter.Emit(b, site, format, constant, shared, output);
+            cases.Add((site, format, output));
+            graph.Output.Add(new ValueInfoProto { Name = output });
         }
 
         b.AppendTo(graph);
-        graph.Output.AddRange(deltas.Values.SelectMany(d => new[] { d.Delta, d.Drawn }).OfType<string>().Select(d => new TensorType(ElementType.Float, []).ToProto(d)));
         var model = new ModelProto { IrVersion = 10, Graph = graph };
         model.OpsetImport.Add(new OperatorSetIdProto { Domain = "", Version = 21 });
         model.OpsetImport.Add(new OperatorSetIdProto { Domain = "com.microsoft", Version = 1 });
-        return new FormatProbe(site, Session.Create(model, SessionSettings.Default with { Threads = threads, ReuseMemory = false }), deltas);
+        return new FormatProbe(cases, Session.Create(model, SessionSettings.Default with { Threads = threads }));
     }
 
-    /// <summary>δ by format, for one sample; and the same with the second gradient, 0 without one.</summary>
-    /// <param name="input">x.</param>
-    /// <param name="second">The second operand of a product of activations, else null.</param>
-    /// <param name="exact">y in the baseline.</param>
-    /// <param name="gradient">ẏ.</param>
-    /// <param name="drawnGradient">ẏ for labels drawn from the model, or null.</param>
-    public IEnumerable<(string Format, double Delta, double DrawnDelta)> Run(
-        Tensor input, Tensor? second, Tensor exact, Tensor gradient, Tensor? drawnGradient)
+    /// <summary>δ by layer and format, for one sample; and the same with the second gradient, 0 without one.</summary>
+    /// <param name="values">By name of the layer.</param>
+    public IReadOnlyList<(LayerSite Site, string Format, double Delta, double DrawnDelta)> Run(IReadOnlyDictionary<string, LayerValues> values, CancellationToken cancel)
     {
-        var inputs = new Dictionary<string, Tensor> { [site.Layer.Input] = input, [Exact] = exact, [Gradient] = gradient };
-        if (second is not null)
+        var inputs = new Dictionary<string, Tensor>();
+        foreach (LayerSite site in cases.Select(c => c.Site))
         {
-            inputs[site.Layer.Weight] = second;
+            LayerValues layer = values[site.Layer.Name];
+            inputs[site.Layer.Input] = layer.Input;
+            if (layer.Second is not null)
+            {
+                inputs[site.Layer.Weight] = layer.Second;
+            }
         }
 
-        if (drawnGradient is not null)
-        {
-            inputs[DrawnGradient] = drawnGradient;
-        }
-
-        IReadOnlyDictionary<string, Tensor> results = session.Run(inputs);
-        return deltas.Select(d => (d.Key, (double)results[d.Value.Delta].Values<float>()[0], d.Value.Drawn is { } drawn ? results[drawn].Values<float>()[0] : 0.0));
+        using RunResults results = session.RunInPlace(inputs, cancel);
+        return
+        [
+            .. cases.Select(c =>
+            {
+                LayerValues layer = values[c.Site.Layer.Name];
+                (double delta, double drawn) = Change(
+                    results.Tensors[c.Output].Values<float>(), layer.Output.Values<float>(), layer.Gradient.Values<float>(), layer.DrawnGradient is { } g ? g.Values<float>() : []);
+                return (c.Site, c.Format.Name, delta, drawn);
+            }),
+        ];
     }
 
     public void Dispose() => session.Dispose();
+
+    /// <summary>⟨y_f − y, ẏ⟩ for one or two gradients, in one pass; summed in double from runs of 4,096.</summary>
+    internal static (double Delta, double Drawn) Change(ReadOnlySpan<float> format, ReadOnlySpan<float> exact, ReadOnlySpan<float> gradient, ReadOnlySpan<float> drawn)
+    {
+        const int run = 4096;
+        double delta = 0, drawnDelta = 0;
+        for (int start = 0; start < exact.Length; start += run)
+        {
+            int length = Math.Min(run, exact.Length - start);
+            (float first, float second) = RunOf(
+                format.Slice(start, length), exact.Slice(start, length), gradient.Slice(start, length), drawn.IsEmpty ? [] : drawn.Slice(start, length));
+            delta += first;
+            drawnDelta += second;
+        }
+
+        return (delta, drawnDelta);
+    }
+
+    private static (float Delta, float Drawn) RunOf(ReadOnlySpan<float> format, ReadOnlySpan<float> exact, ReadOnlySpan<float> gradient, ReadOnlySpan<float> drawn)
+    {
+        ReadOnlySpan<Vector<float>> f = MemoryMarshal.Cast<float, Vector<float>>(format), y = MemoryMarshal.Cast<float, Vector<float>>(exact);
+        ReadOnlySpan<Vector<float>> g = MemoryMarshal.Cast<float, Vector<float>>(gradient), h = MemoryMarshal.Cast<float, Vector<float>>(drawn);
+        Vector<float> first = default, second = default;
+        for (int i = 0; i < y.Length; i++)
+        {
+            Vector<float> change = f[i] - y[i];
+            first += change * g[i];
+            if (!h.IsEmpty)
+            {
+                second += change * h[i];
+            }
+        }
+
+        float delta = Vector.Sum(first), drawnDelta = Vector.Sum(second);
+        for (int i = y.Length * Vector<float>.Count; i < exact.Length; i++)
+        {
+            delta += (format[i] - exact[i]) * gradient[i];
+            drawnDelta += drawn.IsEmpty ? 0 : (format[i] - exact[i]) * drawn[i];
+        }
+
+        return (delta, drawnDelta);
+    }
 
     private static TensorType AnySize(TensorType type) => type with { Shape = type.Shape?.Select(_ => Dimension.Unknown).ToArray() };
 }

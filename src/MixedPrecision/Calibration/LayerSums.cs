@@ -1,62 +1,58 @@
 using MixedPrecision.Calibration.Formats;
-using MixedPrecision.Onnx;
 
 namespace MixedPrecision.Calibration;
 
 /// <summary>What is summed over samples for one layer.</summary>
-internal sealed class LayerSums
+public sealed class LayerSums
 {
-    private readonly Dictionary<string, double> taylor = [];
-    private readonly Dictionary<string, FormatSums> formats = [];
-    private double weight;
+    /// <summary>Σ of the Taylor terms by format, weights and activations together.</summary>
+    public Dictionary<string, double> Taylor { get; init; } = [];
 
-    /// <summary>Adds Σ σᵢ² żᵢ² over the activation operands of one sample.</summary>
-    public void AddActivationNoise(string format, double noise) => taylor[format] = taylor.GetValueOrDefault(format) + noise;
+    /// <summary>δ of every sample by format.</summary>
+    public Dictionary<string, List<double>> Deltas { get; init; } = [];
+
+    /// <summary>Σ ρ by format.</summary>
+    public Dictionary<string, double> Rises { get; init; } = [];
+
+    /// <summary>Σ (w ẇ)².</summary>
+    public double Weight { get; set; }
+
+    /// <summary>Adds a Taylor term of a format.</summary>
+    public void AddTaylor(string format, double noise) => Taylor[format] = Taylor.GetValueOrDefault(format) + noise;
 
     /// <summary>Adds δ of one sample, and its rise.</summary>
     public void AddChange(string format, double delta, double rise)
     {
-        if (!formats.TryGetValue(format, out FormatSums? sums))
+        if (!Deltas.TryGetValue(format, out List<double>? deltas))
         {
-            formats.Add(format, sums = new FormatSums());
+            Deltas.Add(format, deltas = []);
         }
 
-        sums.Deltas.Add(delta);
-        sums.Rise += rise;
+        deltas.Add(delta);
+        Rises[format] = Rises.GetValueOrDefault(format) + rise;
     }
 
     /// <summary>Adds the terms of the weight, which are linear in Σ ẇ² over samples.</summary>
-    public void AddWeight(LayerSite site, Tensor tensor, float[] squaredGradients, IEnumerable<NumberFormat> applicable)
+    internal void AddWeight(WeightSquares squares, IEnumerable<NumberFormat> applicable)
     {
-        ReadOnlySpan<float> values = tensor.Values<float>();
-        for (int i = 0; i < values.Length; i++)
-        {
-            weight += (double)values[i] * values[i] * squaredGradients[i];
-        }
-
+        Weight += squares.Weighted;
         foreach (NumberFormat format in applicable)
         {
-            taylor[format.Name] = taylor.GetValueOrDefault(format.Name) + format.WeightNoise(site, tensor, squaredGradients);
+            AddTaylor(format.Name, squares.Noise(format));
         }
     }
 
     /// <param name="samples">How many samples were added.</param>
     /// <param name="activation">E‖x ⊙ ẋ‖².</param>
     /// <param name="second">E‖z ⊙ ż‖² of the second activation, or null for a weight.</param>
-    public LayerSensitivity Result(string name, bool reachable, int samples, double activation, double? second) => new(
+    internal LayerSensitivity Result(string name, bool reachable, int samples, double activation, double? second) => new(
         name,
         reachable,
         activation,
-        second ?? weight / samples,
-        formats.ToDictionary(f => f.Key, f => new FormatSensitivity(
-            taylor.GetValueOrDefault(f.Key) / samples,
-            f.Value.Deltas.Average(d => d * d),
-            f.Value.Rise / samples,
-            [.. f.Value.Deltas])));
-
-    private sealed class FormatSums
-    {
-        public readonly List<double> Deltas = [];
-        public double Rise;
-    }
+        second ?? Weight / samples,
+        Deltas.ToDictionary(f => f.Key, f => new FormatSensitivity(
+            Taylor.GetValueOrDefault(f.Key) / samples,
+            f.Value.Average(d => d * d),
+            Rises[f.Key] / samples,
+            [.. f.Value])));
 }

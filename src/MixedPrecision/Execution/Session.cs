@@ -95,6 +95,27 @@ public sealed class Session : IDisposable
         return outputs.Select((name, i) => (name, results[i])).Where(r => r.Item2.IsTensor).ToDictionary(r => r.name, r => Copy(r.Item2));
     }
 
+    /// <summary>
+    /// Runs without copying the results: they stay in the runtime's memory until the results are disposed of, and their tensors must not be
+    /// used after that. Inputs the session does not know are ignored.
+    /// </summary>
+    /// <exception cref="OperationCanceledException">Cancelled before or during the run, which ends at the next operator.</exception>
+    public RunResults RunInPlace(IReadOnlyDictionary<string, Tensor> inputs, CancellationToken cancel)
+    {
+        using var feed = new Feed(session.InputNames.Select(n => (n, inputs.TryGetValue(n, out Tensor? t) ? t : throw new ArgumentException($"no value for input '{n}'"))));
+        using var options = new RunOptions();
+        using CancellationTokenRegistration registration = cancel.Register(() => options.Terminate = true);
+        try
+        {
+            cancel.ThrowIfCancellationRequested();
+            return new RunResults(session.OutputNames, session.Run(options, feed.Names, feed.Values, session.OutputNames));
+        }
+        catch (OnnxRuntimeException) when (cancel.IsCancellationRequested)
+        {
+            throw new OperationCanceledException(cancel);
+        }
+    }
+
     /// <summary>Runs and drops the results: what is timed.</summary>
     public void RunOnly(Feed feed)
     {

@@ -94,7 +94,7 @@ public static class TypeInference
         var graph = new GraphProto { Name = "types" };
         graph.Node.AddRange(model.Graph.Node);
         HashSet<string> weights = [.. model.Initializers.Values.Where(t => t.DataType != ElementType.String && (TensorProtos.ByteCount(t) > SmallInitializer || t.DataLocation == 1)).Select(t => t.Name)];
-        graph.Input.AddRange(model.Inputs);
+        graph.Input.AddRange(model.Inputs.Select(i => known?.GetValueOrDefault(i.Name) is { Shape: not null } type ? type.ToProto(i.Name) : i));
         foreach (TensorProto initializer in model.Graph.Initializer)
         {
             if (weights.Contains(initializer.Name))

@@ -12,8 +12,10 @@ public static class Weights
     /// The tensor of a constant value, or null when the value is not constant (or no dense tensor of numbers). What nodes compute from stored
     /// constants, such as a transposed initializer, is evaluated by ONNX Runtime.
     /// </summary>
-    public static Tensor? Read(OnnxModel model, GraphView view, string name)
+    /// <param name="external">Maps external data; null: the model's own, whose mappings last as long as the model.</param>
+    public static Tensor? Read(OnnxModel model, GraphView view, string name, ExternalData? external = null)
     {
+        external ??= model.External;
         while (true)
         {
             if (!view.Constants.Contains(name))
@@ -23,12 +25,12 @@ public static class Weights
 
             if (view.Producer(name) is not int node)
             {
-                return model.Initializer(name);
+                return model.Initializers.TryGetValue(name, out TensorProto? initializer) ? TensorProtos.Read(initializer, external) : null;
             }
 
             if (Stored(view.Nodes[node]) is TensorProto stored)
             {
-                return TensorProtos.Read(stored, model.External);
+                return TensorProtos.Read(stored, external);
             }
 
             if (view.Nodes[node] is not { OpType: "Identity", Domain: "" or "ai.onnx" })

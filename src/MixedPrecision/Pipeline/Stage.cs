@@ -12,16 +12,24 @@ namespace MixedPrecision.Pipeline;
 /// <param name="Name">Name in the cache, in messages and in documents.</param>
 /// <param name="Version">Raised when the stage computes something else from the same inputs.</param>
 /// <param name="Key">Everything that determines the artifact, and nothing else: no paths, no clocks.</param>
-/// <param name="Run">Makes the artifact; told where to report the fraction that is done.</param>
+/// <param name="Run">Makes the artifact.</param>
 internal sealed record Stage<TInput, TArtifact>(
     string Name,
     int Version,
     Func<TInput, CacheKey> Key,
-    Func<TInput, Action<double>, CancellationToken, TArtifact> Run);
+    Func<TInput, StageContext, TArtifact> Run);
+
+/// <summary>What a stage has while it runs.</summary>
+/// <param name="Report">Told the fraction that is done, and what is under way (or "").</param>
+/// <param name="Cancel">Stops the stage.</param>
+/// <param name="Kept">What an earlier run of the same stage on the same inputs saved before it was stopped, or null.</param>
+/// <param name="Save">Keeps what the stage would resume from; called at any rate, written at most once a second.</param>
+internal sealed record StageContext(Action<double, string> Report, CancellationToken Cancel, byte[]? Kept, Action<Func<byte[]>> Save);
 
 /// <summary>Runs stages, or takes their artifacts from the cache, and says which.</summary>
 internal sealed class StageRunner(ContentStore store, RunOptions options)
 {
+    private static readonly TimeSpan SavingInterval = TimeSpan.FromSeconds(1);
     private static readonly JsonSerializerOptions Json = new() { NumberHandling = JsonNumberHandling.AllowNamedFloatingPointLiterals, IncludeFields = true };
 
     public ContentStore Store => store;
@@ -43,8 +51,18 @@ internal sealed class StageRunner(ContentStore store, RunOptions options)
             return JsonSerializer.Deserialize<TArtifact>(stored, Json)!;
         }
 
-        TArtifact artifact = Timed(stage.Name, report => stage.Run(input, report, options.Cancel));
+        string unfinished = stage.Name + "-unfinished";
+        long saved = Stopwatch.GetTimestamp();
+        TArtifact artifact = Timed(stage.Name, report => stage.Run(input, new StageContext(report, options.Cancel, store.TryGet(unfinished, key, out _), content =>
+        {
+            if (Stopwatch.GetElapsedTime(saved) >= SavingInterval)
+            {
+                store.Put(unfinished, key, content());
+                saved = Stopwatch.GetTimestamp();
+            }
+        })));
         store.Put(stage.Name, key, JsonSerializer.SerializeToUtf8Bytes(artifact, Json));
+        store.Remove(unfinished, key);
         return artifact;
     }
 
@@ -55,15 +73,21 @@ internal sealed class StageRunner(ContentStore store, RunOptions options)
     /// <summary>The SHA-256 of an artifact as it is stored, for the keys of stages that read it.</summary>
     public static byte[] Serialize<T>(T artifact) => JsonSerializer.SerializeToUtf8Bytes(artifact, Json);
 
+    /// <summary>What <see cref="Serialize"/> wrote.</summary>
+    public static T Deserialize<T>(byte[] content) => JsonSerializer.Deserialize<T>(content, Json)!;
+
     /// <summary>Does work of a stage with a running report of fraction and time left.</summary>
-    public T Timed<T>(string stage, Func<Action<double>, T> work)
+    public T Timed<T>(string stage, Func<Action<double, string>, T> work)
     {
         options.Progress(new ProgressUpdate(stage, "started"));
         long start = Stopwatch.GetTimestamp();
-        T result = work(fraction =>
+        double first = -1;
+        T result = work((fraction, text) =>
         {
+            // What was done before the start (by a run that was stopped) took none of this run's time.
+            first = first < 0 ? fraction : first;
             TimeSpan elapsed = Stopwatch.GetElapsedTime(start);
-            options.Progress(new ProgressUpdate(stage, "", fraction, fraction > 0 ? elapsed * ((1 - fraction) / fraction) : null));
+            options.Progress(new ProgressUpdate(stage, text, fraction, fraction > first ? elapsed * ((1 - fraction) / (fraction - first)) : null));
         });
         options.Progress(new ProgressUpdate(stage, $"done in {Stopwatch.GetElapsedTime(start).TotalSeconds:0.0} s"));
         return result;

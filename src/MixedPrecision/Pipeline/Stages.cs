@@ -41,13 +41,22 @@ internal static class Stages
     /// <summary>Samples and model → sensitivities.</summary>
     public static readonly Stage<PolicyRun, Sensitivities> Calibrate = new(
         "calibrate",
-        Version: 3,
+        Version: 4,
         run => run.CalibrationKey(),
-        (run, report, cancel) => Calibrator.Run(
+        (run, context) => Calibrator.Run(
             new CalibrationRequest(
-                run.Workspace.Model, run.Workspace.Partition, run.Workspace.Types, run.Workspace.Sites, run.Policy.Formats, run.Loss, run.CalibrationSamples, run.Policy.Runtime.Threads),
-            report,
-            cancel));
+                run.Workspace.Model,
+                run.Workspace.Partition,
+                run.Workspace.Types,
+                run.Workspace.Sites,
+                run.Policy.Formats,
+                run.Loss,
+                run.CalibrationSamples,
+                run.Policy.Runtime.Threads,
+                context.Kept is null ? null : StageRunner.Deserialize<CalibrationProgress>(context.Kept),
+                progress => context.Save(() => StageRunner.Serialize(progress))),
+            update => context.Report(update.Fraction, $"sample {update.Sample + 1} of {run.CalibrationSamples.Count}"),
+            context.Cancel));
 
     /// <summary>
     /// Structures, scenarios and machine → timings of every layer alone in every format, and of each format for all layers of a sub-graph.
@@ -57,8 +66,8 @@ internal static class Stages
         "benchmark",
         Version: 1,
         input => TimingKey(input, "per layer"),
-        (input, report, cancel) =>
-            [.. input.Timer.Value.PerLayerGains([.. input.Formats.Select(NumberFormats.Get)], report, cancel)
+        (input, context) =>
+            [.. input.Timer.Value.PerLayerGains([.. input.Formats.Select(NumberFormats.Get)], f => context.Report(f, ""), context.Cancel)
                 .SelectMany((timings, subgraph) => timings.Select(t => new BenchmarkedConfiguration(subgraph, t)))]);
 
     /// <summary>The same → timings of configurations that a plan uses and that were not measured as a whole.</summary>
@@ -66,10 +75,10 @@ internal static class Stages
         "refine",
         Version: 1,
         input => TimingKey(input.Benchmark, string.Join("; ", input.Configurations.Select(c => $"{c.Subgraph.Index} {string.Join(' ', c.Formats)}"))),
-        (input, report, cancel) => [.. input.Configurations.Select((c, i) =>
+        (input, context) => [.. input.Configurations.Select((c, i) =>
         {
-            ConfigurationTiming timing = input.Benchmark.Timer.Value.Measure(c.Subgraph, [.. c.Formats.Select(NumberFormats.Get)], cancel);
-            report((i + 1.0) / input.Configurations.Count);
+            ConfigurationTiming timing = input.Benchmark.Timer.Value.Measure(c.Subgraph, [.. c.Formats.Select(NumberFormats.Get)], context.Cancel);
+            context.Report((i + 1.0) / input.Configurations.Count, "");
             return new BenchmarkedConfiguration(c.Subgraph.Index, timing);
         })]);
 
@@ -78,7 +87,7 @@ internal static class Stages
         "solve",
         Version: 2,
         problem => CacheKey.Of(("solver", "cp-sat")).WithBytes("problem", StageRunner.Serialize(problem)),
-        (problem, _, cancel) => Solver.Solve(problem, cancel));
+        (problem, context) => Solver.Solve(problem, context.Cancel));
 
     /// <summary>The two files, evaluation data and scenarios → change of the loss and end-to-end time.</summary>
     public static readonly Stage<VerifyInput, VerificationResult> Verify = new(
@@ -88,12 +97,12 @@ internal static class Stages
             .With("model", input.Run.Workspace.Hash)
             .With("emitted", Workspace.HashOf(input.Files))
             .With("timing", TimingSettings.WholeModel.Key()),
-        (input, report, cancel) =>
+        (input, context) =>
         {
             PolicyRun run = input.Run;
             var verifier = new Verifier(run.Workspace.Path, input.Files[^1], run.Policy.Runtime.Threads);
-            LossChange loss = verifier.MeasureLoss(run.Loss.Outputs, run.EvaluationSamples, Compare, f => report(f / 2), cancel);
-            return new VerificationResult(loss, verifier.MeasureTime(run.Scenarios, TimingSettings.WholeModel, f => report((1 + f) / 2), cancel));
+            LossChange loss = verifier.MeasureLoss(run.Loss.Outputs, run.EvaluationSamples, Compare, f => context.Report(f / 2, ""), context.Cancel);
+            return new VerificationResult(loss, verifier.MeasureTime(run.Scenarios, TimingSettings.WholeModel, f => context.Report((1 + f) / 2, ""), context.Cancel));
 
             SampleChange Compare(Sample sample, int number, IReadOnlyDictionary<string, Tensor> original, IReadOnlyDictionary<string, Tensor> mixed)
             {

@@ -30,7 +30,8 @@ internal static class BlockWeights
             Attributes.Of("block_size", Block),
             Attributes.Of("accuracy_level", AccuracyLevel)),
         InputVariance: InputVariance,
-        WeightNoise: (site, weight, gradients) => WeightNoise(site, weight, gradients, bits),
+        WeightBlock: Block,
+        WeightSteps: (site, weight) => Scales(site, weight, bits),
         Bytes: site => (long)site.OutputSize * Blocks(site) * ((Block * bits / 8) + 4));
 
     private static int Blocks(LayerSite site) => (site.InputSize + Block - 1) / Block;
@@ -39,35 +40,38 @@ internal static class BlockWeights
     {
         int inputs = site.InputSize, outputs = site.OutputSize, blocks = Blocks(site), blockBytes = Block * bits / 8;
         int offset = 1 << (bits - 1), limit = (1 << bits) - 1;
-        float[] columns = site.Columns(weight);
-        float[] scales = Scales(site, columns, bits);
-        var packed = new byte[outputs * blocks * blockBytes];
-        for (int block = 0; block < outputs * blocks; block++)
+        float[] scales = Scales(site, weight, bits);
+        var packed = new byte[(long)outputs * blocks * blockBytes];
+        site.ForEachColumn(weight, (column, values) =>
         {
-            int column = block / blocks, first = block % blocks * Block;
-            for (int i = 0; i < Block; i++)
+            for (int block = 0; block < blocks; block++)
             {
-                float value = first + i < inputs ? columns[(column * inputs) + first + i] : 0;
-                int quantized = Math.Clamp((int)MathF.Round(value / scales[block]) + offset, 0, limit);
-                packed[(block * blockBytes) + (i * bits / 8)] |= (byte)(quantized << (i * bits % 8));
+                long at = (((long)column * blocks) + block) * blockBytes;
+                float scale = scales[(column * blocks) + block];
+                for (int i = 0; i < Block; i++)
+                {
+                    float value = (block * Block) + i < inputs ? values[(block * Block) + i] : 0;
+                    int quantized = Math.Clamp((int)MathF.Round(value / scale) + offset, 0, limit);
+                    packed[at + (i * bits / 8)] |= (byte)(quantized << (i * bits % 8));
+                }
             }
-        }
-
-        return [Tensor.Of<byte>(packed, outputs, blocks, blockBytes), Tensor.Of<float>(scales, outputs * blocks)];
+        });
+        return [new Tensor(ElementType.UInt8, [outputs, blocks, blockBytes], packed), Tensor.Of<float>(scales, (long)outputs * blocks)];
     }
 
     /// <summary>Scales by block, signed: the value of largest magnitude divided by −2^(bits−1).</summary>
-    private static float[] Scales(LayerSite site, float[] columns, int bits)
+    private static float[] Scales(LayerSite site, Tensor weight, int bits)
     {
         int inputs = site.InputSize, blocks = Blocks(site);
         var scales = new float[site.OutputSize * blocks];
-        for (int block = 0; block < scales.Length; block++)
+        site.ForEachColumn(weight, (column, values) =>
         {
-            int first = block % blocks * Block;
-            float largest = TensorPrimitives.MaxMagnitude<float>(columns.AsSpan((block / blocks * inputs) + first, Math.Min(Block, inputs - first)));
-            scales[block] = largest == 0 ? 1 : largest / -(1 << (bits - 1));
-        }
-
+            for (int block = 0; block < blocks; block++)
+            {
+                float largest = TensorPrimitives.MaxMagnitude(values.Slice(block * Block, Math.Min(Block, inputs - (block * Block))));
+                scales[(column * blocks) + block] = largest == 0 ? 1 : largest / -(1 << (bits - 1));
+            }
+        });
         return scales;
     }
 
@@ -83,21 +87,5 @@ internal static class BlockWeights
         string step = b.Mul(largest, b.Scalar(1 / (127 * Math.Sqrt(12))));
         string variance = b.Mul(step, step);
         return inBlocks ? b.Reshape(b.Expand(variance, b.Integers(1, 1, Block)), shape) : variance;
-    }
-
-    private static double WeightNoise(LayerSite site, Tensor weight, float[] squaredGradients, int bits)
-    {
-        int inputs = site.InputSize, blocks = Blocks(site);
-        float[] scales = Scales(site, site.Columns(weight), bits);
-        float[] gradients = site.Arrange(squaredGradients, 1);
-        double noise = 0;
-        for (int block = 0; block < scales.Length; block++)
-        {
-            int first = block % blocks * Block;
-            Span<float> part = gradients.AsSpan((block / blocks * inputs) + first, Math.Min(Block, inputs - first));
-            noise += (double)scales[block] * scales[block] / 12 * TensorPrimitives.Sum<float>(part);
-        }
-
-        return noise;
     }
 }

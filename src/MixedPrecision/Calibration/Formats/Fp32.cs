@@ -11,6 +11,7 @@ internal static class Fp32
         Prepare: (_, _) => [],
         Emit: _ => throw new InvalidOperationException("a layer in the baseline is not rewritten"),
         InputVariance: null,
-        WeightNoise: (_, _, _) => 0,
+        WeightBlock: 0,
+        WeightSteps: (_, _) => [],
         Bytes: site => site.BaselineBytes);
 }

@@ -24,7 +24,8 @@ internal static class Int8Dynamic
         Prepare: Prepare,
         Emit: Emit,
         InputVariance: InputVariance,
-        WeightNoise: WeightNoise,
+        WeightBlock: 0,
+        WeightSteps: Scales,
         Bytes: site => site.HasWeightMatrix ? ((long)site.InputSize * site.OutputSize) + (4L * site.OutputSize) : 0);
 
     private static string? WhyNot(LayerSite site) => site.Layer.Kind switch
@@ -44,30 +45,27 @@ internal static class Int8Dynamic
         }
 
         int inputs = site.InputSize, outputs = site.OutputSize;
-        float[] columns = site.Columns(weight);
-        float[] scales = Scales(site, columns);
-        var quantized = new sbyte[columns.Length];
-        for (int column = 0; column < outputs; column++)
+        float[] scales = Scales(site, weight);
+        var quantized = new byte[(long)inputs * outputs];
+        site.ForEachColumn(weight, (column, values) =>
         {
+            float scale = scales[column];
             for (int row = 0; row < inputs; row++)
             {
-                quantized[(row * outputs) + column] = (sbyte)Math.Clamp(MathF.Round(columns[(column * inputs) + row] / scales[column]), -WeightLimit, WeightLimit);
+                quantized[((long)row * outputs) + column] = unchecked((byte)(sbyte)Math.Clamp(MathF.Round(values[row] / scale), -WeightLimit, WeightLimit));
             }
-        }
-
-        return [Tensor.Of<sbyte>(quantized, inputs, outputs), Tensor.Of<float>(scales, outputs)];
+        });
+        return [new Tensor(ElementType.Int8, [inputs, outputs], quantized), Tensor.Of<float>(scales, outputs)];
     }
 
-    private static float[] Scales(LayerSite site, float[] columns)
+    private static float[] Scales(LayerSite site, Tensor weight)
     {
-        int inputs = site.InputSize;
         var scales = new float[site.OutputSize];
-        for (int column = 0; column < scales.Length; column++)
+        site.ForEachColumn(weight, (column, values) =>
         {
-            float largest = MathF.Abs(TensorPrimitives.MaxMagnitude(columns.AsSpan(column * inputs, inputs)));
+            float largest = MathF.Abs(TensorPrimitives.MaxMagnitude(values));
             scales[column] = largest > 0 ? largest / WeightLimit : 1;
-        }
-
+        });
         return scales;
     }
 
@@ -108,24 +106,5 @@ internal static class Int8Dynamic
         string low = b.Node("Min", [b.Node("ReduceMin", [x], Attributes.Of("keepdims", 0)), zero]);
         string step = b.Mul(b.Sub(high, low), b.Scalar(1 / (255 * Math.Sqrt(12))));
         return b.Mul(step, step);
-    }
-
-    private static double WeightNoise(LayerSite site, Tensor weight, float[] squaredGradients)
-    {
-        if (!site.HasWeightMatrix)
-        {
-            return 0;
-        }
-
-        int inputs = site.InputSize;
-        float[] scales = Scales(site, site.Columns(weight));
-        float[] gradients = site.Arrange(squaredGradients, 1);
-        double noise = 0;
-        for (int column = 0; column < scales.Length; column++)
-        {
-            noise += (double)scales[column] * scales[column] / 12 * TensorPrimitives.Sum<float>(gradients.AsSpan(column * inputs, inputs));
-        }
-
-        return noise;
     }
 }

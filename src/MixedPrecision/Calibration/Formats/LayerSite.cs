@@ -1,7 +1,12 @@
+using System.Buffers;
 using MixedPrecision.Onnx;
 using MixedPrecision.Partitioning;
+using TensorPrimitives = System.Numerics.Tensors.TensorPrimitives;
 
 namespace MixedPrecision.Calibration.Formats;
+
+/// <summary>Reads one output column of a weight matrix, K values.</summary>
+public delegate void ColumnAction(int column, ReadOnlySpan<float> values);
 
 /// <summary>A layer with what a format has to know of its surroundings.</summary>
 /// <param name="Layer">The layer.</param>
@@ -11,6 +16,8 @@ namespace MixedPrecision.Calibration.Formats;
 /// <param name="Weight">Type of the weight, or of the second activation.</param>
 public sealed record LayerSite(Layer Layer, NodeProto Node, int Opset, TensorType Input, TensorType Weight)
 {
+    private const int ColumnTile = 64;
+
     /// <summary>Whether the second operand is a weight matrix.</summary>
     public bool HasWeightMatrix => Layer.Kind is LayerKind.MatMul or LayerKind.Gemm && Layer.WeightShape is { Length: 2 };
 
@@ -27,40 +34,43 @@ public sealed record LayerSite(Layer Layer, NodeProto Node, int Opset, TensorTyp
     public long BaselineBytes => Layer.WeightShape is null ? 0 : Tensor.ByteCount(Weight.ElementType, Layer.WeightShape);
 
     /// <summary>
-    /// The weight as rows of outputs, [N, K], with Gemm's alpha multiplied in: the order in which formats look for the largest value of a
-    /// column or block.
+    /// Goes through the weight matrix column by column (K values each), with Gemm's alpha multiplied in: the order in which formats look for the
+    /// largest value of a column or block. Columns come on several threads and in no order; half precision comes as float.
     /// </summary>
-    public float[] Columns(Tensor weight)
+    public void ForEachColumn(Tensor weight, ColumnAction action)
     {
         float alpha = Layer.Kind == LayerKind.Gemm ? Node.Float("alpha", 1) : 1;
-        return Arrange(weight.Values<float>(), alpha);
-    }
-
-    /// <summary>Values in the weight's own layout as [N, K], each multiplied by a factor.</summary>
-    public float[] Arrange(ReadOnlySpan<float> values, float factor)
-    {
         int inputs = InputSize, outputs = OutputSize;
-        var columns = new float[values.Length];
-        if (IsWeightTransposed)
+        Parallel.For(0, (outputs + ColumnTile - 1) / ColumnTile, tile =>
         {
-            System.Numerics.Tensors.TensorPrimitives.Multiply(values, factor, columns);
-            return columns;
-        }
-
-        const int tile = 64;
-        for (int firstRow = 0; firstRow < inputs; firstRow += tile)
-        {
-            int lastRow = Math.Min(firstRow + tile, inputs);
-            for (int column = 0; column < outputs; column++)
+            int first = tile * ColumnTile, count = Math.Min(ColumnTile, outputs - first);
+            float[] columns = ArrayPool<float>.Shared.Rent(count * inputs);
+            if (IsWeightTransposed)
             {
-                for (int row = firstRow; row < lastRow; row++)
+                HalfPrecision.Widen(weight, (long)first * inputs, columns.AsSpan(0, count * inputs));
+            }
+            else
+            {
+                Span<float> row = stackalloc float[count];
+                for (int input = 0; input < inputs; input++)
                 {
-                    columns[(column * inputs) + row] = values[(row * outputs) + column] * factor;
+                    HalfPrecision.Widen(weight, ((long)input * outputs) + first, row);
+                    for (int column = 0; column < count; column++)
+                    {
+                        columns[(column * inputs) + input] = row[column];
+                    }
                 }
             }
-        }
 
-        return columns;
+            for (int column = 0; column < count; column++)
+            {
+                Span<float> values = columns.AsSpan(column * inputs, inputs);
+                TensorPrimitives.Multiply(values, alpha, values);
+                action(first + column, values);
+            }
+
+            ArrayPool<float>.Shared.Return(columns);
+        });
     }
 
     /// <summary>Reasons that keep every format which multiplies by a weight matrix from a layer.</summary>

@@ -16,9 +16,10 @@ namespace MixedPrecision.Calibration.Formats;
 /// Adds nodes for the variance σ² of the rounding noise on an activation operand (broadcastable to it), from the operand itself; null when
 /// the format keeps activations exact.
 /// </param>
-/// <param name="WeightNoise">
-/// Σ σᵢ² E[ẇᵢ²] over the weight: the loss MSE that rounding it adds by the noise model of the paper (section 3, σ² = Δ²/12 for integer
-/// formats). Arguments: the layer, its weight, and E[ẇ²] per element in the weight's own layout.
+/// <param name="WeightBlock">Inputs that share one scale within an output column, or 0 when the whole column does.</param>
+/// <param name="WeightSteps">
+/// The steps Δ of the integer grid that a weight matrix is rounded to, [N, ⌈K/WeightBlock⌉] ([N] for whole columns). The noise model of the
+/// paper (section 3) gives a rounded value the variance Δ²/12.
 /// </param>
 /// <param name="Bytes">Bytes of the layer's constants in this format.</param>
 public sealed record NumberFormat(
@@ -29,5 +30,6 @@ public sealed record NumberFormat(
     Func<LayerSite, Tensor, IReadOnlyList<Tensor>> Prepare,
     Action<LayerEmission> Emit,
     Func<GraphBuilder, LayerSite, string, string>? InputVariance,
-    Func<LayerSite, Tensor, float[], double> WeightNoise,
+    int WeightBlock,
+    Func<LayerSite, Tensor, float[]> WeightSteps,
     Func<LayerSite, long> Bytes);

@@ -1,5 +1,3 @@
-using System.Runtime.InteropServices;
-
 namespace MixedPrecision.Onnx.Lowering;
 
 /// <summary>Half-precision models as models of float: both float16 and bfloat16 are exact in it, and kernels for gradients exist.</summary>
@@ -63,14 +61,6 @@ internal static class Widening
             return tensor;
         }
 
-        Tensor narrow = TensorProtos.Read(tensor, external);
-        ReadOnlySpan<ushort> bits = MemoryMarshal.Cast<byte, ushort>(narrow.Bytes.Span);
-        var values = new float[bits.Length];
-        for (int i = 0; i < values.Length; i++)
-        {
-            values[i] = tensor.DataType == ElementType.Float16 ? (float)BitConverter.UInt16BitsToHalf(bits[i]) : BitConverter.Int32BitsToSingle(bits[i] << 16);
-        }
-
-        return Tensor.Of<float>(values, narrow.Shape).ToProto(tensor.Name);
+        return HalfPrecision.Widen(TensorProtos.Read(tensor, external)).ToProto(tensor.Name);
     }
 }

@@ -1,0 +1,19 @@
+using MixedPrecision.Onnx;
+using MixedPrecision.Partitioning;
+
+namespace MixedPrecision.Calibration;
+
+/// <summary>
+/// Constants of a model for as long as one segment needs them. External data is mapped anew and let go of at the end, so that the weights of a
+/// large model do not stay in memory.
+/// </summary>
+internal sealed class ConstantScope(OnnxModel model, GraphView view) : IDisposable
+{
+    private readonly ExternalData external = new(model.Folder);
+    private readonly Dictionary<string, Tensor> read = [];
+
+    public Tensor Get(string name) =>
+        read.TryGetValue(name, out Tensor? tensor) ? tensor : read[name] = Partitioning.Weights.Read(model, view, name, external)!;
+
+    public void Dispose() => external.Dispose();
+}

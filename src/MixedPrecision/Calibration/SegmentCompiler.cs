@@ -1,0 +1,184 @@
+using MixedPrecision.Calibration.Autodiff;
+using MixedPrecision.Calibration.Formats;
+using MixedPrecision.Execution;
+using MixedPrecision.Onnx;
+using MixedPrecision.Onnx.Lowering;
+using MixedPrecision.Partitioning;
+
+namespace MixedPrecision.Calibration;
+
+/// <summary>What the models of a segment are made from, under canonical names; equal requests give equal programs.</summary>
+/// <param name="Extracted">The segment as a model.</param>
+/// <param name="Types">What is known of its values.</param>
+/// <param name="Sites">Its layers by canonical name of their output.</param>
+/// <param name="Wanted">Values that depend on a layer, and operands of layers.</param>
+/// <param name="Operands">Activations that layers read.</param>
+/// <param name="Hidden">Values whose gradient cannot be told: see <see cref="GradientLimits"/>.</param>
+/// <param name="Tiled">Outputs of the layers whose weight gradient is not to be computed in one piece.</param>
+/// <param name="Formats">Names of the formats to judge.</param>
+/// <param name="WithDrawn">Whether gradients for labels drawn from the model are taken as well.</param>
+/// <param name="KeepsLayerOutputs">Whether the forward model gives the layers' outputs to the backward model.</param>
+internal sealed record SegmentRequest(
+    ExtractedSubgraph Extracted,
+    IReadOnlyDictionary<string, TensorType> Types,
+    IReadOnlyDictionary<string, LayerSite> Sites,
+    IReadOnlySet<string> Wanted,
+    IReadOnlySet<string> Operands,
+    IReadOnlySet<string> Hidden,
+    IReadOnlySet<string> Tiled,
+    IReadOnlyList<string> Formats,
+    bool WithDrawn,
+    bool KeepsLayerOutputs);
+
+/// <summary>Makes the two models of a segment.</summary>
+internal static class SegmentCompiler
+{
+    public static SegmentProgram Compile(SegmentRequest request, OnnxModel origin, SessionSettings settings)
+    {
+        ModelProto source = request.Types.Values.Any(t => Widening.IsNarrow(t.ElementType))
+            ? Widening.Widen(request.Extracted.Model, origin.External)
+            : request.Extracted.Model;
+        var types = request.Types.ToDictionary(t => t.Key, t => Widening.Widen(t.Value));
+        string[] kept = request.KeepsLayerOutputs ? [.. request.Sites.Keys.Except(request.Hidden)] : [];
+
+        ModelProto forward = source.Clone();
+        forward.Graph.Output.AddRange(kept.Except(request.Extracted.Outputs).Select(o => new ValueInfoProto { Name = o }));
+
+        ModelProto backward = source.Clone();
+        List<(string Output, string Input, string Weight)> operands = SeparateOperands(backward, request.Sites);
+        using var separated = new OnnxModel(backward, origin.Folder, origin.DisplayName);
+        using OnnxModel lowered = GraphLowering.Lower(separated, TypeInference.Infer(separated, types));
+        backward = lowered.Proto;
+        types = new(TypeInference.Infer(lowered, types));
+
+        var builder = new GraphBuilder(GraphBuilder.NamesIn(backward.Graph), "gradient/");
+        bool Flows(string value) => request.Wanted.Contains(value) && ElementType.IsFloating(types[value].ElementType);
+        string[] outputs = [.. request.Extracted.Outputs.Where(Flows)];
+        string[] inputs = [.. request.Extracted.Inputs.Where(Flows)];
+        HashSet<string> computed = [.. source.Graph.Node.SelectMany(n => n.Output).Where(request.Operands.Contains)];
+        string[] layerOutputs = [.. operands.Select(o => o.Output).Where(o => !request.Hidden.Contains(o))];
+        var own = operands.Where(o => !request.Hidden.Contains(o.Output)).SelectMany(o => request.Tiled.Contains(o.Output) ? [o.Input] : new[] { o.Input, o.Weight });
+        (GradientFlow upstream, IReadOnlyDictionary<string, string> found) = Differentiate(backward.Graph, types, builder, outputs, inputs, [.. computed, .. own, .. layerOutputs]);
+        (GradientFlow drawn, IReadOnlyDictionary<string, string> drawnFound) = request.WithDrawn
+            ? Differentiate(backward.Graph, types, builder, outputs, inputs, layerOutputs)
+            : (new GradientFlow(new Dictionary<string, string>(), new Dictionary<string, string>()), new Dictionary<string, string>());
+
+        var layers = operands.ToDictionary(o => o.Output, o => Layer(builder, request, o.Output, o.Input, o.Weight, found, drawnFound));
+        var taylor = computed.Where(found.ContainsKey).ToDictionary(
+            v => v, v => builder.Node("ReduceSumSquare", [builder.Mul(v, found[v])], Attributes.Of("keepdims", 0)));
+        builder.AppendTo(backward.Graph);
+        foreach ((string output, string name) in upstream.Seeds.Concat(drawn.Seeds))
+        {
+            backward.Graph.Input.Add(types[output].ToProto(name));
+        }
+
+        foreach ((string domain, long version) in builder.Domains.Where(d => backward.OpsetImport.All(o => o.Domain != d.Key)))
+        {
+            backward.OpsetImport.Add(new OperatorSetIdProto { Domain = domain, Version = version });
+        }
+
+        IEnumerable<string> values = layers.Values.Where(l => l.OutputGradient is not null).SelectMany(l => new[] { l.Input, l.Second, l.Output }.OfType<string>());
+        string[] results =
+        [
+            .. upstream.Results.Values, .. drawn.Results.Values, .. taylor.Values, .. layers.Values.SelectMany(l => l.Outputs),
+            .. values.Except(request.Extracted.Inputs).Except(kept),
+        ];
+        Session? backwardSession = Prune(backward, results, [.. kept.Select(k => types[k].ToProto(k))], settings);
+        return new SegmentProgram(Session.Create(forward, settings), backwardSession, upstream, drawn, taylor, layers);
+    }
+
+    private static (GradientFlow Flow, IReadOnlyDictionary<string, string> Found) Differentiate(
+        GraphProto graph, IReadOnlyDictionary<string, TensorType> types, GraphBuilder builder, string[] outputs, string[] inputs, string[] others)
+    {
+        var seeds = outputs.ToDictionary(o => o, o => builder.Fresh($"{o}.upstream"));
+        IReadOnlyDictionary<string, string> found = Differentiation.Differentiate(graph, types, builder, seeds, [.. inputs, .. others]);
+        return (new GradientFlow(seeds, inputs.Where(found.ContainsKey).ToDictionary(i => i, i => found[i])), found);
+    }
+
+    private static LayerProgram Layer(
+        GraphBuilder b, SegmentRequest request, string output, string input, string weight, IReadOnlyDictionary<string, string> found, IReadOnlyDictionary<string, string> drawn)
+    {
+        LayerSite site = request.Sites[output];
+        bool isProduct = !site.Layer.HasWeight;
+        string? second = isProduct ? site.Layer.Weight : null;
+        var noise = new Dictionary<string, string>();
+        if (!found.TryGetValue(output, out string? outputGradient))
+        {
+            return new LayerProgram(site.Layer.Input, second, output, null, null, null, noise);
+        }
+
+        foreach (NumberFormat format in request.Formats.Select(NumberFormats.Get).Where(f => f.InputVariance is not null && f.WhyNot(site) is null))
+        {
+            string sum = Noise(b, site, format, input, found[input]);
+            noise[format.Name] = isProduct ? b.Add(sum, Noise(b, site, format, weight, found[weight])) : sum;
+        }
+
+        return new LayerProgram(
+            site.Layer.Input, second, output, outputGradient, drawn.GetValueOrDefault(output), isProduct ? null : found.GetValueOrDefault(weight), noise);
+    }
+
+    private static string Noise(GraphBuilder b, LayerSite site, NumberFormat format, string operand, string gradient) =>
+        b.ReduceSum(b.Mul(format.InputVariance!(b, site, operand), b.Mul(gradient, gradient)));
+
+    /// <summary>A session for some outputs of a model, with the nodes these need and no others; values that are given are not computed. Null without outputs.</summary>
+    private static Session? Prune(ModelProto model, IReadOnlyList<string> outputs, IReadOnlyList<ValueInfoProto> given, SessionSettings settings)
+    {
+        if (outputs.Count == 0)
+        {
+            return null;
+        }
+
+        HashSet<string> fed = [.. given.Select(g => g.Name)];
+        HashSet<string> needed = [.. outputs];
+        var nodes = new List<NodeProto>();
+        foreach (NodeProto node in model.Graph.Node.Reverse())
+        {
+            if (node.Output.Any(o => needed.Contains(o) && !fed.Contains(o)))
+            {
+                nodes.Add(node);
+                needed.UnionWith(GraphView.InputsOf(node));
+            }
+        }
+
+        nodes.Reverse();
+        var graph = new GraphProto { Name = model.Graph.Name };
+        graph.Node.AddRange(nodes);
+        graph.Input.AddRange(model.Graph.Input.Concat(given).Where(i => needed.Contains(i.Name)));
+        graph.Initializer.AddRange(model.Graph.Initializer.Where(i => needed.Contains(i.Name)));
+        graph.SparseInitializer.AddRange(model.Graph.SparseInitializer);
+        graph.Output.AddRange(outputs.Distinct().Select(o => new ValueInfoProto { Name = o }));
+        var pruned = new ModelProto { IrVersion = model.IrVersion, Graph = graph };
+        pruned.OpsetImport.AddRange(model.OpsetImport);
+        pruned.Functions.AddRange(model.Functions);
+        return Session.Create(pruned, settings);
+    }
+
+    /// <summary>
+    /// Gives each layer operands of its own (through Identity), so that their gradients are those through this layer and not the sum over
+    /// all readers of the value.
+    /// </summary>
+    private static List<(string Output, string Input, string Weight)> SeparateOperands(ModelProto model, IReadOnlyDictionary<string, LayerSite> sites)
+    {
+        var builder = new GraphBuilder(GraphBuilder.NamesIn(model.Graph), "operand/");
+        var result = new List<(string, string, string)>();
+        var nodes = new List<NodeProto>();
+        foreach (NodeProto node in model.Graph.Node)
+        {
+            if (node.Output.Count > 0 && sites.ContainsKey(node.Output[0]))
+            {
+                int first = builder.Nodes.Count;
+                string input = builder.Node("Identity", [node.Input[0]]);
+                string weight = builder.Node("Identity", [node.Input[1]]);
+                (node.Input[0], node.Input[1]) = (input, weight);
+                nodes.AddRange(builder.Nodes.Skip(first));
+                result.Add((node.Output[0], input, weight));
+            }
+
+            nodes.Add(node);
+        }
+
+        model.Graph.Node.Clear();
+        model.Graph.Node.AddRange(nodes);
+        return result;
+    }
+}

@@ -1,0 +1,31 @@
+using MixedPrecision.Calibration.Formats;
+using MixedPrecision.Onnx;
+using MixedPrecision.Partitioning;
+
+namespace MixedPrecision.Calibration;
+
+/// <summary>What calibration runs at a time: one sub-graph of a large model, or all of a small one.</summary>
+/// <param name="Nodes">Its nodes in topological order, constants included.</param>
+/// <param name="Sites">Its layers.</param>
+/// <param name="IsWhole">Whether it is the whole model.</param>
+internal sealed record Segment(IReadOnlyList<int> Nodes, IReadOnlyList<LayerSite> Sites, bool IsWhole)
+{
+    /// <summary>Bytes of weights and values up to which a model runs as one segment: less overhead, and no need to save memory.</summary>
+    private const long SmallModel = 256L << 20;
+
+    /// <summary>The segments of a model, in order.</summary>
+    /// <param name="types">Types of its values, with the sizes of the calibration data where these agree.</param>
+    public static IReadOnlyList<Segment> Of(OnnxModel model, Partition partition, IReadOnlyDictionary<string, TensorType> types, IReadOnlyDictionary<string, LayerSite> sites)
+    {
+        long weights = model.Graph.Initializer.Sum(i => Bytes(i.DataType, i.Dims));
+        long values = partition.View.Nodes.SelectMany(n => n.Output)
+            .Sum(o => types.TryGetValue(o, out TensorType? type) && type.StaticShape() is { } shape ? Bytes(type.ElementType, shape) : 0);
+        LayerSite[] SitesOf(IEnumerable<Layer> layers) => [.. layers.Select(l => sites[l.Name])];
+        return weights + values <= SmallModel
+            ? [new Segment([.. Enumerable.Range(0, partition.View.Nodes.Count)], SitesOf(partition.Layers), true)]
+            : [.. partition.Subgraphs.Select(s => new Segment(s.Nodes, SitesOf(s.Layers), false))];
+    }
+
+    private static long Bytes(int elementType, IEnumerable<long> shape) =>
+        ElementType.BitsOf(elementType) == 0 ? 0 : Tensor.ByteCount(elementType, [.. shape]);
+}
