@@ -7,7 +7,7 @@ using TensorPrimitives = System.Numerics.Tensors.TensorPrimitives;
 namespace MixedPrecision.Calibration;
 
 /// <summary>
-/// The passes over samples. Forward through the segments, keeping the values that cross them (and the outputs of layers, where these
+/// The passes over samples. Forward through the segments, keeping the values that cross them (and operands and outputs of layers, where these
 /// fit into memory); then backward, each segment with a gradient model that computes the rest anew. Samples go in groups, so that what is
 /// prepared for a segment serves many of them while the values that are kept stay within <see cref="GroupBytes"/>.
 /// </summary>

@@ -24,7 +24,11 @@ public sealed record CalibrationRequest(
     IReadOnlyList<Sample> Samples,
     int Threads,
     CalibrationProgress? Resume = null,
-    Action<CalibrationProgress>? Save = null);
+    Action<CalibrationProgress>? Save = null)
+{
+    /// <summary>Whether labels are drawn from the model too: only the change that a format makes has a rise.</summary>
+    internal bool TakesRise => Loss.HasCurvature && Formats.Any(f => f != NumberFormats.Baseline.Name);
+}
 
 /// <summary>How far a calibration is.</summary>
 /// <param name="Sample">Number of the sample that is under way, from 0.</param>
@@ -40,13 +44,19 @@ internal sealed record GradientValues(IReadOnlySet<string> Wanted, IReadOnlySet<
 /// <summary>Sensitivities by one forward and one backward pass a sample (paper, section 3), segment by segment.</summary>
 public static class Calibrator
 {
-    /// <summary>Bytes of layer outputs that are kept of a sample so that they need not be computed twice.</summary>
+    /// <summary>Bytes of layers' operands and outputs that are kept of a sample so that they need not be computed twice.</summary>
     private const long KeptBytes = 1L << 30;
 
     /// <exception cref="MixedPrecisionException">MPB4xxx: the model cannot be differentiated, or data and loss do not fit it.</exception>
     public static Sensitivities Run(CalibrationRequest request, Action<CalibrationUpdate> report, CancellationToken cancel)
     {
         IReadOnlyDictionary<string, TensorType> types = SampleShapes.Types(request.Model, request.Types, request.Samples);
+        bool isSmall = Segment.IsSmall(request.Model, request.Partition.View, types);
+        if (isSmall)
+        {
+            types = SampleShapes.Observe(request.Model, types, request.Samples, cancel);
+        }
+
         GradientLimits limits = GradientLimits.Of(request.Model, types, request.Loss.Outputs);
         if (request.Partition.Layers.All(l => limits.Hidden.Contains(l.Output)) && limits.Operators.Count > 0)
         {
@@ -58,10 +68,10 @@ public static class Calibrator
         wanted.UnionWith(operands);
         wanted.ExceptWith(limits.Hidden);
         operands.ExceptWith(limits.Hidden);
-        long layerOutputs = request.Partition.Layers.Sum(l => SampleShapes.Bytes(types.GetValueOrDefault(l.Output), request.Samples));
-        using var programs = new SegmentPrograms(request, types, new GradientValues(wanted, operands, limits.Hidden), layerOutputs <= KeptBytes);
+        long kept = operands.Concat(request.Partition.Layers.Select(l => l.Output)).Distinct().Sum(v => SampleShapes.Bytes(types.GetValueOrDefault(v), request.Samples));
+        using var programs = new SegmentPrograms(request, types, new GradientValues(wanted, operands, limits.Hidden), kept <= KeptBytes);
         var segments = new List<SegmentInstance>();
-        foreach (Segment segment in Segment.Of(request.Model, request.Partition, types, request.Sites))
+        foreach (Segment segment in Segment.Of(request.Partition, request.Sites, isSmall))
         {
             cancel.ThrowIfCancellationRequested();
             segments.Add(programs.Get(segment));

@@ -10,6 +10,8 @@ namespace MixedPrecision.Calibration;
 /// </summary>
 internal static class SampleShapes
 {
+    private const int ObservedSamples = 16;
+
     /// <param name="types">What is known of the model's values for any input.</param>
     public static IReadOnlyDictionary<string, TensorType> Types(OnnxModel model, IReadOnlyDictionary<string, TensorType> types, IReadOnlyList<Sample> samples)
     {
@@ -39,6 +41,67 @@ internal static class SampleShapes
         }
 
         return TypeInference.Infer(model, known);
+    }
+
+    /// <summary>
+    /// The types with sizes that only runs show, because shapes are computed: of values with an open size, sizes that some samples agree in, or that
+    /// follow an input's in all of them. Runs the whole model, hence only for small ones.
+    /// </summary>
+    /// <param name="types">What <see cref="Types"/> gave.</param>
+    public static IReadOnlyDictionary<string, TensorType> Observe(
+        OnnxModel model, IReadOnlyDictionary<string, TensorType> types, IReadOnlyList<Sample> samples, CancellationToken cancel)
+    {
+        HashSet<string> computed = [.. model.Graph.Node.SelectMany(n => n.Output)];
+        string[] open = [.. types.Where(t => computed.Contains(t.Key) && t.Value.ElementType != 0 && t.Value.Shape?.All(d => d.Size is not null || d.Symbol is not null) != true).Select(t => t.Key)];
+        Sample[] distinct = [.. samples.DistinctBy(s => string.Join(' ', s.Inputs.Values.SelectMany(i => i.Shape)))];
+        Sample[] observed = [.. distinct.Where((_, i) => i * ObservedSamples / distinct.Length != (i - 1) * ObservedSamples / distinct.Length || i == 0)];
+        if (open.Length == 0 || observed.Length == 0)
+        {
+            return types;
+        }
+
+        ModelProto probe = model.Proto.Clone();
+        probe.Graph.Output.Clear();
+        probe.Graph.Output.AddRange(open.Select(o => new ValueInfoProto { Name = o }));
+        using Session session = Session.Create(probe, SessionSettings.Plain, model.Folder);
+        var shapes = new List<IReadOnlyDictionary<string, long[]>>();
+        foreach (Sample sample in observed)
+        {
+            using RunResults results = session.RunInPlace(sample.Inputs, cancel);
+            shapes.Add(results.Tensors.ToDictionary(t => t.Key, t => t.Value.Shape));
+        }
+
+        var symbols = new Dictionary<string, string>();
+        foreach ((string input, TensorType type) in types.Where(t => observed[0].Inputs.ContainsKey(t.Key)))
+        {
+            for (int axis = 0; axis < type.Rank; axis++)
+            {
+                if (type.Shape![axis].Symbol is string symbol)
+                {
+                    symbols.TryAdd(string.Join(' ', observed.Select(s => s.Inputs[input].Shape[axis])), symbol);
+                }
+            }
+        }
+
+        var result = new Dictionary<string, TensorType>(types);
+        foreach (string value in open.Where(v => shapes.All(s => s.TryGetValue(v, out long[]? shape) && shape.Length == shapes[0][v].Length)))
+        {
+            result[value] = types[value] with
+            {
+                Shape = [.. shapes[0][value].Select((_, axis) =>
+                {
+                    if (types[value].Shape?[axis] is { } known && known != Dimension.Unknown)
+                    {
+                        return known;
+                    }
+
+                    long[] sizes = [.. shapes.Select(s => s[value][axis])];
+                    return sizes.Distinct().Count() == 1 ? Dimension.Of(sizes[0]) : new Dimension(null, symbols.GetValueOrDefault(string.Join(' ', sizes)));
+                })],
+            };
+        }
+
+        return result;
     }
 
     /// <summary>Bytes of a value in the largest sample, as far as its type tells; 0 where it does not.</summary>

@@ -17,7 +17,7 @@ namespace MixedPrecision.Calibration;
 /// <param name="Tiled">Outputs of the layers whose weight gradient is not to be computed in one piece.</param>
 /// <param name="Formats">Names of the formats to judge.</param>
 /// <param name="WithDrawn">Whether gradients for labels drawn from the model are taken as well.</param>
-/// <param name="KeepsLayerOutputs">Whether the forward model gives the layers' outputs to the backward model.</param>
+/// <param name="KeepsLayerValues">Whether the forward model gives the operands and outputs of layers to the backward model.</param>
 internal sealed record SegmentRequest(
     ExtractedSubgraph Extracted,
     IReadOnlyDictionary<string, TensorType> Types,
@@ -28,7 +28,7 @@ internal sealed record SegmentRequest(
     IReadOnlySet<string> Tiled,
     IReadOnlyList<string> Formats,
     bool WithDrawn,
-    bool KeepsLayerOutputs);
+    bool KeepsLayerValues);
 
 /// <summary>Makes the two models of a segment.</summary>
 internal static class SegmentCompiler
@@ -39,7 +39,10 @@ internal static class SegmentCompiler
             ? Widening.Widen(request.Extracted.Model, origin.External)
             : request.Extracted.Model;
         var types = request.Types.ToDictionary(t => t.Key, t => Widening.Widen(t.Value));
-        string[] kept = request.KeepsLayerOutputs ? [.. request.Sites.Keys.Except(request.Hidden)] : [];
+        HashSet<string> computed = [.. source.Graph.Node.SelectMany(n => n.Output)];
+        string[] kept = request.KeepsLayerValues
+            ? [.. request.Sites.Keys.Except(request.Hidden).Concat(request.Sites.Values.SelectMany(s => new[] { s.Layer.Input, s.Layer.Weight })).Where(computed.Contains).Distinct()]
+            : [];
 
         ModelProto forward = source.Clone();
         forward.Graph.Output.AddRange(kept.Except(request.Extracted.Outputs).Select(o => new ValueInfoProto { Name = o }));
@@ -55,7 +58,7 @@ internal static class SegmentCompiler
         bool Flows(string value) => request.Wanted.Contains(value) && ElementType.IsFloating(types[value].ElementType);
         string[] outputs = [.. request.Extracted.Outputs.Where(Flows)];
         string[] inputs = [.. request.Extracted.Inputs.Where(Flows)];
-        HashSet<string> computed = [.. source.Graph.Node.SelectMany(n => n.Output).Where(request.Operands.Contains)];
+        computed.IntersectWith(request.Operands);
         string[] layerOutputs = [.. operands.Select(o => o.Output).Where(o => !request.Hidden.Contains(o))];
         var own = operands.Where(o => !request.Hidden.Contains(o.Output)).SelectMany(o => request.Tiled.Contains(o.Output) ? [o.Input] : new[] { o.Input, o.Weight });
         (GradientFlow upstream, IReadOnlyDictionary<string, string> found) = Differentiate(backward.Graph, types, builder, outputs, inputs, [.. computed, .. own, .. layerOutputs]);
@@ -107,18 +110,21 @@ internal static class SegmentCompiler
             return new LayerProgram(site.Layer.Input, second, output, null, null, null, noise);
         }
 
-        foreach (NumberFormat format in request.Formats.Select(NumberFormats.Get).Where(f => f.InputVariance is not null && f.WhyNot(site) is null))
+        // Formats that treat activations alike share the nodes.
+        var formats = request.Formats.Select(NumberFormats.Get).Where(f => f.InputNoise is not null && f.WhyNot(site) is null);
+        foreach (var alike in formats.GroupBy(f => f.InputNoise!))
         {
-            string sum = Noise(b, site, format, input, found[input]);
-            noise[format.Name] = isProduct ? b.Add(sum, Noise(b, site, format, weight, found[weight])) : sum;
+            string sum = alike.Key(b, site, input, found[input]);
+            string total = isProduct ? b.Add(sum, alike.Key(b, site, weight, found[weight])) : sum;
+            foreach (NumberFormat format in alike)
+            {
+                noise[format.Name] = total;
+            }
         }
 
         return new LayerProgram(
             site.Layer.Input, second, output, outputGradient, drawn.GetValueOrDefault(output), isProduct ? null : found.GetValueOrDefault(weight), noise);
     }
-
-    private static string Noise(GraphBuilder b, LayerSite site, NumberFormat format, string operand, string gradient) =>
-        b.ReduceSum(b.Mul(format.InputVariance!(b, site, operand), b.Mul(gradient, gradient)));
 
     /// <summary>A session for some outputs of a model, with the nodes these need and no others; values that are given are not computed. Null without outputs.</summary>
     private static Session? Prune(ModelProto model, IReadOnlyList<string> outputs, IReadOnlyList<ValueInfoProto> given, SessionSettings settings)

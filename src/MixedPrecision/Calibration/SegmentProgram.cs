@@ -4,10 +4,10 @@ namespace MixedPrecision.Calibration;
 
 /// <summary>
 /// The forward and backward pass of a segment, compiled. Segments of equal structure share one program; names are canonical, and weights are
-/// inputs unless the model runs as one segment. The backward model takes what the forward model takes, the outputs of the layers
+/// inputs unless the model runs as one segment. The backward model takes what the forward model takes, the operands and outputs of layers
 /// where those are kept, and the gradients of the segment's outputs; all between is computed anew.
 /// </summary>
-/// <param name="Forward">Inputs and weights → what leaves the segment, and the outputs of its layers where they are kept.</param>
+/// <param name="Forward">Inputs and weights → what leaves the segment, and the operands and outputs of its layers where they are kept.</param>
 /// <param name="Backward">Null when the segment holds no layer and nothing before it needs a gradient.</param>
 /// <param name="Upstream">Gradients that the backward model takes and gives, for the labels.</param>
 /// <param name="DrawnUpstream">The same for labels drawn from the model; empty without them.</param>

@@ -18,7 +18,7 @@ internal sealed record SegmentInstance(
     IReadOnlyList<(LayerSite Site, LayerProgram Program)> Layers);
 
 /// <summary>Compiles segments; those of equal structure share one program.</summary>
-internal sealed class SegmentPrograms(CalibrationRequest request, IReadOnlyDictionary<string, TensorType> types, GradientValues values, bool keepsLayerOutputs) : IDisposable
+internal sealed class SegmentPrograms(CalibrationRequest request, IReadOnlyDictionary<string, TensorType> types, GradientValues values, bool keepsLayerValues) : IDisposable
 {
     private readonly Dictionary<string, SegmentProgram> programs = [];
 
@@ -46,8 +46,8 @@ internal sealed class SegmentPrograms(CalibrationRequest request, IReadOnlyDicti
             Named(values.Hidden),
             new HashSet<string>(sites.Where(s => WeightSquares.IsTiled(s.Value)).Select(s => s.Key)),
             request.Formats,
-            request.Loss.HasCurvature,
-            keepsLayerOutputs);
+            request.TakesRise,
+            keepsLayerValues);
         SegmentProgram program;
         if (segment.IsWhole)
         {

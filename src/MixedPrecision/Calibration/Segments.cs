@@ -13,15 +13,21 @@ internal sealed record Segment(IReadOnlyList<int> Nodes, IReadOnlyList<LayerSite
     /// <summary>Bytes of weights and values up to which a model runs as one segment: less overhead, and no need to save memory.</summary>
     private const long SmallModel = 256L << 20;
 
-    /// <summary>The segments of a model, in order.</summary>
+    /// <summary>Whether a model is small enough to run as one segment.</summary>
     /// <param name="types">Types of its values, with the sizes of the calibration data where these agree.</param>
-    public static IReadOnlyList<Segment> Of(OnnxModel model, Partition partition, IReadOnlyDictionary<string, TensorType> types, IReadOnlyDictionary<string, LayerSite> sites)
+    public static bool IsSmall(OnnxModel model, GraphView view, IReadOnlyDictionary<string, TensorType> types)
     {
         long weights = model.Graph.Initializer.Sum(i => Bytes(i.DataType, i.Dims));
-        long values = partition.View.Nodes.SelectMany(n => n.Output)
+        long values = view.Nodes.SelectMany(n => n.Output)
             .Sum(o => types.TryGetValue(o, out TensorType? type) && type.StaticShape() is { } shape ? Bytes(type.ElementType, shape) : 0);
+        return weights + values <= SmallModel;
+    }
+
+    /// <summary>The segments of a model, in order.</summary>
+    public static IReadOnlyList<Segment> Of(Partition partition, IReadOnlyDictionary<string, LayerSite> sites, bool isSmall)
+    {
         LayerSite[] SitesOf(IEnumerable<Layer> layers) => [.. layers.Select(l => sites[l.Name])];
-        return weights + values <= SmallModel
+        return isSmall
             ? [new Segment([.. Enumerable.Range(0, partition.View.Nodes.Count)], SitesOf(partition.Layers), true)]
             : [.. partition.Subgraphs.Select(s => new Segment(s.Nodes, SitesOf(s.Layers), false))];
     }

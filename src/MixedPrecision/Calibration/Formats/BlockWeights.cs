@@ -29,7 +29,7 @@ internal static class BlockWeights
             Attributes.Of("bits", bits),
             Attributes.Of("block_size", Block),
             Attributes.Of("accuracy_level", AccuracyLevel)),
-        InputVariance: InputVariance,
+        InputNoise: InputNoise,
         WeightBlock: Block,
         WeightSteps: (site, weight) => Scales(site, weight, bits),
         Bytes: site => (long)site.OutputSize * Blocks(site) * ((Block * bits / 8) + 4));
@@ -76,16 +76,13 @@ internal static class BlockWeights
     }
 
     /// <summary>Δ²/12 with Δ = max|x|/127 per row and block; per row where the blocks do not divide it.</summary>
-    private static string InputVariance(GraphBuilder b, LayerSite site, string x)
+    private static string InputNoise(GraphBuilder b, LayerSite site, string x, string gradient)
     {
-        string magnitude = b.Node("Abs", [x]);
-        string shape = b.Shape(x);
-        bool inBlocks = site.InputSize % Block == 0;
-        string largest = inBlocks
-            ? b.Node("ReduceMax", [b.Reshape(magnitude, b.Integers(-1, site.InputSize / Block, Block)), b.Integers(-1)], Attributes.Of("keepdims", 1))
-            : b.Node("ReduceMax", [magnitude, b.Integers(-1)], Attributes.Of("keepdims", 1));
+        string shape = site.InputSize % Block == 0 ? b.Integers(-1, site.InputSize / Block, Block) : b.Integers(-1, 1, site.InputSize);
+        string last = b.Integers(-1);
+        string largest = b.Node("ReduceMax", [b.Node("Abs", [b.Reshape(x, shape)]), last], Attributes.Of("keepdims", 1));
         string step = b.Mul(largest, b.Scalar(1 / (127 * Math.Sqrt(12))));
-        string variance = b.Mul(step, step);
-        return inBlocks ? b.Reshape(b.Expand(variance, b.Integers(1, 1, Block)), shape) : variance;
+        string squares = b.Node("ReduceSumSquare", [b.Reshape(gradient, shape), last], Attributes.Of("keepdims", 1));
+        return b.ReduceSum(b.Mul(b.Mul(step, step), squares));
     }
 }

@@ -10,7 +10,7 @@ internal static class Fp32
         WhyNot: _ => null,
         Prepare: (_, _) => [],
         Emit: _ => throw new InvalidOperationException("a layer in the baseline is not rewritten"),
-        InputVariance: null,
+        InputNoise: null,
         WeightBlock: 0,
         WeightSteps: (_, _) => [],
         Bytes: site => site.BaselineBytes);

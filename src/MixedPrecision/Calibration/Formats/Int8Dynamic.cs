@@ -23,7 +23,7 @@ internal static class Int8Dynamic
         WhyNot: WhyNot,
         Prepare: Prepare,
         Emit: Emit,
-        InputVariance: InputVariance,
+        InputNoise: InputNoise,
         WeightBlock: 0,
         WeightSteps: Scales,
         Bytes: site => site.HasWeightMatrix ? ((long)site.InputSize * site.OutputSize) + (4L * site.OutputSize) : 0);
@@ -99,12 +99,12 @@ internal static class Int8Dynamic
     }
 
     /// <summary>Δ²/12 with Δ = (max − min)/255 of the whole tensor.</summary>
-    private static string InputVariance(GraphBuilder b, LayerSite site, string x)
+    private static string InputNoise(GraphBuilder b, LayerSite site, string x, string gradient)
     {
         string zero = b.Scalar(0);
         string high = b.Node("Max", [b.Node("ReduceMax", [x], Attributes.Of("keepdims", 0)), zero]);
         string low = b.Node("Min", [b.Node("ReduceMin", [x], Attributes.Of("keepdims", 0)), zero]);
         string step = b.Mul(b.Sub(high, low), b.Scalar(1 / (255 * Math.Sqrt(12))));
-        return b.Mul(step, step);
+        return b.Mul(b.Mul(step, step), b.Node("ReduceSumSquare", [gradient], Attributes.Of("keepdims", 0)));
     }
 }

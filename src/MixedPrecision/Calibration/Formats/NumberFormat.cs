@@ -12,9 +12,9 @@ namespace MixedPrecision.Calibration.Formats;
 /// <param name="WhyNot">The reason why the format cannot run a layer, or null when it can.</param>
 /// <param name="Prepare">The constants that replace a layer's weight, in the order <paramref name="Emit"/> reads them. Empty for products of activations.</param>
 /// <param name="Emit">Adds the nodes that compute the layer's output in this format.</param>
-/// <param name="InputVariance">
-/// Adds nodes for the variance σ² of the rounding noise on an activation operand (broadcastable to it), from the operand itself; null when
-/// the format keeps activations exact.
+/// <param name="InputNoise">
+/// Adds nodes for Σ σᵢ² żᵢ², a scalar, from an activation operand z and its gradient ż, σᵢ² being the variance of the rounding noise (paper,
+/// section 3: Δ²/12 for integers); null when the format keeps activations exact.
 /// </param>
 /// <param name="WeightBlock">Inputs that share one scale within an output column, or 0 when the whole column does.</param>
 /// <param name="WeightSteps">
@@ -29,7 +29,7 @@ public sealed record NumberFormat(
     Func<LayerSite, string?> WhyNot,
     Func<LayerSite, Tensor, IReadOnlyList<Tensor>> Prepare,
     Action<LayerEmission> Emit,
-    Func<GraphBuilder, LayerSite, string, string>? InputVariance,
+    Func<GraphBuilder, LayerSite, string, string, string>? InputNoise,
     int WeightBlock,
     Func<LayerSite, Tensor, float[]> WeightSteps,
     Func<LayerSite, long> Bytes);
