@@ -2,7 +2,6 @@ using MixedPrecision.Calibration.Data;
 using MixedPrecision.Calibration.Formats;
 using MixedPrecision.Calibration.Losses;
 using MixedPrecision.Diagnostics;
-using MixedPrecision.Execution;
 using MixedPrecision.Onnx;
 using MixedPrecision.Partitioning;
 

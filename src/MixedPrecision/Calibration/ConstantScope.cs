@@ -1,5 +1,4 @@
 using MixedPrecision.Onnx;
-using MixedPrecision.Partitioning;
 
 namespace MixedPrecision.Calibration;
 

@@ -3,7 +3,6 @@ using System.Runtime.InteropServices;
 using MixedPrecision.Calibration.Formats;
 using MixedPrecision.Execution;
 using MixedPrecision.Onnx;
-using MixedPrecision.Partitioning;
 
 namespace MixedPrecision.Calibration;
 

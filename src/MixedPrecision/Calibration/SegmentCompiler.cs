@@ -127,9 +127,9 @@ internal static class SegmentCompiler
     }
 
     /// <summary>A session for some outputs of a model, with the nodes these need and no others; values that are given are not computed. Null without outputs.</summary>
-    private static Session? Prune(ModelProto model, IReadOnlyList<string> outputs, IReadOnlyList<ValueInfoProto> given, SessionSettings settings)
+    private static Session? Prune(ModelProto model, string[] outputs, ValueInfoProto[] given, SessionSettings settings)
     {
-        if (outputs.Count == 0)
+        if (outputs.Length == 0)
         {
             return null;
         }

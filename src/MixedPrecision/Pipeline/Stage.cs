@@ -21,10 +21,10 @@ internal sealed record Stage<TInput, TArtifact>(
 
 /// <summary>What a stage has while it runs.</summary>
 /// <param name="Report">Told the fraction that is done, and what is under way (or "").</param>
-/// <param name="Cancel">Stops the stage.</param>
 /// <param name="Kept">What an earlier run of the same stage on the same inputs saved before it was stopped, or null.</param>
 /// <param name="Save">Keeps what the stage would resume from; called at any rate, written at most once a second.</param>
-internal sealed record StageContext(Action<double, string> Report, CancellationToken Cancel, byte[]? Kept, Action<Func<byte[]>> Save);
+/// <param name="Cancel">Stops the stage.</param>
+internal sealed record StageContext(Action<double, string> Report, byte[]? Kept, Action<Func<byte[]>> Save, CancellationToken Cancel);
 
 /// <summary>Runs stages, or takes their artifacts from the cache, and says which.</summary>
 internal sealed class StageRunner(ContentStore store, RunOptions options)
@@ -53,14 +53,14 @@ internal sealed class StageRunner(ContentStore store, RunOptions options)
 
         string unfinished = stage.Name + "-unfinished";
         long saved = Stopwatch.GetTimestamp();
-        TArtifact artifact = Timed(stage.Name, report => stage.Run(input, new StageContext(report, options.Cancel, store.TryGet(unfinished, key, out _), content =>
+        TArtifact artifact = Timed(stage.Name, report => stage.Run(input, new StageContext(report, store.TryGet(unfinished, key, out _), content =>
         {
             if (Stopwatch.GetElapsedTime(saved) >= SavingInterval)
             {
                 store.Put(unfinished, key, content());
                 saved = Stopwatch.GetTimestamp();
             }
-        })));
+        }, options.Cancel)));
         store.Put(stage.Name, key, JsonSerializer.SerializeToUtf8Bytes(artifact, Json));
         store.Remove(unfinished, key);
         return artifact;
