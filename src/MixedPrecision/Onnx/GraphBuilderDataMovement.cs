@@ -38,20 +38,7 @@ public static class GraphBuilderDataMovement
 
     /// <summary>Pads with zeros, or crops where a pad is negative: pads are all befores, then all afters, for the axes given (null: all).</summary>
     public static string Pad(this GraphBuilder b, string x, string pads, string? axes = null) =>
-        b.Node("Pad", [x, axes is null ? pads : b.PadsOfAllAxes(x, pads, axes)]);
-
-    /// <summary>
-    /// Pads for some axes as pads for all, 0 for the others. ONNX Runtime 1.31.1 moves transposes through Pad as if its axes input were not
-    /// there, so that the graph fails when it runs.
-    /// </summary>
-    public static string PadsOfAllAxes(this GraphBuilder b, string x, string pads, string axes)
-    {
-        string rank = b.Shape(b.Shape(x));
-        string wide = b.Cast(axes, ElementType.Int64);
-        string befores = b.Where(b.Less(wide, b.Integers(0)), b.Add(wide, rank), wide);
-        string none = b.Expand(b.Integers(0), b.Add(rank, rank));
-        return b.Node("ScatterElements", [none, b.Concat(0, befores, b.Add(befores, rank)), pads]);
-    }
+        b.Node("Pad", axes is null ? [x, pads] : [x, pads, "", axes]);
 
     /// <summary>
     /// Pads of some axes, none of them counted from the end, as pads of all axes of a rank. ONNX Runtime's optimizer moves a Transpose past a Pad without regard to
@@ -63,6 +50,15 @@ public static class GraphBuilderDataMovement
         IEnumerable<long> places = Enumerable.Range(0, rank).Select(axis => (long)axes.ToList().IndexOf(axis));
         long[] before = [.. places.Select(p => p < 0 ? none : p)];
         return b.Gather(b.Concat(0, pads, b.Integers(0)), b.Integers([.. before, .. before.Select(p => p == none ? none : p + axes.Count)]), 0);
+    }
+
+    /// <summary>The same for a value of any rank and axes known at run time only.</summary>
+    public static string PadsOfAll(this GraphBuilder b, string x, string pads, string axes)
+    {
+        string rank = b.Shape(b.Shape(x));
+        string wide = b.Cast(axes, ElementType.Int64);
+        string befores = b.Where(b.Less(wide, b.Integers(0)), b.Add(wide, rank), wide);
+        return b.Node("ScatterElements", [b.Expand(b.Integers(0), b.Add(rank, rank)), b.Concat(0, befores, b.Add(befores, rank)), pads]);
     }
 
     /// <summary>Adds updates into data along one axis at the indices, one index per element.</summary>

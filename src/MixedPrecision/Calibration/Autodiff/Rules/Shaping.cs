@@ -83,7 +83,7 @@ internal static class Shaping
             return c.Gradients((0, IndexGrid.Gradient(c, c.HasInput(3) ? [c.Input(1), "", c.Input(3)] : [c.Input(1)])));
         }
 
-        string dx = b.Pad(c.Upstream, b.Neg(c.Input(1)), c.HasInput(3) ? c.Input(3) : null);
+        string dx = b.Pad(c.Upstream, c.HasInput(3) ? b.PadsOfAll(c.Upstream, b.Neg(c.Input(1)), c.Input(3)) : b.Neg(c.Input(1)));
         string? value = c.Needs(2) ? b.Reshape(b.Sub(b.ReduceSum(c.Upstream), b.ReduceSum(dx)), c.ShapeOf(c.Input(2))) : null;
         return c.Gradients((0, dx), (2, value));
     }
