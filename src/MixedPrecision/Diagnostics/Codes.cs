@@ -25,6 +25,7 @@ public static class Codes
     public static readonly ErrorCode PolicyRuleMatchesNothing = new("MPB1011", "rule matches no layer");
     public static readonly ErrorCode PolicyPinnedFormatDoesNotApply = new("MPB1012", "pinned format does not apply");
     public static readonly ErrorCode CalibrationDataNotNamed = new("MPB1013", "calibration data not named");
+    public static readonly ErrorCode BudgetDoesNotSuit = new("MPB1014", "budget does not suit the loss");
 
     // 2xxx: model
     public static readonly ErrorCode ModelNotFound = new("MPB2001", "model not found");

@@ -6,6 +6,10 @@ public static partial class Errors
         Codes.CalibrationDataNotNamed, Severity.Warning, new Place(policy),
         $"the policy names no calibration data: taken are synthetic inputs ({sizes}). What is predicted and verified holds for such inputs only. Add `calibration: {{ data: FILE }}` with a few hundred samples that resemble what the app sees.");
 
+    public static MixedPrecisionException BudgetDoesNotSuit(string policy, string budget, string reason) => new(
+        Codes.BudgetDoesNotSuit, new Place(policy),
+        $"the budget {budget} cannot be measured: {reason}. Name labels and a loss with them, or state the budget as {{ lossError: 1% }}.");
+
     public static MixedPrecisionException PolicyPinnedFormatDoesNotApply(Place place, string layer, string format, string reason) => new(
         Codes.PolicyPinnedFormatDoesNotApply, place,
         $"the rule pins layer '{layer}' to {format}, which cannot run it: {reason}. Pin another format, or narrow the pattern.");

@@ -21,6 +21,7 @@ internal sealed class Planning
 
     public Planning(PolicyRun run, Sensitivities? sensitivities)
     {
+        Tau = run.Policy.Budget.Kind == BudgetKind.AccuracyDrop ? 0.01 : Math.Max(run.Policy.Budget.Value, 1e-4);
         this.run = run;
         this.sensitivities = sensitivities;
         timer = new(() => run.Timer());
@@ -28,8 +29,14 @@ internal sealed class Planning
 
     public Sensitivities Sensitivities => sensitivities ?? throw new InvalidOperationException("nothing was calibrated");
 
-    /// <summary>The loss MSE that the policy allows: τ² · E[g²].</summary>
-    public double LossBudget => run.Policy.Budget * run.Policy.Budget * Sensitivities.MeanSquareLoss;
+    /// <summary>
+    /// τ, the relative loss error that plans are made for: what the policy states, or where it states something else, what has been found to lead to that
+    /// (at first the same share for an increase of the loss, which is at most as large as its error, and 1 % for a drop of accuracy).
+    /// </summary>
+    public double Tau { get; set; }
+
+    /// <summary>The loss MSE that τ allows: τ² · E[g²].</summary>
+    public double LossBudget => Tau * Tau * Sensitivities.MeanSquareLoss;
 
     /// <summary>The least loss MSE that the policy's rules allow: 0 unless they pin layers to other formats than the baseline.</summary>
     public double LeastLoss => Problem(0, isQuadratic: false).Subgraphs.SelectMany(s => s.Layers).Sum(l => l.Choices.Min(c => c.Loss)) * (1 + 1e-6);
@@ -87,7 +94,7 @@ internal sealed class Planning
             {
                 throw Errors.BudgetInfeasible(
                     run.Policy.File,
-                    run.Policy.Budget,
+                    Tau,
                     Math.Sqrt(plan.Infeasibility!.MinimalLoss / Sensitivities.MeanSquareLoss),
                     [.. plan.Infeasibility.Layers.Select(l => (l.Layer, Math.Sqrt(l.Loss / Sensitivities.MeanSquareLoss)))]);
             }

@@ -61,7 +61,7 @@ internal static class Reports
 
     public static SolveReport Solve(PolicyRun run, Planning planning, Plan plan) => new(
         Model(run.Workspace),
-        run.Policy.Budget,
+        planning.Tau,
         ObjectiveName(run),
         Planned(run, planning, plan),
         Predicted(planning, plan),

@@ -21,7 +21,7 @@ public sealed record QuantizeResult(Manifest Manifest, IReadOnlyList<string> Fil
 
 /// <summary>
 /// From plan to shipped model. A plan counts when the file emitted from it, measured on samples that calibration did not see, is within the
-/// budget and not slower than the original. Otherwise the budget of the program is tightened and the plan made anew; when nothing is left,
+/// budget and not slower than the original. Otherwise τ, the budget of the program, is tightened or searched and the plan made anew; when nothing is left,
 /// the original is shipped with a warning.
 /// </summary>
 internal sealed class Shipment(PolicyRun run, Planning planning)
@@ -72,49 +72,108 @@ internal sealed class Shipment(PolicyRun run, Planning planning)
         }
     }
 
-    /// <summary>The first plan whose emitted file stands the test, and that file.</summary>
+    /// <summary>The plan whose emitted file stands the test, and that file; the original when there is none.</summary>
     private (Plan Plan, IReadOnlyList<string> Files, VerificationResult Verified) Settle(string staging, string name, List<string> warnings)
     {
-        double lossBudget = planning.LossBudget;
-        string reason = "";
-        for (int attempt = 0; attempt < Attempts; attempt++)
+        (Plan Plan, IReadOnlyList<string> Files, VerificationResult Verified)? found = run.Policy.Budget.Kind == BudgetKind.LossError
+            ? Tighten(staging, name, out string reason)
+            : Search(staging, name, out reason);
+        if (found is { } settled)
         {
-            Plan plan = planning.Solve(lossBudget);
-            (IReadOnlyList<string> files, VerificationResult verified) = Emit(plan, staging, name);
-            double error = verified.Loss.RelativeLossError;
-            if (error <= run.Policy.Budget)
+            if (run.Policy.Objective != Objective.Time || settled.Verified.Scenarios.Sum(s => s.Weight * s.Timing.High) >= 0 || IsBaseline(settled.Plan))
             {
-                if (run.Policy.Objective != Objective.Time || verified.Scenarios.Sum(s => s.Weight * s.Timing.High) >= 0 || IsBaseline(plan))
-                {
-                    return (plan, files, verified);
-                }
-
-                reason = "the mixed model was measured to be slower than the original";
-                break;
+                return settled;
             }
 
-            reason = $"no plan stayed within the budget on the evaluation samples; the last had a relative loss error of {error:P3}";
-            double tightened = lossBudget * Math.Pow(run.Policy.Budget / error, 2) * Margin;
-            run.Options.Progress(new ProgressUpdate("verify", $"relative loss error {error:P3} is over the budget of {run.Policy.Budget:P3}: solving again with less"));
-            lossBudget = Math.Min(tightened, plan.Loss * Margin);
+            reason = "the mixed model was measured to be slower than the original";
         }
 
         Diagnostic warning = Errors.NothingGained(run.Policy.Model, reason);
         run.Options.Warn(warning);
         warnings.Add(warning.Message);
         Plan original = planning.Solve(planning.LeastLoss);
-        (IReadOnlyList<string> kept, VerificationResult unchanged) = Emit(original, staging, name);
-        return (original, kept, unchanged);
+        IReadOnlyList<string> kept = Emit(original, staging, name);
+        return (original, kept, Verify(kept));
     }
 
-    private (IReadOnlyList<string> Files, VerificationResult Verified) Emit(Plan plan, string staging, string name)
+    /// <summary>A budget on the loss error is the τ that plans are made for; a plan that measures more is made anew with less.</summary>
+    private (Plan Plan, IReadOnlyList<string> Files, VerificationResult Verified)? Tighten(string staging, string name, out string reason)
+    {
+        double lossBudget = planning.LossBudget, budget = run.Policy.Budget.Value;
+        reason = "";
+        for (int attempt = 0; attempt < Attempts; attempt++)
+        {
+            Plan plan = planning.Solve(lossBudget);
+            IReadOnlyList<string> files = Emit(plan, staging, name);
+            VerificationResult verified = Verify(files);
+            double error = verified.Loss.RelativeLossError;
+            if (error <= budget)
+            {
+                return (plan, files, verified);
+            }
+
+            reason = $"no plan stayed within the budget on the evaluation samples; the last had a relative loss error of {error:P3}";
+            run.Options.Progress(new ProgressUpdate(Stages.Verify.Name, $"relative loss error {error:P3} is over the budget of {budget:P3}: solving again with less"));
+            lossBudget = Math.Min(lossBudget * Math.Pow(budget / error, 2) * Margin, plan.Loss * Margin);
+        }
+
+        return null;
+    }
+
+    /// <summary>For any other budget the τ that leads to it is searched, by measuring plans on the evaluation samples.</summary>
+    private (Plan Plan, IReadOnlyList<string> Files, VerificationResult Verified)? Search(string staging, string name, out string reason)
+    {
+        BudgetPolicy budget = run.Policy.Budget;
+        var plans = new Dictionary<string, (Plan Plan, LossChange? Loss)>();
+        double scale = planning.Sensitivities.MeanSquareLoss, last = double.NaN;
+        (BudgetTrial Trial, double Tau)? found = BudgetSearch.Find(planning.Tau, budget.Value, Attempts, Propose, Measure);
+        reason = $"no plan stayed within the budget ({budget}) on the evaluation samples; the last measured {last:P3}";
+        if (found is not { } best)
+        {
+            return null;
+        }
+
+        planning.Tau = best.Tau;
+        run.Options.Progress(new ProgressUpdate(Stages.Evaluate.Name, $"{budget} is met with τ = {best.Tau:P3}: {best.Trial.Measured:P3} was measured"));
+        (Plan plan, LossChange? loss) = plans[best.Trial.Plan];
+        IReadOnlyList<string> files = Emit(plan, staging, name);
+        return (plan, files, Verify(files, loss));
+
+        BudgetTrial Propose(double tau)
+        {
+            Plan plan = planning.Solve(Math.Max(tau * tau * scale, planning.LeastLoss));
+            string key = string.Join("; ", plan.Formats.Select(f => string.Join(' ', f)));
+            plans.TryAdd(key, (plan, null));
+            return new BudgetTrial(key, Math.Sqrt(plan.Loss / scale), plan.Gain, double.NaN);
+        }
+
+        BudgetTrial Measure(BudgetTrial proposed)
+        {
+            Plan plan = plans[proposed.Plan].Plan;
+            LossChange loss = run.Runner.Get(Stages.Evaluate, new VerifyInput(run, Emit(plan, staging, name)));
+            if (budget.Kind == BudgetKind.AccuracyDrop && loss.Accuracy is null)
+            {
+                throw Errors.BudgetDoesNotSuit(run.Policy.File, budget.ToString(), "not every sample has a label that counts");
+            }
+
+            plans[proposed.Plan] = (plan, loss);
+            last = BudgetSearch.Measured(budget, loss);
+            run.Options.Progress(new ProgressUpdate(Stages.Evaluate.Name, $"a plan of predicted τ = {proposed.Tau:P3} measures {last:P3} ({budget})"));
+            return proposed with { Measured = last };
+        }
+    }
+
+    /// <summary>Writes the model of a plan, and reads the plan back from it.</summary>
+    private IReadOnlyList<string> Emit(Plan plan, string staging, string name)
     {
         IReadOnlyList<string> files = Emission.Write(run, plan, staging, name);
         var reader = new PlanReader(run.Workspace.Model, run.Workspace.Weight);
         reader.Check(files[^1], [.. run.Workspace.Partition.Subgraphs.SelectMany(s => s.Layers.Zip(
             plan.Formats[s.Index], (layer, format) => (run.Workspace.Sites[layer.Name], NumberFormats.Get(format))))]);
-        return (files, run.Runner.Get(Stages.Verify, new VerifyInput(run, files)));
+        return files;
     }
+
+    private VerificationResult Verify(IReadOnlyList<string> files, LossChange? known = null) => run.Runner.Get(Stages.Verify, new VerifyInput(run, files, known));
 
     private static bool IsBaseline(Plan plan) => plan.Formats.All(s => s.All(f => f == Problems.Baseline));
 
@@ -128,7 +187,8 @@ internal sealed class Shipment(PolicyRun run, Planning planning)
             typeof(Shipment).Assembly.GetName().Version!.ToString(3),
             Reports.Model(run.Workspace),
             output,
-            run.Policy.Budget,
+            planning.Tau,
+            new StatedBudget(run.Policy.Budget.ToString(), run.Policy.Budget.Value, BudgetSearch.Measured(run.Policy.Budget, verified.Loss)),
             planning.Sensitivities.Loss,
             Reports.ObjectiveName(run),
             new SampleCounts(planning.Sensitivities.Samples, verified.Loss.Samples),

@@ -27,7 +27,8 @@ internal sealed record RefineInput(BenchmarkInput Benchmark, IReadOnlyList<(Subg
 
 /// <summary>What <see cref="Stages.Verify"/> compares.</summary>
 /// <param name="Files">The emitted files, the model last.</param>
-internal sealed record VerifyInput(PolicyRun Run, IReadOnlyList<string> Files);
+/// <param name="Known">The change of the loss if it was measured before, so that it is not again.</param>
+internal sealed record VerifyInput(PolicyRun Run, IReadOnlyList<string> Files, LossChange? Known = null);
 
 /// <summary>A measured configuration of a sub-graph.</summary>
 internal sealed record BenchmarkedConfiguration(int Subgraph, ConfigurationTiming Timing);
@@ -101,15 +102,33 @@ internal static class Stages
         {
             PolicyRun run = input.Run;
             var verifier = new Verifier(run.Workspace.Path, input.Files[^1], run.Policy.Runtime.Threads);
-            LossChange loss = verifier.MeasureLoss(run.Loss.Outputs, run.EvaluationSamples, Compare, f => context.Report(f / 2, ""), context.Cancel);
+            LossChange loss = input.Known ?? MeasureLoss(run, verifier, f => context.Report(f / 2, ""), context.Cancel);
             return new VerificationResult(loss, verifier.MeasureTime(run.Scenarios, TimingSettings.WholeModel, f => context.Report((1 + f) / 2, ""), context.Cancel));
-
-            SampleChange Compare(Sample sample, int number, IReadOnlyDictionary<string, Tensor> original, IReadOnlyDictionary<string, Tensor> mixed)
-            {
-                LossComparison c = run.Loss.Compare(original, mixed, run.Loss.TargetOf(sample, number, original));
-                return new SampleChange(c.SquareLoss, c.SquareChange, c.Loss, c.Change, c.Labels, c.OriginalHits, c.MixedHits);
-            }
         });
+
+    /// <summary>The two files and evaluation data → change of the loss: what a search for a budget asks of each of its trials.</summary>
+    public static readonly Stage<VerifyInput, LossChange> Evaluate = new(
+        "evaluate",
+        Version: 1,
+        input => input.Run.EvaluationKey()
+            .With("model", input.Run.Workspace.Hash)
+            .With("emitted", Workspace.HashOf(input.Files)),
+        (input, context) => MeasureLoss(
+            input.Run,
+            new Verifier(input.Run.Workspace.Path, input.Files[^1], input.Run.Policy.Runtime.Threads),
+            f => context.Report(f, ""),
+            context.Cancel));
+
+    private static LossChange MeasureLoss(PolicyRun run, Verifier verifier, Action<double> report, CancellationToken cancel)
+    {
+        return verifier.MeasureLoss(run.Loss.Outputs, run.EvaluationSamples, Compare, report, cancel);
+
+        SampleChange Compare(Sample sample, int number, IReadOnlyDictionary<string, Tensor> original, IReadOnlyDictionary<string, Tensor> mixed)
+        {
+            LossComparison c = run.Loss.Compare(original, mixed, run.Loss.TargetOf(sample, number, original));
+            return new SampleChange(c.SquareLoss, c.SquareChange, c.Loss, c.Change, c.Labels, c.OriginalHits, c.MixedHits);
+        }
+    }
 
     private static CacheKey TimingKey(BenchmarkInput input, string configurations) => CacheKey.Of(
             ("structures", string.Join(' ', input.Partition.Subgraphs.Select(s => s.Fingerprint))),

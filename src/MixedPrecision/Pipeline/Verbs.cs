@@ -3,6 +3,7 @@ using MixedPrecision.Calibration;
 using MixedPrecision.Calibration.Autodiff;
 using MixedPrecision.Diagnostics;
 using MixedPrecision.Onnx;
+using MixedPrecision.Policies;
 using MixedPrecision.Quantization;
 using MixedPrecision.Reporting;
 
@@ -72,6 +73,16 @@ public static class Verbs
 
     private static Planning Plan(PolicyRun run)
     {
+        if (run.Policy.Budget.Kind == BudgetKind.AccuracyDrop && !run.Loss.HasLabels)
+        {
+            throw Errors.BudgetDoesNotSuit(run.Policy.File, run.Policy.Budget.ToString(), "accuracy needs labels, and the loss reads none");
+        }
+
+        if (run.Policy.Budget.Kind == BudgetKind.LossIncrease && !run.Loss.HasMean)
+        {
+            throw Errors.BudgetDoesNotSuit(run.Policy.File, run.Policy.Budget.ToString(), "output-mse compares outputs, and has no mean that could increase");
+        }
+
         Sensitivities sensitivities = Sensitivities(run);
         string[] unreached = [.. sensitivities.Layers.Where(l => !l.Reachable).Select(l => l.Name)];
         if (unreached.Length > 0)

@@ -7,7 +7,7 @@ namespace MixedPrecision.Policies;
 /// <param name="Folder">Full path of the policy's folder; relative paths in the policy are resolved against it.</param>
 /// <param name="Model">The original model's path as written; <see cref="Resolve"/> gives the full path.</param>
 /// <param name="Output">File name of the emitted model, or null for the original's name with <c>.mixed.onnx</c>.</param>
-/// <param name="Budget">τ: root-mean-square error of the loss over the loss's root mean square, as a fraction (1 % is 0.01).</param>
+/// <param name="Budget">How much worse the emitted model may be, and in which words.</param>
 /// <param name="Calibration">Data and loss that sensitivities are taken from.</param>
 /// <param name="Evaluation">Held-out data that the emitted model is verified on, or null: the pipeline splits the calibration data.</param>
 /// <param name="Formats">Names from <see cref="FormatNames.All"/>, presets expanded, in that order; <c>fp32</c> is always the first.</param>
@@ -20,7 +20,7 @@ public sealed record Policy(
     string Folder,
     string Model,
     string? Output,
-    double Budget,
+    BudgetPolicy Budget,
     CalibrationPolicy Calibration,
     EvaluationPolicy? Evaluation,
     IReadOnlyList<string> Formats,
@@ -41,9 +41,39 @@ public sealed record Policy(
     }
 
     /// <summary>This policy with another budget.</summary>
-    /// <param name="text">The budget as a policy would say it: <c>1%</c> or <c>0.01</c>.</param>
+    /// <param name="text">The budget as a policy would say it: <c>1%</c>, <c>0.01</c>, or <c>lossIncrease: 1%</c>.</param>
     /// <param name="place">Where the text comes from, for the error.</param>
-    public Policy WithBudget(string text, Place place) => this with { Budget = BudgetText.Parse(text, "budget", place) };
+    public Policy WithBudget(string text, Place place) => this with { Budget = BudgetText.Read(text, "budget", place) };
+}
+
+/// <summary>How much worse the emitted model may be.</summary>
+/// <param name="Kind">What is measured.</param>
+/// <param name="Value">Its greatest value, as a fraction (1 % is 0.01).</param>
+public sealed record BudgetPolicy(BudgetKind Kind, double Value)
+{
+    /// <summary>The kind's key in a policy.</summary>
+    public string Key => Kind switch
+    {
+        BudgetKind.LossError => "lossError",
+        BudgetKind.LossIncrease => "lossIncrease",
+        _ => "accuracyDrop",
+    };
+
+    /// <summary>The budget in the policy's words, such as <c>lossIncrease: 1%</c>.</summary>
+    public override string ToString() => FormattableString.Invariant($"{Key}: {Value * 100:0.######}%");
+}
+
+/// <summary>What a budget is about.</summary>
+public enum BudgetKind
+{
+    /// <summary>τ: root-mean-square error of the loss over the loss's root mean square.</summary>
+    LossError,
+
+    /// <summary>Increase of the mean loss over the original's, relative to it.</summary>
+    LossIncrease,
+
+    /// <summary>Share of labels that are hit no more, less those that are hit newly.</summary>
+    AccuracyDrop,
 }
 
 /// <summary>Data and loss that calibration uses.</summary>

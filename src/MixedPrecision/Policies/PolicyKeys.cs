@@ -16,6 +16,13 @@ internal static class PolicyKeys
 
     private static readonly ValueReader<string> Mask = Values.Name("the name of a model input or the key of a mask in a sample");
 
+    private static readonly ValueReader<BudgetPolicy> Budget = BudgetText.ShortOrLong(
+        new Section<BudgetPolicy?>("budget", BudgetText.LongForm, _ => null)
+            .Optional("lossError", BudgetText.Share(BudgetText.Expected, isZeroPossible: false), (section, value) => new BudgetPolicy(BudgetKind.LossError, value))
+            .Optional("lossIncrease", BudgetText.Share(BudgetText.ExpectedShare, isZeroPossible: true), (section, value) => new BudgetPolicy(BudgetKind.LossIncrease, value))
+            .Optional("accuracyDrop", BudgetText.Share(BudgetText.ExpectedShare, isZeroPossible: true), (section, value) => new BudgetPolicy(BudgetKind.AccuracyDrop, value))
+            .Reader);
+
     private static readonly ValueReader<LossKind> Kind = Values.Choice(
         [("cross-entropy", LossKind.CrossEntropy), ("next-token", LossKind.NextToken), ("output-mse", LossKind.OutputMse), ("scalar-output", LossKind.ScalarOutput), ("graph", LossKind.Graph)]);
 
@@ -101,7 +108,7 @@ internal static class PolicyKeys
         new Section<Policy>("the policy", "keys and values, at least 'model: model.onnx'", Defaults)
             .Required("model", Values.FilePath("the path of an ONNX model"), (policy, value) => policy with { Model = value })
             .Optional("output", Values.OnnxFileName(), (policy, value) => policy with { Output = value })
-            .Optional("budget", Values.Budget(), (policy, value) => policy with { Budget = value })
+            .Optional("budget", Budget, (policy, value) => policy with { Budget = value })
             .Optional("calibration", Calibration, (policy, value) => policy with { Calibration = value })
             .Optional("evaluation", Evaluation, (policy, value) => policy with { Evaluation = value })
             .Optional("formats", Values.Formats(), (policy, value) => policy with { Formats = value })
@@ -118,7 +125,7 @@ internal static class PolicyKeys
         Folder: "",
         Model: "",
         Output: null,
-        Budget: 0.01,
+        new BudgetPolicy(BudgetKind.LossError, 0.01),
         DefaultCalibration,
         Evaluation: null,
         FormatNames.Presets[FormatNames.DefaultPreset],

@@ -60,15 +60,6 @@ internal static class Values
         });
     }
 
-    /// <summary>τ as a percentage such as <c>1%</c> or a fraction such as <c>0.01</c>.</summary>
-    public static ValueReader<double> Budget()
-    {
-        var shape = new ValueShape(BudgetText.Expected, "number", "string");
-        return new(shape, (node, path) => node is YamlScalar { Type: not (ScalarType.Nothing or ScalarType.Boolean) } scalar
-            ? BudgetText.Parse(scalar.Text, path, node.Place)
-            : throw WrongType(node, path, shape));
-    }
-
     /// <summary>Formats, by their names and those of presets: one name or a list; in the order of <see cref="FormatNames.All"/>, the baseline first.</summary>
     public static ValueReader<IReadOnlyList<string>> Formats()
     {

@@ -10,7 +10,8 @@ namespace MixedPrecision.Reporting;
 /// <param name="Engine">Version of the engine that wrote it.</param>
 /// <param name="Model">The original model.</param>
 /// <param name="Output">The emitted model.</param>
-/// <param name="Budget">τ, as a fraction.</param>
+/// <param name="Budget">τ that the plan was made for, as a fraction.</param>
+/// <param name="StatedBudget">The budget as the policy states it.</param>
 /// <param name="Loss">Name of the loss.</param>
 /// <param name="Objective">"time", "theoretical-time" or "memory".</param>
 /// <param name="Samples">How many samples the numbers stand on.</param>
@@ -29,6 +30,7 @@ public sealed record Manifest(
     ModelSummary Model,
     ModelSummary Output,
     double Budget,
+    StatedBudget StatedBudget,
     string Loss,
     string Objective,
     SampleCounts Samples,
@@ -52,9 +54,20 @@ public sealed record Manifest(
         $"{Output.File}: {PlanText.Formats(Subgraphs)}, {ReportText.Bytes(Bytes.Original)} → {ReportText.Bytes(Bytes.Mixed)}",
         PlanText.Predicted(Predicted, Budget),
         .. Measured.ToLines(Budget),
+        .. StatedBudget.ToLines(),
         PlanText.Solver(Solver),
         .. ReportText.Warnings(Warnings),
     ];
+}
+
+/// <summary>The budget in the policy's words, and what was measured of it on the evaluation samples.</summary>
+/// <param name="Text">As a policy says it, such as "lossIncrease: 1%".</param>
+/// <param name="Allowed">Its value, as a fraction.</param>
+/// <param name="Measured">What it is about, as measured; it must not pass what is allowed.</param>
+public sealed record StatedBudget(string Text, double Allowed, double Measured)
+{
+    /// <summary>Nothing for the error of the loss, which other lines say.</summary>
+    internal IEnumerable<string> ToLines() => Text.StartsWith("lossError", StringComparison.Ordinal) ? [] : [$"budget {Text}: measured {ReportText.Percent(Measured)}"];
 }
 
 /// <summary>How many samples the numbers stand on.</summary>

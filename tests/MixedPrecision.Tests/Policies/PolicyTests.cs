@@ -23,7 +23,7 @@ public class PolicyTests
         Policy policy = Read(Full);
 
         Assert.Equal("model.onnx", policy.Model);
-        Assert.Equal(0.01, policy.Budget);
+        Assert.Equal(new BudgetPolicy(BudgetKind.LossError, 0.01), policy.Budget);
         Assert.Equal(new CalibrationPolicy("calibration.jsonl", LossKind.CrossEntropy, "label", 256, null), policy.Calibration);
         Assert.Equal(new EvaluationPolicy("evaluation.jsonl", null), policy.Evaluation);
         Assert.Equal(FormatNames.All, policy.Formats);
@@ -65,7 +65,7 @@ public class PolicyTests
 
         Assert.Equal("größe/my model.onnx", policy.Model);
         Assert.Equal("small.onnx", policy.Output);
-        Assert.Equal(0.003, policy.Budget);
+        Assert.Equal(new BudgetPolicy(BudgetKind.LossError, 0.003), policy.Budget);
         Assert.Equal(new CalibrationPolicy(null, LossKind.NextToken, null, 12, "logits"), policy.Calibration);
         Assert.Equal(new EvaluationPolicy("held out.jsonl", 7), policy.Evaluation);
         Assert.Equal(["fp32", "int8-dynamic", "int4-weight"], policy.Formats);
@@ -82,7 +82,7 @@ public class PolicyTests
         Policy policy = Read("model: m.onnx");
 
         Assert.Equal("m.onnx", policy.Model);
-        Assert.Equal(0.01, policy.Budget);
+        Assert.Equal(new BudgetPolicy(BudgetKind.LossError, 0.01), policy.Budget);
         Assert.Equal(new CalibrationPolicy(null, null, null, 256, null), policy.Calibration);
         Assert.Null(policy.Evaluation);
         Assert.Null(policy.Output);
@@ -98,7 +98,7 @@ public class PolicyTests
     {
         Policy policy = Read("model: m.onnx\nbudget: 1%\ncalibration: { data: calibration.jsonl, loss: cross-entropy, labels: label }\n");
 
-        Assert.Equal(("m.onnx", 0.01, "label"), (policy.Model, policy.Budget, policy.Calibration.Labels));
+        Assert.Equal(("m.onnx", 0.01, "label"), (policy.Model, policy.Budget.Value, policy.Calibration.Labels));
     }
 
     [Theory]
@@ -111,8 +111,21 @@ public class PolicyTests
     [InlineData("1e-3", 0.001)]
     public void A_budget_is_a_percentage_or_a_fraction(string text, double expected)
     {
-        Assert.Equal(expected, Read($"model: m.onnx\nbudget: {text}").Budget, 1e-15);
-        Assert.Equal(expected, Read("model: m.onnx").WithBudget(text.Trim('"'), Place.None).Budget, 1e-15);
+        Assert.Equal(expected, Read($"model: m.onnx\nbudget: {text}").Budget.Value, 1e-15);
+        Assert.Equal(expected, Read("model: m.onnx").WithBudget(text.Trim('"'), Place.None).Budget.Value, 1e-15);
+    }
+
+    [Theory]
+    [InlineData("{ lossError: 1% }", BudgetKind.LossError, 0.01, "lossError: 1%")]
+    [InlineData("{ lossIncrease: 0.005 }", BudgetKind.LossIncrease, 0.005, "lossIncrease: 0.5%")]
+    [InlineData("{ accuracyDrop: 0.25% }", BudgetKind.AccuracyDrop, 0.0025, "accuracyDrop: 0.25%")]
+    [InlineData("{ accuracyDrop: 0 }", BudgetKind.AccuracyDrop, 0, "accuracyDrop: 0%")]
+    public void A_budget_may_say_what_it_is_about(string text, BudgetKind kind, double value, string words)
+    {
+        BudgetPolicy budget = Read($"model: m.onnx\nbudget: {text}").Budget;
+
+        Assert.Equal((kind, value, words), (budget.Kind, budget.Value, budget.ToString()));
+        Assert.Equal(budget, Read("model: m.onnx").WithBudget(text.Trim('{', '}', ' '), Place.None).Budget);
     }
 
     [Fact]

@@ -40,6 +40,7 @@ internal static class Examples
         Model,
         Model with { File = "model.mixed.onnx", Bytes = 9_000_000, Sha256 = new string('b', 64) },
         0.01,
+        new StatedBudget("lossIncrease: 0.5%", 0.005, 0.001),
         "cross-entropy",
         "time",
         new SampleCounts(256, 2000),

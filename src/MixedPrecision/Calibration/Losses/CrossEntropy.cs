@@ -22,6 +22,9 @@ internal sealed class CrossEntropy(string name, double weight, string output, Sc
 
     public override bool HasCurvature => true;
 
+    /// <summary>Whether labels are read from the data.</summary>
+    public bool HasLabels => source.Labels is not null;
+
     public override IReadOnlyList<DataField> Fields =>
         [.. new[] { source.Labels, inputs.Contains(source.Mask) ? null : source.Mask }.OfType<string>().Distinct().Select(f => new DataField(f, ElementType.Int64))];
 

@@ -46,6 +46,9 @@ public sealed class LossFunction : IDisposable
     /// <summary>Whether the mean of the loss over samples says something: false with random projections, whose mean is 0.</summary>
     public bool HasMean => terms.All(t => t is not Projection);
 
+    /// <summary>Whether labels are read from the data, so that accuracy can be told.</summary>
+    public bool HasLabels => terms.Any(t => t is CrossEntropy { HasLabels: true });
+
     /// <summary>The loss of a policy on a model; without one in the policy a guess, which <see cref="Notes"/> explain.</summary>
     /// <param name="types">Types of the model's values.</param>
     /// <param name="keys">Keys of the data besides the model's inputs, where they are known: labels among them make a guess.</param>
