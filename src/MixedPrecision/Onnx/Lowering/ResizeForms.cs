@@ -52,14 +52,28 @@ internal static class ResizeForms
         c.Change([c.X, c.InputOrNone(1), scales], "keep_aspect_ratio_policy");
     }
 
-    /// <summary>Coordinates were divided by the scale; nearest rounded down, or up when shrinking.</summary>
+    /// <summary>
+    /// Coordinates were divided by the scale; nearest rounded down, or up along axes that shrink. Where scales are not known, or are of both kinds, axes that shrink go first,
+    /// then those that grow.
+    /// </summary>
     private static void Asymmetric(LoweringContext c, string scales)
     {
-        bool shrinks = c.Constants.Reals(scales)?.Any(s => s < 1) == true;
         string mode = c.Node.Text("mode", "nearest");
         c.Set(Attributes.Of("mode", mode == "bilinear" ? "linear" : mode));
         c.Set(Attributes.Of("coordinate_transformation_mode", "asymmetric"));
+        double[]? known = c.Constants.Reals(scales);
+        bool shrinks = known?.Any(s => s < 1) == true;
         c.Set(Attributes.Of("nearest_mode", shrinks ? "ceil" : "floor"));
-        c.Change([c.X, "", scales], "scales");
+        c.Remove("scales");
+        if (mode != "nearest" || known?.All(s => s >= 1) == true || known?.All(s => s <= 1) == true || !c.HasInput(1))
+        {
+            c.Change([c.X, "", scales]);
+            return;
+        }
+
+        string one = c.B.Scalar(1);
+        string shrunk = c.B.Node("Resize", [c.X, "", c.B.Min(scales, one)], [.. c.Node.Attribute.Where(a => a.Name != "nearest_mode"), Attributes.Of("nearest_mode", "ceil")]);
+        c.Set(Attributes.Of("nearest_mode", "floor"));
+        c.Change([shrunk, "", c.B.Max(scales, one)]);
     }
 }

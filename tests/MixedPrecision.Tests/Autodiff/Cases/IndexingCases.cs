@@ -54,6 +54,45 @@ internal static class IndexingCases
                       from indices in Draw.Integers(-3, 2, shape)
                       from values in Draw.Real(2)
                       select new GradientCase("OneHot", [indices, Operand.Of(Tensor.Scalar(3L)), values], Attributes.Of("axis", -1)), floatOnly: true),
+        Row("OneHot of floats", from shape in Draw.Rank(1, 2)
+                                from indices in Gen.Int[-3, 2].Array[(int)Tensor.ElementCount(shape)]
+                                from values in Draw.Real(2)
+                                from axis in Draw.Axis(shape.Length + 1)
+                                from opset in Draw.OneOf(9, 11)
+                                select new GradientCase(
+                                    "OneHot",
+                                    [Operand.Of(Tensor.Of<float>(indices.Select(i => (float)i).ToArray(), shape)), Operand.Of(Tensor.Scalar(3f)), values],
+                                    Attributes.Of("axis", axis)) { Opset = opset }, "OneHot", floatOnly: true),
+        Row("Pad of some axes", from x in Draw.Real(2, 3, 4)
+                                from axis in Gen.Long[-3, 2]
+                                from pads in Gen.Long[0, 1].Array[2]
+                                from mode in Draw.OneOf("constant", "reflect", "edge")
+                                from constant in Gen.Bool
+                                from value in Draw.Real()
+                                select new GradientCase(
+                                    "Pad",
+                                    [x, Operand.Of(pads) with { Constant = constant }, mode == "constant" ? value : Operand.None, Operand.Of(axis) with { Constant = constant }],
+                                    Attributes.Of("mode", mode)) { Opset = 18 }, "Pad"),
+        Row("ScatterND of equal places", from x in Draw.Real(Values.NotSmall, 3, 2)
+                                         from updates in Draw.Real(Values.NotSmall, 4, 2)
+                                         from places in Draw.Integers(-3, 2, 4, 1)
+                                         from reduction in Draw.OneOf("add", "mul")
+                                         from opset in Draw.OneOf(16, 18)
+                                         select new GradientCase("ScatterND", [x, places, updates], Attributes.Of("reduction", reduction)) { Opset = opset }, "ScatterND"),
+        Row("ScatterElements of equal places", from x in Draw.Real(Values.NotSmall, 3, 2)
+                                               from updates in Draw.Real(Values.NotSmall, 4, 2)
+                                               from places in Draw.Integers(-3, 2, 4, 2)
+                                               from reduction in Draw.OneOf("add", "mul")
+                                               from opset in Draw.OneOf(16, 18)
+                                               select new GradientCase("ScatterElements", [x, places, updates], Attributes.Of("reduction", reduction)) { Opset = opset }, "ScatterElements"),
+        Row("Split into nothing", from x in Draw.Real(2, 3)
+                                  from constant in Gen.Bool
+                                  select new GradientCase("Split", [x, Operand.Of(0, 3, 0) with { Constant = constant }], Attributes.Of("axis", 1)) { Outputs = 3, Opset = 13 }, "Split"),
+        Row("Slice of nothing", from x in Draw.Real(2, 3)
+                                from step in Draw.OneOf(1L, 2, -1)
+                                from constant in Gen.Bool
+                                let kept = constant
+                                select new GradientCase("Slice", [x, .. new[] { Operand.Of(100), Operand.Of(step < 0 ? 200 : 1000), Operand.Of(1), Operand.Of(step) }.Select(o => o with { Constant = kept })]) { Opset = 13 }, "Slice"),
         Row("Range", from start in Draw.Real()
                      from delta in Draw.Real(Values.Uniform(0.96, 1.04))
                      select new GradientCase("Range", [start, start with { Reals = [start.Reals![0] + 4.5], Checked = false }, delta])),

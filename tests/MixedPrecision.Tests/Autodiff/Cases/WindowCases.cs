@@ -19,6 +19,40 @@ internal static class WindowCases
         Row("GlobalLpPool", Global("GlobalLpPool", shape => Draw.Real(Values.NotSmall, shape)), floatOnly: true),
         Row("MaxUnpool", Unpool(), floatOnly: true),
         Row("Resize", Resize(), floatOnly: true),
+        Row("Resize of version 11", from mode in Draw.OneOf("nearest", "linear", "cubic")
+                                    from transformation in Draw.OneOf("tf_half_pixel_for_nn", "pytorch_half_pixel", "half_pixel")
+                                    from input in Gen.Long[2, 5].Array[2]
+                                    from output in Gen.Long[1, 7].Array[2]
+                                    from x in Draw.Real(1, 2, input[0], input[1])
+                                    from constant in Gen.Bool
+                                    let nothing = Operand.Of(Tensor.Of<float>([], 0), constant)
+                                    select new GradientCase(
+                                        "Resize",
+                                        [x, nothing, nothing, Operand.Of([1, 2, .. output]) with { Constant = constant, Declared = true }],
+                                        Attributes.Of("mode", mode),
+                                        Attributes.Of("coordinate_transformation_mode", transformation)) { Opset = 11 }, "Resize", floatOnly: true),
+        Row("AveragePool with dilations", Dilated("AveragePool", 19), "AveragePool", floatOnly: true),
+        Row("LpPool with dilations", Dilated("LpPool", 18), "LpPool", floatOnly: true),
+        Row("MaxPool with places", from x in Draw.Distinct(1, 2, 4, 4)
+                                   from order in Gen.Long[0, 1]
+                                   from ceil in Gen.Long[0, 1]
+                                   from dilation in Gen.Long[1, 2]
+                                   from opset in Draw.OneOf(10, 12)
+                                   select new GradientCase(
+                                       "MaxPool",
+                                       [x],
+                                       Attributes.Of("kernel_shape", [2, 2]),
+                                       Attributes.Of("dilations", [dilation, dilation]),
+                                       Attributes.Of("storage_order", order),
+                                       Attributes.Of("ceil_mode", ceil)) { Outputs = 2, Opset = opset }, "MaxPool", floatOnly: true),
+        Row("MaxUnpool to a shape", from x in Draw.Real(1, 1, 2, 2)
+                                    from places in Gen.Shuffle(Enumerable.Range(0, 16).Select(i => (long)i).ToArray())
+                                    from opset in Draw.OneOf(9, 11)
+                                    select new GradientCase(
+                                        "MaxUnpool",
+                                        [x, Operand.Of(Tensor.Of<long>(places.AsSpan(0, 4), 1, 1, 2, 2)), Operand.Of(1, 1, 5, 5)],
+                                        Attributes.Of("kernel_shape", [2, 2]),
+                                        Attributes.Of("strides", [2, 2])) { Opset = opset }, "MaxUnpool", floatOnly: true),
         Row("Resize by one factor", OneFactor(), "Resize", floatOnly: true),
         Row("Resize of old versions", OldResize(), "Resize", floatOnly: true),
         Row("Upsample", OldResize("Upsample", 9), "Resize", floatOnly: true),
@@ -125,6 +159,24 @@ internal static class WindowCases
             Attributes.Of("mode", mode),
             Attributes.Of("axes", [2, 3]),
             Attributes.Of("keep_aspect_ratio_policy", policy)) { Opset = 18 };
+
+    private static Gen<GradientCase> Dilated(string name, int opset) =>
+        from kernel in Gen.Long[1, 3].Array[2]
+        from strides in Gen.Long[1, 2].Array[2]
+        from dilations in Gen.Long[1, 2].Array[2]
+        from include in Gen.Long[0, 1]
+        from power in Gen.Long[1, 3]
+        from x in Draw.Real(Values.NotSmall, 1, 2, 6, 6)
+        select new GradientCase(
+            name,
+            [x],
+            [
+                Attributes.Of("kernel_shape", kernel),
+                Attributes.Of("strides", strides),
+                Attributes.Of("dilations", dilations),
+                Attributes.Of("pads", [kernel[0] - 1, 0, 0, kernel[1] - 1]),
+                name == "LpPool" ? Attributes.Of("p", power) : Attributes.Of("count_include_pad", include),
+            ]) { Opset = opset };
 
     private static Gen<GradientCase> OldResize(string name = "Resize", int opset = 10) =>
         from mode in Draw.OneOf("nearest", "linear")
