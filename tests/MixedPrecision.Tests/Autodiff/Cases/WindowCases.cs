@@ -25,7 +25,7 @@ internal static class WindowCases
                                     from output in Gen.Long[1, 7].Array[2]
                                     from x in Draw.Real(1, 2, input[0], input[1])
                                     from constant in Gen.Bool
-                                    let nothing = Operand.Of(Tensor.Of<float>([], 0), constant)
+                                    let nothing = Operand.Of(Tensor.Of<float>([], 0), constant) with { Declared = true }
                                     select new GradientCase(
                                         "Resize",
                                         [x, nothing, nothing, Operand.Of([1, 2, .. output]) with { Constant = constant, Declared = true }],
