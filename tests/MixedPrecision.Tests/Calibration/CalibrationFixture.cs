@@ -18,7 +18,7 @@ internal sealed class CalibrationFixture : IDisposable
         Types = TypeInference.Infer(Model);
         Partition = Partitioner.Partition(Model, Types);
         Loss = LossFunction.Create(Model, Types, policy, "policy.yaml");
-        Samples = SampleReader.Read(data, Path.GetFileName(data), [.. Model.Inputs.Select(i => new InputDeclaration(i.Name, TensorType.Read(i.Type)))], policy.Labels, samples);
+        Samples = SampleReader.Read(data, Path.GetFileName(data), [.. Model.Inputs.Select(i => new InputDeclaration(i.Name, TensorType.Read(i.Type)))], policy.Labels, samples, Loss.Fields);
     }
 
     public OnnxModel Model { get; }

@@ -56,6 +56,33 @@ public class JsonLinesTests
             where T : unmanaged => Read($"{{\"x\": {json}}}", [new("x", new TensorType(ElementType.Of<T>(), null))])[0].Inputs["x"].Values<T>().ToArray();
     }
 
+    [Fact]
+    public void Labels_may_be_written_as_reals_or_truth_values()
+    {
+        Assert.Equal([1, 0, -100], Label("[1.0, 0.0, -100.0]"));
+        Assert.Equal([1, 0], Label("[true, false]"));
+        Assert.Contains("1.5", Assert.Throws<MixedPrecisionException>(() => Label("[1.5]")).Diagnostic.Message);
+
+        static long[] Label(string json) => Read($"{{\"label\": {json}}}", [], "label")[0].Label!.Values<long>().ToArray();
+    }
+
+    [Fact]
+    public void Further_fields_are_read_in_the_type_that_the_loss_asks_for()
+    {
+        using var folder = new TemporaryFolder();
+        File.WriteAllText(folder.Combine("a.jsonl"), "{\"x\": 1, \"wanted\": [0.5], \"mask\": [true, 1]}");
+        Sample sample = Assert.Single(SampleReader.Read(
+            folder.Combine("a.jsonl"), "a.jsonl", [new("x", new TensorType(ElementType.Float, null))], null, null, [new("wanted", ElementType.Float), new("mask", ElementType.Int64)]));
+        Assert.Equal([0.5f], sample.Fields["wanted"].Values<float>());
+        Assert.Equal([1L, 1], sample.Find("mask")!.Values<long>());
+        Assert.Equal([1f], sample.Find("x")!.Values<float>());
+        Diagnostic missing = Assert.Throws<MixedPrecisionException>(() => SampleReader.Read(
+            folder.Combine("a.jsonl"), "a.jsonl", [], null, null, [new("wantd", ElementType.Float)])).Diagnostic;
+        Assert.Equal((Codes.DataMissingKey, new Place("a.jsonl", 1)), (missing.Code, missing.Place));
+        Assert.Contains("is 'wanted' meant?", missing.Message);
+        Assert.Equal(["x", "wanted", "mask"], SampleReader.Keys(folder.Combine("a.jsonl"), "a.jsonl"));
+    }
+
     [Theory]
     [InlineData("5", new long[] { })]
     [InlineData("[]", new long[] { 0 })]

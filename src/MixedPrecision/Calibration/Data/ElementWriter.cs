@@ -14,6 +14,14 @@ internal readonly record struct Element(ElementKind Kind, Int128 Integer, double
 
     public static Element OfReal(double value) => new(ElementKind.Real, 0, value);
 
+    /// <summary>A truth value, or a number without a fraction, as an integer; what else it is stays. Labels are written in any of these.</summary>
+    public Element AsWhole() => Kind switch
+    {
+        ElementKind.Boolean => OfInteger(Integer),
+        ElementKind.Real when Real == Math.Truncate(Real) && Math.Abs(Real) < 1L << 53 => OfInteger((Int128)Real),
+        _ => this,
+    };
+
     public override string ToString() => Kind switch
     {
         ElementKind.Boolean => Integer == 0 ? "false" : "true",

@@ -64,7 +64,7 @@ internal static class JsonLines
                     throw Errors.DataNotJson(keyPlace, $"the key {Wording.Quote(key)} stands twice in the line");
                 reader.Read();
                 if (wanted.Names.Contains(key))
-                    values.Add(key, JsonTensor.Read(ref reader, wanted.TypeOf(key), new JsonPlace(place, line, key)));
+                    values.Add(key, JsonTensor.Read(ref reader, wanted.TypeOf(key), new JsonPlace(place, line, key), wanted.IsLabel(key)));
                 else
                     reader.Skip();
             }

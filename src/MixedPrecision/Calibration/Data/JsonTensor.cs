@@ -24,7 +24,8 @@ internal static class JsonTensor
     private const int MostDimensions = 16;
 
     /// <summary>Reads the value that the reader stands on; afterwards the reader stands on its last token.</summary>
-    public static Tensor Read(ref Utf8JsonReader reader, int elementType, in JsonPlace place)
+    /// <param name="isLabel">Whether 1.0 and true are taken for 1.</param>
+    public static Tensor Read(ref Utf8JsonReader reader, int elementType, in JsonPlace place, bool isLabel)
     {
         var elements = new ArrayBufferWriter<byte>();
         var sizes = new List<long>();
@@ -49,7 +50,7 @@ internal static class JsonTensor
                     if (counts.Count != (rank ??= counts.Count))
                         throw Errors.DataRagged(place.At(reader), place.Key, $"a number at depth {counts.Count} after others at depth {rank}");
                     Element? element = ElementOf(reader);
-                    if (element is null || !ElementWriter.TryWrite(element.Value, elementType, elements))
+                    if (element is null || !ElementWriter.TryWrite(isLabel ? element.Value.AsWhole() : element.Value, elementType, elements))
                         throw Errors.DataWrongType(place.At(reader), place.Key, Describe(reader, element), ElementWriter.Expected(elementType));
                     Count(counts);
                     break;

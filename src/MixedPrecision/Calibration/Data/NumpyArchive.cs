@@ -67,7 +67,7 @@ internal static class NumpyArchive
         {
             using Stream stream = open(wanted.Names[i])!;
             NumpyHeader header = NumpyHeader.Read(stream, file, wanted.Names[i]);
-            columns.Add(wanted.Names[i], NumpyData.ReadRows(stream, header, rows, wanted.TypeOf(wanted.Names[i]), file, wanted.Names[i]));
+            columns.Add(wanted.Names[i], NumpyData.ReadRows(stream, header, rows, wanted.TypeOf(wanted.Names[i]), file, wanted.Names[i], wanted.IsLabel(wanted.Names[i])));
         }
 
         return [.. Enumerable.Range(0, rows).Select(row =>

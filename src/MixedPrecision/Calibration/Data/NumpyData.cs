@@ -20,7 +20,8 @@ internal static class NumpyData
     /// <param name="elementType">The element type of the tensors.</param>
     /// <param name="file">The file for messages.</param>
     /// <param name="array">The array's name for messages.</param>
-    public static IReadOnlyList<Tensor> ReadRows(Stream stream, NumpyHeader header, int rows, int elementType, string file, string array)
+    /// <param name="isLabel">Whether 1.0 and true are taken for 1.</param>
+    public static IReadOnlyList<Tensor> ReadRows(Stream stream, NumpyHeader header, int rows, int elementType, string file, string array, bool isLabel)
     {
         long rowBytes = Tensor.ByteCount(header.ElementType, header.RowShape);
         byte[]? whole = header.IsFortranOrder && header.Shape.Length > 1 ? ReadBytes(stream, rowBytes * header.Rows, file, array) : null;
@@ -28,7 +29,7 @@ internal static class NumpyData
         for (int row = 0; row < rows; row++)
         {
             byte[] bytes = whole is null ? ReadBytes(stream, rowBytes, file, array) : RowOfFortranOrder(whole, header, row);
-            tensors.Add(Convert(bytes, header, elementType, new Place($"{file}[{row}]"), array));
+            tensors.Add(Convert(bytes, header, elementType, new Place($"{file}[{row}]"), array, isLabel));
         }
 
         return tensors;
@@ -79,7 +80,7 @@ internal static class NumpyData
         return bytes;
     }
 
-    private static Tensor Convert(byte[] bytes, NumpyHeader header, int elementType, Place place, string array)
+    private static Tensor Convert(byte[] bytes, NumpyHeader header, int elementType, Place place, string array, bool isLabel)
     {
         if (header.ElementType == elementType && IsCopyable(bytes, elementType))
             return new Tensor(elementType, header.RowShape, bytes);
@@ -87,7 +88,7 @@ internal static class NumpyData
         for (int offset = 0; offset < bytes.Length; offset += header.ElementSize)
         {
             Element element = ElementAt(bytes.AsSpan(offset), header.ElementType);
-            if (!ElementWriter.TryWrite(element, elementType, converted))
+            if (!ElementWriter.TryWrite(isLabel ? element.AsWhole() : element, elementType, converted))
                 throw Errors.DataWrongType(place, array, $"{element} ({ElementType.Name(header.ElementType)})", ElementWriter.Expected(elementType));
         }
 

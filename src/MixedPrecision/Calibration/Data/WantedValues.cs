@@ -16,6 +16,9 @@ internal sealed class WantedValues(IReadOnlyList<InputDeclaration> inputs, strin
     /// <summary>The element type that a key's values are read in.</summary>
     public int TypeOf(string name) => inputs.FirstOrDefault(input => input.Name == name)?.Type.ElementType ?? fields.FirstOrDefault(field => field.Name == name)?.ElementType ?? LabelType.ElementType;
 
+    /// <summary>Whether a key holds labels or a mask, and no input: whole numbers, however they are written.</summary>
+    public bool IsLabel(string name) => inputs.All(input => input.Name != name) && TypeOf(name) == ElementType.Int64;
+
     /// <summary>Builds the sample of one line or row.</summary>
     /// <param name="id">The sample's id.</param>
     /// <param name="values">What the data holds of <see cref="Names"/>.</param>
