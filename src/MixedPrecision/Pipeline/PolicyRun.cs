@@ -22,6 +22,7 @@ internal sealed class PolicyRun : IDisposable
     private const int MostSynthetic = 64;
 
     private readonly Lazy<IReadOnlyList<Sample>> calibration;
+    private string? dataHash;
     private readonly Lazy<IReadOnlyList<Sample>> evaluation;
     private readonly Lazy<LossFunction> loss;
     private readonly Lazy<IReadOnlyList<Scenario>> scenarios;
@@ -173,7 +174,7 @@ internal sealed class PolicyRun : IDisposable
     /// <summary>What the calibration samples are, as text.</summary>
     private string CalibrationDataHash() => DataFile is null
         ? $"synthetic {string.Join(' ', KnownSizes().OrderBy(s => s.Key, StringComparer.Ordinal).Select(s => string.Create(CultureInfo.InvariantCulture, $"{s.Key}={s.Value}")))} of {Workspace.Hash}"
-        : DataHash(DataFile, Policy.Calibration.Data!, Format);
+        : dataHash ??= DataHash(DataFile, Policy.Calibration.Data!, Format);
 
     /// <summary>The hash of a file; of a folder of images, that of their names and contents; with all that decides on how they become samples.</summary>
     private static string DataHash(string path, string displayName, DataFormat? format = null)
