@@ -10,7 +10,7 @@ public sealed class CommandLine
     private readonly Argument<string> policy = new("POLICY") { Description = "The policy, a YAML file." };
     private readonly Option<string> output = new("--output") { Description = "The folder that the model and its manifest go to.", HelpName = "DIR", Required = true };
     private readonly Option<string> cache = new("--cache") { Description = "The folder of calibrations and timings; the user's cache folder by default.", HelpName = "DIR" };
-    private readonly Option<string> budget = new("--budget") { Description = "Another budget than the policy's, such as 1% or 0.01.", HelpName = "B" };
+    private readonly Option<string> budget = new("--budget") { Description = "Another budget than the policy's, such as 1%, 0.01 or accuracyDrop:0.5%.", HelpName = "B" };
     private readonly Option<bool> json = new("--json") { Description = "Print the result as one JSON document on standard output, and nothing else there." };
     private readonly Option<string> inputsFile = new("--inputs-file") { Description = "Write the paths of all files that were read, one per line.", HelpName = "FILE" };
     private readonly Option<string> file = new("--output") { Description = "The file that the gradient model goes to.", HelpName = "FILE", Required = true };
