@@ -97,6 +97,8 @@ internal static class GroupQueryAttention
         scores = HeadMath.Capped(b, scores, c.Node.Float("softcap", 0), type);
         scores = c.HasInput(10) ? b.Add(scores, c.Input(10)) : scores;
 
+        // Rows of padding behind a sequence's end read what its last row reads.
+        places = b.Min(places, b.Unsqueeze(b.Sub(lengths, b.Integers(1)), 1));
         string keys = HeadMath.Places(b, longest);
         string allowed = c.Node.Int("causal", 1) == 1
             ? HeadMath.NotAfter(b, places, keys)

@@ -47,7 +47,7 @@ internal static class Widening
             {
                 Widen(attribute.G, external);
             }
-            else if (attribute.Name is "to" or "dtype" && IsNarrow((int)attribute.I))
+            else if (attribute.Name is "to" or "dtype" or "output_dtype" && IsNarrow((int)attribute.I))
             {
                 attribute.I = ElementType.Float;
             }

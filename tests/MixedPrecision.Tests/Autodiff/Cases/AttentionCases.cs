@@ -194,7 +194,7 @@ internal static class AttentionCases
         from addend in Draw.Real(1, settings[0] ? 4 : 1, rows, total)
         from sink in Draw.Real(4)
         from places in Draw.Integers(0, 8, batch, rows)
-        let lengths = Operand.Of(Tensor.Of<int>(pasts.Select(p => past ? p + (int)rows - 1 : (int)rows - 1).ToArray(), batch))
+        let lengths = Operand.Of(Tensor.Of<int>(pasts.Select((p, i) => past ? p + (int)rows - 1 : i == 0 ? (int)rows - 1 : Math.Min(p, (int)rows) - 1).ToArray(), batch))
         select new GradientCase(
             "GroupQueryAttention",
             [

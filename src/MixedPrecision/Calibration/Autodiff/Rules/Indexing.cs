@@ -103,7 +103,7 @@ internal static class Indexing
             case "mul":
                 string ones = b.Filled(c.ShapeOf(c.X), 1, c.ElementType);
                 data = b.Mul(c.Upstream, scatter(ones, updates, "mul"));
-                update = b.Div(gather(b.Mul(c.Upstream, c.Y)), updates);
+                update = b.Mul(gather(c.Upstream), OtherFactors(c, gather, scatter));
                 break;
             default:
                 string held = c.Mask(b.Equal(c.X, c.Y));
@@ -115,6 +115,19 @@ internal static class Indexing
         }
 
         return c.Gradients((0, data), (2, update));
+    }
+
+    /// <summary>For each update the product of all else at its place, exact with any number of zeros among the updates.</summary>
+    private static string OtherFactors(GradientContext c, Func<string, string> gather, Func<string, string, string, string> scatter)
+    {
+        GraphBuilder b = c.B;
+        string zero = c.Scalar(0);
+        string isZero = b.Equal(c.Input(2), zero);
+        string safe = b.Where(isZero, c.Scalar(1), c.Input(2));
+        string product = gather(scatter(c.X, safe, "mul"));
+        string zeros = gather(scatter(c.ZerosLike(c.X), c.Mask(isZero), "add"));
+        string ofZero = b.Where(b.Equal(zeros, c.Scalar(1)), product, zero);
+        return b.Where(isZero, ofZero, b.Where(b.Equal(zeros, zero), b.Div(product, safe), zero));
     }
 
     /// <summary>The operand of values [off, on]: what stands at the hot places belongs to the second, the rest to the first.</summary>
