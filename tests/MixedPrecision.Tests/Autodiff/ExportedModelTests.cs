@@ -175,6 +175,25 @@ public class ExportedModelTests
         model.Check(17, b.Add(placed, half));
     }
 
+    /// <summary>Lists of tensors, as scripts that are exported split, change and stack them.</summary>
+    [Fact]
+    public void ListsOfTensors()
+    {
+        var model = new ExportedModel(7);
+        GraphBuilder b = model.B;
+        string x = model.Float("x", true, 1, 2, 5, 3);
+        string At(string sequence, long index) => b.Node("SequenceAt", [sequence, b.Scalar(index, ElementType.Int64)]);
+        string chunks = b.Node("SplitToSequence", [x, b.Scalar(2, ElementType.Int64)], Attributes.Of("axis", 1));
+        string rows = b.Node("SplitToSequence", [x], Attributes.Of("axis", -2), Attributes.Of("keepdims", 0));
+        string parts = b.Node("SplitToSequence", [x, b.Integers(1, 4)], Attributes.Of("axis", 1));
+        string list = b.Node("SequenceInsert", [b.Node("SequenceEmpty", []), b.Exp(At(rows, 0))]);
+        list = b.Node("SequenceInsert", [list, b.Sin(At(rows, -2)), b.Scalar(0, ElementType.Int64)]);
+        list = b.Node("SequenceErase", [b.Node("SequenceInsert", [list, At(rows, 2)]), b.Scalar(-1, ElementType.Int64)]);
+        string stacked = b.Node("ConcatFromSequence", [list], Attributes.Of("axis", 1), Attributes.Of("new_axis", 1));
+        string joined = b.Node("ConcatFromSequence", [b.Node("SequenceConstruct", [At(chunks, 2), b.Tanh(At(parts, 1))])], Attributes.Of("axis", 1));
+        model.Check(17, stacked, joined, At(chunks, 0));
+    }
+
     private static FunctionProto Function(string name, string[] inputs, string output, Func<GraphBuilder, string> body)
     {
         var builder = new GraphBuilder([.. inputs, output]);

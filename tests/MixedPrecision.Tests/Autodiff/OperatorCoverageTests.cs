@@ -31,9 +31,10 @@ public partial class OperatorCoverageTests
         string[] all = All.Split((char[])[' ', '\n', '\r'], StringSplitOptions.RemoveEmptyEntries);
         static bool IsKnown(string name) => GradientRules.Table.ContainsKey(name) || Expansions.Table.ContainsKey(name) || Upgrades.Table.ContainsKey(name);
 
-        // A constant trip count is what makes a Loop differentiable.
+        // These have no rule of their own, and are written out where they can be.
+        string[] partly = ["Loop", "SequenceAt", "ConcatFromSequence"];
         string[] unaccounted = [.. all.Where(name => !IsKnown(name) && !documented.Contains(name))];
-        string[] wrong = [.. documented.Where(name => name != "Loop" && IsKnown(name)), .. documented.Except(all)];
+        string[] wrong = [.. documented.Where(name => !partly.Contains(name) && IsKnown(name)), .. documented.Except(all)];
         Assert.Empty(unaccounted);
         Assert.Empty(wrong);
     }

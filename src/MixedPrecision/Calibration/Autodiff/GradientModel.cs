@@ -1,3 +1,4 @@
+using System.Globalization;
 using MixedPrecision.Diagnostics;
 using MixedPrecision.Execution;
 using MixedPrecision.Onnx;
@@ -8,6 +9,9 @@ namespace MixedPrecision.Calibration.Autodiff;
 /// <summary>A whole model's gradient graph as a model of its own, for `mixed-precision gradient` and for anyone who wants to check it.</summary>
 public static class GradientModel
 {
+    /// <summary>Bytes of weights beside which the nodes of a message of 2 GB find room.</summary>
+    private const long LargestFile = 2_000_000_000;
+
     /// <param name="model">Any model.</param>
     /// <param name="lossOutput">A floating output of one element; null: the model's only output.</param>
     /// <param name="withRespectTo">Floating inputs, initializers or inner values; null: all floating inputs.</param>
@@ -111,6 +115,13 @@ public static class GradientModel
     /// <summary>Brings external tensors into the graph, since the file may be written anywhere.</summary>
     private static void Embed(GraphProto graph, OnnxModel model)
     {
+        long bytes = graph.Initializer.Where(i => i.DataLocation == 1).Sum(TensorProtos.ByteCount);
+        if (bytes > LargestFile)
+        {
+            string gigabytes = (bytes / 1e9).ToString("F1", CultureInfo.InvariantCulture);
+            throw Errors.GradientRequest(graph.Output[0].Name, $"the model's weights take {gigabytes} GB, and the gradient's file holds 2 GB at most. Ask for it with a smaller model of the same kind.");
+        }
+
         for (int index = 0; index < graph.Initializer.Count; index++)
         {
             TensorProto initializer = graph.Initializer[index];

@@ -24,6 +24,19 @@ internal static class Coercion
         c.ReturnNode("Reshape", [matrix, c.B.Shape(c.X)]);
     }
 
+    /// <summary>Below 7 a vector of slopes had one for each channel.</summary>
+    public static void Slope(LoweringContext c)
+    {
+        if (c.Version < 7 && c.Rank(c.X) is > 2 and int rank && c.Rank(c.Input(1)) == 1)
+        {
+            c.Change([c.X, c.B.Unsqueeze(c.Input(1), [.. Enumerable.Range(1, rank - 2).Select(a => (long)a)])], "consumed_inputs");
+        }
+        else
+        {
+            c.Change([.. c.Node.Input], "consumed_inputs");
+        }
+    }
+
     /// <summary>Below 7 the second operand was aligned at an axis of the first, if `broadcast` said so, and padded with ones behind.</summary>
     public static void Broadcast(LoweringContext c)
     {

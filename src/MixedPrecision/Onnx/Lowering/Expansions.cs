@@ -35,6 +35,8 @@ internal static class Expansions
         ["CenterCropPad"] = GeometryForms.CenterCropPad,
         ["AffineGrid"] = GeometryForms.AffineGrid,
         ["Resize"] = ResizeForms.WithoutPolicy,
+        ["SequenceAt"] = SequenceForms.At,
+        ["ConcatFromSequence"] = SequenceForms.Joined,
         ["Loop"] = LoopUnrolling.Loop,
         ["LSTM"] = Recurrent.LongShortTermMemory,
         ["GRU"] = Recurrent.GatedUnit,

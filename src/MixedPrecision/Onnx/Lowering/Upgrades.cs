@@ -35,7 +35,8 @@ internal static class Upgrades
         Row("Upsample", ResizeForms.Upsample);
         Row("Resize", ResizeForms.Resize);
         Row("Softmax LogSoftmax Hardmax", Coercion.ToMatrix);
-        Row("Add Sub Mul Div Pow And Or Xor Equal Less Greater PRelu", Coercion.Broadcast);
+        Row("Add Sub Mul Div Pow And Or Xor Equal Less Greater", Coercion.Broadcast);
+        Row("PRelu", Coercion.Slope);
         Row("DFT", FourierForms.UpgradeAxis);
         Row("Scan", BatchedScan.Upgrade);
         Row("GroupNormalization", NormalizationForms.GroupNormalizationPerGroup);
