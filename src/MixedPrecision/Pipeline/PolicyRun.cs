@@ -35,7 +35,7 @@ internal sealed class PolicyRun : IDisposable
         Options = options;
         Machine = Machine.Detect(policy.Runtime);
         Runner = new StageRunner(new ContentStore(options.CacheFolder ?? ContentStore.DefaultFolder()), options);
-        Format = new DataFormat(policy.Calibration.Images, policy.Calibration.Text, policy.Folder);
+        Format = new DataFormat(policy.Calibration.Images, policy.Calibration.Text, policy.Folder, Directory.Exists(DataFile) ? DataFile : null);
         loss = new(() => LossFunction.Create(
             workspace.Model, workspace.Types, policy.Calibration, policy.File, DataFile is null ? [] : SampleReader.Keys(DataFile, policy.Calibration.Data!, Format)));
         var read = new Lazy<IReadOnlyList<Sample>>(() => DataFile is null ? Synthetic() : Read(DataFile, policy.Calibration.Data!, policy.Calibration.Samples));

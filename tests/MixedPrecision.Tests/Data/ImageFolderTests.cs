@@ -110,6 +110,21 @@ public sealed class ImageFolderTests : IDisposable
         Assert.Equal(ImageFolder.Files(folder.Path).Select(f => "images/" + f), samples.Select(s => s.Id));
     }
 
+    /// <summary>A class that the evaluation's images lack must not move the others.</summary>
+    [Fact]
+    public void ClassesOfOtherFoldersAreThoseOfTheFolderThatIsNamed()
+    {
+        foreach (string name in new[] { "a/bird/1.bmp", "a/cat/2.bmp", "b/cat/3.bmp", "c/dog/4.bmp" })
+        {
+            Pictures.WriteBmp(folder.Combine(name), 1, 1, [1, 2, 3]);
+        }
+
+        var format = new DataFormat(null, null, folder.Path, folder.Combine("a"));
+        Assert.Equal([1L], SampleReader.Read(folder.Combine("b"), "b", [Input(1, 3, 1, 1)], "label", null, null, format).Single().Label!.Values<long>());
+        Diagnostic unknown = Assert.Throws<MixedPrecisionException>(() => SampleReader.Read(folder.Combine("c"), "c", [Input(1, 3, 1, 1)], "label", null, null, format)).Diagnostic;
+        Assert.Equal((Codes.DataMissingKey, "c/dog/4.bmp"), (unknown.Code, unknown.Place.File));
+    }
+
     [Theory]
     [InlineData("l.json", """{ "images/a.bmp": 4, "b.bmp": 0 }""")]
     [InlineData("l.json", """{ "classes": ["x", "y", "z", "u", "v"], "labels": { "a.bmp": "v", "b.bmp": 0 } }""")]

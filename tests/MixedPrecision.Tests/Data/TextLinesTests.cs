@@ -87,7 +87,26 @@ public sealed class TextLinesTests : IDisposable
     public void BytePairsAreMergedAsTheFileSays() =>
         Assert.Equal([20L, 7, 8, 9, 3, 2, 21], Values(Read(BytePairs, "tokenizer.json", "lower lowew", Row("input_ids")).Single(), "input_ids"));
 
+    /// <summary>A pattern of the file's own, as Llama 3 and Qwen have it, and letters of two bytes.</summary>
+    [Fact]
+    public void TextIsSplitByThePatternsOfTheFile()
+    {
+        string json = """
+            {
+              "pre_tokenizer": { "type": "Sequence", "pretokenizers": [
+                { "type": "Split", "pattern": { "Regex": "\\p{L}+|\\p{N}| ?[^\\s\\p{L}\\p{N}]+|\\s+" }, "behavior": "Isolated", "invert": false },
+                { "type": "ByteLevel", "add_prefix_space": false, "use_regex": false } ] },
+              "post_processor": { "type": "ByteLevel" },
+              "model": { "type": "BPE", "vocab": { "1": 0, "2": 1, "a": 2, "Ã": 3, "©": 4, "Ã©": 5, "12": 6, "aÃ©": 7, "Ġ": 8 }, "merges": [ ["1", "2"], ["Ã", "©"], ["a", "Ã©"] ] }
+            }
+            """;
+        // Digits are split one by one, so that the merge of 1 and 2 never comes.
+        Assert.Equal([7L, 8, 0, 1], Values(Read(json, "tokenizer.json", "aé 12", Row("input_ids")).Single(), "input_ids"));
+    }
+
     [Theory]
+    [InlineData("{ \"post_processor\": { \"type\": \"BertProcessing\", \"sep\": [], \"cls\": 3 }, \"model\": { \"type\": \"WordPiece\", \"vocab\": { \"a\": 0 } } }", "tokenizer.json", "")]
+    [InlineData("{ \"model\": { \"type\": \"BPE\", \"vocab\": { \"a\": \"x\" }, \"merges\": [] } }", "tokenizer.json", "'x'")]
     [InlineData("{ \"model\": { \"type\": \"Unigram\", \"vocab\": [] } }", "tokenizer.json", "'Unigram'")]
     [InlineData("{ \"model\": { \"type\": \"BPE\", \"vocab\": { \"a\": 0 }, \"merges\": [] } }", "tokenizer.json", "not byte-level")]
     [InlineData("{ \"model\": { \"type\": \"BPE\", \"vocab\": { \"a\": 999999999 }, \"merges\": [] } }", "tokenizer.json", "'a'")]

@@ -103,6 +103,21 @@ public class LossChoiceTests
     }
 
     [Fact]
+    public void LabelsBesideAnotherLossTellAccuracyAndNothingElse()
+    {
+        using OnnxModel model = Of(Rows);
+        using LossFunction loss = Loss(model, Nothing with { Loss = LossKind.OutputMse, Labels = "label" }), plain = Loss(model, Nothing with { Loss = LossKind.OutputMse });
+        Tensor y = Tensor.Of<float>([0, 9, 0, 0, 0, 9, 0, 0, 0, 0], 2, 5), mixed = Tensor.Of<float>([0, 9, 0, 0, 0, 0, 0, 0, 9, 0], 2, 5);
+        LossComparison Compare(LossFunction l, Tensor label) => l.Compare(Outputs(("y", y)), Outputs(("y", mixed)), l.TargetOf(Sample(label), 0, Outputs(("y", y))));
+        LossComparison compared = Compare(loss, Label(1, 0));
+        Assert.True(loss.HasLabels && !plain.HasLabels);
+        Assert.Equal((2, 2, 1), (compared.Labels, compared.OriginalHits, compared.MixedHits));
+        Assert.Equal(Compare(plain, Label(1, 0)) with { Labels = 2, OriginalHits = 2, MixedHits = 1 }, compared);
+        // What does not fit the output tells none, and is no error.
+        Assert.Equal(0, Compare(loss, Label(1, 0, 3)).Labels);
+    }
+
+    [Fact]
     public void ATransposedSoftmaxKeepsItsAxis()
     {
         using OnnxModel model = Of(

@@ -52,5 +52,9 @@ internal static class ImageFolder
     }
 
     private static ImageLabels? LabelsOf(string folder, IReadOnlyList<string> images, DataFormat format) => ImageLabels.Of(
-        Path.GetFullPath(folder), images, format.Images?.Labels is string file ? Path.GetFullPath(file, format.Folder) : null, format.Images?.Labels);
+        Path.GetFullPath(folder),
+        images,
+        format.Images?.Labels is string file ? Path.GetFullPath(file, format.Folder) : null,
+        format.Images?.Labels,
+        format.Classes is null ? null : ImageLabels.ClassesOf(Files(format.Classes)));
 }

@@ -22,23 +22,24 @@ internal sealed class ImageLabels
     /// <param name="images">Paths below it, with slashes.</param>
     /// <param name="file">Full path of the file of labels, or null.</param>
     /// <param name="displayName">That path as the user wrote it.</param>
+    /// <param name="classes">Names of the classes in their order, or null: those of the sub-folders.</param>
     /// <returns>Null without a file when images lie outside of sub-folders.</returns>
     /// <exception cref="MixedPrecisionException">MPB3001, MPB3002 or MPB3014: the file is missing, unreadable or says no labels.</exception>
-    public static ImageLabels? Of(string folder, IReadOnlyList<string> images, string? file, string? displayName)
+    public static ImageLabels? Of(string folder, IReadOnlyList<string> images, string? file, string? displayName, IReadOnlyList<string>? classes)
     {
         if (file is not null)
             return new ImageLabels(Read(file, displayName!), folder, byFolder: false);
         if (images.Any(image => !image.Contains('/', StringComparison.Ordinal)))
             return null;
-        string[] classes = [.. images.Select(ClassOf).Distinct().Order(StringComparer.Ordinal)];
-        return classes.Length < 2 ? null : new ImageLabels(classes.Select((name, index) => (name, index)).ToDictionary(c => c.name, c => (long)c.index), folder, byFolder: true);
+        classes ??= ClassesOf(images);
+        return classes.Count < 2 ? null : new ImageLabels(classes.Select((name, index) => (name, index)).ToDictionary(c => c.name, c => (long)c.index), folder, byFolder: true);
     }
 
     /// <summary>The class of an image. The file may name it by its path below the images' folder, or below a folder around it.</summary>
     public long? Find(string image)
     {
         if (byFolder)
-            return labels[ClassOf(image)];
+            return labels.TryGetValue(ClassOf(image), out long index) ? index : null;
         string name = image;
         foreach (string parent in folder.Split('/', StringSplitOptions.RemoveEmptyEntries).Reverse().Take(4).Prepend(""))
         {
@@ -49,6 +50,10 @@ internal sealed class ImageLabels
 
         return null;
     }
+
+    /// <summary>Names of sub-folders, sorted; empty when an image lies outside of one.</summary>
+    public static IReadOnlyList<string> ClassesOf(IReadOnlyList<string> images) =>
+        images.Any(image => !image.Contains('/', StringComparison.Ordinal)) ? [] : [.. images.Select(ClassOf).Distinct().Order(StringComparer.Ordinal)];
 
     private static string ClassOf(string image) => image[..image.IndexOf('/', StringComparison.Ordinal)];
 

@@ -1,5 +1,4 @@
 using System.Text;
-using System.Text.Json;
 using Microsoft.ML.Tokenizers;
 using MixedPrecision.Diagnostics;
 
@@ -27,8 +26,9 @@ internal static class TokenizerFile
                 _ => throw Errors.TokenizerUnusable(displayName, "its ending is none of .txt (a BERT vocabulary), .json (tokenizer.json) and .model (SentencePiece)"),
             };
         }
-        catch (Exception e) when (e is ArgumentException or InvalidOperationException or IOException or NotSupportedException or JsonException or InvalidDataException or Google.Protobuf.InvalidProtocolBufferException)
+        catch (Exception e) when (e is not (MixedPrecisionException or OutOfMemoryException or OperationCanceledException))
         {
+            // A damaged file may fail in any way within the library.
             throw Errors.TokenizerUnusable(displayName, Wording.Escape(e.Message.TrimEnd('.')));
         }
     }

@@ -87,10 +87,11 @@ internal static class TokenizerJson
         if (!model.TryGetProperty("vocab", out JsonElement vocab) || vocab.ValueKind != JsonValueKind.Object)
             throw Errors.TokenizerUnusable(displayName, "its model has no object 'vocab'");
         var vocabulary = new Dictionary<string, int>(StringComparer.Ordinal);
+        // A number far beyond the count would make a table of that size.
+        int most = (4 * vocab.EnumerateObject().Count()) + 1024;
         foreach (JsonProperty word in vocab.EnumerateObject())
         {
-            // A number far beyond the count would make a table of that size.
-            vocabulary[word.Name] = word.Value.TryGetInt32(out int id) && id is >= 0 and < 1 << 24 ? id
+            vocabulary[word.Name] = word.Value.ValueKind == JsonValueKind.Number && word.Value.TryGetInt32(out int id) && id >= 0 && id <= most ? id
                 : throw Errors.TokenizerUnusable(displayName, $"the number of {Wording.Quote(word.Name)} is {Wording.Quote(word.Value.ToString())}");
         }
 

@@ -23,7 +23,10 @@ internal static class LossChoice
                 terms.Add(Term(model, types, one, policyFile));
             }
 
-            return new LossFunction(terms, guess);
+            bool readsLabels = terms.Any(t => t is CrossEntropy { HasLabels: true });
+            CrossEntropy? accuracy = policy.Labels is null || readsLabels || terms[0] is not Projection { Outputs: [string output] } ? null
+                : (CrossEntropy)Term(model, types, policy.Complete(new LossPolicy(LossKind.CrossEntropy, new Place(policyFile), output)), policyFile);
+            return new LossFunction(terms, guess, accuracy);
         }
         catch
         {

@@ -18,12 +18,15 @@ namespace MixedPrecision.Calibration.Losses;
 public sealed class LossFunction : IDisposable
 {
     private readonly IReadOnlyList<LossTerm> terms;
+    private readonly CrossEntropy? accuracy;
 
-    internal LossFunction(IReadOnlyList<LossTerm> terms, string? guess)
+    /// <param name="accuracy">What accuracy is told by when labels are named and none of the losses reads them; it adds nothing to the loss.</param>
+    internal LossFunction(IReadOnlyList<LossTerm> terms, string? guess, CrossEntropy? accuracy)
     {
         this.terms = terms;
-        Outputs = [.. terms.SelectMany(t => t.Outputs).Distinct()];
-        Fields = [.. terms.SelectMany(t => t.Fields).DistinctBy(f => f.Name)];
+        this.accuracy = accuracy;
+        Outputs = [.. terms.SelectMany(t => t.Outputs).Concat(accuracy?.Outputs ?? []).Distinct()];
+        Fields = [.. terms.SelectMany(t => t.Fields).Concat(accuracy?.Fields ?? []).DistinctBy(f => f.Name)];
         Notes = [.. guess is null ? [] : new[] { guess }, .. terms.SelectMany(t => t.Notes).Distinct()];
     }
 
@@ -47,7 +50,7 @@ public sealed class LossFunction : IDisposable
     public bool HasMean => terms.All(t => t is not Projection);
 
     /// <summary>Whether labels are read from the data, so that accuracy can be told.</summary>
-    public bool HasLabels => terms.Any(t => t is CrossEntropy { HasLabels: true });
+    public bool HasLabels => accuracy is not null || terms.Any(t => t is CrossEntropy { HasLabels: true });
 
     /// <summary>The loss of a policy on a model; without one in the policy a guess, which <see cref="Notes"/> explain.</summary>
     /// <param name="types">Types of the model's values.</param>
@@ -65,7 +68,7 @@ public sealed class LossFunction : IDisposable
     /// <param name="outputs">At least <see cref="Outputs"/> of the original model.</param>
     /// <exception cref="MixedPrecisionException">MPB4006: the labels do not fit the output.</exception>
     public LossTarget TargetOf(Sample sample, int number, IReadOnlyDictionary<string, Tensor> outputs) =>
-        new(number, [.. terms.Select(t => t.Target(sample, number, outputs))]);
+        new(number, [.. terms.Select(t => t.Target(sample, number, outputs))], AccuracyTarget(sample, number, outputs));
 
     /// <summary>The loss of outputs against a target.</summary>
     public double Value(IReadOnlyDictionary<string, Tensor> outputs, LossTarget target) => terms.Zip(target.Terms, (t, one) => t.Weight * t.Value(outputs, one)).Sum();
@@ -130,6 +133,12 @@ public sealed class LossFunction : IDisposable
             mixedHits += term.Accuracy(mixed, one).Hits;
         }
 
+        if (target.Accuracy is not null)
+        {
+            (labels, originalHits) = accuracy!.Accuracy(original, target.Accuracy);
+            mixedHits = accuracy.Accuracy(mixed, target.Accuracy).Hits;
+        }
+
         return new LossComparison((before * before) + square, (change * change) + squareChange, before, change, labels, originalHits, mixedHits);
     }
 
@@ -139,14 +148,30 @@ public sealed class LossFunction : IDisposable
         {
             term.Dispose();
         }
+
+        accuracy?.Dispose();
+    }
+
+    /// <summary>Labels that do not fit the output tell no accuracy, and are no error of a loss that does not read them.</summary>
+    private TermTarget? AccuracyTarget(Sample sample, int number, IReadOnlyDictionary<string, Tensor> outputs)
+    {
+        try
+        {
+            return outputs.ContainsKey(accuracy?.Outputs[0] ?? "") ? accuracy!.Target(sample, number, outputs) : null;
+        }
+        catch (MixedPrecisionException)
+        {
+            return null;
+        }
     }
 }
 
 /// <summary>What the loss of one sample is taken against.</summary>
 public sealed class LossTarget
 {
-    internal LossTarget(int number, IReadOnlyList<TermTarget> terms)
+    internal LossTarget(int number, IReadOnlyList<TermTarget> terms, TermTarget? accuracy)
     {
+        Accuracy = accuracy;
         Number = number;
         Terms = terms;
     }
@@ -154,6 +179,9 @@ public sealed class LossTarget
     internal int Number { get; }
 
     internal IReadOnlyList<TermTarget> Terms { get; }
+
+    /// <summary>Labels that accuracy is told by and no loss reads, or null.</summary>
+    internal TermTarget? Accuracy { get; }
 }
 
 /// <summary>The loss g of a sample before and g′ after a change, as the budget counts them; random projections only in the squares.</summary>
