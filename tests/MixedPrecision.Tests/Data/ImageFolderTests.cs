@@ -181,6 +181,48 @@ public sealed class ImageFolderTests : IDisposable
         Assert.Equal(Codes.DataImageInvalid, Refused(ImagePolicy.Default, Input(1, 3, 40, 40)).Code);
     }
 
+    /// <summary>Whatever is wrong with a file, reading it ends, and ends in an image or an error of ours.</summary>
+    [Theory]
+    [InlineData(".jpg")]
+    [InlineData(".png")]
+    [InlineData(".bmp")]
+    public void DamageOfAnyKindEnds(string ending)
+    {
+        string path = folder.Combine("a" + ending);
+        string jpeg = Directory.EnumerateFiles(SharedFolder.Path("models", "textline-orientation", "images", "calibration"), "*.jpg").Order(StringComparer.Ordinal).First();
+        switch (ending)
+        {
+            case ".jpg":
+                File.WriteAllBytes(path, File.ReadAllBytes(jpeg));
+                break;
+            case ".png":
+                Pictures.WritePng(path, 20, 30, Pictures.Pattern(20, 30));
+                break;
+            default:
+                Pictures.WriteBmp(path, 20, 30, Pictures.Pattern(20, 30));
+                break;
+        }
+
+        byte[] whole = File.ReadAllBytes(path);
+        var random = new Random(6);
+        int refused = 0;
+        for (int round = 0; round < 150; round++)
+        {
+            byte[] damaged = [.. whole];
+            for (int change = random.Next(12); change >= 0; change--)
+            {
+                damaged[random.Next(random.Next(2) == 0 ? Math.Min(whole.Length, 200) : whole.Length)] = (byte)random.Next(256);
+            }
+
+            File.WriteAllBytes(path, random.Next(3) == 0 ? damaged[..random.Next(damaged.Length)] : damaged);
+            Exception? error = Record.Exception(() => Image.Read(path, new Place("a"), 3));
+            Assert.True(error is null or MixedPrecisionException { Diagnostic.Code.Id: "MPB3012" }, error?.ToString());
+            refused += error is null ? 0 : 1;
+        }
+
+        Assert.InRange(refused, 20, 150);
+    }
+
     [Fact]
     public void AModelThatTakesMoreThanAnImageIsRefused()
     {

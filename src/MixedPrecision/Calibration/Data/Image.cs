@@ -11,7 +11,7 @@ internal sealed record Image(int Height, int Width, int Channels, float[] Values
     public static readonly IReadOnlyList<string> Extensions = [".jpg", ".jpeg", ".png", ".bmp", ".gif"];
 
     private const long LargestFile = 256L << 20;
-    private const long MostPixels = 64L << 20;
+    private const long MostPixels = 32L << 20;
 
     /// <summary>Decodes a file. Its header is looked at first, so that a small file cannot ask for a large memory.</summary>
     /// <exception cref="MixedPrecisionException">MPB3012: the file is no image, is damaged, or is too large.</exception>
@@ -22,11 +22,12 @@ internal sealed record Image(int Height, int Width, int Channels, float[] Values
         byte[] bytes = File.ReadAllBytes(path);
         try
         {
-            using var stream = new MemoryStream(bytes);
-            ImageInfo info = ImageInfo.FromStream(stream) ?? throw Errors.DataImageInvalid(place, "it is no JPEG, PNG, BMP or GIF");
+            using var header = new GuardedStream(bytes);
+            ImageInfo info = ImageInfo.FromStream(header) ?? throw Errors.DataImageInvalid(place, "it is no JPEG, PNG, BMP or GIF");
             if (info.Width < 1 || info.Height < 1 || (long)info.Width * info.Height > MostPixels)
-                throw Errors.DataImageInvalid(place, $"it has {info.Width} × {info.Height} pixels, and 64 million are the most");
-            ImageResult image = ImageResult.FromMemory(bytes, channels == 1 ? ColorComponents.Grey : ColorComponents.RedGreenBlue);
+                throw Errors.DataImageInvalid(place, $"it has {info.Width} × {info.Height} pixels, and 32 million are the most");
+            using var whole = new GuardedStream(bytes);
+            ImageResult image = ImageResult.FromStream(whole, channels == 1 ? ColorComponents.Grey : ColorComponents.RedGreenBlue);
             var values = new float[image.Height * image.Width * channels];
             System.Numerics.Tensors.TensorPrimitives.ConvertTruncating<byte, float>(image.Data.AsSpan(0, values.Length), values);
             return new Image(image.Height, image.Width, channels, values);
