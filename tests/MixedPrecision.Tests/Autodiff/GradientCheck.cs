@@ -95,7 +95,7 @@ internal static class GradientCheck
             .ToDictionary(name => name, name => Operand.Cast([.. Enumerable.Range(0, (int)outputs[name].Count).Select(_ => Values.Normal(random))], outputs[name].Shape, outputs[name].ElementType));
     }
 
-    /// <summary>The gradient model of the projected outputs, as `mixed-precision gradient` makes it, run once.</summary>
+    /// <summary>The gradient model of the projected outputs, as `mixed-precision gradient` makes it, run once with the optimizations that anyone would run it with.</summary>
     private static Dictionary<string, Tensor> Gradients(OnnxModel model, IReadOnlyDictionary<string, Tensor> projections, Dictionary<string, Tensor> inputs, string[] targets)
     {
         ModelProto projected = model.Proto.Clone();
@@ -109,7 +109,7 @@ internal static class GradientCheck
         projected.Graph.Output.Clear();
         projected.Graph.Output.Add(new ValueInfoProto { Name = "loss" });
         using var whole = new OnnxModel(projected, "", "case");
-        using Session session = Session.Create(GradientModel.Build(whole, null, targets), SessionSettings.Plain with { Threads = 1 });
+        using Session session = Session.Create(GradientModel.Build(whole, null, targets), SessionSettings.Default with { Threads = 1 });
         IReadOnlyDictionary<string, Tensor> results = session.Run(inputs);
         return targets.ToDictionary(t => t, t => results[t + ".grad"]);
     }

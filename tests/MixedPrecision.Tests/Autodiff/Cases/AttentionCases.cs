@@ -19,8 +19,6 @@ internal static class AttentionCases
         Row("com.microsoft.Attention", Packed(), floatOnly: true),
         Row("com.microsoft.MultiHeadAttention", MultiHead(), floatOnly: true),
         Row("MultiHeadAttention across", Across(), "com.microsoft.MultiHeadAttention", floatOnly: true),
-        Row("com.microsoft.GroupQueryAttention", Prompt(), floatOnly: true),
-        Row("GroupQueryAttention with a past", Decoding(), "com.microsoft.GroupQueryAttention", floatOnly: true),
     ];
 
     private static Gen<GradientCase> Plain(bool joined) =>
@@ -54,7 +52,8 @@ internal static class AttentionCases
                 .. settings[1] ? [Attributes.Of("softcap", 1.5f)] : Array.Empty<AttributeProto>(),
                 .. settings[2] ? [Attributes.Of("softmax_precision", ElementType.Float)] : Array.Empty<AttributeProto>(),
                 .. joined ? [Attributes.Of("q_num_heads", queryHeads), Attributes.Of("kv_num_heads", keyHeads)] : Array.Empty<AttributeProto>(),
-            ]) { Opset = settings[2] ? 24 : 23, Outputs = 4, Left = withPast ? [] : [1, 2] };
+            ])
+        { Opset = settings[2] ? 24 : 23, Outputs = 4, Left = withPast ? [] : [1, 2] };
 
     private static Gen<GradientCase> Lengths() =>
         from rows in Gen.Long[1, 3]
@@ -70,7 +69,8 @@ internal static class AttentionCases
         select new GradientCase(
             "Attention",
             [query, key, value, masked switch { 0 => Operand.None, 1 => allowed, _ => addend }, Operand.None, Operand.None, Operand.Of(Tensor.Of<long>(lengths, 2))],
-            Attributes.Of("is_causal", causal ? 1 : 0)) { Opset = 24 };
+            Attributes.Of("is_causal", causal ? 1 : 0))
+        { Opset = 24 };
 
     private static Gen<GradientCase> Rotary() =>
         from joined in Gen.Bool
@@ -87,7 +87,8 @@ internal static class AttentionCases
             Attributes.Of("interleaved", interleaved ? 1 : 0),
             .. partial ? [Attributes.Of("rotary_embedding_dim", 2 * half)] : Array.Empty<AttributeProto>(),
             .. joined ? [Attributes.Of("num_heads", sizes[1])] : Array.Empty<AttributeProto>(),
-        ]) { Opset = 23 };
+        ])
+        { Opset = 23 };
 
     private static Gen<GradientCase> MicrosoftRotary() =>
         from joined in Gen.Bool
@@ -102,7 +103,8 @@ internal static class AttentionCases
         select new GradientCase("RotaryEmbedding", [x, places, .. tables], [
             Attributes.Of("interleaved", interleaved ? 1 : 0),
             .. partial ? [Attributes.Of("rotary_embedding_dim", 4), Attributes.Of("num_heads", sizes[1])] : Array.Empty<AttributeProto>(),
-        ]) { Domain = Microsoft };
+        ])
+        { Domain = Microsoft };
 
     /// <summary>A filter of −2 rather than −10000 shows whether it is added, and where.</summary>
     private static Gen<GradientCase> Packed() =>
@@ -129,7 +131,8 @@ internal static class AttentionCases
                 Attributes.Of("mask_filter_value", -2f),
                 .. settings[0] ? [Attributes.Of("scale", 0.6f)] : Array.Empty<AttributeProto>(),
                 .. unequal && past == 0 ? [Attributes.Of("qkv_hidden_sizes", widths)] : Array.Empty<AttributeProto>(),
-            ]) { Domain = Microsoft, Outputs = past > 0 ? 2 : 1 };
+            ])
+        { Domain = Microsoft, Outputs = past > 0 ? 2 : 1 };
 
     private static Gen<GradientCase> MultiHead() =>
         from batch in Gen.Long[1, 2]
@@ -152,7 +155,8 @@ internal static class AttentionCases
                 Attributes.Of("unidirectional", settings[2] ? 1 : 0),
                 Attributes.Of("mask_filter_value", -2f),
                 .. settings[0] ? [Attributes.Of("scale", 0.6f)] : Array.Empty<AttributeProto>(),
-            ]) { Domain = Microsoft, Outputs = past > 0 ? 3 : 1 };
+            ])
+        { Domain = Microsoft, Outputs = past > 0 ? 3 : 1 };
 
     /// <summary>Queries and keys of different lengths, values of another width, keys and values parted already.</summary>
     private static Gen<GradientCase> Across() =>
@@ -169,56 +173,8 @@ internal static class AttentionCases
         from mask in Mask(2, 2, rows, keys)
         from masked in Gen.Bool
         select new GradientCase(
-            "MultiHeadAttention", [query, key, value, biased ? bias : Operand.None, masked ? mask : Operand.None], Attributes.Of("num_heads", 2), Attributes.Of("mask_filter_value", -2f)) { Domain = Microsoft };
-
-    private static Gen<GradientCase> Prompt() => GroupQuery(past: false);
-
-    private static Gen<GradientCase> Decoding() => GroupQuery(past: true);
-
-    private static Gen<GradientCase> GroupQuery(bool past) =>
-        from batch in Gen.Long[1, 2]
-        from drawn in Gen.Long[1, 4]
-        let rows = past && batch > 1 ? 1 : drawn
-        from pasts in Gen.Int[1, 3].Array[(int)batch]
-        from surplus in Gen.Long[0, 2]
-        from packed in Gen.Bool
-        from rotary in Gen.Int[0, 3]
-        from window in Draw.OneOf(-1L, -1, 1, 2, 3)
-        from settings in Gen.Bool.Array[8]
-        from width in Draw.OneOf(16L, 16, 32)
-        let total = past ? pasts.Max() + rows : rows
-        from query in Draw.Real(batch, rows, (packed ? 8 : 4) * width)
-        from keys in Draw.Real(batch, rows, 2 * width).Array[2]
-        from memory in Draw.Real(batch, 2, surplus == 0 ? pasts.Max() : total + surplus - 1, width).Array[2]
-        from tables in Draw.Real(12, 8).Array[2]
-        from addend in Draw.Real(1, settings[0] ? 4 : 1, rows, total)
-        from sink in Draw.Real(4)
-        from places in Draw.Integers(0, 8, batch, rows)
-        let lengths = Operand.Of(Tensor.Of<int>(pasts.Select((p, i) => past ? p + (int)rows - 1 : i == 0 ? (int)rows - 1 : Math.Min(p, (int)rows) - 1).ToArray(), batch))
-        select new GradientCase(
-            "GroupQueryAttention",
-            [
-                query,
-                .. packed ? [Operand.None, Operand.None] : keys,
-                .. past ? memory : [Operand.None, Operand.None],
-                lengths,
-                Operand.Of(Tensor.Scalar((int)total)),
-                .. rotary > 0 ? tables.Select(t => t with { Checked = false }) : [Operand.None, Operand.None],
-                settings[5] && rotary > 0 ? places : Operand.None,
-                settings[1] ? addend : Operand.None,
-                settings[2] ? sink : Operand.None,
-            ],
-            [
-                Attributes.Of("num_heads", 4),
-                Attributes.Of("kv_num_heads", 2),
-                Attributes.Of("local_window_size", settings[7] ? window : -1),
-                Attributes.Of("causal", settings[7] ? 1 : 0),
-                Attributes.Of("smooth_softmax", settings[6] && !settings[2] ? 1 : 0),
-                Attributes.Of("do_rotary", rotary > 0 ? 1 : 0),
-                Attributes.Of("rotary_interleaved", rotary > 2 ? 1 : 0),
-                .. settings[3] ? [Attributes.Of("softcap", 1.5f)] : Array.Empty<AttributeProto>(),
-                .. settings[4] ? [Attributes.Of("scale", 0.6f)] : Array.Empty<AttributeProto>(),
-            ]) { Domain = Microsoft, Outputs = 3, Unprojected = past ? [1, 2] : [] };
+            "MultiHeadAttention", [query, key, value, biased ? bias : Operand.None, masked ? mask : Operand.None], Attributes.Of("num_heads", 2), Attributes.Of("mask_filter_value", -2f))
+        { Domain = Microsoft };
 
     /// <summary>Each query may read at least one key.</summary>
     private static Gen<Operand> Readable(long rows, long keys) =>

@@ -1,4 +1,5 @@
 using CsCheck;
+using MixedPrecision.Onnx;
 
 namespace MixedPrecision.Tests.Autodiff.Cases;
 
@@ -24,11 +25,20 @@ internal static class CaseTable
         NormalizationCases.Rows,
         MicrosoftCases.Rows,
         AttentionCases.Rows,
+        GroupQueryCases.Rows,
+        ResizeCases.Rows,
         QuantizedCases.Rows,
         SamplingCases.Rows,
         OldFormCases.Rows,
         ControlFlowCases.Rows,
     }.SelectMany(rows => rows).ToDictionary(row => row.Name, row => row.Row);
+
+    public static AttributeProto Floats(string name, params float[] values)
+    {
+        var attribute = new AttributeProto { Name = name, Type = 6 };
+        attribute.Floats.AddRange(values);
+        return attribute;
+    }
 
     public static (string Name, CaseRow Row) Row(string name, Gen<GradientCase> generator, string? covers = null, bool floatOnly = false) =>
         (name, new CaseRow(covers ?? name, generator, floatOnly));

@@ -52,7 +52,39 @@ internal static class ControlFlowCases
         Row("LSTM", Recurrent("LSTM", 4, from p in Gen.Bool select p), floatOnly: true),
         Row("GRU", Recurrent("GRU", 3, Gen.Const(false)), floatOnly: true),
         Row("RNN", Recurrent("RNN", 1, Gen.Const(false)), floatOnly: true),
+        .. new[] { ("LSTM", 3), ("GRU", 2), ("RNN", 1) }.Select(kind => Row(kind.Item1 + " with functions", Functions(kind.Item1, kind.Item2), kind.Item1, floatOnly: true)),
     ];
+
+    /// <summary>Smooth functions, some with parameters of their own, and a bound on what enters them that is not met.</summary>
+    private static Gen<GradientCase> Functions(string name, int places) =>
+        from test in Recurrent(name, name switch { "LSTM" => 4, "GRU" => 3, _ => 1 }, Gen.Const(false))
+        let directions = test.Attributes.Any(a => a.S.ToStringUtf8() == "bidirectional") ? 2 : 1
+        from functions in Draw.OneOf("Tanh", "Sigmoid", "ScaledTanh").Array[places * directions]
+        from alpha in Gen.Float[0.3f, 1.2f].Array[places * directions]
+        from beta in Gen.Float[0.3f, 1.2f].Array[places * directions]
+        from clip in Gen.Bool
+        from couples in Gen.Bool
+        let scaled = functions.Select((f, i) => (f, i)).Where(x => x.f is "ScaledTanh").Select(x => alpha[x.i]).ToArray()
+        let shifted = functions.Select((f, i) => (f, i)).Where(x => x.f is "ScaledTanh").Select(x => beta[x.i]).ToArray()
+        select test with
+        {
+            Attributes =
+            [
+                .. test.Attributes,
+                Strings("activations", functions),
+                Floats("activation_alpha", scaled),
+                Floats("activation_beta", shifted),
+                .. clip ? [MixedPrecision.Onnx.Attributes.Of("clip", 30f)] : Array.Empty<AttributeProto>(),
+                .. name == "LSTM" && couples ? [MixedPrecision.Onnx.Attributes.Of("input_forget", 1)] : Array.Empty<AttributeProto>(),
+            ],
+        };
+
+    private static AttributeProto Strings(string name, string[] values)
+    {
+        var attribute = new AttributeProto { Name = name, Type = 8 };
+        attribute.Strings.AddRange(values.Select(Google.Protobuf.ByteString.CopyFromUtf8));
+        return attribute;
+    }
 
     private static GraphProto Branch(string name, Func<GraphBuilder, string[]> make) => Graph(name, [], make);
 

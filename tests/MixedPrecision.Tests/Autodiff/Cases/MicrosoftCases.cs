@@ -47,6 +47,16 @@ internal static class MicrosoftCases
                            from added in Gen.Bool
                            from activation in Draw.OneOf("Tanh", "Sigmoid")
                            select new GradientCase("FusedConv", added ? [x, weight, bias, addend] : [x, weight, bias], Attributes.Of("activation", activation), Attributes.Of("pads", [1, 1, 1, 1]))),
+
+        // Where these bend differences mean nothing: their values are compared.
+        Fused("FusedConv that bends", from x in Draw.Real(1, 2, 4, 4)
+                                      from weight in Draw.Real(2, 2, 3, 3)
+                                      from kind in Draw.OneOf("Relu", "LeakyRelu", "Clip", "HardSigmoid")
+                                      let parameters = kind switch { "LeakyRelu" => new[] { 0.3f }, "Clip" => [-0.5f, 0.7f], "HardSigmoid" => [0.3f, 0.4f], _ => [] }
+                                      select new GradientCase(
+                                          "FusedConv",
+                                          [x with { Checked = false }, weight with { Checked = false }],
+                                          [Attributes.Of("activation", kind), .. parameters.Length > 0 ? [Floats("activation_params", parameters)] : Array.Empty<AttributeProto>()])),
         Fused("SkipLayerNormalization", from sizes in Gen.Long[2, 4].Array[3]
                                         from x in Draw.Real(sizes)
                                         from skip in Draw.Real(sizes)

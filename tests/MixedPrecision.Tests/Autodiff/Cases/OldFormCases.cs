@@ -69,13 +69,6 @@ internal static class OldFormCases
         return graph;
     }
 
-    private static AttributeProto Floats(string name, params float[] values)
-    {
-        var attribute = new AttributeProto { Name = name, Type = 6 };
-        attribute.Floats.AddRange(values);
-        return attribute;
-    }
-
     private static GradientCase Node(Operand[] operands, AttributeProto[] attributes) => new("", operands, attributes);
 
     private static (string Name, CaseRow Row) Old(

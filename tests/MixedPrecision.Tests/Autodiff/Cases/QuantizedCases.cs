@@ -42,7 +42,7 @@ internal static class QuantizedCases
         from n in Gen.Long[1, 3]
         from blocks in Gen.Long[1, 3]
         from cut in Gen.Long[0, 15]
-        
+
             // The kernel for 8 bits takes packed zero points only.
         from zeroForm in Gen.Int[0, bits == 8 ? 1 : 2]
         from biased in Gen.Bool
@@ -67,7 +67,8 @@ internal static class QuantizedCases
             Attributes.Of("K", k),
             Attributes.Of("N", n),
             Attributes.Of("bits", bits),
-            Attributes.Of("block_size", 16)) { Domain = "com.microsoft" };
+            Attributes.Of("block_size", 16))
+        { Domain = "com.microsoft" };
 
     private static Gen<Operand> Bytes(params long[] shape) => Bytes(shape, constant: false);
 

@@ -74,7 +74,7 @@ internal static class SamplingCases
         from opset in Draw.OneOf(12, 13)
         let first = labels.Fixed!.Values<long>().ToArray()
 
-            // One label at least counts, others may be ignored.
+        // One label at least counts, others may be ignored.
         let given = ignores ? Operand.Of(Tensor.Of<long>([.. first.Select((l, i) => i == 0 ? 1 : i % 3 == 1 ? ignored : l)], labels.Shape)) : labels
         select new GradientCase(
             name,
@@ -104,7 +104,8 @@ internal static class SamplingCases
             [x, new Operand([2, .. points.Take(space), space], grid, null)],
             Attributes.Of("mode", name),
             Attributes.Of("padding_mode", padding),
-            Attributes.Of("align_corners", corners ? 1 : 0)) { Opset = opset };
+            Attributes.Of("align_corners", corners ? 1 : 0))
+        { Opset = opset };
 
     private static double Number(double place, long size, bool corners) => corners ? (2 * place / (size - 1)) - 1 : (((2 * place) + 1) / size) - 1;
 
@@ -129,7 +130,8 @@ internal static class SamplingCases
                 Attributes.Of("sampling_ratio", ratio),
                 Attributes.Of("spatial_scale", 0.9f),
                 .. opset == 16 ? [Attributes.Of("coordinate_transformation_mode", half ? "half_pixel" : "output_half_pixel")] : Array.Empty<AttributeProto>(),
-            ]) { Opset = opset };
+            ])
+        { Opset = opset };
 
     private static Gen<GradientCase> Columns() =>
         from axes in Gen.Int[2, 2]
@@ -146,5 +148,6 @@ internal static class SamplingCases
             [x, Operand.Of(sizes), Operand.Of(block)],
             Attributes.Of("strides", strides),
             Attributes.Of("dilations", dilations),
-            Attributes.Of("pads", pads)) { Opset = 18 };
+            Attributes.Of("pads", pads))
+        { Opset = 18 };
 }
