@@ -1,18 +1,28 @@
+using System.Globalization;
 using MixedPrecision.Benchmarks;
 
 // Each benchmark prints ratios against a baseline that is measured in the same run.
 return args switch
 {
     ["calibration", string model, string data, string loss, .. string[] labels] => CalibrationBenchmark.Run(model, data, loss, labels.FirstOrDefault()),
-    ["partition", string nodes] => PartitionBenchmark.Run(int.Parse(nodes, System.Globalization.CultureInfo.InvariantCulture)),
+    ["partition", string nodes] => PartitionBenchmark.Run(Number(nodes)),
+    ["decoder-make", string shape, string folder, string samples, string tokens] => DecoderBenchmark.Make(shape, folder, Number(samples), Number(tokens)),
+    ["decoder-forward", string folder] => DecoderBenchmark.Forward(folder),
+    ["decoder-calibrate", string folder, string policy, .. string[] forward] =>
+        DecoderBenchmark.Calibrate(folder, policy, forward.Length > 0 ? double.Parse(forward[0], CultureInfo.InvariantCulture) : null),
     _ => Usage(),
 };
+
+static int Number(string text) => int.Parse(text, CultureInfo.InvariantCulture);
 
 static int Usage()
 {
     Console.Error.WriteLine("""
         calibration MODEL DATA LOSS [LABELS]   cost of calibrating a sample, over that of its forward pass
         partition NODES                        time of partitioning a generated decoder, over that of reading its graph
+        decoder-make 1b|8b FOLDER SAMPLES TOKENS            writes a decoder with the shapes of Llama-3.2-1B or Llama-3.1-8B, and data
+        decoder-forward FOLDER                              seconds of one forward pass of it
+        decoder-calibrate FOLDER taylor|measured [FORWARD]  time of calibrating a sample, over that of FORWARD seconds, and peak memory
         """);
     return 1;
 }

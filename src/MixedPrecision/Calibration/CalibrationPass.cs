@@ -9,20 +9,17 @@ namespace MixedPrecision.Calibration;
 /// <summary>
 /// The passes over samples. Forward through the segments, keeping the values that cross them (and operands and outputs of layers, where these
 /// fit into memory); then backward, each segment with a gradient model that computes the rest anew. Samples go in groups, so that what is
-/// prepared for a segment serves many of them while the values that are kept stay within <see cref="GroupBytes"/>.
+/// prepared for a segment serves many of them while the values that are kept stay within <see cref="CalibrationMemory.Group"/>.
 /// </summary>
 internal sealed class CalibrationPass(
     CalibrationRequest request, IReadOnlyList<SegmentInstance> segments, Action<CalibrationUpdate> report, CancellationToken cancel) : IDisposable
 {
-    /// <summary>Bytes that the values of one group of samples may take.</summary>
-    private const long GroupBytes = 512L << 20;
-
     /// <summary>Samples of a group: what a stopped calibration loses at most.</summary>
     private const int LargestGroup = 16;
 
     private static readonly IReadOnlyDictionary<string, Tensor> NoWeights = new Dictionary<string, Tensor>();
 
-    private readonly WeightGradient weightGradient = new(request.Threads);
+    private readonly WeightGradient weightGradient = new(request.Threads, request.Memory.GradientTile);
     private readonly Dictionary<SegmentInstance, FormatProbe> probes = [];
     private CalibrationProgress progress = request.Resume ?? new CalibrationProgress(0, 0, [], [], request.Sites.Keys.ToDictionary(n => n, _ => new LayerSums()));
     private long steps;
@@ -57,7 +54,7 @@ internal sealed class CalibrationPass(
                 progress = progress with
                 {
                     Samples = progress.Samples + size,
-                    GroupSize = progress.GroupSize > 0 ? progress.GroupSize : (int)Math.Clamp(GroupBytes / Math.Max(bytes, 1), 1, LargestGroup),
+                    GroupSize = progress.GroupSize > 0 ? progress.GroupSize : (int)Math.Clamp(request.Memory.Group / Math.Max(bytes, 1), 1, LargestGroup),
                 };
             }
             finally
@@ -132,7 +129,7 @@ internal sealed class CalibrationPass(
         var squares = segment.Layers.Where(l => l.Site.Layer.HasWeight).ToDictionary(
             l => l.Site.Layer.Name,
             l => new WeightSquares(l.Site, HalfPrecision.Widen(constants.Get(l.Site.Layer.Weight)), WeightSquares.BlockOf(l.Site, Applicable(l.Site))));
-        var batches = FormatProbe.Batches(segment.Layers.Select(l => l.Site), request.Formats);
+        var batches = FormatProbe.Batches(segment.Layers.Select(l => l.Site), request.Formats, request.Memory.Weight / sizeof(float));
         var results = new List<(SampleState Sample, RunResults Results)>();
         try
         {
@@ -148,7 +145,9 @@ internal sealed class CalibrationPass(
                 AddTaylor(segment, sample, result.Tensors, squares);
                 if (batches.Count == 1)
                 {
-                    Probe(SmallProbe(segment, batches[0]), segment, sample, result.Tensors);
+                    var changes = new Changes();
+                    Probe(SmallProbe(segment, batches[0]), segment, sample, result.Tensors, changes);
+                    Add(changes);
                 }
 
                 if (batches.Count <= 1)
@@ -159,14 +158,20 @@ internal sealed class CalibrationPass(
                 Step(sample);
             }
 
-            foreach (IReadOnlyList<(LayerSite Site, NumberFormat Format)> batch in batches.Count > 1 ? batches : [])
+            Changes[] tiled = [.. results.Select(_ => new Changes())];
+            foreach (IReadOnlyList<ProbeCase> batch in batches.Count > 1 ? batches : [])
             {
                 cancel.ThrowIfCancellationRequested();
                 using FormatProbe probe = FormatProbe.Create(batch, constants.Get, request.Threads);
-                foreach ((SampleState sample, RunResults result) in results)
+                foreach (((SampleState sample, RunResults result), Changes sums) in results.Zip(tiled))
                 {
-                    Probe(probe, segment, sample, result.Tensors);
+                    Probe(probe, segment, sample, result.Tensors, sums);
                 }
+            }
+
+            foreach (Changes sums in tiled)
+            {
+                Add(sums);
             }
 
             foreach ((LayerSite site, _) in segment.Layers.Where(l => squares.ContainsKey(l.Site.Layer.Name)))
@@ -193,7 +198,7 @@ internal sealed class CalibrationPass(
     }
 
     /// <summary>The probe of a segment whose layers are small: made once.</summary>
-    private FormatProbe SmallProbe(SegmentInstance segment, IReadOnlyList<(LayerSite Site, NumberFormat Format)> batch)
+    private FormatProbe SmallProbe(SegmentInstance segment, IReadOnlyList<ProbeCase> batch)
     {
         if (segments.Count > 1)
         {
@@ -240,12 +245,21 @@ internal sealed class CalibrationPass(
         }
     }
 
-    private void Probe(FormatProbe probe, SegmentInstance segment, SampleState sample, IReadOnlyDictionary<string, Tensor> results)
+    private void Probe(FormatProbe probe, SegmentInstance segment, SampleState sample, IReadOnlyDictionary<string, Tensor> results, Changes changes)
     {
         var values = segment.Layers.ToDictionary(l => l.Site.Layer.Name, l => ValuesOf(segment, sample, l.Program, results));
         foreach ((LayerSite site, string format, double delta, double drawnDelta) in probe.Run(values, cancel))
         {
-            progress.Layers[site.Layer.Name].AddChange(format, delta, 0.5 * drawnDelta * drawnDelta);
+            (double sum, double drawnSum) = changes.GetValueOrDefault((site.Layer.Name, format));
+            changes[(site.Layer.Name, format)] = (sum + delta, drawnSum + drawnDelta);
+        }
+    }
+
+    private void Add(Changes changes)
+    {
+        foreach (((string layer, string format), (double delta, double drawnDelta)) in changes)
+        {
+            progress.Layers[layer].AddChange(format, delta, 0.5 * drawnDelta * drawnDelta);
         }
     }
 
@@ -297,4 +311,7 @@ internal sealed class CalibrationPass(
         cancel.ThrowIfCancellationRequested();
         report(new CalibrationUpdate(sample.Number, ++steps / (2.0 * segments.Count * request.Samples.Count)));
     }
+
+    /// <summary>⟨y_f − y, ẏ⟩ of one sample by layer and format, for the labels and for drawn ones.</summary>
+    private sealed class Changes : Dictionary<(string Layer, string Format), (double Delta, double DrawnDelta)>;
 }

@@ -25,6 +25,9 @@ public sealed record CalibrationRequest(
     CalibrationProgress? Resume = null,
     Action<CalibrationProgress>? Save = null)
 {
+    /// <summary>How much memory is taken to save time.</summary>
+    internal CalibrationMemory Memory { get; init; } = CalibrationMemory.Default;
+
     /// <summary>Whether labels are drawn from the model too: only the change that a format makes has a rise.</summary>
     internal bool TakesRise => Loss.HasCurvature && Formats.Any(f => f != NumberFormats.Baseline.Name);
 }
@@ -43,14 +46,11 @@ internal sealed record GradientValues(IReadOnlySet<string> Wanted, IReadOnlySet<
 /// <summary>Sensitivities by one forward and one backward pass a sample (paper, section 3), segment by segment.</summary>
 public static class Calibrator
 {
-    /// <summary>Bytes of layers' operands and outputs that are kept of a sample so that they need not be computed twice.</summary>
-    private const long KeptBytes = 1L << 30;
-
     /// <exception cref="MixedPrecisionException">MPB4xxx: the model cannot be differentiated, or data and loss do not fit it.</exception>
     public static Sensitivities Run(CalibrationRequest request, Action<CalibrationUpdate> report, CancellationToken cancel)
     {
         IReadOnlyDictionary<string, TensorType> types = SampleShapes.Types(request.Model, request.Types, request.Samples);
-        bool isSmall = Segment.IsSmall(request.Model, request.Partition.View, types);
+        bool isSmall = Segment.ModelBytes(request.Model, request.Partition.View, types) <= request.Memory.WholeModel;
         if (isSmall)
         {
             types = SampleShapes.Observe(request.Model, types, request.Samples, cancel);
@@ -68,7 +68,7 @@ public static class Calibrator
         wanted.ExceptWith(limits.Hidden);
         operands.ExceptWith(limits.Hidden);
         long kept = operands.Concat(request.Partition.Layers.Select(l => l.Output)).Distinct().Sum(v => SampleShapes.Bytes(types.GetValueOrDefault(v), request.Samples));
-        using var programs = new SegmentPrograms(request, types, new GradientValues(wanted, operands, limits.Hidden), kept <= KeptBytes);
+        using var programs = new SegmentPrograms(request, types, new GradientValues(wanted, operands, limits.Hidden), kept <= request.Memory.KeptValues);
         var segments = new List<SegmentInstance>();
         foreach (Segment segment in Segment.Of(request.Partition, request.Sites, isSmall))
         {

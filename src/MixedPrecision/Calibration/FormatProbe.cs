@@ -14,43 +14,47 @@ namespace MixedPrecision.Calibration;
 /// <param name="DrawnGradient">ẏ for labels drawn from the model, or null.</param>
 internal sealed record LayerValues(Tensor Input, Tensor? Second, Tensor Output, Tensor Gradient, Tensor? DrawnGradient);
 
+/// <summary>A layer in a format, or some of its output columns.</summary>
+/// <param name="First">The first of the columns; 0 for a product of activations.</param>
+/// <param name="Count">How many columns; 0 for a product of activations.</param>
+internal sealed record ProbeCase(LayerSite Site, NumberFormat Format, int First, int Count);
+
 /// <summary>
 /// Runs layers in formats that apply to them and takes δ = ⟨y_f − y, ẏ⟩ of each. The nodes are those that the emitted model
 /// will hold, optimized as an app's session optimizes them, so that the kernels' true arithmetic is measured.
 /// </summary>
 internal sealed class FormatProbe : IDisposable
 {
-    /// <summary>Parameters of layers beyond which each is probed alone, in one format at a time.</summary>
-    private const long ManyParameters = 32L << 20;
-
-    private readonly IReadOnlyList<(LayerSite Site, NumberFormat Format, string Output)> cases;
+    private readonly IReadOnlyList<(ProbeCase Case, string Output)> cases;
     private readonly Session session;
 
-    private FormatProbe(IReadOnlyList<(LayerSite Site, NumberFormat Format, string Output)> cases, Session session)
+    private FormatProbe(IReadOnlyList<(ProbeCase Case, string Output)> cases, Session session)
     {
         this.cases = cases;
         this.session = session;
     }
 
-    /// <summary>Cases that are probed together: all of small layers, one by one of large ones.</summary>
-    public static IReadOnlyList<IReadOnlyList<(LayerSite Site, NumberFormat Format)>> Batches(IEnumerable<LayerSite> sites, IReadOnlyList<string> formats)
+    /// <summary>Cases that are probed together: all of small layers, one by one of large ones, the largest in tiles of columns.</summary>
+    /// <param name="parameters">Parameters of layers that are not many.</param>
+    public static IReadOnlyList<IReadOnlyList<ProbeCase>> Batches(IEnumerable<LayerSite> sites, IReadOnlyList<string> formats, long parameters)
     {
-        (LayerSite Site, NumberFormat Format)[] cases =
+        ProbeCase[] cases =
         [
             .. from site in sites
                from format in formats.Select(NumberFormats.Get)
                where format != NumberFormats.Baseline && format.WhyNot(site) is null
-               select (site, format),
+               from tile in Tiles(site, parameters)
+               select new ProbeCase(site, format, tile.First, tile.Count),
         ];
-        return cases.Length == 0 ? [] : cases.Sum(c => c.Site.Layer.Parameters) <= ManyParameters ? [cases] : [.. cases.Select(c => new[] { c })];
+        return cases.Length == 0 ? [] : cases.Sum(c => c.Site.Layer.Parameters) <= parameters ? [cases] : [.. cases.Select(c => new[] { c })];
     }
 
     /// <param name="constant">The tensor of a constant value of the model.</param>
-    public static FormatProbe Create(IReadOnlyList<(LayerSite Site, NumberFormat Format)> batch, Func<string, Tensor> constant, int threads)
+    public static FormatProbe Create(IReadOnlyList<ProbeCase> batch, Func<string, Tensor> constant, int threads)
     {
         var graph = new GraphProto { Name = "formats" };
         var declared = new HashSet<string>();
-        foreach (LayerSite site in batch.Select(c => c.Site).Distinct())
+        foreach ((LayerSite site, _, int first, int count) in batch.DistinctBy(c => c.Site))
         {
             if (declared.Add(site.Layer.Input))
             {
@@ -64,18 +68,27 @@ internal sealed class FormatProbe : IDisposable
 
             if (site.Layer.Bias is string bias && declared.Add(bias))
             {
-                graph.Initializer.Add(constant(bias).ToProto(bias));
+                Tensor values = constant(bias);
+                graph.Initializer.Add((IsWhole(site, count) ? values : ColumnTile.OfBias(site, values, first, count)).ToProto(bias));
             }
         }
 
         var b = new GraphBuilder(GraphBuilder.NamesIn(graph), "probe/");
         var shared = new Dictionary<string, string[]>();
-        var cases = new List<(LayerSite, NumberFormat, string)>();
-        foreach ((LayerSite site, NumberFormat format) in batch)
+        var cases = new List<(ProbeCase, string)>();
+        foreach (ProbeCase probed in batch)
         {
+            (LayerSite site, NumberFormat format, int first, int count) = probed;
             string output = b.Fresh(format.Name);
-            LayerRewriter.Emit(b, site, format, constant, shared, output);
-            cases.Add((site, format, output));
+            bool isWhole = IsWhole(site, count);
+            LayerRewriter.Emit(
+                b,
+                isWhole ? site : ColumnTile.Of(site, count),
+                format,
+                isWhole ? constant : name => ColumnTile.OfWeight(site, constant(name), first, count),
+                shared,
+                output);
+            cases.Add((probed, output));
             graph.Output.Add(new ValueInfoProto { Name = output });
         }
 
@@ -86,12 +99,12 @@ internal sealed class FormatProbe : IDisposable
         return new FormatProbe(cases, Session.Create(model, SessionSettings.Default with { Threads = threads }));
     }
 
-    /// <summary>δ by layer and format, for one sample; and the same with the second gradient, 0 without one.</summary>
+    /// <summary>δ by case, for one sample; and the same with the second gradient, 0 without one. Those of a layer's tiles add up to the layer's.</summary>
     /// <param name="values">By name of the layer.</param>
     public IReadOnlyList<(LayerSite Site, string Format, double Delta, double DrawnDelta)> Run(IReadOnlyDictionary<string, LayerValues> values, CancellationToken cancel)
     {
         var inputs = new Dictionary<string, Tensor>();
-        foreach (LayerSite site in cases.Select(c => c.Site))
+        foreach (LayerSite site in cases.Select(c => c.Case.Site))
         {
             LayerValues layer = values[site.Layer.Name];
             inputs[site.Layer.Input] = layer.Input;
@@ -106,10 +119,27 @@ internal sealed class FormatProbe : IDisposable
         [
             .. cases.Select(c =>
             {
-                LayerValues layer = values[c.Site.Layer.Name];
-                (double delta, double drawn) = Change(
-                    results.Tensors[c.Output].Values<float>(), layer.Output.Values<float>(), layer.Gradient.Values<float>(), layer.DrawnGradient is { } g ? g.Values<float>() : []);
-                return (c.Site, c.Format.Name, delta, drawn);
+                ((LayerSite site, NumberFormat format, int first, int count), string output) = c;
+                LayerValues layer = values[site.Layer.Name];
+                ReadOnlySpan<float> result = results.Tensors[output].Values<float>(), exact = layer.Output.Values<float>(), gradient = layer.Gradient.Values<float>();
+                ReadOnlySpan<float> drawn = layer.DrawnGradient is { } g ? g.Values<float>() : [];
+                if (IsWhole(site, count))
+                {
+                    (double whole, double wholeDrawn) = Change(result, exact, gradient, drawn);
+                    return (site, format.Name, whole, wholeDrawn);
+                }
+
+                double delta = 0, drawnDelta = 0;
+                for (int row = 0; row < result.Length / count; row++)
+                {
+                    int start = (row * site.OutputSize) + first;
+                    (double part, double drawnPart) = Change(
+                        result.Slice(row * count, count), exact.Slice(start, count), gradient.Slice(start, count), drawn.IsEmpty ? [] : drawn.Slice(start, count));
+                    delta += part;
+                    drawnDelta += drawnPart;
+                }
+
+                return (site, format.Name, delta, drawnDelta);
             }),
         ];
     }
@@ -157,6 +187,20 @@ internal sealed class FormatProbe : IDisposable
 
         return (delta, drawnDelta);
     }
+
+    /// <summary>Output columns that are probed together: columns of a product do not depend on each other.</summary>
+    private static IEnumerable<(int First, int Count)> Tiles(LayerSite site, long parameters)
+    {
+        if (!site.HasWeightMatrix || site.Layer.Parameters <= parameters)
+        {
+            return [(0, site.HasWeightMatrix ? site.OutputSize : 0)];
+        }
+
+        int width = (int)Math.Max(1, parameters / site.InputSize), outputs = site.OutputSize;
+        return Enumerable.Range(0, (outputs + width - 1) / width).Select(i => (i * width, Math.Min(width, outputs - (i * width))));
+    }
+
+    private static bool IsWhole(LayerSite site, int count) => !site.HasWeightMatrix || count == site.OutputSize;
 
     private static TensorType AnySize(TensorType type) => type with { Shape = type.Shape?.Select(_ => Dimension.Unknown).ToArray() };
 }

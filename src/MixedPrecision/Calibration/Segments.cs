@@ -10,17 +10,14 @@ namespace MixedPrecision.Calibration;
 /// <param name="IsWhole">Whether it is the whole model.</param>
 internal sealed record Segment(IReadOnlyList<int> Nodes, IReadOnlyList<LayerSite> Sites, bool IsWhole)
 {
-    /// <summary>Bytes of weights and values up to which a model runs as one segment: less overhead, and no need to save memory.</summary>
-    private const long SmallModel = 256L << 20;
-
-    /// <summary>Whether a model is small enough to run as one segment.</summary>
+    /// <summary>Bytes of a model's weights, and of its values as far as their sizes are known.</summary>
     /// <param name="types">Types of its values, with the sizes of the calibration data where these agree.</param>
-    public static bool IsSmall(OnnxModel model, GraphView view, IReadOnlyDictionary<string, TensorType> types)
+    public static long ModelBytes(OnnxModel model, GraphView view, IReadOnlyDictionary<string, TensorType> types)
     {
         long weights = model.Graph.Initializer.Sum(i => Bytes(i.DataType, i.Dims));
         long values = view.Nodes.SelectMany(n => n.Output)
             .Sum(o => types.TryGetValue(o, out TensorType? type) && type.StaticShape() is { } shape ? Bytes(type.ElementType, shape) : 0);
-        return weights + values <= SmallModel;
+        return weights + values;
     }
 
     /// <summary>The segments of a model, in order.</summary>

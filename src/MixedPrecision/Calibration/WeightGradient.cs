@@ -8,11 +8,8 @@ namespace MixedPrecision.Calibration;
 /// The gradient of a large weight matrix, ẇ = xᵀẏ (times Gemm's alpha), some output columns at a time, so that a weight's size is
 /// never needed twice. Layers of equal shape share the session.
 /// </summary>
-internal sealed class WeightGradient(int threads) : IDisposable
+internal sealed class WeightGradient(int threads, long tileBytes) : IDisposable
 {
-    /// <summary>Bytes of a tile: large enough for the product to run at full speed, small enough for the processor's cache.</summary>
-    private const int TileBytes = 4 << 20;
-
     private readonly Dictionary<(int Inputs, int Outputs, bool Transposed, float Alpha), Session> sessions = [];
 
     /// <summary>Adds the gradient of one sample to the sums of its squares.</summary>
@@ -28,7 +25,7 @@ internal sealed class WeightGradient(int threads) : IDisposable
             sessions.Add(key, session = Build(site.IsWeightTransposed, alpha));
         }
 
-        int tile = Math.Max(1, TileBytes / sizeof(float) / inputs);
+        int tile = (int)Math.Max(1, tileBytes / sizeof(float) / inputs);
         for (int first = 0; first < outputs; first += tile)
         {
             int last = Math.Min(first + tile, outputs);

@@ -13,9 +13,6 @@ namespace MixedPrecision.Calibration;
 /// <param name="block">Inputs that share a sum; 0 for none but the total.</param>
 internal sealed class WeightSquares(LayerSite site, Tensor weight, int block)
 {
-    /// <summary>Bytes of a weight beyond which its gradient is taken in tiles.</summary>
-    private const long LargeWeight = 32L << 20;
-
     private readonly int blocks = block == 0 ? 0 : (site.InputSize + block - 1) / block;
     private readonly float[] sums = block == 0 ? [] : new float[(site.InputSize + block - 1) / block * site.OutputSize];
     private readonly float[] products = new float[1 << 14];
@@ -24,7 +21,7 @@ internal sealed class WeightSquares(LayerSite site, Tensor weight, int block)
     public double Weighted { get; private set; }
 
     /// <summary>Whether the gradient of a layer's weight is to be taken in tiles of columns.</summary>
-    public static bool IsTiled(LayerSite site) => site.HasWeightMatrix && site.Layer.Parameters * sizeof(float) > LargeWeight && site.Node.Int("transA", 0) == 0;
+    public static bool IsTiled(LayerSite site, CalibrationMemory memory) => site.HasWeightMatrix && site.Layer.Parameters * sizeof(float) > memory.Weight && site.Node.Int("transA", 0) == 0;
 
     /// <summary>The widest common division of the formats: blocks of inputs if any has them, else whole columns; 0 when the layer has no such format.</summary>
     public static int BlockOf(LayerSite site, IReadOnlyList<NumberFormat> applicable) =>

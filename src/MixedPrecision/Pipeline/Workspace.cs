@@ -115,7 +115,9 @@ internal sealed class Workspace : IDisposable
         sha.AppendData(Convert.FromHexString(file));
         foreach (TensorProto tensor in External)
         {
-            sha.AppendData(SHA256.HashData(TensorProtos.Read(tensor, Model.External).Bytes.Span));
+            // Mapped for this alone: a model larger than memory must not stay in it.
+            using var external = new ExternalData(Model.Folder);
+            sha.AppendData(SHA256.HashData(TensorProtos.Read(tensor, external).Bytes.Span));
         }
 
         return Convert.ToHexStringLower(sha.GetHashAndReset());

@@ -31,7 +31,13 @@ internal sealed class CalibrationFixture : IDisposable
 
     public IReadOnlyList<Sample> Samples { get; }
 
-    public Sensitivities Calibrate(IReadOnlyList<string> formats) => Calibrator.Run(
+    public Sensitivities Calibrate(
+        IReadOnlyList<string> formats,
+        CalibrationMemory? memory = null,
+        CalibrationProgress? resume = null,
+        Action<CalibrationProgress>? save = null,
+        Action<CalibrationUpdate>? report = null,
+        CancellationToken? cancel = null) => Calibrator.Run(
         new CalibrationRequest(
             Model,
             Partition,
@@ -40,9 +46,11 @@ internal sealed class CalibrationFixture : IDisposable
             formats,
             Loss,
             Samples,
-            Threads: 2),
-        _ => { },
-        TestContext.Current.CancellationToken);
+            Threads: 2,
+            resume,
+            save) { Memory = memory ?? CalibrationMemory.Default },
+        report ?? (_ => { }),
+        cancel ?? TestContext.Current.CancellationToken);
 
     public void Dispose()
     {

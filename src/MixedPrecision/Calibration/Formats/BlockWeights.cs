@@ -40,26 +40,29 @@ internal static class BlockWeights
     {
         int inputs = site.InputSize, outputs = site.OutputSize, blocks = Blocks(site), blockBytes = Block * bits / 8;
         int offset = 1 << (bits - 1), limit = (1 << bits) - 1;
-        float[] scales = Scales(site, weight, bits);
+        var scales = new float[outputs * blocks];
         var packed = new byte[(long)outputs * blocks * blockBytes];
         site.ForEachColumn(weight, (column, values) =>
         {
+            Span<float> rounded = stackalloc float[Block];
             for (int block = 0; block < blocks; block++)
             {
-                long at = (((long)column * blocks) + block) * blockBytes;
-                float scale = scales[(column * blocks) + block];
+                ReadOnlySpan<float> part = values.Slice(block * Block, Math.Min(Block, inputs - (block * Block)));
+                float scale = scales[(column * blocks) + block] = Scale(part, bits);
+                rounded.Clear();
+                TensorPrimitives.Divide(part, scale, rounded);
+                TensorPrimitives.Round<float>(rounded, rounded);
+                Span<byte> bytes = packed.AsSpan(checked((int)((((long)column * blocks) + block) * blockBytes)), blockBytes);
                 for (int i = 0; i < Block; i++)
                 {
-                    float value = (block * Block) + i < inputs ? values[(block * Block) + i] : 0;
-                    int quantized = Math.Clamp((int)MathF.Round(value / scale) + offset, 0, limit);
-                    packed[at + (i * bits / 8)] |= (byte)(quantized << (i * bits % 8));
+                    int quantized = Math.Clamp((int)rounded[i] + offset, 0, limit);
+                    bytes[i * bits / 8] |= (byte)(quantized << (i * bits % 8));
                 }
             }
         });
         return [new Tensor(ElementType.UInt8, [outputs, blocks, blockBytes], packed), Tensor.Of<float>(scales, (long)outputs * blocks)];
     }
 
-    /// <summary>Scales by block, signed: the value of largest magnitude divided by −2^(bits−1).</summary>
     private static float[] Scales(LayerSite site, Tensor weight, int bits)
     {
         int inputs = site.InputSize, blocks = Blocks(site);
@@ -68,11 +71,17 @@ internal static class BlockWeights
         {
             for (int block = 0; block < blocks; block++)
             {
-                float largest = TensorPrimitives.MaxMagnitude(values.Slice(block * Block, Math.Min(Block, inputs - (block * Block))));
-                scales[(column * blocks) + block] = largest == 0 ? 1 : largest / -(1 << (bits - 1));
+                scales[(column * blocks) + block] = Scale(values.Slice(block * Block, Math.Min(Block, inputs - (block * Block))), bits);
             }
         });
         return scales;
+    }
+
+    /// <summary>Signed: the value of largest magnitude divided by −2^(bits−1).</summary>
+    private static float Scale(ReadOnlySpan<float> block, int bits)
+    {
+        float largest = TensorPrimitives.MaxMagnitude(block);
+        return largest == 0 ? 1 : largest / -(1 << (bits - 1));
     }
 
     /// <summary>Δ²/12 with Δ = max|x|/127 per row and block; per row where the blocks do not divide it.</summary>

@@ -1,3 +1,4 @@
+using System.Buffers;
 using MixedPrecision.Onnx;
 using MixedPrecision.Partitioning;
 using TensorPrimitives = System.Numerics.Tensors.TensorPrimitives;
@@ -45,15 +46,20 @@ internal static class Int8Dynamic
         }
 
         int inputs = site.InputSize, outputs = site.OutputSize;
-        float[] scales = Scales(site, weight);
+        var scales = new float[outputs];
         var quantized = new byte[(long)inputs * outputs];
         site.ForEachColumn(weight, (column, values) =>
         {
-            float scale = scales[column];
+            float scale = scales[column] = Scale(values);
+            float[] rounded = ArrayPool<float>.Shared.Rent(inputs);
+            TensorPrimitives.Divide(values, scale, rounded);
+            TensorPrimitives.Round(rounded.AsSpan(0, inputs), rounded);
             for (int row = 0; row < inputs; row++)
             {
-                quantized[((long)row * outputs) + column] = unchecked((byte)(sbyte)Math.Clamp(MathF.Round(values[row] / scale), -WeightLimit, WeightLimit));
+                quantized[((long)row * outputs) + column] = unchecked((byte)(sbyte)Math.Clamp(rounded[row], -WeightLimit, WeightLimit));
             }
+
+            ArrayPool<float>.Shared.Return(rounded);
         });
         return [new Tensor(ElementType.Int8, [inputs, outputs], quantized), Tensor.Of<float>(scales, outputs)];
     }
@@ -61,12 +67,14 @@ internal static class Int8Dynamic
     private static float[] Scales(LayerSite site, Tensor weight)
     {
         var scales = new float[site.OutputSize];
-        site.ForEachColumn(weight, (column, values) =>
-        {
-            float largest = MathF.Abs(TensorPrimitives.MaxMagnitude(values));
-            scales[column] = largest > 0 ? largest / WeightLimit : 1;
-        });
+        site.ForEachColumn(weight, (column, values) => scales[column] = Scale(values));
         return scales;
+    }
+
+    private static float Scale(ReadOnlySpan<float> column)
+    {
+        float largest = MathF.Abs(TensorPrimitives.MaxMagnitude(column));
+        return largest > 0 ? largest / WeightLimit : 1;
     }
 
     private static void Emit(LayerEmission e)

@@ -1,0 +1,88 @@
+using MixedPrecision.Calibration;
+using MixedPrecision.Policies;
+
+namespace MixedPrecision.Tests.Calibration;
+
+/// <summary>Whether a model is calibrated whole, sub-graph by sub-graph, in tiles or after a stop: the result is the same.</summary>
+public class MemoryTests
+{
+    private const double Flips = 0.1;
+    private static readonly string[] Formats = ["fp32", "int8-dynamic", "int8-weight", "int4-weight"];
+
+    public static TheoryData<string, CalibrationMemory> Ways => new()
+    {
+        { "sub-graph by sub-graph", new CalibrationMemory(WholeModel: 0) },
+        { "computed twice", new CalibrationMemory(WholeModel: 0, KeptValues: 0) },
+        { "whole, computed twice", new CalibrationMemory(KeptValues: 0) },
+        { "one sample at a time", new CalibrationMemory(WholeModel: 0, Group: 0) },
+        { "in tiles", new CalibrationMemory(WholeModel: 0, Weight: 100_000, GradientTile: 50_000) },
+    };
+
+    [Theory]
+    [MemberData(nameof(Ways))]
+    public void TheResultIsThatOfTheWholeModel(string way, CalibrationMemory memory)
+    {
+        Assert.NotEmpty(way);
+        using CalibrationFixture fixture = Fixture();
+        Same(fixture.Calibrate(Formats), fixture.Calibrate(Formats, memory), 1e-4);
+    }
+
+    [Fact]
+    public void AStoppedCalibrationGoesOnWhereItStopped()
+    {
+        using CalibrationFixture fixture = Fixture();
+        Sensitivities whole = fixture.Calibrate(Formats);
+        CalibrationProgress? stopped = null;
+        using var cancel = new CancellationTokenSource();
+        Assert.Throws<OperationCanceledException>(() => fixture.Calibrate(
+            Formats,
+            new CalibrationMemory(Group: 0),
+            save: progress =>
+            {
+                if (progress.Samples == 3)
+                {
+                    stopped = Copy(progress);
+                    cancel.Cancel();
+                }
+            },
+            cancel: cancel.Token));
+        var seen = new List<int>();
+        Sensitivities resumed = fixture.Calibrate(Formats, new CalibrationMemory(Group: 0), resume: stopped, report: update => seen.Add(update.Sample));
+        Assert.Equal(3, seen.Min());
+        Same(whole, resumed, 1e-6);
+        Sensitivities straight = fixture.Calibrate(Formats, new CalibrationMemory(Group: 0));
+        Assert.Equal(System.Text.Json.JsonSerializer.Serialize(straight), System.Text.Json.JsonSerializer.Serialize(resumed));
+    }
+
+    private static CalibrationFixture Fixture() => new(
+        SharedFolder.Model("doclm"),
+        SharedFolder.Path("models", "doclm", "calibration.jsonl"),
+        new CalibrationPolicy(null, LossKind.NextToken, null, 5, null),
+        samples: 5);
+
+    /// <summary>As the cache keeps it.</summary>
+    private static CalibrationProgress Copy(CalibrationProgress progress) =>
+        System.Text.Json.JsonSerializer.Deserialize<CalibrationProgress>(System.Text.Json.JsonSerializer.Serialize(progress))!;
+
+    private static void Same(Sensitivities expected, Sensitivities actual, double tolerance)
+    {
+        Near(expected.MeanSquareLoss, actual.MeanSquareLoss, tolerance, "E[g²]");
+        foreach ((LayerSensitivity one, LayerSensitivity other) in expected.Layers.Zip(actual.Layers))
+        {
+            Near(one.TaylorActivation, other.TaylorActivation, tolerance, one.Name);
+            Near(one.TaylorWeight, other.TaylorWeight, tolerance, one.Name);
+            Assert.Equal(one.Formats.Keys.Order(), other.Formats.Keys.Order());
+            foreach ((string format, FormatSensitivity sensitivity) in one.Formats)
+            {
+                Near(sensitivity.Taylor, other.Formats[format].Taylor, tolerance, $"{one.Name} {format} taylor");
+
+                // An activation that falls to the other side of a rounding moves these.
+                Near(sensitivity.Measured, other.Formats[format].Measured, Flips, $"{one.Name} {format} measured");
+                Near(sensitivity.Rise, other.Formats[format].Rise, Flips, $"{one.Name} {format} rise");
+            }
+        }
+    }
+
+    private static void Near(double expected, double actual, double tolerance, string what) =>
+        Assert.True(Math.Abs(expected - actual) <= tolerance * Math.Abs(expected), $"{what}: {actual} where the whole model gave {expected}");
+}
