@@ -49,6 +49,8 @@ public static class Calibrator
     /// <exception cref="MixedPrecisionException">MPB4xxx: the model cannot be differentiated, or data and loss do not fit it.</exception>
     public static Sensitivities Run(CalibrationRequest request, Action<CalibrationUpdate> report, CancellationToken cancel)
     {
+        // Half precision is calibrated in float.
+        request = request with { Sites = request.Sites.ToDictionary(s => s.Key, s => s.Value with { Input = HalfPrecision.Widen(s.Value.Input), Weight = HalfPrecision.Widen(s.Value.Weight) }) };
         IReadOnlyDictionary<string, TensorType> types = SampleShapes.Types(request.Model, request.Types, request.Samples);
         bool isSmall = Segment.ModelBytes(request.Model, request.Partition.View, types) <= request.Memory.WholeModel;
         if (isSmall)

@@ -68,7 +68,7 @@ internal sealed class FormatProbe : IDisposable
 
             if (site.Layer.Bias is string bias && declared.Add(bias))
             {
-                Tensor values = constant(bias);
+                Tensor values = HalfPrecision.Widen(constant(bias));
                 graph.Initializer.Add((IsWhole(site, count) ? values : ColumnTile.OfBias(site, values, first, count)).ToProto(bias));
             }
         }

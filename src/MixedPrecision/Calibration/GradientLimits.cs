@@ -17,7 +17,7 @@ public sealed record GradientLimits(IReadOnlyList<(string Operator, string Node)
     public static GradientLimits Of(OnnxModel model, IReadOnlyDictionary<string, TensorType> types, IReadOnlyList<string> lossOutputs)
     {
         using OnnxModel lowered = GraphLowering.Lower(model, types);
-        IReadOnlyDictionary<string, TensorType> loweredTypes = TypeInference.Infer(lowered, types);
+        IReadOnlyDictionary<string, TensorType> loweredTypes = TypeInference.Infer(lowered, types.ToDictionary(t => t.Key, t => HalfPrecision.Widen(t.Value)));
         var view = new GraphView(lowered.Graph);
         bool Floating(string value) => !loweredTypes.TryGetValue(value, out TensorType? type) || type.ElementType == 0 || ElementType.IsFloating(type.ElementType);
 

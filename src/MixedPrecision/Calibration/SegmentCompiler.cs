@@ -35,10 +35,10 @@ internal static class SegmentCompiler
 {
     public static SegmentProgram Compile(SegmentRequest request, OnnxModel origin, SessionSettings settings)
     {
-        ModelProto source = request.Types.Values.Any(t => Widening.IsNarrow(t.ElementType))
+        ModelProto source = request.Types.Values.Any(t => HalfPrecision.IsHalf(t.ElementType))
             ? Widening.Widen(request.Extracted.Model, origin.External)
             : request.Extracted.Model;
-        var types = request.Types.ToDictionary(t => t.Key, t => Widening.Widen(t.Value));
+        var types = request.Types.ToDictionary(t => t.Key, t => HalfPrecision.Widen(t.Value));
         HashSet<string> computed = [.. source.Graph.Node.SelectMany(n => n.Output)];
         string[] kept = request.KeepsLayerValues
             ? [.. request.Sites.Keys.Except(request.Hidden).Concat(request.Sites.Values.SelectMany(s => new[] { s.Layer.Input, s.Layer.Weight })).Where(computed.Contains).Distinct()]

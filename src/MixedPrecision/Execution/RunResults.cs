@@ -9,10 +9,12 @@ public sealed class RunResults : IDisposable
 {
     private readonly IDisposableReadOnlyCollection<OrtValue> values;
 
-    internal RunResults(IReadOnlyList<string> names, IDisposableReadOnlyCollection<OrtValue> values)
+    /// <param name="inputs">What was fed: an output that is an input has the memory of the input, which may move once the run is over.</param>
+    internal RunResults(IReadOnlyList<string> names, IDisposableReadOnlyCollection<OrtValue> values, IReadOnlyDictionary<string, Tensor> inputs)
     {
         this.values = values;
-        Tensors = names.Select((name, i) => (name, Value: values[i])).Where(r => r.Value.IsTensor).ToDictionary(r => r.name, r => View(r.Value));
+        Tensors = names.Select((name, i) => (name, Value: values[i])).Where(r => r.Value.IsTensor)
+            .ToDictionary(r => r.name, r => inputs.TryGetValue(r.name, out Tensor? input) ? input : View(r.Value));
     }
 
     /// <summary>By output name, views that end with these results.</summary>

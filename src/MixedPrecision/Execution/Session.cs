@@ -108,7 +108,7 @@ public sealed class Session : IDisposable
         try
         {
             cancel.ThrowIfCancellationRequested();
-            return new RunResults(session.OutputNames, session.Run(options, feed.Names, feed.Values, session.OutputNames));
+            return new RunResults(session.OutputNames, session.Run(options, feed.Names, feed.Values, session.OutputNames), inputs);
         }
         catch (OnnxRuntimeException) when (cancel.IsCancellationRequested)
         {

@@ -8,6 +8,9 @@ public static class HalfPrecision
 {
     public static bool IsHalf(int elementType) => elementType is ElementType.Float16 or ElementType.BFloat16;
 
+    /// <summary>A type with float in place of half precision.</summary>
+    public static TensorType Widen(TensorType type) => IsHalf(type.ElementType) ? type with { ElementType = ElementType.Float } : type;
+
     /// <summary>The tensor as float: itself when it is.</summary>
     public static Tensor Widen(Tensor tensor)
     {

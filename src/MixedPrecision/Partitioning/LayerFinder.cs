@@ -107,7 +107,7 @@ internal sealed class LayerFinder(OnnxModel model, GraphView view, IReadOnlyDict
         bool secondConstant = view.Constants.Contains(second);
         int elementType = types.TryGetValue(node.Output[0], out TensorType? type) ? type.ElementType : 0;
         return firstConstant && secondConstant ? "both operands are constant"
-            : elementType != ElementType.Float ? $"its elements are {ElementType.Name(elementType)}, not float"
+            : elementType != ElementType.Float && !HalfPrecision.IsHalf(elementType) ? $"its elements are {ElementType.Name(elementType)}, not float"
             : sparse.Contains(first) || sparse.Contains(second) ? "an operand is stored as a sparse tensor"
             : firstConstant ? "its first operand is the constant one"
             : !secondConstant && kind != "MatMul" ? "its weight is not constant"

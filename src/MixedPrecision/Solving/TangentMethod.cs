@@ -148,6 +148,8 @@ internal sealed class TangentMethod(ChoiceTable table, QuadraticLoss loss, Cance
         while (true)
         {
             double[] exchanges = loss.EvaluateExchanges([.. table.Taken(current)], layerOfChoice);
+            if (exchanges.Length == 0)
+                return current;
             int chosen = Enumerable.Range(0, exchanges.Length).MinBy(choice => exchanges[choice]);
             int[] next = Exchange(current, chosen);
             double after = Evaluate(next);

@@ -81,6 +81,19 @@ public class NumberFormatTests
         Assert.Equal(2, mixed.Graph.Node.Count(n => n.OpType == "MatMulInteger"));
     }
 
+    [Theory]
+    [MemberData(nameof(Quantized))]
+    public void LayersOfHalfPrecisionKeepTheirTypeAroundTheKernel(string format)
+    {
+        ModelProto gemm = LayerModels.Gemm(inputs: 64, outputs: 20);
+        Tensor x = Random(1, 5, 64);
+        using Session original = Session.Create(gemm, SessionSettings.Default);
+        using Session mixed = Session.Create(Rewrite(HalfModels.Narrow(gemm), format), SessionSettings.Default);
+        Tensor result = mixed.Run(new Dictionary<string, Tensor> { ["x"] = HalfModels.Narrow(x) })["y"];
+        Assert.Equal(ElementType.Float16, result.ElementType);
+        AssertClose(original.Run(new Dictionary<string, Tensor> { ["x"] = x })["y"], HalfPrecision.Widen(result), Tolerance[format]);
+    }
+
     [Fact]
     public void TheRuntimeFusesTheIntegerPatternIntoOneKernel()
     {

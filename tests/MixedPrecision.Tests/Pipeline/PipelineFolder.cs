@@ -61,7 +61,7 @@ internal sealed class PipelineFolder : IDisposable
         """);
 
     /// <summary>x [batch, 64] → tanh(x·w₀) → tanh(·w₁) → ·w₂ → logits [batch, 4].</summary>
-    public void WriteModel(int weightSeed, float scale = 1)
+    public void WriteModel(int weightSeed, float scale = 1, bool isHalf = false)
     {
         var graph = new GraphProto { Name = "classifier" };
         graph.Input.Add(new TensorType(ElementType.Float, [new Dimension(null, "batch"), Dimension.Of(Width)]).ToProto("x"));
@@ -77,7 +77,7 @@ internal sealed class PipelineFolder : IDisposable
         b.AppendTo(graph);
         var model = new ModelProto { IrVersion = 8, Graph = graph };
         model.OpsetImport.Add(new OperatorSetIdProto { Domain = "", Version = 17 });
-        File.WriteAllBytes(this["model.onnx"], model.ToByteArray());
+        File.WriteAllBytes(this["model.onnx"], (isHalf ? HalfModels.Narrow(model) : model).ToByteArray());
     }
 
     public void WriteData(string file, int seed, int samples)

@@ -3,6 +3,7 @@ using MixedPrecision.Diagnostics;
 using MixedPrecision.Onnx;
 using MixedPrecision.Pipeline;
 using MixedPrecision.Policies;
+using MixedPrecision.Reporting;
 
 namespace MixedPrecision.Tests.Pipeline;
 
@@ -19,6 +20,22 @@ public class StageTests
         Assert.DoesNotContain(folder.Log, l => l.EndsWith("started", StringComparison.Ordinal));
         Assert.Equal(first.ToJson(), second.ToJson());
         Assert.Equal(first.Files.Select(File.ReadAllBytes), second.Files.Select(File.ReadAllBytes));
+    }
+
+    [Fact]
+    public void AModelOfHalfPrecisionIsCalibratedInFloatAndKeepsItsType()
+    {
+        using var folder = new PipelineFolder();
+        folder.WriteModel(weightSeed: 3);
+        CalibrateReport full = Verbs.Calibrate(folder.PolicyFile, folder.Options());
+        folder.WriteModel(weightSeed: 3, isHalf: true);
+        CalibrateReport half = Verbs.Calibrate(folder.PolicyFile, folder.Options());
+        Assert.InRange(half.MeanSquareLoss / full.MeanSquareLoss, 0.99, 1.01);
+        Assert.All(full.Layers.Zip(half.Layers), l => Assert.InRange(l.Second.Taylor.Weight / l.First.Taylor.Weight, 0.98, 1.02));
+        Assert.All(half.Layers, l => Assert.Contains("int8-dynamic", l.Formats.Keys));
+        QuantizeResult result = folder.Quantize();
+        using OnnxModel emitted = OnnxModel.Load(result.Files.First(f => f.EndsWith(".onnx", StringComparison.Ordinal)));
+        Assert.All(emitted.Graph.Input.Concat(emitted.Graph.Output), v => Assert.Equal(ElementType.Float16, v.Type.TensorType.ElemType));
     }
 
     [Fact]

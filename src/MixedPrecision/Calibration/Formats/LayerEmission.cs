@@ -8,6 +8,7 @@ namespace MixedPrecision.Calibration.Formats;
 /// <param name="Site">The layer.</param>
 /// <param name="Input">Value of the activation.</param>
 /// <param name="Second">Value of the second activation; for weight matrices not used.</param>
+/// <param name="Bias">Value of what Gemm adds, or null.</param>
 /// <param name="Constants">Names of what the format prepared from the weight, in its order.</param>
 /// <param name="Output">Name the result has to have.</param>
 /// <param name="Shared">Values other layers made from the same activation, e.g. its quantized form, by a key of the format's own.</param>
@@ -16,6 +17,7 @@ public sealed record LayerEmission(
     LayerSite Site,
     string Input,
     string Second,
+    string? Bias,
     IReadOnlyList<string> Constants,
     string Output,
     Dictionary<string, string[]> Shared)
@@ -23,7 +25,7 @@ public sealed record LayerEmission(
     /// <summary>Adds the node that computes the product, and for Gemm with a bias the addition (beta·C) behind it.</summary>
     public void Product(string operatorType, string domain, IReadOnlyList<string> inputs, params AttributeProto[] attributes)
     {
-        if (Site.Layer.Kind != LayerKind.Gemm || Site.Layer.Bias is not string bias)
+        if (Site.Layer.Kind != LayerKind.Gemm || Bias is not string bias)
         {
             Builder.NodeTo([Output], operatorType, domain, inputs, attributes);
             return;

@@ -56,7 +56,31 @@ public static class LayerRewriter
     {
         IReadOnlyList<Tensor> constants = site.HasWeightMatrix ? format.Prepare(site, weight(site.Layer.Weight)) : [];
         string[] names = [.. constants.Select((c, i) => builder.Constant(c, $"{site.Layer.Weight}/{format.Name}/{i}"))];
-        format.Emit(new LayerEmission(builder, site, site.Layer.Input, site.Layer.Weight, names, output ?? site.Layer.Output, shared));
+        output ??= site.Layer.Output;
+        if (!HalfPrecision.IsHalf(site.Input.ElementType))
+        {
+            format.Emit(new LayerEmission(builder, site, site.Layer.Input, site.Layer.Weight, site.Layer.Bias, names, output, shared));
+            return;
+        }
+
+        // The kernels compute from and to float; what surrounds the layer stays as it is.
+        string result = builder.Fresh("wide");
+        string second = site.Layer.HasWeight ? site.Layer.Weight : Widen(builder, site.Layer.Weight, shared);
+        string? bias = site.Layer.Bias is null ? null : Widen(builder, site.Layer.Bias, shared);
+        format.Emit(new LayerEmission(builder, site, Widen(builder, site.Layer.Input, shared), second, bias, names, result, shared));
+        builder.NodeTo([output], "Cast", "", [result], Attributes.Of("to", site.Input.ElementType));
+    }
+
+    /// <summary>A half-precision value as float, made once for all layers that read it.</summary>
+    private static string Widen(GraphBuilder builder, string value, Dictionary<string, string[]> shared)
+    {
+        string key = $"float {value}";
+        if (!shared.TryGetValue(key, out string[]? wide))
+        {
+            shared.Add(key, wide = [builder.Cast(value, ElementType.Float)]);
+        }
+
+        return wide[0];
     }
 
     /// <summary>Removes those weights (initializers or Constant nodes) that no node reads and that are no outputs.</summary>

@@ -82,9 +82,9 @@ public sealed record LayerSite(Layer Layer, NodeProto Node, int Opset, TensorTyp
         _ => WhyNotFloat() ?? WhyNotProduct(),
     };
 
-    /// <summary>Formats here compute from and to 32-bit floats.</summary>
+    /// <summary>Formats here compute from and to 32-bit floats; half precision is cast to and from them.</summary>
     public string? WhyNotFloat() =>
-        Input.ElementType == ElementType.Float && Weight.ElementType == ElementType.Float
+        Input.ElementType == Weight.ElementType && (Input.ElementType == ElementType.Float || HalfPrecision.IsHalf(Input.ElementType))
             ? null
             : $"the layer computes in {ElementType.Name(Input.ElementType)}; the kernel takes float";
 

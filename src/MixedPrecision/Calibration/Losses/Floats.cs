@@ -10,32 +10,13 @@ internal static class Floats
     /// <summary>The tensor itself if it is float; half precision and double converted.</summary>
     public static Tensor ToFloat(Tensor tensor)
     {
-        if (tensor.ElementType == ElementType.Float)
+        if (tensor.ElementType != ElementType.Double)
         {
-            return tensor;
+            return HalfPrecision.Widen(tensor);
         }
 
         var bytes = new byte[Tensor.ByteCount(ElementType.Float, tensor.Shape)];
-        Span<float> values = MemoryMarshal.Cast<byte, float>(bytes.AsSpan());
-        switch (tensor.ElementType)
-        {
-            case ElementType.Float16:
-                TensorPrimitives.ConvertToSingle(tensor.Values<Half>(), values);
-                break;
-            case ElementType.Double:
-                TensorPrimitives.ConvertTruncating(tensor.Values<double>(), values);
-                break;
-            default:
-                // The bits of a bfloat16 are the upper half of a float's.
-                ReadOnlySpan<ushort> upper = MemoryMarshal.Cast<byte, ushort>(tensor.Bytes.Span);
-                for (int i = 0; i < upper.Length; i++)
-                {
-                    values[i] = BitConverter.UInt32BitsToSingle((uint)upper[i] << 16);
-                }
-
-                break;
-        }
-
+        TensorPrimitives.ConvertTruncating(tensor.Values<double>(), MemoryMarshal.Cast<byte, float>(bytes.AsSpan()));
         return new Tensor(ElementType.Float, tensor.Shape, bytes);
     }
 

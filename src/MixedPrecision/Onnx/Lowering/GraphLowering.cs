@@ -17,10 +17,10 @@ public static class GraphLowering
         var builder = new GraphBuilder(GraphBuilder.NamesIn(model.Graph), "lowered/");
         var proto = new ModelProto { IrVersion = Math.Max(model.Proto.IrVersion, 8) };
         ModelProto source = model.Proto;
-        if (types.Values.Any(t => Widening.IsNarrow(t.ElementType)))
+        if (types.Values.Any(t => HalfPrecision.IsHalf(t.ElementType)))
         {
             source = Widening.Widen(source, model.External);
-            types = types.ToDictionary(t => t.Key, t => Widening.Widen(t.Value));
+            types = types.ToDictionary(t => t.Key, t => HalfPrecision.Widen(t.Value));
         }
 
         proto.Graph = Lower(source.Graph, new Source(source, Math.Max(model.Opset, 1), types, null), builder);

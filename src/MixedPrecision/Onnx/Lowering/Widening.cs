@@ -3,10 +3,6 @@ namespace MixedPrecision.Onnx.Lowering;
 /// <summary>Half-precision models as models of float: both float16 and bfloat16 are exact in it, and kernels for gradients exist.</summary>
 internal static class Widening
 {
-    public static bool IsNarrow(int elementType) => elementType is ElementType.Float16 or ElementType.BFloat16;
-
-    public static TensorType Widen(TensorType type) => IsNarrow(type.ElementType) ? type with { ElementType = ElementType.Float } : type;
-
     /// <summary>A copy of the model in which every half-precision value, inputs and weights included, is a float of the same name.</summary>
     public static ModelProto Widen(ModelProto model, ExternalData external)
     {
@@ -27,7 +23,7 @@ internal static class Widening
             graph.Initializer[index] = Widen(graph.Initializer[index], external);
         }
 
-        foreach (ValueInfoProto value in graph.Input.Concat(graph.Output).Concat(graph.ValueInfo).Where(v => IsNarrow(v.Type?.TensorType?.ElemType ?? 0)))
+        foreach (ValueInfoProto value in graph.Input.Concat(graph.Output).Concat(graph.ValueInfo).Where(v => HalfPrecision.IsHalf(v.Type?.TensorType?.ElemType ?? 0)))
         {
             value.Type.TensorType.ElemType = ElementType.Float;
         }
@@ -47,7 +43,7 @@ internal static class Widening
             {
                 Widen(attribute.G, external);
             }
-            else if (attribute.Name is "to" or "dtype" or "output_dtype" && IsNarrow((int)attribute.I))
+            else if (attribute.Name is "to" or "dtype" or "output_dtype" && HalfPrecision.IsHalf((int)attribute.I))
             {
                 attribute.I = ElementType.Float;
             }
@@ -56,7 +52,7 @@ internal static class Widening
 
     private static TensorProto Widen(TensorProto tensor, ExternalData external)
     {
-        if (!IsNarrow(tensor.DataType))
+        if (!HalfPrecision.IsHalf(tensor.DataType))
         {
             return tensor;
         }
