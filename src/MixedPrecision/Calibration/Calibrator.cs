@@ -25,6 +25,9 @@ public sealed record CalibrationRequest(
     CalibrationProgress? Resume = null,
     Action<CalibrationProgress>? Save = null)
 {
+    /// <summary>Whether layers that no gradient reaches are judged by <see cref="ForwardDifferences"/>.</summary>
+    public bool MeasuresUnreached { get; init; }
+
     /// <summary>How much memory is taken to save time.</summary>
     internal CalibrationMemory Memory { get; init; } = CalibrationMemory.Default;
 
@@ -49,6 +52,8 @@ public static class Calibrator
     /// <exception cref="MixedPrecisionException">MPB4xxx: the model cannot be differentiated, or data and loss do not fit it.</exception>
     public static Sensitivities Run(CalibrationRequest request, Action<CalibrationUpdate> report, CancellationToken cancel)
     {
+        CalibrationRequest original = request;
+
         // Half precision is calibrated in float.
         request = request with { Sites = request.Sites.ToDictionary(s => s.Key, s => s.Value with { Input = HalfPrecision.Widen(s.Value.Input), Weight = HalfPrecision.Widen(s.Value.Weight) }) };
         IReadOnlyDictionary<string, TensorType> types = SampleShapes.Types(request.Model, request.Types, request.Samples);
@@ -59,7 +64,7 @@ public static class Calibrator
         }
 
         GradientLimits limits = GradientLimits.Of(request.Model, types, request.Loss.Outputs);
-        if (request.Partition.Layers.All(l => limits.Hidden.Contains(l.Output)) && limits.Operators.Count > 0)
+        if (!request.MeasuresUnreached && request.Partition.Layers.All(l => limits.Hidden.Contains(l.Output)) && limits.Operators.Count > 0)
         {
             throw Errors.NoLayerReached(request.Model.DisplayName, limits.Operators);
         }
@@ -79,7 +84,16 @@ public static class Calibrator
         }
 
         using var pass = new CalibrationPass(request, segments, report, cancel);
-        return pass.Run();
+        Sensitivities found = pass.Run();
+        Layer[] hidden = [.. request.Partition.Layers.Where(l => limits.Hidden.Contains(l.Output))];
+        if (!request.MeasuresUnreached || hidden.Length == 0)
+        {
+            return found;
+        }
+
+        IReadOnlyDictionary<string, LayerSensitivity> measured = ForwardDifferences.Measure(
+            original, hidden, fraction => report(new CalibrationUpdate(request.Samples.Count - 1, fraction)), cancel);
+        return found with { Layers = [.. found.Layers.Select(l => measured.GetValueOrDefault(l.Name, l))] };
     }
 
     /// <summary>The values that depend on the output of some layer: through them gradients flow back to layers.</summary>

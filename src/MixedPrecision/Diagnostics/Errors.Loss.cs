@@ -16,7 +16,7 @@ public static partial class Errors
 
     public static MixedPrecisionException NoLayerReached(string model, IReadOnlyList<(string Operator, string Node)> operators) => new(
         Codes.NoLayerReached, new Place(model),
-        $"no layer can be calibrated: every one lies behind an operator without a gradient rule: {string.Join(", ", operators.Select(o => $"{o.Operator} ('{o.Node}')"))}. Export the model with these operators decomposed, or name another output as calibration.output.");
+        $"no layer can be calibrated: every one lies behind an operator without a gradient rule: {string.Join(", ", operators.Select(o => $"{o.Operator} ('{o.Node}')"))}. Export the model with these operators decomposed, name another output as calibration.output, or say `calibration: {{ unreached: forward }}` to judge layers by running the model with each of them.");
 
     public static MixedPrecisionException LossGraphUnusable(string file, string reason) => new(
         Codes.LossGraphUnusable, new Place(file),

@@ -25,7 +25,10 @@ public static partial class Errors
         Codes.NothingGained, Severity.Warning, new Place(model),
         $"the original model is kept: {reason}. A larger budget, other formats or other scenarios may gain something.");
 
-    public static Diagnostic LayersNotReached(string model, IReadOnlyList<string> layers) => new(
+    public static Diagnostic LayersNotReached(string model, IReadOnlyList<string> layers, IReadOnlyList<string> operators) => new(
         Codes.LayersNotReached, Severity.Warning, new Place(model),
-        $"no full gradient of the loss reaches {layers.Count} layers ({string.Join(", ", layers.Take(3).Select(l => $"'{l}'"))}{(layers.Count > 3 ? ", …" : "")}), which stay in fp32 since their effect cannot be measured: they lead to another output than calibration.output, or through an operator without a gradient (`mixed-precision inspect MODEL` names those).");
+        $"no full gradient of the loss reaches {layers.Count} layers ({string.Join(", ", layers.Take(3).Select(l => $"'{l}'"))}{(layers.Count > 3 ? ", …" : "")}), which stay as they are. "
+        + (operators.Count > 0
+            ? $"Gradients end at {string.Join(", and at ", operators)}. To judge these layers by running the model with each of them, say `calibration: {{ unreached: forward }}`."
+            : "They lead to an output that the loss does not read: name it as calibration.output to quantize them."));
 }

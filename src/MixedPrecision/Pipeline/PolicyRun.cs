@@ -132,7 +132,8 @@ internal sealed class PolicyRun : IDisposable
             ("runtime", Machine.Runtime),
             ("instruction sets", string.Join(' ', Machine.InstructionSets)))
         .With("samples", Policy.Calibration.Samples)
-        .With("held out", HoldsOut ? 1 : 0);
+        .With("held out", HoldsOut ? 1 : 0)
+        .With("unreached", Policy.Calibration.MeasuresUnreached ? 1 : 0);
 
     /// <summary>What the scenarios depend on, as text: their definition, and the data where it decides on sizes.</summary>
     public string ScenarioKey() => Policy.Scenarios.Count == 0

@@ -129,7 +129,7 @@ internal static class Reports
         [.. workspace.Partition.Excluded.Select(e => new ExcludedNode(e.Name, e.Operator, e.Reason))];
 
     /// <summary>Operators without a gradient rule through which gradients would have to pass to reach a layer.</summary>
-    private static IReadOnlyList<DifferentiationGap> Gaps(Workspace workspace)
+    public static IReadOnlyList<DifferentiationGap> Gaps(Workspace workspace)
     {
         using OnnxModel lowered = GraphLowering.Lower(workspace.Model, workspace.Types);
         return [.. Differentiability.Explain(lowered.Graph, TypeInference.Infer(lowered))

@@ -87,7 +87,8 @@ public static class Verbs
         string[] unreached = [.. sensitivities.Layers.Where(l => !l.Reachable).Select(l => l.Name)];
         if (unreached.Length > 0)
         {
-            run.Options.Warn(Errors.LayersNotReached(run.Policy.Model, unreached));
+            string[] gaps = [.. Reports.Gaps(run.Workspace).Select(g => $"{g.Operator} ('{g.Nodes[0]}'): {g.Reason}")];
+            run.Options.Warn(Errors.LayersNotReached(run.Policy.Model, unreached, gaps));
         }
 
         var planning = new Planning(run, sensitivities);

@@ -25,6 +25,9 @@ public sealed record CalibrationPolicy(string? Data, LossKind? Loss, string? Lab
     /// <summary>How lines of text become samples; null: the data is no text.</summary>
     public TextPolicy? Text { get; init; }
 
+    /// <summary>Whether layers that no gradient reaches are judged by running the model forward, instead of keeping the baseline.</summary>
+    public bool MeasuresUnreached { get; init; }
+
     /// <summary>Every loss with what the section says for all of them filled in; empty: to be guessed.</summary>
     public IReadOnlyList<LossPolicy> AllLosses(Place place)
     {

@@ -61,7 +61,9 @@ internal sealed class PipelineFolder : IDisposable
         """);
 
     /// <summary>x [batch, 64] → tanh(x·w₀) → tanh(·w₁) → ·w₂ → logits [batch, 4].</summary>
-    public void WriteModel(int weightSeed, float scale = 1, bool isHalf = false)
+    /// <param name="isHalf">Whether it is a model of half precision.</param>
+    /// <param name="hasUnique">Whether an operator without a gradient stands before the last layer.</param>
+    public void WriteModel(int weightSeed, float scale = 1, bool isHalf = false, bool hasUnique = false)
     {
         var graph = new GraphProto { Name = "classifier" };
         graph.Input.Add(new TensorType(ElementType.Float, [new Dimension(null, "batch"), Dimension.Of(Width)]).ToProto("x"));
@@ -71,6 +73,13 @@ internal sealed class PipelineFolder : IDisposable
         for (int layer = 0; layer < 2; layer++)
         {
             hidden = b.Node("Tanh", [b.MatMul(hidden, b.Constant(Random(weightSeed + layer, scale / 8, Width, Width), "w"))]);
+        }
+
+        if (hasUnique)
+        {
+            // An operator without a gradient rule; what is unique, spread again, is what was there.
+            b.Nodes.Add(new NodeProto { OpType = "Unique", Name = "unique", Input = { hidden }, Output = { "values", "first", "inverse" }, Attribute = { Attributes.Of("sorted", 0) } });
+            hidden = b.Reshape(b.Gather("values", "inverse", 0), b.Shape(hidden));
         }
 
         b.NodeTo(["logits"], "MatMul", "", [hidden, b.Constant(Random(weightSeed + 7, scale, Width, Classes), "w")]);
