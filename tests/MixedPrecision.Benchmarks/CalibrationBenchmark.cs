@@ -28,13 +28,12 @@ internal static class CalibrationBenchmark
         types = TypeInference.Complete(model, types, samples[0].Inputs);
         Partition partition = Partitioner.Partition(model, types);
         var sites = partition.Layers.ToDictionary(l => l.Name, l => new LayerSite(l, partition.View.Nodes[l.Node], model.Opset, types[l.Input], types[l.Weight]));
-        string[] all = [.. NumberFormats.All.Select(f => f.Name)];
         using Session session = Session.Open(file, SessionSettings.Default with { Threads = Threads });
 
         double Forward() => Seconds(() => samples.ToList().ForEach(s => session.RunInPlace(s.Inputs, CancellationToken.None).Dispose())) / samples.Count;
 
         // The first sample warms everything up: what counts is the time from its end to the end of all.
-        double Calibrate(string[] formats)
+        double Calibrate(IReadOnlyList<NumberFormat> formats)
         {
             long start = 0;
             Calibrator.Run(
@@ -49,14 +48,14 @@ internal static class CalibrationBenchmark
         for (int round = 0; round < Rounds; round++)
         {
             forward[round] = Forward();
-            taylor[round] = Calibrate(["fp32"]);
-            measured[round] = Calibrate(all);
+            taylor[round] = Calibrate([NumberFormats.Baseline]);
+            measured[round] = Calibrate(NumberFormats.All);
         }
 
         double baseline = Median(forward);
         Console.WriteLine($"forward pass:                {baseline * 1000:0.00} ms a sample");
         Console.WriteLine($"forward, backward, taylor:    {Median(taylor) / baseline:0.00} forward passes");
-        Console.WriteLine($"with {all.Length - 1} formats measured: {Median(measured) / baseline:0.00} forward passes");
+        Console.WriteLine($"with {NumberFormats.All.Count - 1} formats measured: {Median(measured) / baseline:0.00} forward passes");
         return 0;
     }
 

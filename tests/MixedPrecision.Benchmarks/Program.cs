@@ -5,6 +5,8 @@ using MixedPrecision.Benchmarks;
 return args switch
 {
     ["calibration", string model, string data, string loss, .. string[] labels] => CalibrationBenchmark.Run(model, data, loss, labels.FirstOrDefault()),
+    ["prediction", string model, string data, string evaluation, string loss, .. string[] labels] =>
+        PredictionBenchmark.Run(model, data, evaluation, loss, labels.FirstOrDefault()),
     ["partition", string nodes] => PartitionBenchmark.Run(Number(nodes)),
     ["decoder-make", string shape, string folder, string samples, string tokens] => DecoderBenchmark.Make(shape, folder, Number(samples), Number(tokens)),
     ["decoder-forward", string folder] => DecoderBenchmark.Forward(folder),
@@ -19,6 +21,7 @@ static int Usage()
 {
     Console.Error.WriteLine("""
         calibration MODEL DATA LOSS [LABELS]   cost of calibrating a sample, over that of its forward pass
+        prediction MODEL DATA EVALUATION LOSS [LABELS]      loss MSE predicted from data, over that measured on other samples
         partition NODES                        time of partitioning a generated decoder, over that of reading its graph
         decoder-make 1b|8b FOLDER SAMPLES TOKENS            writes a decoder with the shapes of Llama-3.2-1B or Llama-3.1-8B, and data
         decoder-forward FOLDER                              seconds of one forward pass of it

@@ -301,7 +301,7 @@ internal sealed class CalibrationPass(
     }
 
     private NumberFormat[] Applicable(LayerSite site) =>
-        [.. request.Formats.Select(NumberFormats.Get).Where(f => f != NumberFormats.Baseline && f.WhyNot(site) is null)];
+        [.. request.Formats.Where(f => f != NumberFormats.Baseline && f.WhyNot(site) is null)];
 
     private static IReadOnlyDictionary<string, Tensor> Weights(SegmentInstance segment, ConstantScope constants) =>
         segment.Weights.Count == 0 ? NoWeights : segment.Weights.ToDictionary(w => w, w => HalfPrecision.Widen(constants.Get(segment.Originals[w])));

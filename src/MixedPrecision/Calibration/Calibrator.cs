@@ -9,7 +9,7 @@ namespace MixedPrecision.Calibration;
 
 /// <summary>All that calibration reads.</summary>
 /// <param name="Sites">Every layer of the partition, by name.</param>
-/// <param name="Formats">Names of the formats to judge; the baseline may be among them.</param>
+/// <param name="Formats">The formats to judge, no name twice; the baseline may be among them.</param>
 /// <param name="Threads">Threads within an operator; 0 leaves the choice to ONNX Runtime.</param>
 /// <param name="Resume">Where an earlier run of the same calibration stopped, or null.</param>
 /// <param name="Save">Given the progress after every group of samples, to resume from.</param>
@@ -18,7 +18,7 @@ public sealed record CalibrationRequest(
     Partition Partition,
     IReadOnlyDictionary<string, TensorType> Types,
     IReadOnlyDictionary<string, LayerSite> Sites,
-    IReadOnlyList<string> Formats,
+    IReadOnlyList<NumberFormat> Formats,
     LossFunction Loss,
     IReadOnlyList<Sample> Samples,
     int Threads,
@@ -32,7 +32,7 @@ public sealed record CalibrationRequest(
     internal CalibrationMemory Memory { get; init; } = CalibrationMemory.Default;
 
     /// <summary>Whether labels are drawn from the model too: only the change that a format makes has a rise.</summary>
-    internal bool TakesRise => Loss.HasCurvature && Formats.Any(f => f != NumberFormats.Baseline.Name);
+    internal bool TakesRise => Loss.HasCurvature && Formats.Any(f => f != NumberFormats.Baseline);
 }
 
 /// <summary>How far a calibration is.</summary>

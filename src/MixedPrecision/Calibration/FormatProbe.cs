@@ -36,12 +36,12 @@ internal sealed class FormatProbe : IDisposable
 
     /// <summary>Cases that are probed together: all of small layers, one by one of large ones, the largest in tiles of columns.</summary>
     /// <param name="parameters">Parameters of layers that are not many.</param>
-    public static IReadOnlyList<IReadOnlyList<ProbeCase>> Batches(IEnumerable<LayerSite> sites, IReadOnlyList<string> formats, long parameters)
+    public static IReadOnlyList<IReadOnlyList<ProbeCase>> Batches(IEnumerable<LayerSite> sites, IReadOnlyList<NumberFormat> formats, long parameters)
     {
         ProbeCase[] cases =
         [
             .. from site in sites
-               from format in formats.Select(NumberFormats.Get)
+               from format in formats
                where format != NumberFormats.Baseline && format.WhyNot(site) is null
                from tile in Tiles(site, parameters)
                select new ProbeCase(site, format, tile.First, tile.Count),

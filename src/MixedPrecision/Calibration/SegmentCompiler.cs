@@ -15,7 +15,7 @@ namespace MixedPrecision.Calibration;
 /// <param name="Operands">Activations that layers read.</param>
 /// <param name="Hidden">Values whose gradient cannot be told: see <see cref="GradientLimits"/>.</param>
 /// <param name="Tiled">Outputs of the layers whose weight gradient is not to be computed in one piece.</param>
-/// <param name="Formats">Names of the formats to judge.</param>
+/// <param name="Formats">The formats to judge.</param>
 /// <param name="WithDrawn">Whether gradients for labels drawn from the model are taken as well.</param>
 /// <param name="KeepsLayerValues">Whether the forward model gives the operands and outputs of layers to the backward model.</param>
 internal sealed record SegmentRequest(
@@ -26,7 +26,7 @@ internal sealed record SegmentRequest(
     IReadOnlySet<string> Operands,
     IReadOnlySet<string> Hidden,
     IReadOnlySet<string> Tiled,
-    IReadOnlyList<string> Formats,
+    IReadOnlyList<NumberFormat> Formats,
     bool WithDrawn,
     bool KeepsLayerValues);
 
@@ -111,7 +111,7 @@ internal static class SegmentCompiler
         }
 
         // Formats that treat activations alike share the nodes.
-        var formats = request.Formats.Select(NumberFormats.Get).Where(f => f.InputNoise is not null && f.WhyNot(site) is null);
+        var formats = request.Formats.Where(f => f.InputNoise is not null && f.WhyNot(site) is null);
         foreach (var alike in formats.GroupBy(f => f.InputNoise!))
         {
             string sum = alike.Key(b, site, input, found[input]);

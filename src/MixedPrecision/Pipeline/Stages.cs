@@ -50,7 +50,7 @@ internal static class Stages
                 run.Workspace.Partition,
                 run.Workspace.Types,
                 run.Workspace.Sites,
-                run.Policy.Formats,
+                [.. run.Policy.Formats.Select(NumberFormats.Get)],
                 run.Loss,
                 run.CalibrationSamples,
                 run.Policy.Runtime.Threads,

@@ -43,7 +43,7 @@ internal sealed class CalibrationFixture : IDisposable
             Partition,
             Types,
             Partition.Layers.ToDictionary(l => l.Name, l => new LayerSite(l, Partition.View.Nodes[l.Node], Model.Opset, Types[l.Input], Types[l.Weight])),
-            formats,
+            [.. formats.Select(NumberFormats.Get)],
             Loss,
             Samples,
             Threads: 2,

@@ -1,0 +1,55 @@
+using MixedPrecision.Calibration.Formats;
+using MixedPrecision.Policies;
+
+namespace MixedPrecision.Benchmarks;
+
+/// <summary>Predicted over measured loss MSE of uniform plans and of random mixtures, on samples that calibration has not seen.</summary>
+internal static class PredictionBenchmark
+{
+    private const int Threads = 2;
+    private const int Mixtures = 30;
+
+    public static int Run(string model, string calibration, string evaluation, string loss, string? labels)
+    {
+        LossKind kind = loss switch { "cross-entropy" => LossKind.CrossEntropy, "next-token" => LossKind.NextToken, _ => LossKind.OutputMse };
+        NumberFormat[] simulated = [NumberFormats.Baseline, .. new[] { 8, 4, 3 }.Select(SimulatedWeights.Format)];
+        using var trial = new PredictionTrial(
+            model,
+            new CalibrationPolicy(null, kind, labels, int.MaxValue, null),
+            (calibration, int.MaxValue),
+            (evaluation, int.MaxValue),
+            [.. simulated, .. NumberFormats.All.Skip(1)],
+            Threads);
+        double scale = trial.MeanSquareLoss;
+        Console.WriteLine($"{trial.Layers} layers; E[g²] {trial.Sensitivities.MeanSquareLoss:0.000} of {trial.Sensitivities.Samples} calibration samples, {scale:0.000} of the others");
+        Console.WriteLine("| plan | relative loss error | predicted / measured | standard error of the measurement |");
+        Console.WriteLine("|---|---|---|---|");
+
+        Func<NumberFormat[], double> real = trial.Predictor(NumberFormats.All), rounded = trial.Predictor(simulated);
+        void Print(string name, NumberFormat[] plan, Func<NumberFormat[], double> predict)
+        {
+            double[] changes = trial.Measure(plan);
+            double measured = changes.Average();
+            double deviation = Math.Sqrt(changes.Average(c => (c - measured) * (c - measured)) / changes.Length);
+            Console.WriteLine($"| {name} | {Math.Sqrt(measured / scale):0.00 %} | {predict(plan) / measured:0.00} | {deviation / measured:0 %} |");
+        }
+
+        foreach (NumberFormat format in NumberFormats.All.Skip(1))
+        {
+            Print(format.Name, trial.Plan(_ => format), real);
+        }
+
+        foreach (NumberFormat format in simulated.Skip(1))
+        {
+            Print(format.Name, trial.Plan(_ => format), rounded);
+        }
+
+        for (int seed = 1; seed <= Mixtures; seed++)
+        {
+            var random = new Random(seed);
+            Print($"mixture {seed}", trial.Plan(_ => simulated[random.Next(simulated.Length)]), rounded);
+        }
+
+        return 0;
+    }
+}

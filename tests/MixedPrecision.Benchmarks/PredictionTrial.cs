@@ -1,0 +1,105 @@
+using MixedPrecision.Calibration;
+using MixedPrecision.Calibration.Data;
+using MixedPrecision.Calibration.Formats;
+using MixedPrecision.Calibration.Losses;
+using MixedPrecision.Execution;
+using MixedPrecision.Onnx;
+using MixedPrecision.Partitioning;
+using MixedPrecision.Pipeline;
+using MixedPrecision.Policies;
+using MixedPrecision.Solving;
+
+namespace MixedPrecision.Benchmarks;
+
+/// <summary>A plan's loss MSE as P predicts it from calibration samples, and as other samples show it.</summary>
+internal sealed class PredictionTrial : IDisposable
+{
+    private readonly OnnxModel model;
+    private readonly LossFunction loss;
+    private readonly Partition partition;
+    private readonly Dictionary<string, LayerSite> sites;
+    private readonly IReadOnlyList<Sample> samples;
+    private readonly List<(IReadOnlyDictionary<string, Tensor> Outputs, LossTarget Target)> originals;
+    private readonly SessionSettings settings;
+
+    /// <param name="file">The model.</param>
+    /// <param name="calibration">Samples to predict from, and how many of them at most.</param>
+    /// <param name="evaluation">Samples to measure on, and how many of them at most.</param>
+    /// <param name="formats">All formats of the plans to come.</param>
+    /// <param name="threads">Threads within an operator.</param>
+    public PredictionTrial(
+        string file, CalibrationPolicy policy, (string File, int Count) calibration, (string File, int Count) evaluation, IReadOnlyList<NumberFormat> formats, int threads)
+    {
+        settings = SessionSettings.Default with { Threads = threads };
+        model = OnnxModel.Load(file);
+        IReadOnlyDictionary<string, TensorType> types = TypeInference.Infer(model);
+        loss = LossFunction.Create(model, types, policy, "policy");
+        InputDeclaration[] inputs = [.. model.Inputs.Select(i => new InputDeclaration(i.Name, TensorType.Read(i.Type)))];
+        IReadOnlyList<Sample> seen = SampleReader.Read(calibration.File, Path.GetFileName(calibration.File), inputs, policy.Labels, calibration.Count);
+        samples = SampleReader.Read(evaluation.File, Path.GetFileName(evaluation.File), inputs, policy.Labels, evaluation.Count);
+        types = TypeInference.Complete(model, types, seen[0].Inputs);
+        partition = Partitioner.Partition(model, types);
+        sites = partition.Layers.ToDictionary(l => l.Name, l => new LayerSite(l, partition.View.Nodes[l.Node], model.Opset, types[l.Input], types[l.Weight]));
+        Sensitivities = Calibrator.Run(
+            new CalibrationRequest(model, partition, types, sites, formats, loss, seen, threads), _ => { }, CancellationToken.None);
+
+        using Session session = Session.Create(model.Proto, settings, model.Folder);
+        originals = [.. samples.Select((sample, number) =>
+        {
+            IReadOnlyDictionary<string, Tensor> outputs = session.Run(sample.Inputs, loss.Outputs);
+            return (outputs, loss.TargetOf(sample, number, outputs));
+        })];
+    }
+
+    public Sensitivities Sensitivities { get; }
+
+    public int Layers => sites.Count;
+
+    /// <summary>E[g²] of the samples to measure on.</summary>
+    public double MeanSquareLoss => originals.Average(o => loss.SquareLoss(o.Outputs, o.Target));
+
+    /// <summary>A format for each layer of the model, the baseline where it does not apply.</summary>
+    public NumberFormat[] Plan(Func<int, NumberFormat> formatOf) =>
+        [.. partition.Layers.Select((l, i) => formatOf(i)).Zip(partition.Layers, (format, l) => format.WhyNot(sites[l.Name]) is null ? format : NumberFormats.Baseline)];
+
+    /// <summary>P of plans that choose from some of the formats, by the problem that the pipeline would hand to its solver.</summary>
+    public Func<NumberFormat[], double> Predictor(IReadOnlyList<NumberFormat> formats)
+    {
+        var allowed = partition.Layers.ToDictionary(
+            l => l.Name,
+            l => new LayerOptions([.. formats.Where(f => f.WhyNot(sites[l.Name]) is null).Select(f => f.Name)], null, new Dictionary<string, string>()));
+        var gains = new GainTable();
+        foreach (Subgraph subgraph in partition.Subgraphs)
+        {
+            for (int layer = 0; layer < subgraph.Layers.Count; layer++)
+            {
+                foreach (string format in allowed[subgraph.Layers[layer].Name].Formats)
+                {
+                    gains.Set(subgraph.Index, Problems.Alone(subgraph, layer, format), Gain.None);
+                }
+            }
+        }
+
+        SolverProblem problem = Problems.Build(partition, allowed, Sensitivities, gains, lossBudget: 0, isQuadratic: true);
+        (string Layer, string Format)[] choices = [.. problem.Subgraphs.SelectMany(s => s.Layers).SelectMany(l => l.Choices.Select(c => (l.Name, c.Format)))];
+        var index = choices.Index().ToDictionary(c => c.Item, c => c.Index);
+        var predicted = new QuadraticLoss((LossModel.Quadratic)problem.Loss, choices.Length);
+        return plan => predicted.Evaluate(partition.Layers.Zip(plan, (layer, format) => index[(layer.Name, format.Name)]));
+    }
+
+    /// <summary>(g′ − g)² of each sample.</summary>
+    public double[] Measure(NumberFormat[] plan)
+    {
+        ModelProto mixed = model.Proto.Clone();
+        LayerRewriter.Apply(mixed, [.. partition.Layers.Zip(plan, (layer, format) => (sites[layer.Name], format))], name => Weights.Read(model, partition.View, name)!);
+        using Session session = Session.Create(mixed, settings, model.Folder);
+        return [.. samples.Zip(originals, (sample, original) =>
+            loss.Compare(original.Outputs, session.Run(sample.Inputs, loss.Outputs), original.Target).SquareChange)];
+    }
+
+    public void Dispose()
+    {
+        loss.Dispose();
+        model.Dispose();
+    }
+}
