@@ -3,7 +3,10 @@ using MixedPrecision.Policies;
 
 namespace MixedPrecision.Benchmarks;
 
-/// <summary>Predicted over measured loss MSE of uniform plans and of random mixtures, on samples that calibration has not seen.</summary>
+/// <summary>
+/// Predicted over measured loss MSE of uniform plans and of random mixtures, on samples that calibration has not seen. The standard error of the
+/// ratio is what the choice of both sets of samples alone makes of it.
+/// </summary>
 internal static class PredictionBenchmark
 {
     private const int Threads = 2;
@@ -22,16 +25,17 @@ internal static class PredictionBenchmark
             Threads);
         double scale = trial.MeanSquareLoss;
         Console.WriteLine($"{trial.Layers} layers; E[g²] {trial.Sensitivities.MeanSquareLoss:0.000} of {trial.Sensitivities.Samples} calibration samples, {scale:0.000} of the others");
-        Console.WriteLine("| plan | relative loss error | predicted / measured | standard error of the measurement |");
-        Console.WriteLine("|---|---|---|---|");
+        Console.WriteLine("| plan | relative loss error | predicted / measured | over E[g²] each | standard error |");
+        Console.WriteLine("|---|---|---|---|---|");
 
         Func<NumberFormat[], double> real = trial.Predictor(NumberFormats.All), rounded = trial.Predictor(simulated);
         void Print(string name, NumberFormat[] plan, Func<NumberFormat[], double> predict)
         {
             double[] changes = trial.Measure(plan);
-            double measured = changes.Average();
-            double deviation = Math.Sqrt(changes.Average(c => (c - measured) * (c - measured)) / changes.Length);
-            Console.WriteLine($"| {name} | {Math.Sqrt(measured / scale):0.00 %} | {predict(plan) / measured:0.00} | {deviation / measured:0 %} |");
+            double measured = changes.Average(), predicted = predict(plan), ratio = predicted / measured;
+            double error = double.Hypot(StandardError(changes) / measured, StandardError(trial.FirstOrder(plan)) / predicted);
+            Console.WriteLine(
+                $"| {name} | {Math.Sqrt(measured / scale):0.00 %} | {ratio:0.00} | {ratio * scale / trial.Sensitivities.MeanSquareLoss:0.00} | {ratio * error:0.00} |");
         }
 
         foreach (NumberFormat format in NumberFormats.All.Skip(1))
@@ -51,5 +55,12 @@ internal static class PredictionBenchmark
         }
 
         return 0;
+    }
+
+    /// <summary>How far the mean of so many samples is expected to lie from that of all there could be.</summary>
+    private static double StandardError(double[] values)
+    {
+        double mean = values.Average();
+        return Math.Sqrt(values.Average(v => (v - mean) * (v - mean)) / (values.Length - 1));
     }
 }

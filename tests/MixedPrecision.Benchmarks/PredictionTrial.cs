@@ -87,6 +87,14 @@ internal sealed class PredictionTrial : IDisposable
         return plan => predicted.Evaluate(partition.Layers.Zip(plan, (layer, format) => index[(layer.Name, format.Name)]));
     }
 
+    /// <summary>(Σ δ)² of each calibration sample: what the first-order part of P is the mean of.</summary>
+    public double[] FirstOrder(NumberFormat[] plan)
+    {
+        var layers = Sensitivities.Layers.ToDictionary(l => l.Name);
+        double[][] deltas = [.. partition.Layers.Zip(plan, (layer, format) => layers[layer.Name].Formats.GetValueOrDefault(format.Name)?.Deltas).OfType<double[]>()];
+        return [.. Enumerable.Range(0, Sensitivities.Samples).Select(sample => Math.Pow(deltas.Sum(d => d[sample]), 2))];
+    }
+
     /// <summary>(g′ − g)² of each sample.</summary>
     public double[] Measure(NumberFormat[] plan)
     {

@@ -1,0 +1,81 @@
+using MixedPrecision.Calibration;
+using MixedPrecision.Partitioning;
+using MixedPrecision.Pipeline;
+using MixedPrecision.Solving;
+
+namespace MixedPrecision.Tests.Pipeline;
+
+/// <summary>The pipeline's plan against all configurations of the model, each judged from sensitivities and gains by the definitions alone.</summary>
+public class PlanTests
+{
+    /// <summary>Parts of all configurations, by their predicted loss, that the budgets allow.</summary>
+    private static readonly double[] Parts = [0, 0.02, 0.1, 0.3, 0.6, 0.9, 1];
+
+    [Theory]
+    [InlineData("time")]
+    [InlineData("memory")]
+    [InlineData("theoretical-time")]
+    public void ThePlanIsTheBestOfAllConfigurations(string objective)
+    {
+        using var folder = new PipelineFolder();
+        folder.WritePolicy("1%", $"objective: {objective}");
+        using PolicyRun run = PolicyRun.Open(folder.PolicyFile, folder.Options());
+        Sensitivities sensitivities = run.Runner.Get(Stages.Calibrate, run);
+        var planning = new Planning(run, sensitivities);
+        planning.MeasureLayers();
+        double[] losses = [.. All(run, planning, sensitivities).Select(c => c.Loss).Order()];
+        Assert.True(losses.Length == 64, "three layers of four formats");
+        var plans = new HashSet<string>();
+        foreach (double part in Parts)
+        {
+            // Between two configurations, so that no rounding decides whether one is within the budget.
+            int last = (int)(part * (losses.Length - 1));
+            double budget = last == losses.Length - 1 ? losses[last] * 2 : (losses[last] + losses[last + 1]) / 2;
+            Plan plan = planning.Solve(budget);
+            Assert.Equal(SolverStatus.Optimal, plan.Status);
+
+            // Solving may have measured more configurations: they are judged by the gains that the plan was made with.
+            (string[] Formats, double Gain, double Loss)[] all = [.. All(run, planning, sensitivities)];
+            string[] formats = [.. plan.Formats.SelectMany(f => f)];
+            (_, double gain, double loss) = all.Single(c => c.Formats.SequenceEqual(formats));
+            Assert.Equal(gain, plan.Gain, 1e-9 * Math.Max(1, Math.Abs(gain)));
+            Assert.Equal(loss, plan.Loss, 1e-9 * budget);
+            Assert.True(loss <= budget, $"{loss} of {budget}");
+            double rounding = plan.RoundingRelative * all.Max(c => c.Gain);
+            double best = all.Where(c => c.Loss <= budget).Max(c => c.Gain);
+            Assert.True(gain >= best - (2 * rounding), $"{gain} where {best} is within {budget}");
+            plans.Add(string.Join(' ', formats));
+        }
+
+        // The bytes of the formats all differ, so that budgets must lead to different plans.
+        Assert.True(objective != "memory" || plans.Count > 3, string.Join(", ", plans));
+    }
+
+    /// <summary>Every configuration whose layers can run, with its gain and P.</summary>
+    private static IEnumerable<(string[] Formats, double Gain, double Loss)> All(PolicyRun run, Planning planning, Sensitivities sensitivities)
+    {
+        IReadOnlyList<Subgraph> subgraphs = run.Workspace.Partition.Subgraphs;
+        string[][] offered = [.. subgraphs.SelectMany(s => s.Layers.Select((layer, i) => run.Allowed[layer.Name].Formats
+            .Where(f => f == "fp32" || planning.Gains.Find(s.Index, Problems.Alone(s, i, f)) is not null).ToArray()))];
+        var layers = subgraphs.SelectMany(s => s.Layers).Select(l => sensitivities.Layers.Single(found => found.Name == l.Name)).ToList();
+        double shrinkage = Shrinkage.Estimate([.. layers.Zip(offered, (l, formats) => formats.Where(f => f != "fp32").Select(f => l.Formats[f].Deltas)).SelectMany(d => d)]);
+        foreach (string[] plan in Combinations(offered))
+        {
+            FormatSensitivity[] changed = [.. plan.Index().Where(f => f.Item != "fp32").Select(f => layers[f.Index].Formats[f.Item])];
+            double first = Enumerable.Range(0, sensitivities.Samples).Average(sample => Math.Pow(changed.Sum(c => c.Deltas[sample]), 2));
+            double diagonal = changed.Sum(c => c.Deltas.Average(d => d * d));
+            double loss = ((1 - shrinkage) * first) + (shrinkage * diagonal) + Math.Pow(changed.Sum(c => c.Rise), 2);
+            double gain = 0;
+            int next = 0;
+            foreach (Subgraph subgraph in subgraphs)
+            {
+                gain += planning.GainOf(subgraph.Index, plan[next..(next += subgraph.Layers.Count)]).Low;
+            }
+
+            yield return (plan, gain, loss);
+        }
+    }
+
+    private static IEnumerable<string[]> Combinations(string[][] offered) => offered.Aggregate(
+        Enumerable.Repeat(Array.Empty<string>(), 1), (plans, formats) => plans.SelectMany(plan => formats.Select(f => plan.Append(f).ToArray())));
+}
