@@ -32,7 +32,7 @@ internal static class ForwardDifferences
         [
             .. from layer in layers
                let site = request.Sites[layer.Name]
-               from format in request.Formats.Select(NumberFormats.Get)
+               from format in request.Formats
                where format != NumberFormats.Baseline && format.WhyNot(site) is null
                select (site, format),
         ];
