@@ -54,7 +54,7 @@ public sealed class DecoderModel
     {
         Dimension batch = new(null, "batch"), sequence = new(null, "sequence");
         graph.Input.Add(new TensorType(ElementType.Int64, [batch, sequence]).ToProto("input_ids"));
-        string embedding = Weight("embedding", 1, shape.Vocabulary, shape.Width);
+        string embedding = Weight("embedding", 0.02, shape.Vocabulary, shape.Width);
         string length = b.Gather(b.Shape("input_ids"), b.Integers(1), 0);
         string positions = b.Range(b.Squeeze(length, 0));
         string angles = b.Mul(b.Unsqueeze(b.Cast(positions, ElementType.Float), 1), b.Constant(Frequencies(), "frequencies"));
@@ -71,7 +71,7 @@ public sealed class DecoderModel
         }
 
         string rows = b.Node("Reshape", [Norm(x), b.Integers(-1, shape.Width)]);
-        string output = shape.Tied ? embedding : Weight("output", 1, shape.Vocabulary, shape.Width);
+        string output = shape.Tied ? embedding : Weight("output", 0.02, shape.Vocabulary, shape.Width);
         string scores = b.Node("Gemm", [rows, output], Attributes.Of("transB", 1));
         b.NodeTo(["logits"], "Reshape", "", [scores, b.Concat(0, b.Shape("input_ids"), b.Integers(shape.Vocabulary))]);
         graph.Output.Add(new TensorType(ElementType.Float, [batch, sequence, Dimension.Of(shape.Vocabulary)]).ToProto("logits"));

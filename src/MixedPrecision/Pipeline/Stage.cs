@@ -53,7 +53,13 @@ internal sealed class StageRunner(ContentStore store, RunOptions options)
 
         string unfinished = stage.Name + "-unfinished";
         long saved = Stopwatch.GetTimestamp();
-        TArtifact artifact = Timed(stage.Name, report => stage.Run(input, new StageContext(report, store.TryGet(unfinished, key, out _), content =>
+        byte[]? kept = store.TryGet(unfinished, key, out _);
+        if (kept is not null)
+        {
+            options.Progress(new ProgressUpdate(stage.Name, "goes on where an earlier run was stopped"));
+        }
+
+        TArtifact artifact = Timed(stage.Name, report => stage.Run(input, new StageContext(report, kept, content =>
         {
             if (Stopwatch.GetElapsedTime(saved) >= SavingInterval)
             {
