@@ -55,7 +55,8 @@ internal static class Stages
                 run.CalibrationSamples,
                 run.Policy.Runtime.Threads,
                 context.Kept is null ? null : StageRunner.Deserialize<CalibrationProgress>(context.Kept),
-                progress => context.Save(() => StageRunner.Serialize(progress))) { MeasuresUnreached = run.Policy.Calibration.MeasuresUnreached },
+                progress => context.Save(() => StageRunner.Serialize(progress)))
+            { MeasuresUnreached = run.Policy.Calibration.MeasuresUnreached },
             update => context.Report(update.Fraction, $"sample {update.Sample + 1} of {run.CalibrationSamples.Count}"),
             context.Cancel));
 

@@ -48,7 +48,8 @@ internal sealed class CalibrationFixture : IDisposable
             Samples,
             Threads: 2,
             resume,
-            save) { Memory = memory ?? CalibrationMemory.Default },
+            save)
+        { Memory = memory ?? CalibrationMemory.Default },
         report ?? (_ => { }),
         cancel ?? TestContext.Current.CancellationToken);
 
