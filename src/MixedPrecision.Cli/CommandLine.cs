@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.CommandLine.Help;
 using MixedPrecision.Diagnostics;
 
 namespace MixedPrecision.Cli;
@@ -36,6 +37,10 @@ public sealed class CommandLine
             Command(Verb.Quantize, "Emit the quantized model, verify it, and write the precision manifest.", run, policy, output, json, budget, cache, inputsFile, log),
             Command(Verb.Gradient, "Write the model's gradient graph as a model that anyone can run.", run, model, file, loss, withRespectTo, log),
         };
+        // The parser's slash forms of --help would take paths such as /?:name for it.
+        HelpOption help = root.Options.OfType<HelpOption>().Single();
+        help.Aliases.Remove("/?");
+        help.Aliases.Remove("/h");
         return root.Parse(arguments, new ParserConfiguration { ResponseFileTokenReplacer = ResponseFile.TryRead });
     }
 

@@ -40,6 +40,8 @@ public sealed class ResponseFileTests
     [InlineData("# no comment")]
     [InlineData("@no response file")]
     [InlineData("--output")]
+    [InlineData("?:name")]
+    [InlineData("h")]
     [InlineData(" spaces at both ends ")]
     [InlineData("a%20b;c,d'e$(f)`g`")]
     public void Paths_arrive_as_they_are(string path)
