@@ -2,61 +2,61 @@ using System.Diagnostics;
 using MixedPrecision.Calibration;
 using MixedPrecision.Calibration.Data;
 using MixedPrecision.Calibration.Formats;
-using MixedPrecision.Calibration.Losses;
 using MixedPrecision.Execution;
-using MixedPrecision.Onnx;
-using MixedPrecision.Partitioning;
-using MixedPrecision.Policies;
+using MixedPrecision.Pipeline;
 
 namespace MixedPrecision.Benchmarks;
 
 /// <summary>What calibrating one sample costs, over one forward pass of it in ONNX Runtime with an app's settings.</summary>
 internal static class CalibrationBenchmark
 {
-    private const int Samples = 64;
-    private const int Threads = 2;
+    private const int MostSamples = 64;
     private const int Rounds = 5;
 
-    public static int Run(string file, string data, string loss, string? labels)
+    public static int Run(IReadOnlyList<string> policies)
     {
-        using OnnxModel model = OnnxModel.Load(file);
-        IReadOnlyDictionary<string, TensorType> types = TypeInference.Infer(model);
-        LossKind kind = loss switch { "cross-entropy" => LossKind.CrossEntropy, "next-token" => LossKind.NextToken, _ => LossKind.OutputMse };
-        using LossFunction function = LossFunction.Create(model, types, new CalibrationPolicy(null, kind, labels, Samples, null), "benchmark");
-        IReadOnlyList<Sample> samples = SampleReader.Read(
-            data, Path.GetFileName(data), [.. model.Inputs.Select(i => new InputDeclaration(i.Name, TensorType.Read(i.Type)))], labels, Samples);
-        types = TypeInference.Complete(model, types, samples[0].Inputs);
-        Partition partition = Partitioner.Partition(model, types);
-        var sites = partition.Layers.ToDictionary(l => l.Name, l => new LayerSite(l, partition.View.Nodes[l.Node], model.Opset, types[l.Input], types[l.Weight]));
-        using Session session = Session.Open(file, SessionSettings.Default with { Threads = Threads });
+        Console.WriteLine("policy                         forward    taylor  measured  formats");
+        foreach (string policy in policies)
+        {
+            using PolicyRun run = PolicyRun.Open(policy, new RunOptions(null, null, _ => { }, w => Console.Error.WriteLine(w.Message), CancellationToken.None));
+            Compare(Path.GetFileName(Path.GetDirectoryName(Path.GetFullPath(policy)))!, run);
+        }
 
-        double Forward() => Seconds(() => samples.ToList().ForEach(s => session.RunInPlace(s.Inputs, CancellationToken.None).Dispose())) / samples.Count;
+        return 0;
+    }
+
+    private static void Compare(string name, PolicyRun run)
+    {
+        Workspace workspace = run.Workspace;
+        Sample[] samples = [.. run.CalibrationSamples.Take(MostSamples)];
+        int threads = run.Policy.Runtime.Threads;
+        using Session session = Session.Open(workspace.Path, SessionSettings.Default with { Threads = threads });
+
+        double Forward() => Seconds(() => Array.ForEach(samples, s => session.RunInPlace(s.Inputs, CancellationToken.None).Dispose())) / samples.Length;
 
         // The first sample warms everything up: what counts is the time from its end to the end of all.
         double Calibrate(IReadOnlyList<NumberFormat> formats)
         {
             long start = 0;
             Calibrator.Run(
-                new CalibrationRequest(model, partition, types, sites, formats, function, samples, Threads),
-                update => start = start == 0 && update.Fraction > 1.0 / samples.Count - 1e-9 ? Stopwatch.GetTimestamp() : start,
+                new CalibrationRequest(workspace.Model, workspace.Partition, workspace.Types, workspace.Sites, formats, run.Loss, samples, threads),
+                update => start = start == 0 && update.Fraction > (1.0 / samples.Length) - 1e-9 ? Stopwatch.GetTimestamp() : start,
                 CancellationToken.None);
-            return Stopwatch.GetElapsedTime(start).TotalSeconds / (samples.Count - 1);
+            return Stopwatch.GetElapsedTime(start).TotalSeconds / (samples.Length - 1);
         }
 
+        NumberFormat[] formats = [.. run.Policy.Formats.Select(NumberFormats.Get)];
         Forward();
         double[] forward = new double[Rounds], taylor = new double[Rounds], measured = new double[Rounds];
         for (int round = 0; round < Rounds; round++)
         {
             forward[round] = Forward();
             taylor[round] = Calibrate([NumberFormats.Baseline]);
-            measured[round] = Calibrate(NumberFormats.All);
+            measured[round] = Calibrate(formats);
         }
 
         double baseline = Median(forward);
-        Console.WriteLine($"forward pass:                {baseline * 1000:0.00} ms a sample");
-        Console.WriteLine($"forward, backward, taylor:    {Median(taylor) / baseline:0.00} forward passes");
-        Console.WriteLine($"with {NumberFormats.All.Count - 1} formats measured: {Median(measured) / baseline:0.00} forward passes");
-        return 0;
+        Console.WriteLine($"{name,-24} {baseline * 1000,10:0.00} ms {Median(taylor) / baseline,8:0.00} {Median(measured) / baseline,9:0.00} {formats.Length - 1,8}");
     }
 
     private static double Seconds(Action work)

@@ -4,7 +4,7 @@ using MixedPrecision.Benchmarks;
 // Each benchmark prints ratios against a baseline that is measured in the same run.
 return args switch
 {
-    ["calibration", string model, string data, string loss, .. string[] labels] => CalibrationBenchmark.Run(model, data, loss, labels.FirstOrDefault()),
+    ["calibration", .. string[] policies] when policies.Length > 0 => CalibrationBenchmark.Run(policies),
     ["prediction", string model, string data, string evaluation, string loss, .. string[] labels] =>
         PredictionBenchmark.Run(model, data, evaluation, loss, labels.FirstOrDefault()),
     ["partition", string nodes] => PartitionBenchmark.Run(Number(nodes)),
@@ -20,7 +20,7 @@ static int Number(string text) => int.Parse(text, CultureInfo.InvariantCulture);
 static int Usage()
 {
     Console.Error.WriteLine("""
-        calibration MODEL DATA LOSS [LABELS]   cost of calibrating a sample, over that of its forward pass
+        calibration POLICY…                    cost of calibrating a sample, over that of its forward pass
         prediction MODEL DATA EVALUATION LOSS [LABELS]      loss MSE predicted from data, over that measured on other samples
         partition NODES                        time of partitioning a generated decoder, over that of reading its graph
         decoder-make 1b|8b FOLDER SAMPLES TOKENS            writes a decoder with the shapes of Llama-3.2-1B or Llama-3.1-8B, and data

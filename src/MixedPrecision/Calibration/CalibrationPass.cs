@@ -1,97 +1,145 @@
-using MixedPrecision.Calibration.Formats;
+using System.Runtime.ExceptionServices;
 using MixedPrecision.Calibration.Losses;
-using MixedPrecision.Execution;
 using MixedPrecision.Onnx;
 using TensorPrimitives = System.Numerics.Tensors.TensorPrimitives;
 
 namespace MixedPrecision.Calibration;
 
 /// <summary>
-/// The passes over samples. Forward through the segments, keeping the values that cross them (and operands and outputs of layers, where these
-/// fit into memory); then backward, each segment with a gradient model that computes the rest anew. Samples go in groups, so that what is
-/// prepared for a segment serves many of them while the values that are kept stay within <see cref="CalibrationMemory.Group"/>.
+/// The passes over samples. A small model is one segment: several samples go through it at the same time, each on a thread of its own. A large one goes
+/// segment by segment: forward, keeping the values that cross them (and operands and outputs of layers, where these fit into memory); then backward, each
+/// segment with a gradient model that computes the rest anew. There samples go in groups, so that what is prepared for a segment serves many of them while the
+/// values that are kept stay within <see cref="CalibrationMemory.Group"/>. Results do not depend on groups or threads.
 /// </summary>
+/// <param name="concurrency">Samples that may be under way at the same time, when the model is one segment.</param>
 internal sealed class CalibrationPass(
-    CalibrationRequest request, IReadOnlyList<SegmentInstance> segments, Action<CalibrationUpdate> report, CancellationToken cancel) : IDisposable
+    CalibrationRequest request, IReadOnlyList<SegmentInstance> segments, int concurrency, Action<CalibrationUpdate> report, CancellationToken cancel) : IDisposable
 {
     /// <summary>Samples of a group: what a stopped calibration loses at most.</summary>
     private const int LargestGroup = 16;
 
-    private static readonly IReadOnlyDictionary<string, Tensor> NoWeights = new Dictionary<string, Tensor>();
-
+    private readonly Lock gate = new();
     private readonly WeightGradient weightGradient = new(request.Threads, request.Memory.GradientTile);
-    private readonly Dictionary<SegmentInstance, FormatProbe> probes = [];
-    private CalibrationProgress progress = request.Resume ?? new CalibrationProgress(0, 0, [], [], request.Sites.Keys.ToDictionary(n => n, _ => new LayerSums()));
+    private CalibrationProgress progress = request.Resume ?? CalibrationProgress.Start(request.Sites.Keys);
     private long steps;
 
     public Sensitivities Run()
     {
         steps = (long)progress.Samples * 2 * segments.Count;
-        while (progress.Samples < request.Samples.Count)
+        if (segments is [{ } whole] && whole.Weights.Count == 0)
         {
-            // The first sample goes alone and shows how much its values take.
-            int size = Math.Min(Math.Max(progress.GroupSize, 1), request.Samples.Count - progress.Samples);
-            SampleState[] group = [.. Enumerable.Range(progress.Samples, size).Select(i => new SampleState(i, request.Samples[i].Inputs))];
-            try
-            {
-                Forward(group);
-                long bytes = group.Max(s => s.Bytes);
-                foreach (SampleState sample in group)
-                {
-                    Seed(sample);
-                }
-
-                foreach (SegmentInstance segment in segments.Reverse())
-                {
-                    Backward(segment, group);
-                }
-
-                foreach (SampleState sample in group)
-                {
-                    AddInputs(sample);
-                }
-
-                progress = progress with
-                {
-                    Samples = progress.Samples + size,
-                    GroupSize = progress.GroupSize > 0 ? progress.GroupSize : (int)Math.Clamp(request.Memory.Group / Math.Max(bytes, 1), 1, LargestGroup),
-                };
-            }
-            finally
-            {
-                foreach (SampleState sample in group)
-                {
-                    sample.Dispose();
-                }
-            }
-
-            request.Save?.Invoke(progress);
+            RunWhole(whole);
+        }
+        else
+        {
+            RunSegments();
         }
 
         return Result();
     }
 
-    public void Dispose()
+    public void Dispose() => weightGradient.Dispose();
+
+    private void RunWhole(SegmentInstance segment)
     {
-        weightGradient.Dispose();
-        foreach (FormatProbe probe in probes.Values)
+        using var pass = new SegmentPass(request, segment, weightGradient, isWhole: true, cancel);
+        int next = progress.Samples;
+        var finished = new SortedDictionary<int, SampleTerms>();
+
+        // Samples are added in their order, whichever is finished first.
+        long RunOne(int number)
         {
-            probe.Dispose();
+            using var sample = new SampleState(number, request.Samples[number].Inputs);
+            pass.Forward(sample);
+            Step(sample);
+            long bytes = sample.Bytes;
+            Seed(sample);
+            pass.Backward([sample], Step);
+            AddInputs(sample);
+            lock (gate)
+            {
+                finished.Add(number, sample.Terms);
+                while (finished.Remove(progress.Samples, out SampleTerms? terms))
+                {
+                    progress = progress.Add(terms);
+                    request.Save?.Invoke(progress);
+                }
+            }
+
+            return bytes;
+        }
+
+        if (next >= request.Samples.Count)
+        {
+            return;
+        }
+
+        // The first sample goes alone and shows how much its values take.
+        long bytes = RunOne(next++);
+        int workers = (int)Math.Clamp(request.Memory.Group / Math.Max(bytes, 1), 1, concurrency);
+        Exception? error = null;
+        Parallel.For(0, workers, new ParallelOptions { MaxDegreeOfParallelism = workers }, _ =>
+        {
+            try
+            {
+                for (int number = Interlocked.Increment(ref next) - 1; number < request.Samples.Count && Volatile.Read(ref error) is null; number = Interlocked.Increment(ref next) - 1)
+                {
+                    RunOne(number);
+                }
+            }
+            catch (Exception e)
+            {
+                Interlocked.CompareExchange(ref error, e, null);
+            }
+        });
+        if (error is not null)
+        {
+            ExceptionDispatchInfo.Throw(error);
         }
     }
 
-    private void Forward(SampleState[] group)
+    private void RunSegments()
     {
-        foreach (SegmentInstance segment in segments)
+        int size = 1;
+        while (progress.Samples < request.Samples.Count)
         {
-            using var constants = new ConstantScope(request.Model, request.Partition.View);
-            IReadOnlyDictionary<string, Tensor> weights = Weights(segment, constants);
-            foreach (SampleState sample in group)
+            SampleState[] group = [.. Enumerable.Range(progress.Samples, Math.Min(size, request.Samples.Count - progress.Samples)).Select(i => new SampleState(i, request.Samples[i].Inputs))];
+            try
             {
-                sample.Add(segment, segment.Program.Forward.RunInPlace(sample.InputsOf(segment, segment.Program.Forward, weights), cancel));
-                Step(sample);
+                foreach (SegmentInstance segment in segments)
+                {
+                    using SegmentPass pass = Pass(segment);
+                    foreach (SampleState sample in group)
+                    {
+                        pass.Forward(sample);
+                        Step(sample);
+                    }
+                }
+
+                // The first sample goes alone and shows how much its values take.
+                size = (int)Math.Clamp(request.Memory.Group / Math.Max(group.Max(s => s.Bytes), 1), 1, LargestGroup);
+                Array.ForEach(group, Seed);
+                foreach (SegmentInstance segment in segments.Reverse())
+                {
+                    using SegmentPass pass = Pass(segment);
+                    pass.Backward(group, Step);
+                }
+
+                foreach (SampleState sample in group)
+                {
+                    AddInputs(sample);
+                    progress = progress.Add(sample.Terms);
+                }
             }
+            finally
+            {
+                Array.ForEach(group, s => s.Dispose());
+            }
+
+            request.Save?.Invoke(progress);
         }
+
+        SegmentPass Pass(SegmentInstance segment) => new(request, segment, weightGradient, isWhole: false, cancel);
     }
 
     /// <summary>The gradients of the loss by the outputs it reads: for the labels, and for labels drawn from the model.</summary>
@@ -99,7 +147,7 @@ internal sealed class CalibrationPass(
     {
         IReadOnlyDictionary<string, Tensor> outputs = request.Loss.Outputs.ToDictionary(o => o, o => sample.Values[o]);
         LossTarget target = request.Loss.TargetOf(request.Samples[sample.Number], sample.Number, outputs);
-        progress.SquareLosses.Add(request.Loss.SquareLoss(outputs, target));
+        sample.Terms.SquareLoss = request.Loss.SquareLoss(outputs, target);
         foreach ((string output, Tensor gradient) in request.Loss.ValueAndGradients(outputs, target).Gradients)
         {
             sample.Gradients[output] = gradient;
@@ -116,164 +164,6 @@ internal sealed class CalibrationPass(
         }
     }
 
-    private void Backward(SegmentInstance segment, SampleState[] group)
-    {
-        if (segment.Program.Backward is not { } backward)
-        {
-            Array.ForEach(group, Step);
-            return;
-        }
-
-        using var constants = new ConstantScope(request.Model, request.Partition.View);
-        IReadOnlyDictionary<string, Tensor> weights = Weights(segment, constants);
-        var squares = segment.Layers.Where(l => l.Site.Layer.HasWeight).ToDictionary(
-            l => l.Site.Layer.Name,
-            l => new WeightSquares(l.Site, HalfPrecision.Widen(constants.Get(l.Site.Layer.Weight)), WeightSquares.BlockOf(l.Site, Applicable(l.Site))));
-        var batches = FormatProbe.Batches(segment.Layers.Select(l => l.Site), request.Formats, request.Memory.Weight / sizeof(float));
-        var results = new List<(SampleState Sample, RunResults Results)>();
-        try
-        {
-            foreach (SampleState sample in group)
-            {
-                Dictionary<string, Tensor> inputs = sample.InputsOf(segment, backward, weights);
-                sample.Seed(segment, segment.Program.Upstream, sample.Gradients, inputs);
-                sample.Seed(segment, segment.Program.DrawnUpstream, sample.DrawnGradients, inputs);
-                RunResults result = backward.RunInPlace(inputs, cancel);
-                results.Add((sample, result));
-                SampleState.Collect(segment, segment.Program.Upstream, sample.Gradients, result.Tensors);
-                SampleState.Collect(segment, segment.Program.DrawnUpstream, sample.DrawnGradients, result.Tensors);
-                AddTaylor(segment, sample, result.Tensors, squares);
-                if (batches.Count == 1)
-                {
-                    var changes = new Changes();
-                    Probe(SmallProbe(segment, batches[0]), segment, sample, result.Tensors, changes);
-                    Add(changes);
-                }
-
-                if (batches.Count <= 1)
-                {
-                    Release(segment, results);
-                }
-
-                Step(sample);
-            }
-
-            Changes[] tiled = [.. results.Select(_ => new Changes())];
-            foreach (IReadOnlyList<ProbeCase> batch in batches.Count > 1 ? batches : [])
-            {
-                cancel.ThrowIfCancellationRequested();
-                using FormatProbe probe = FormatProbe.Create(batch, constants.Get, request.Threads);
-                foreach (((SampleState sample, RunResults result), Changes sums) in results.Zip(tiled))
-                {
-                    Probe(probe, segment, sample, result.Tensors, sums);
-                }
-            }
-
-            foreach (Changes sums in tiled)
-            {
-                Add(sums);
-            }
-
-            foreach ((LayerSite site, _) in segment.Layers.Where(l => squares.ContainsKey(l.Site.Layer.Name)))
-            {
-                cancel.ThrowIfCancellationRequested();
-                progress.Layers[site.Layer.Name].AddWeight(squares[site.Layer.Name], Applicable(site));
-            }
-        }
-        finally
-        {
-            Release(segment, results);
-        }
-    }
-
-    private static void Release(SegmentInstance segment, List<(SampleState Sample, RunResults Results)> results)
-    {
-        foreach ((SampleState sample, RunResults result) in results)
-        {
-            result.Dispose();
-            sample.Release(segment);
-        }
-
-        results.Clear();
-    }
-
-    /// <summary>The probe of a segment whose layers are small: made once.</summary>
-    private FormatProbe SmallProbe(SegmentInstance segment, IReadOnlyList<ProbeCase> batch)
-    {
-        if (segments.Count > 1)
-        {
-            foreach ((SegmentInstance other, FormatProbe old) in probes.Where(p => p.Key != segment))
-            {
-                old.Dispose();
-                probes.Remove(other);
-            }
-        }
-
-        if (!probes.TryGetValue(segment, out FormatProbe? probe))
-        {
-            using var constants = new ConstantScope(request.Model, request.Partition.View);
-            probes.Add(segment, probe = FormatProbe.Create(batch, constants.Get, request.Threads));
-        }
-
-        return probe;
-    }
-
-    private void AddTaylor(SegmentInstance segment, SampleState sample, IReadOnlyDictionary<string, Tensor> results, Dictionary<string, WeightSquares> squares)
-    {
-        foreach ((string operand, string name) in segment.Program.Taylor)
-        {
-            string original = segment.Originals[operand];
-            progress.Operands[original] = progress.Operands.GetValueOrDefault(original) + results[name].Values<float>()[0];
-        }
-
-        foreach ((LayerSite site, LayerProgram layer) in segment.Layers)
-        {
-            foreach ((string format, string name) in layer.ActivationNoise)
-            {
-                progress.Layers[site.Layer.Name].AddTaylor(format, results[name].Values<float>()[0]);
-            }
-
-            if (layer.WeightGradient is not null)
-            {
-                squares[site.Layer.Name].Add(results[layer.WeightGradient].Values<float>(), 0);
-            }
-            else if (site.Layer.HasWeight)
-            {
-                LayerValues values = ValuesOf(segment, sample, layer, results);
-                weightGradient.Add(site, values.Input, values.Gradient, squares[site.Layer.Name], cancel);
-            }
-        }
-    }
-
-    private void Probe(FormatProbe probe, SegmentInstance segment, SampleState sample, IReadOnlyDictionary<string, Tensor> results, Changes changes)
-    {
-        var values = segment.Layers.ToDictionary(l => l.Site.Layer.Name, l => ValuesOf(segment, sample, l.Program, results));
-        foreach ((LayerSite site, string format, double delta, double drawnDelta) in probe.Run(values, cancel))
-        {
-            (double sum, double drawnSum) = changes.GetValueOrDefault((site.Layer.Name, format));
-            changes[(site.Layer.Name, format)] = (sum + delta, drawnSum + drawnDelta);
-        }
-    }
-
-    private void Add(Changes changes)
-    {
-        foreach (((string layer, string format), (double delta, double drawnDelta)) in changes)
-        {
-            progress.Layers[layer].AddChange(format, delta, 0.5 * drawnDelta * drawnDelta);
-        }
-    }
-
-    private static LayerValues ValuesOf(SegmentInstance segment, SampleState sample, LayerProgram layer, IReadOnlyDictionary<string, Tensor> results)
-    {
-        Tensor Value(string name) => results.TryGetValue(name, out Tensor? value) ? value : sample.Values[segment.Originals[name]];
-        return new LayerValues(
-            Value(layer.Input),
-            layer.Second is null ? null : Value(layer.Second),
-            Value(layer.Output),
-            results[layer.OutputGradient!],
-            layer.DrawnOutputGradient is null ? null : results[layer.DrawnOutputGradient]);
-    }
-
     /// <summary>‖x ⊙ ẋ‖² of inputs of the model that layers read: their gradients are complete only when all segments have added theirs.</summary>
     private void AddInputs(SampleState sample)
     {
@@ -283,7 +173,7 @@ internal sealed class CalibrationPass(
             {
                 var terms = new float[gradient.Count];
                 TensorPrimitives.Multiply(gradient.Values<float>(), sample.Values[input].Values<float>(), terms);
-                progress.Operands[input] = progress.Operands.GetValueOrDefault(input) + TensorPrimitives.SumOfSquares<float>(terms);
+                sample.Terms.Operands[input] = sample.Terms.Operands.GetValueOrDefault(input) + TensorPrimitives.SumOfSquares<float>(terms);
             }
         }
     }
@@ -300,18 +190,12 @@ internal sealed class CalibrationPass(
             l.HasWeight ? null : progress.Operands.GetValueOrDefault(l.Weight) / samples))]);
     }
 
-    private NumberFormat[] Applicable(LayerSite site) =>
-        [.. request.Formats.Where(f => f != NumberFormats.Baseline && f.WhyNot(site) is null)];
-
-    private static IReadOnlyDictionary<string, Tensor> Weights(SegmentInstance segment, ConstantScope constants) =>
-        segment.Weights.Count == 0 ? NoWeights : segment.Weights.ToDictionary(w => w, w => HalfPrecision.Widen(constants.Get(segment.Originals[w])));
-
     private void Step(SampleState sample)
     {
         cancel.ThrowIfCancellationRequested();
-        report(new CalibrationUpdate(sample.Number, ++steps / (2.0 * segments.Count * request.Samples.Count)));
+        lock (gate)
+        {
+            report(new CalibrationUpdate(sample.Number, ++steps / (2.0 * segments.Count * request.Samples.Count)));
+        }
     }
-
-    /// <summary>⟨y_f − y, ẏ⟩ of one sample by layer and format, for the labels and for drawn ones.</summary>
-    private sealed class Changes : Dictionary<(string Layer, string Format), (double Delta, double DrawnDelta)>;
 }

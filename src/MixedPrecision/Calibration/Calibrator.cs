@@ -49,6 +49,9 @@ internal sealed record GradientValues(IReadOnlySet<string> Wanted, IReadOnlySet<
 /// <summary>Sensitivities by one forward and one backward pass a sample (paper, section 3), segment by segment.</summary>
 public static class Calibrator
 {
+    /// <summary>Samples of a small model that are under way at the same time, at most.</summary>
+    private const int MostConcurrent = 16;
+
     /// <exception cref="MixedPrecisionException">MPB4xxx: the model cannot be differentiated, or data and loss do not fit it.</exception>
     public static Sensitivities Run(CalibrationRequest request, Action<CalibrationUpdate> report, CancellationToken cancel)
     {
@@ -62,6 +65,11 @@ public static class Calibrator
         {
             types = SampleShapes.Observe(request.Model, types, request.Samples, cancel);
         }
+
+        // Samples beside each other keep all threads busy even where operators are too small to be divided.
+        int threads = request.Threads > 0 ? request.Threads : Environment.ProcessorCount;
+        int concurrency = isSmall ? Math.Min(Math.Min(threads, request.Samples.Count), MostConcurrent) : 1;
+        request = request with { Threads = threads / concurrency };
 
         GradientLimits limits = GradientLimits.Of(request.Model, types, request.Loss.Outputs);
         if (!request.MeasuresUnreached && request.Partition.Layers.All(l => limits.Hidden.Contains(l.Output)) && limits.Operators.Count > 0)
@@ -83,7 +91,7 @@ public static class Calibrator
             segments.Add(programs.Get(segment));
         }
 
-        using var pass = new CalibrationPass(request, segments, report, cancel);
+        using var pass = new CalibrationPass(request, segments, concurrency, report, cancel);
         Sensitivities found = pass.Run();
         Layer[] hidden = [.. request.Partition.Layers.Where(l => limits.Hidden.Contains(l.Output))];
         if (!request.MeasuresUnreached || hidden.Length == 0)

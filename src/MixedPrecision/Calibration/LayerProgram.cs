@@ -3,15 +3,15 @@ namespace MixedPrecision.Calibration;
 /// <summary>The values of a segment's two models that belong to one layer, under the segment's canonical names.</summary>
 /// <param name="Input">x, the layer's activation: an input of the segment or an output of the backward model.</param>
 /// <param name="Second">The second operand of a product of activations, likewise; null for weights, which are known.</param>
-/// <param name="Output">y, an output of the forward model where layer outputs are kept, else of the backward model.</param>
+/// <param name="Output">y, an output of the forward model where layer outputs are kept, else of the backward model; null where no other format is judged.</param>
 /// <param name="OutputGradient">ẏ, or null when the loss does not depend on the layer.</param>
 /// <param name="DrawnOutputGradient">ẏ for labels drawn from the model; null where none are.</param>
-/// <param name="WeightGradient">ẇ, of the weight's shape; null for products of activations, and for weights whose gradient is taken in tiles.</param>
+/// <param name="WeightGradient">ẇ, of the weight's shape; null for products of activations, and for weights whose gradient the backward model does not compute.</param>
 /// <param name="ActivationNoise">By format, Σ σᵢ² żᵢ² over the activation operands, a scalar.</param>
 internal sealed record LayerProgram(
     string Input,
     string? Second,
-    string Output,
+    string? Output,
     string? OutputGradient,
     string? DrawnOutputGradient,
     string? WeightGradient,

@@ -1,5 +1,3 @@
-using MixedPrecision.Calibration.Formats;
-
 namespace MixedPrecision.Calibration;
 
 /// <summary>What is summed over samples for one layer.</summary>
@@ -17,28 +15,23 @@ public sealed class LayerSums
     /// <summary>Σ (w ẇ)².</summary>
     public double Weight { get; set; }
 
-    /// <summary>Adds a Taylor term of a format.</summary>
-    public void AddTaylor(string format, double noise) => Taylor[format] = Taylor.GetValueOrDefault(format) + noise;
-
-    /// <summary>Adds δ of one sample, and its rise.</summary>
-    public void AddChange(string format, double delta, double rise)
+    internal void Add(LayerTerms terms)
     {
-        if (!Deltas.TryGetValue(format, out List<double>? deltas))
+        Weight += terms.Weight;
+        foreach ((string format, double noise) in terms.Taylor)
         {
-            Deltas.Add(format, deltas = []);
+            Taylor[format] = Taylor.GetValueOrDefault(format) + noise;
         }
 
-        deltas.Add(delta);
-        Rises[format] = Rises.GetValueOrDefault(format) + rise;
-    }
-
-    /// <summary>Adds the terms of the weight, which are linear in Σ ẇ² over samples.</summary>
-    internal void AddWeight(WeightSquares squares, IEnumerable<NumberFormat> applicable)
-    {
-        Weight += squares.Weighted;
-        foreach (NumberFormat format in applicable)
+        foreach ((string format, (double delta, double drawn)) in terms.Changes)
         {
-            AddTaylor(format.Name, squares.Noise(format));
+            if (!Deltas.TryGetValue(format, out List<double>? deltas))
+            {
+                Deltas.Add(format, deltas = []);
+            }
+
+            deltas.Add(delta);
+            Rises[format] = Rises.GetValueOrDefault(format) + (0.5 * drawn * drawn);
         }
     }
 

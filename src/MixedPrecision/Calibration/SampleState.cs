@@ -17,6 +17,8 @@ internal sealed class SampleState(int number, IReadOnlyDictionary<string, Tensor
 
     public Dictionary<string, Tensor> DrawnGradients { get; } = [];
 
+    public SampleTerms Terms { get; } = new();
+
     public long Bytes => Values.Values.Sum(v => (long)v.Bytes.Length);
 
     /// <summary>Takes what a segment's forward pass gave.</summary>

@@ -14,7 +14,7 @@ namespace MixedPrecision.Calibration;
 /// <param name="Wanted">Values that depend on a layer, and operands of layers.</param>
 /// <param name="Operands">Activations that layers read.</param>
 /// <param name="Hidden">Values whose gradient cannot be told: see <see cref="GradientLimits"/>.</param>
-/// <param name="Tiled">Outputs of the layers whose weight gradient is not to be computed in one piece.</param>
+/// <param name="Apart">Outputs of the layers whose weight gradient is not computed by the backward model.</param>
 /// <param name="Formats">The formats to judge.</param>
 /// <param name="WithDrawn">Whether gradients for labels drawn from the model are taken as well.</param>
 /// <param name="KeepsLayerValues">Whether the forward model gives the operands and outputs of layers to the backward model.</param>
@@ -25,7 +25,7 @@ internal sealed record SegmentRequest(
     IReadOnlySet<string> Wanted,
     IReadOnlySet<string> Operands,
     IReadOnlySet<string> Hidden,
-    IReadOnlySet<string> Tiled,
+    IReadOnlySet<string> Apart,
     IReadOnlyList<NumberFormat> Formats,
     bool WithDrawn,
     bool KeepsLayerValues);
@@ -60,7 +60,7 @@ internal static class SegmentCompiler
         string[] inputs = [.. request.Extracted.Inputs.Where(Flows)];
         computed.IntersectWith(request.Operands);
         string[] layerOutputs = [.. operands.Select(o => o.Output).Where(o => !request.Hidden.Contains(o))];
-        var own = operands.Where(o => !request.Hidden.Contains(o.Output)).SelectMany(o => request.Tiled.Contains(o.Output) ? [o.Input] : new[] { o.Input, o.Weight });
+        var own = operands.Where(o => !request.Hidden.Contains(o.Output)).SelectMany(o => request.Apart.Contains(o.Output) ? [o.Input] : new[] { o.Input, o.Weight });
         (GradientFlow upstream, IReadOnlyDictionary<string, string> found) = Differentiate(backward.Graph, types, builder, outputs, inputs, [.. computed, .. own, .. layerOutputs]);
         (GradientFlow drawn, IReadOnlyDictionary<string, string> drawnFound) = request.WithDrawn
             ? Differentiate(backward.Graph, types, builder, outputs, inputs, layerOutputs)
@@ -107,7 +107,7 @@ internal static class SegmentCompiler
         var noise = new Dictionary<string, string>();
         if (!found.TryGetValue(output, out string? outputGradient))
         {
-            return new LayerProgram(site.Layer.Input, second, output, null, null, null, noise);
+            return new LayerProgram(site.Layer.Input, second, null, null, null, null, noise);
         }
 
         // Formats that treat activations alike share the nodes.
@@ -122,8 +122,9 @@ internal static class SegmentCompiler
             }
         }
 
+        bool isProbed = request.Formats.Any(f => f != NumberFormats.Baseline && f.WhyNot(site) is null);
         return new LayerProgram(
-            site.Layer.Input, second, output, outputGradient, drawn.GetValueOrDefault(output), isProduct ? null : found.GetValueOrDefault(weight), noise);
+            site.Layer.Input, second, isProbed ? output : null, outputGradient, drawn.GetValueOrDefault(output), isProduct ? null : found.GetValueOrDefault(weight), noise);
     }
 
     /// <summary>A session for some outputs of a model, with the nodes these need and no others; values that are given are not computed. Null without outputs.</summary>

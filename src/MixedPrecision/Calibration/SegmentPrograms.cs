@@ -44,7 +44,7 @@ internal sealed class SegmentPrograms(CalibrationRequest request, IReadOnlyDicti
             Named(values.Wanted),
             Named(values.Operands),
             Named(values.Hidden),
-            new HashSet<string>(sites.Where(s => WeightSquares.IsTiled(s.Value, request.Memory)).Select(s => s.Key)),
+            new HashSet<string>(sites.Where(s => WeightSquares.IsTiled(s.Value, request.Memory) || GroupedKernelGradient.Applies(s.Value)).Select(s => s.Key)),
             request.Formats,
             request.TakesRise,
             keepsLayerValues);
@@ -104,7 +104,7 @@ internal sealed class SegmentPrograms(CalibrationRequest request, IReadOnlyDicti
         {
             string shape = type.Shape is null ? "?" : string.Join(',', type.Shape.Select(d =>
                 d.Symbol is string symbol ? $"#{(symbols.TryGetValue(symbol, out int number) ? number : symbols[symbol] = symbols.Count)}" : $"{d}"));
-            string flags = $"{request.Wanted.Contains(name)} {request.Operands.Contains(name)} {request.Hidden.Contains(name)} {request.Tiled.Contains(name)} {request.Sites.ContainsKey(name)}";
+            string flags = $"{request.Wanted.Contains(name)} {request.Operands.Contains(name)} {request.Hidden.Contains(name)} {request.Apart.Contains(name)} {request.Sites.ContainsKey(name)}";
             hash.AppendData(System.Text.Encoding.UTF8.GetBytes($"{name} {type.ElementType} {shape} {flags}\n"));
         }
 

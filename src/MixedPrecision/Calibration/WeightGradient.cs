@@ -12,17 +12,22 @@ internal sealed class WeightGradient(int threads, long tileBytes) : IDisposable
 {
     private readonly Dictionary<(int Inputs, int Outputs, bool Transposed, float Alpha), Session> sessions = [];
 
-    /// <summary>Adds the gradient of one sample to the sums of its squares.</summary>
+    /// <summary>Gives the gradient of one sample, part by part.</summary>
     /// <param name="x">[…, K].</param>
     /// <param name="gradient">ẏ, […, N].</param>
-    public void Add(LayerSite site, Tensor x, Tensor gradient, WeightSquares squares, CancellationToken cancel)
+    /// <param name="add">Takes some columns of ẇ, in the weight's layout, and the number of the first.</param>
+    public void Add(LayerSite site, Tensor x, Tensor gradient, Action<ReadOnlySpan<float>, int> add, CancellationToken cancel)
     {
         int inputs = site.InputSize, outputs = site.OutputSize;
         float alpha = site.Node.OpType == "Gemm" ? site.Node.Float("alpha", 1) : 1;
         var key = (inputs, outputs, site.IsWeightTransposed, alpha);
-        if (!sessions.TryGetValue(key, out Session? session))
+        Session? session;
+        lock (sessions)
         {
-            sessions.Add(key, session = Build(site.IsWeightTransposed, alpha));
+            if (!sessions.TryGetValue(key, out session))
+            {
+                sessions.Add(key, session = Build(site.IsWeightTransposed, alpha));
+            }
         }
 
         int tile = (int)Math.Max(1, tileBytes / sizeof(float) / inputs);
@@ -38,7 +43,7 @@ internal sealed class WeightGradient(int threads, long tileBytes) : IDisposable
                     ["last"] = Tensor.Of<long>([last], 1),
                 },
                 cancel);
-            squares.Add(results.Tensors["gradient"].Values<float>(), first);
+            add(results.Tensors["gradient"].Values<float>(), first);
         }
     }
 

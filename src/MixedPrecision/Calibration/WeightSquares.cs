@@ -1,101 +1,169 @@
+using System.Numerics;
+using System.Runtime.InteropServices;
 using MixedPrecision.Calibration.Formats;
 using MixedPrecision.Onnx;
-using TensorPrimitives = System.Numerics.Tensors.TensorPrimitives;
 
 namespace MixedPrecision.Calibration;
 
 /// <summary>
-/// What the squared gradients of one weight add up to, over samples: Σ (w ẇ)², and for weight matrices Σ ẇ² by output column and block of
+/// What the squared gradient of one weight adds up to, sample by sample: Σ (w ẇ)², and for weight matrices Σ ẇ² by output column and block of
 /// inputs. Integer formats add Δ²/12 per value, Δ being the same within a block (paper, section 3), so no more is ever needed, and no
 /// array of the weight's size is kept.
 /// </summary>
-/// <param name="weight">The weight, in its own layout.</param>
-/// <param name="block">Inputs that share a sum; 0 for none but the total.</param>
-internal sealed class WeightSquares(LayerSite site, Tensor weight, int block)
+internal sealed class WeightSquares
 {
-    private readonly int blocks = block == 0 ? 0 : (site.InputSize + block - 1) / block;
-    private readonly float[] sums = block == 0 ? [] : new float[(site.InputSize + block - 1) / block * site.OutputSize];
-    private readonly float[] products = new float[1 << 14];
+    private readonly LayerSite site;
+    private readonly Tensor weight;
+    private readonly int block;
+    private readonly int blocks;
+    private readonly (string Format, float[] Variances, bool IsByColumn)[] formats;
 
-    /// <summary>Σ (w ẇ)².</summary>
-    public double Weighted { get; private set; }
+    /// <param name="weight">The weight, in its own layout.</param>
+    /// <param name="applicable">The formats to judge.</param>
+    public WeightSquares(LayerSite site, Tensor weight, IReadOnlyList<NumberFormat> applicable)
+    {
+        this.site = site;
+        this.weight = weight;
+
+        // The widest common division of the formats: blocks of inputs if any has them, else whole columns; 0 when the layer has no such format.
+        block = !site.HasWeightMatrix || applicable.Count == 0 ? 0 : applicable.Max(f => f.WeightBlock) is > 0 and int inputs ? inputs : site.InputSize;
+        blocks = block == 0 ? 0 : (site.InputSize + block - 1) / block;
+        formats = block == 0 ? [] : [.. applicable.Select(f => (f.Name, Variances(f), f.WeightBlock == 0))];
+    }
 
     /// <summary>Whether the gradient of a layer's weight is to be taken in tiles of columns.</summary>
     public static bool IsTiled(LayerSite site, CalibrationMemory memory) => site.HasWeightMatrix && site.Layer.Parameters * sizeof(float) > memory.Weight && site.Node.Int("transA", 0) == 0;
 
-    /// <summary>The widest common division of the formats: blocks of inputs if any has them, else whole columns; 0 when the layer has no such format.</summary>
-    public static int BlockOf(LayerSite site, IReadOnlyList<NumberFormat> applicable) =>
-        !site.HasWeightMatrix || applicable.Count == 0 ? 0 : applicable.Max(f => f.WeightBlock) is > 0 and int block ? block : site.InputSize;
+    /// <summary>Sums for one sample.</summary>
+    public Sums Start() => new(block == 0 ? [] : new float[blocks * site.OutputSize]);
 
-    /// <summary>Adds the gradient of one sample.</summary>
+    /// <summary>Adds the gradient of a sample, or a part of it.</summary>
     /// <param name="gradient">ẇ in the weight's layout, or, of a weight matrix, some of its columns.</param>
     /// <param name="first">The first of these output columns.</param>
-    public void Add(ReadOnlySpan<float> gradient, int first)
+    public void Add(Sums sums, ReadOnlySpan<float> gradient, int first)
     {
+        ReadOnlySpan<float> weights = weight.Values<float>();
         if (block == 0)
         {
-            Weighted += Product(gradient, first * (site.HasWeightMatrix ? site.InputSize : 0));
+            sums.Weighted += Weighted(weights[(first * (site.HasWeightMatrix ? site.InputSize : 0))..], gradient);
             return;
         }
 
         int inputs = site.InputSize, outputs = site.OutputSize, count = gradient.Length / inputs;
-        if (site.IsWeightTransposed)
+        for (int row = 0; row < (site.IsWeightTransposed ? count : inputs); row++)
         {
-            for (int column = 0; column < count; column++)
+            if (!site.IsWeightTransposed)
             {
-                for (int i = 0; i < blocks; i++)
-                {
-                    ReadOnlySpan<float> part = gradient.Slice((column * inputs) + (i * block), Math.Min(block, inputs - (i * block)));
-                    sums[(i * outputs) + first + column] += TensorPrimitives.SumOfSquares(part);
-                }
-
-                Weighted += Product(gradient.Slice(column * inputs, inputs), (long)(first + column) * inputs);
+                sums.Weighted += Row(
+                    weights.Slice((int)(((long)row * outputs) + first), count), gradient.Slice(row * count, count), sums.Squares.AsSpan((row / block * outputs) + first, count));
+                continue;
             }
 
-            return;
-        }
-
-        for (int input = 0; input < inputs; input++)
-        {
-            ReadOnlySpan<float> row = gradient.Slice(input * count, count);
-            Span<float> sum = sums.AsSpan((input / block * outputs) + first, count);
-            TensorPrimitives.MultiplyAdd(row, row, sum, sum);
-            Weighted += Product(row, ((long)input * outputs) + first);
+            for (int i = 0; i < blocks; i++)
+            {
+                int start = (row * inputs) + (i * block), length = Math.Min(block, inputs - (i * block));
+                (float square, float weighted) = Block(weights.Slice((first * inputs) + start, length), gradient.Slice(start, length));
+                sums.Squares[(i * outputs) + first + row] += square;
+                sums.Weighted += weighted;
+            }
         }
     }
 
-    /// <summary>Σ Δ²/12 Σ ẇ² over the columns and blocks of a format.</summary>
-    public double Noise(NumberFormat format)
+    /// <summary>Writes down what the sums of a sample come to: Σ (w ẇ)², and by format Σ Δ²/12 Σ ẇ² over columns and blocks.</summary>
+    public void AddTo(LayerTerms terms, Sums sums)
     {
-        if (block == 0)
+        terms.Weight += sums.Weighted;
+        int outputs = site.HasWeightMatrix ? site.OutputSize : 0;
+        foreach ((string format, float[] variances, bool isByColumn) in formats)
         {
-            return 0;
-        }
+            double noise = 0;
+            for (int i = 0; i < blocks; i++)
+            {
+                noise += System.Numerics.Tensors.TensorPrimitives.Dot<float>(variances.AsSpan(isByColumn ? 0 : i * outputs, outputs), sums.Squares.AsSpan(i * outputs, outputs));
+            }
 
-        float[] steps = format.WeightSteps(site, weight);
-        int outputs = site.OutputSize;
-        double noise = 0;
-        for (int i = 0; i < sums.Length; i++)
-        {
-            float step = format.WeightBlock == 0 ? steps[i % outputs] : steps[(i % outputs * blocks) + (i / outputs)];
-            noise += (double)step * step / 12 * sums[i];
+            terms.AddTaylor(format, noise);
         }
-
-        return noise;
     }
 
-    /// <summary>Σ (w ẇ)² over a run of elements.</summary>
-    private double Product(ReadOnlySpan<float> gradient, long first)
+    /// <summary>Δ²/12 of a format, [blocks, N] as the sums lie; [N] where a column has one step.</summary>
+    private float[] Variances(NumberFormat format)
     {
+        float[] steps = format.WeightSteps(site, weight), variances = new float[steps.Length];
+        int rows = format.WeightBlock == 0 ? 1 : blocks, outputs = site.OutputSize;
+        for (int i = 0; i < steps.Length; i++)
+        {
+            float step = steps[i];
+            variances[(i % rows * outputs) + (i / rows)] = step * step / 12;
+        }
+
+        return variances;
+    }
+
+    /// <summary>Σ (w ẇ)², summed in double from runs of 4,096.</summary>
+    private static double Weighted(ReadOnlySpan<float> weights, ReadOnlySpan<float> gradient)
+    {
+        const int run = 4096;
         double sum = 0;
-        for (int start = 0; start < gradient.Length; start += products.Length)
+        for (int start = 0; start < gradient.Length; start += run)
         {
-            Span<float> part = products.AsSpan(0, Math.Min(products.Length, gradient.Length - start));
-            ReadOnlySpan<float> values = weight.Values<float>().Slice((int)first + start, part.Length);
-            TensorPrimitives.Multiply(values, gradient.Slice(start, part.Length), part);
-            sum += TensorPrimitives.SumOfSquares<float>(part);
+            int length = Math.Min(run, gradient.Length - start);
+            sum += Block(weights.Slice(start, length), gradient.Slice(start, length)).Weighted;
         }
 
         return sum;
+    }
+
+    /// <summary>Σ ẇ² and Σ (w ẇ)² of a run.</summary>
+    private static (float Square, float Weighted) Block(ReadOnlySpan<float> weights, ReadOnlySpan<float> gradient)
+    {
+        ReadOnlySpan<Vector<float>> w = MemoryMarshal.Cast<float, Vector<float>>(weights), g = MemoryMarshal.Cast<float, Vector<float>>(gradient);
+        Vector<float> squares = default, products = default;
+        for (int i = 0; i < g.Length; i++)
+        {
+            Vector<float> product = w[i] * g[i];
+            squares += g[i] * g[i];
+            products += product * product;
+        }
+
+        float square = Vector.Sum(squares), weighted = Vector.Sum(products);
+        for (int i = g.Length * Vector<float>.Count; i < gradient.Length; i++)
+        {
+            square += gradient[i] * gradient[i];
+            weighted += weights[i] * gradient[i] * weights[i] * gradient[i];
+        }
+
+        return (square, weighted);
+    }
+
+    /// <summary>Σ (w ẇ)² of a row; ẇ² is added to the sums column by column.</summary>
+    private static float Row(ReadOnlySpan<float> weights, ReadOnlySpan<float> gradient, Span<float> sums)
+    {
+        ReadOnlySpan<Vector<float>> w = MemoryMarshal.Cast<float, Vector<float>>(weights), g = MemoryMarshal.Cast<float, Vector<float>>(gradient);
+        Span<Vector<float>> s = MemoryMarshal.Cast<float, Vector<float>>(sums);
+        Vector<float> products = default;
+        for (int i = 0; i < g.Length; i++)
+        {
+            Vector<float> product = w[i] * g[i];
+            s[i] += g[i] * g[i];
+            products += product * product;
+        }
+
+        float weighted = Vector.Sum(products);
+        for (int i = g.Length * Vector<float>.Count; i < gradient.Length; i++)
+        {
+            sums[i] += gradient[i] * gradient[i];
+            weighted += weights[i] * gradient[i] * weights[i] * gradient[i];
+        }
+
+        return weighted;
+    }
+
+    /// <summary>Of one sample.</summary>
+    /// <param name="Squares">Σ ẇ², [blocks, N].</param>
+    public sealed record Sums(float[] Squares)
+    {
+        /// <summary>Σ (w ẇ)².</summary>
+        public double Weighted { get; set; }
     }
 }

@@ -42,7 +42,7 @@ internal static class Stages
     /// <summary>Samples and model → sensitivities.</summary>
     public static readonly Stage<PolicyRun, Sensitivities> Calibrate = new(
         "calibrate",
-        Version: 4,
+        Version: 5,
         run => run.CalibrationKey(),
         (run, context) => Calibrator.Run(
             new CalibrationRequest(

@@ -10,6 +10,11 @@ internal static class WindowCases
     public static readonly IReadOnlyList<(string Name, CaseRow Row)> Rows =
     [
         Row("Conv", Convolution(), floatOnly: true),
+        Row("Conv of many channels", Wide(), "Conv", floatOnly: true),
+        Row("Conv with pads larger than the kernel", from stride in Gen.Long[1, 3]
+                                                     from x in Draw.Real(1, 2, 5)
+                                                     from weight in Draw.Real(2, 2, 2)
+                                                     select new GradientCase("Conv", [x, weight], Attributes.Of("strides", [stride]), Attributes.Of("pads", [3, 4])), "Conv", floatOnly: true),
         Row("ConvTranspose", Transposed(), floatOnly: true),
         Row("MaxPool", Pool("MaxPool", Draw.Distinct)),
         Row("AveragePool", Pool("AveragePool", Draw.Real), floatOnly: true),
@@ -55,6 +60,18 @@ internal static class WindowCases
         from bias in Draw.Real(groups * channels[1])
         from biased in Gen.Bool
         select new GradientCase("Conv", biased ? [x, weight, bias] : [x, weight], [Attributes.Of("group", groups), .. w.Attributes(true)]);
+
+    /// <summary>Channels as ONNX Runtime's blocked convolutions take them: all, by groups, and one by one.</summary>
+    private static Gen<GradientCase> Wide() =>
+        from groups in Draw.OneOf(1L, 2, 16)
+        from kernel in Gen.Long[1, 3]
+        from stride in Gen.Long[1, 2]
+        from pad in Gen.Long[0, kernel - 1]
+        from size in Gen.Long[4, 5]
+        from x in Draw.Real(1, 16, size, size)
+        from weight in Draw.Real(16, 16 / groups, kernel, kernel)
+        select new GradientCase(
+            "Conv", [x, weight], Attributes.Of("group", groups), Attributes.Of("strides", [stride, stride]), Attributes.Of("pads", [pad, pad, pad, pad]));
 
     private static Gen<GradientCase> Transposed() =>
         from spatial in Gen.Int[1, 2]

@@ -57,7 +57,7 @@ internal static class MatrixProducts
     }
 
     /// <summary>x·y with either transposed in its last two axes.</summary>
-    private static string Product(GradientContext c, string x, string y, int rank, bool transposeA = false, bool transposeB = false)
+    internal static string Product(GradientContext c, string x, string y, int rank, bool transposeA = false, bool transposeB = false)
     {
         if (c.ElementType == Onnx.ElementType.Float)
         {

@@ -1,0 +1,196 @@
+using MixedPrecision.Calibration.Formats;
+using MixedPrecision.Execution;
+using MixedPrecision.Onnx;
+
+namespace MixedPrecision.Calibration;
+
+/// <summary>
+/// Samples on their way through one segment: holds what is prepared for it, its weights, their squares and the layers in other formats, for as long as samples
+/// need it. Several threads may call it for samples of their own.
+/// </summary>
+internal sealed class SegmentPass : IDisposable
+{
+    private static readonly IReadOnlyDictionary<string, Tensor> NoWeights = new Dictionary<string, Tensor>();
+
+    private readonly CalibrationRequest request;
+    private readonly SegmentInstance segment;
+    private readonly WeightGradient weightGradient;
+    private readonly CancellationToken cancel;
+    private readonly ConstantScope constants;
+    private readonly IReadOnlyDictionary<string, Tensor> weights;
+    private readonly IReadOnlyList<IReadOnlyList<ProbeCase>> batches;
+    private readonly Lazy<IReadOnlyDictionary<string, WeightSquares>> squares;
+    private readonly Lazy<FormatProbe?> probe;
+
+    /// <param name="weightGradient">Shared by all segments.</param>
+    /// <param name="isWhole">Whether the segment is the whole of a small model, whose layers are all probed together.</param>
+    public SegmentPass(CalibrationRequest request, SegmentInstance segment, WeightGradient weightGradient, bool isWhole, CancellationToken cancel)
+    {
+        this.request = request;
+        this.segment = segment;
+        this.weightGradient = weightGradient;
+        this.cancel = cancel;
+        constants = new ConstantScope(request.Model, request.Partition.View);
+        weights = segment.Weights.Count == 0 ? NoWeights : segment.Weights.ToDictionary(w => w, w => HalfPrecision.Widen(constants.Get(segment.Originals[w])));
+        batches = FormatProbe.Batches(segment.Layers.Select(l => l.Site), request.Formats, isWhole ? long.MaxValue : request.Memory.Weight / sizeof(float));
+        squares = new(() => segment.Layers.Where(l => l.Site.Layer.HasWeight).ToDictionary(
+            l => l.Site.Layer.Name,
+            l => new WeightSquares(l.Site, HalfPrecision.Widen(constants.Get(l.Site.Layer.Weight)), Applicable(l.Site))));
+        probe = new(() => batches.Count == 1 ? FormatProbe.Create(batches[0], constants.Get, request.Threads) : null);
+    }
+
+    public void Forward(SampleState sample) =>
+        sample.Add(segment, segment.Program.Forward.RunInPlace(sample.InputsOf(segment, segment.Program.Forward, weights), cancel));
+
+    /// <summary>Backward, and all that is found out on the way; what the segment's forward pass gave is dropped after it.</summary>
+    /// <param name="after">Called after each sample's backward pass.</param>
+    public void Backward(IReadOnlyList<SampleState> group, Action<SampleState> after)
+    {
+        var kept = new List<(SampleState Sample, RunResults Results)>();
+        try
+        {
+            foreach (SampleState sample in group)
+            {
+                if (Backward(sample) is { } results)
+                {
+                    kept.Add((sample, results));
+                }
+
+                // One probe for all formats can run at once; of several, each is made once for all samples.
+                if (batches.Count <= 1)
+                {
+                    Release(kept);
+                }
+
+                after(sample);
+            }
+
+            foreach (IReadOnlyList<ProbeCase> batch in kept.Count > 0 ? batches : [])
+            {
+                cancel.ThrowIfCancellationRequested();
+                using FormatProbe one = FormatProbe.Create(batch, constants.Get, request.Threads);
+                foreach ((SampleState sample, RunResults results) in kept)
+                {
+                    Probe(one, sample, results.Tensors);
+                }
+            }
+        }
+        finally
+        {
+            Release(kept);
+        }
+    }
+
+    public void Dispose()
+    {
+        if (probe.IsValueCreated)
+        {
+            probe.Value?.Dispose();
+        }
+
+        constants.Dispose();
+    }
+
+    private RunResults? Backward(SampleState sample)
+    {
+        if (segment.Program.Backward is not { } backward)
+        {
+            return null;
+        }
+
+        Dictionary<string, Tensor> inputs = sample.InputsOf(segment, backward, weights);
+        sample.Seed(segment, segment.Program.Upstream, sample.Gradients, inputs);
+        sample.Seed(segment, segment.Program.DrawnUpstream, sample.DrawnGradients, inputs);
+        RunResults results = backward.RunInPlace(inputs, cancel);
+        try
+        {
+            SampleState.Collect(segment, segment.Program.Upstream, sample.Gradients, results.Tensors);
+            SampleState.Collect(segment, segment.Program.DrawnUpstream, sample.DrawnGradients, results.Tensors);
+            AddTaylor(sample, results.Tensors);
+            if (probe.Value is { } all)
+            {
+                Probe(all, sample, results.Tensors);
+            }
+
+            return results;
+        }
+        catch
+        {
+            results.Dispose();
+            throw;
+        }
+    }
+
+    private void Release(List<(SampleState Sample, RunResults Results)> kept)
+    {
+        foreach ((SampleState sample, RunResults results) in kept)
+        {
+            results.Dispose();
+            sample.Release(segment);
+        }
+
+        kept.Clear();
+    }
+
+    private void AddTaylor(SampleState sample, IReadOnlyDictionary<string, Tensor> results)
+    {
+        foreach ((string operand, string name) in segment.Program.Taylor)
+        {
+            string original = segment.Originals[operand];
+            sample.Terms.Operands[original] = sample.Terms.Operands.GetValueOrDefault(original) + results[name].Values<float>()[0];
+        }
+
+        foreach ((LayerSite site, LayerProgram layer) in segment.Layers)
+        {
+            LayerTerms terms = sample.Terms.Of(site.Layer.Name);
+            foreach ((string format, string name) in layer.ActivationNoise)
+            {
+                terms.AddTaylor(format, results[name].Values<float>()[0]);
+            }
+
+            if (squares.Value.TryGetValue(site.Layer.Name, out WeightSquares? own))
+            {
+                WeightSquares.Sums sums = own.Start();
+                AddWeight(site, layer, sample, results, own, sums);
+                own.AddTo(terms, sums);
+            }
+        }
+    }
+
+    private void AddWeight(
+        LayerSite site, LayerProgram layer, SampleState sample, IReadOnlyDictionary<string, Tensor> results, WeightSquares own, WeightSquares.Sums sums)
+    {
+        if (layer.WeightGradient is not null)
+        {
+            own.Add(sums, results[layer.WeightGradient].Values<float>(), 0);
+        }
+        else if (GroupedKernelGradient.Applies(site))
+        {
+            own.Add(sums, GroupedKernelGradient.Of(site, Value(layer.Input, sample, results), results[layer.OutputGradient!]), 0);
+        }
+        else
+        {
+            weightGradient.Add(site, Value(layer.Input, sample, results), results[layer.OutputGradient!], (gradient, first) => own.Add(sums, gradient, first), cancel);
+        }
+    }
+
+    private void Probe(FormatProbe formats, SampleState sample, IReadOnlyDictionary<string, Tensor> results)
+    {
+        var values = segment.Layers.Where(l => l.Program.Output is not null).ToDictionary(l => l.Site.Layer.Name, l => new LayerValues(
+            Value(l.Program.Input, sample, results),
+            l.Program.Second is null ? null : Value(l.Program.Second, sample, results),
+            Value(l.Program.Output!, sample, results),
+            results[l.Program.OutputGradient!],
+            l.Program.DrawnOutputGradient is null ? null : results[l.Program.DrawnOutputGradient]));
+        foreach ((LayerSite site, string format, double delta, double drawnDelta) in formats.Run(values, cancel))
+        {
+            sample.Terms.Of(site.Layer.Name).AddChange(format, delta, drawnDelta);
+        }
+    }
+
+    private Tensor Value(string name, SampleState sample, IReadOnlyDictionary<string, Tensor> results) =>
+        results.TryGetValue(name, out Tensor? value) ? value : sample.Values[segment.Originals[name]];
+
+    private NumberFormat[] Applicable(LayerSite site) =>
+        [.. request.Formats.Where(f => f != NumberFormats.Baseline && f.WhyNot(site) is null)];
+}
