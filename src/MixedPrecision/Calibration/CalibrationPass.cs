@@ -1,7 +1,6 @@
 using System.Runtime.ExceptionServices;
 using MixedPrecision.Calibration.Losses;
 using MixedPrecision.Onnx;
-using TensorPrimitives = System.Numerics.Tensors.TensorPrimitives;
 
 namespace MixedPrecision.Calibration;
 
@@ -171,9 +170,7 @@ internal sealed class CalibrationPass(
         {
             if (sample.Gradients.TryGetValue(input, out Tensor? gradient))
             {
-                var terms = new float[gradient.Count];
-                TensorPrimitives.Multiply(gradient.Values<float>(), sample.Values[input].Values<float>(), terms);
-                sample.Terms.Operands[input] = sample.Terms.Operands.GetValueOrDefault(input) + TensorPrimitives.SumOfSquares<float>(terms);
+                sample.Terms.AddOperand(input, sample.Values[input], gradient);
             }
         }
     }

@@ -1,3 +1,5 @@
+using MixedPrecision.Onnx;
+
 namespace MixedPrecision.Calibration;
 
 /// <summary>What one sample adds to the sums of a calibration: worked out alone, so that the order in which samples are finished does not count.</summary>
@@ -12,6 +14,10 @@ internal sealed class SampleTerms
     public Dictionary<string, double> Operands { get; } = [];
 
     public IReadOnlyDictionary<string, LayerTerms> Layers => layers;
+
+    /// <summary>Adds ‖z ⊙ ż‖² of a value z.</summary>
+    public void AddOperand(string name, Tensor value, Tensor gradient) =>
+        Operands[name] = Operands.GetValueOrDefault(name) + Squares.OfProducts(value.Values<float>(), gradient.Values<float>());
 
     public LayerTerms Of(string layer) => layers.TryGetValue(layer, out LayerTerms? terms) ? terms : layers[layer] = new LayerTerms();
 }

@@ -67,8 +67,7 @@ internal static class SegmentCompiler
             : (new GradientFlow(new Dictionary<string, string>(), new Dictionary<string, string>()), new Dictionary<string, string>());
 
         var layers = operands.ToDictionary(o => o.Output, o => Layer(builder, request, o.Output, o.Input, o.Weight, found, drawnFound));
-        var taylor = computed.Where(found.ContainsKey).ToDictionary(
-            v => v, v => builder.Node("ReduceSumSquare", [builder.Mul(v, found[v])], Attributes.Of("keepdims", 0)));
+        var taylor = computed.Where(found.ContainsKey).ToDictionary(v => v, v => found[v]);
         builder.AppendTo(backward.Graph);
         foreach ((string output, string name) in upstream.Seeds.Concat(drawn.Seeds))
         {
@@ -80,7 +79,7 @@ internal static class SegmentCompiler
             backward.OpsetImport.Add(new OperatorSetIdProto { Domain = domain, Version = version });
         }
 
-        IEnumerable<string> values = layers.Values.Where(l => l.OutputGradient is not null).SelectMany(l => new[] { l.Input, l.Second, l.Output }.OfType<string>());
+        IEnumerable<string> values = layers.Values.Where(l => l.OutputGradient is not null).SelectMany(l => new[] { l.Input, l.Second, l.Output }.OfType<string>()).Concat(taylor.Keys);
         string[] results =
         [
             .. upstream.Results.Values, .. drawn.Results.Values, .. taylor.Values, .. layers.Values.SelectMany(l => l.Outputs),

@@ -136,8 +136,7 @@ internal sealed class SegmentPass : IDisposable
     {
         foreach ((string operand, string name) in segment.Program.Taylor)
         {
-            string original = segment.Originals[operand];
-            sample.Terms.Operands[original] = sample.Terms.Operands.GetValueOrDefault(original) + results[name].Values<float>()[0];
+            sample.Terms.AddOperand(segment.Originals[operand], Value(operand, sample, results), results[name]);
         }
 
         foreach ((LayerSite site, LayerProgram layer) in segment.Layers)

@@ -11,7 +11,7 @@ namespace MixedPrecision.Calibration;
 /// <param name="Backward">Null when the segment holds no layer and nothing before it needs a gradient.</param>
 /// <param name="Upstream">Gradients that the backward model takes and gives, for the labels.</param>
 /// <param name="DrawnUpstream">The same for labels drawn from the model; empty without them.</param>
-/// <param name="Taylor">Operand of some layer that is computed here → output of the backward model that holds ‖z ⊙ ż‖², ż over all its readers.</param>
+/// <param name="Taylor">Operand z of some layer that is computed here → output of the backward model that holds its gradient ż, over all its readers.</param>
 /// <param name="Layers">By canonical name of the layer's output.</param>
 internal sealed record SegmentProgram(
     Session Forward,

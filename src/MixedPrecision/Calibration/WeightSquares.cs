@@ -1,7 +1,6 @@
-using System.Numerics;
-using System.Runtime.InteropServices;
 using MixedPrecision.Calibration.Formats;
 using MixedPrecision.Onnx;
+using TensorPrimitives = System.Numerics.Tensors.TensorPrimitives;
 
 namespace MixedPrecision.Calibration;
 
@@ -45,7 +44,7 @@ internal sealed class WeightSquares
         ReadOnlySpan<float> weights = weight.Values<float>();
         if (block == 0)
         {
-            sums.Weighted += Weighted(weights[(first * (site.HasWeightMatrix ? site.InputSize : 0))..], gradient);
+            sums.Weighted += Squares.OfProducts(weights.Slice(first * (site.HasWeightMatrix ? site.InputSize : 0), gradient.Length), gradient);
             return;
         }
 
@@ -54,16 +53,16 @@ internal sealed class WeightSquares
         {
             if (!site.IsWeightTransposed)
             {
-                sums.Weighted += Row(
-                    weights.Slice((int)(((long)row * outputs) + first), count), gradient.Slice(row * count, count), sums.Squares.AsSpan((row / block * outputs) + first, count));
+                sums.Weighted += Squares.Row(
+                    weights.Slice((int)(((long)row * outputs) + first), count), gradient.Slice(row * count, count), sums.ByBlock.AsSpan((row / block * outputs) + first, count));
                 continue;
             }
 
             for (int i = 0; i < blocks; i++)
             {
                 int start = (row * inputs) + (i * block), length = Math.Min(block, inputs - (i * block));
-                (float square, float weighted) = Block(weights.Slice((first * inputs) + start, length), gradient.Slice(start, length));
-                sums.Squares[(i * outputs) + first + row] += square;
+                (float square, float weighted) = Squares.Block(weights.Slice((first * inputs) + start, length), gradient.Slice(start, length));
+                sums.ByBlock[(i * outputs) + first + row] += square;
                 sums.Weighted += weighted;
             }
         }
@@ -79,7 +78,7 @@ internal sealed class WeightSquares
             double noise = 0;
             for (int i = 0; i < blocks; i++)
             {
-                noise += System.Numerics.Tensors.TensorPrimitives.Dot<float>(variances.AsSpan(isByColumn ? 0 : i * outputs, outputs), sums.Squares.AsSpan(i * outputs, outputs));
+                noise += TensorPrimitives.Dot<float>(variances.AsSpan(isByColumn ? 0 : i * outputs, outputs), sums.ByBlock.AsSpan(i * outputs, outputs));
             }
 
             terms.AddTaylor(format, noise);
@@ -100,68 +99,9 @@ internal sealed class WeightSquares
         return variances;
     }
 
-    /// <summary>Σ (w ẇ)², summed in double from runs of 4,096.</summary>
-    private static double Weighted(ReadOnlySpan<float> weights, ReadOnlySpan<float> gradient)
-    {
-        const int run = 4096;
-        double sum = 0;
-        for (int start = 0; start < gradient.Length; start += run)
-        {
-            int length = Math.Min(run, gradient.Length - start);
-            sum += Block(weights.Slice(start, length), gradient.Slice(start, length)).Weighted;
-        }
-
-        return sum;
-    }
-
-    /// <summary>Σ ẇ² and Σ (w ẇ)² of a run.</summary>
-    private static (float Square, float Weighted) Block(ReadOnlySpan<float> weights, ReadOnlySpan<float> gradient)
-    {
-        ReadOnlySpan<Vector<float>> w = MemoryMarshal.Cast<float, Vector<float>>(weights), g = MemoryMarshal.Cast<float, Vector<float>>(gradient);
-        Vector<float> squares = default, products = default;
-        for (int i = 0; i < g.Length; i++)
-        {
-            Vector<float> product = w[i] * g[i];
-            squares += g[i] * g[i];
-            products += product * product;
-        }
-
-        float square = Vector.Sum(squares), weighted = Vector.Sum(products);
-        for (int i = g.Length * Vector<float>.Count; i < gradient.Length; i++)
-        {
-            square += gradient[i] * gradient[i];
-            weighted += weights[i] * gradient[i] * weights[i] * gradient[i];
-        }
-
-        return (square, weighted);
-    }
-
-    /// <summary>Σ (w ẇ)² of a row; ẇ² is added to the sums column by column.</summary>
-    private static float Row(ReadOnlySpan<float> weights, ReadOnlySpan<float> gradient, Span<float> sums)
-    {
-        ReadOnlySpan<Vector<float>> w = MemoryMarshal.Cast<float, Vector<float>>(weights), g = MemoryMarshal.Cast<float, Vector<float>>(gradient);
-        Span<Vector<float>> s = MemoryMarshal.Cast<float, Vector<float>>(sums);
-        Vector<float> products = default;
-        for (int i = 0; i < g.Length; i++)
-        {
-            Vector<float> product = w[i] * g[i];
-            s[i] += g[i] * g[i];
-            products += product * product;
-        }
-
-        float weighted = Vector.Sum(products);
-        for (int i = g.Length * Vector<float>.Count; i < gradient.Length; i++)
-        {
-            sums[i] += gradient[i] * gradient[i];
-            weighted += weights[i] * gradient[i] * weights[i] * gradient[i];
-        }
-
-        return weighted;
-    }
-
     /// <summary>Of one sample.</summary>
-    /// <param name="Squares">Σ ẇ², [blocks, N].</param>
-    public sealed record Sums(float[] Squares)
+    /// <param name="ByBlock">Σ ẇ², [blocks, N].</param>
+    public sealed record Sums(float[] ByBlock)
     {
         /// <summary>Σ (w ẇ)².</summary>
         public double Weighted { get; set; }

@@ -2,10 +2,14 @@ using MixedPrecision.Onnx;
 
 namespace MixedPrecision.Calibration.Autodiff.Rules;
 
-/// <summary>Activation functions. Where one bends, the slope is that of the side which the kernel takes there.</summary>
+/// <summary>
+/// Activation functions. Where one bends, the slope is that of the side which the kernel takes there. Those that convolutions are followed by are written with
+/// signs: for ONNX Runtime comparisons are twice, and Where three times as much work as a product.
+/// </summary>
 internal static class Activations
 {
-    public static IReadOnlyList<string?> Relu(GradientContext c) => [Where(c, c.B.Greater(c.X, c.Scalar(0)), c.Upstream, c.Scalar(0))];
+    /// <summary>The slope is the sign of y.</summary>
+    public static IReadOnlyList<string?> Relu(GradientContext c) => [c.B.Mul(c.Upstream, c.B.Sign(c.Y))];
 
     public static IReadOnlyList<string?> LeakyRelu(GradientContext c) =>
         [Where(c, Negative(c), c.B.Mul(c.Upstream, c.Scalar(c.Node.Float("alpha", 0.01f))), c.Upstream)];
@@ -40,19 +44,15 @@ internal static class Activations
         return [c.B.Mul(c.Upstream, c.B.Where(Negative(c), below, c.Scalar(gamma)))];
     }
 
-    public static IReadOnlyList<string?> HardSigmoid(GradientContext c)
-    {
-        string inside = c.B.And(c.B.Greater(c.Y, c.Scalar(0)), c.B.Less(c.Y, c.Scalar(1)));
-        return [Where(c, inside, c.B.Mul(c.Upstream, c.Scalar(c.Node.Float("alpha", 0.2f))), c.Scalar(0))];
-    }
+    public static IReadOnlyList<string?> HardSigmoid(GradientContext c) =>
+        [c.B.Mul(c.Upstream, c.B.Mul(Inside(c, c.Y), c.Scalar(c.Node.Float("alpha", 0.2f))))];
 
-    /// <summary>x·min(1, max(0, x/6 + 1/2)): the slope is x/3 + 1/2 between −3 and 3.</summary>
+    /// <summary>x·h with h = min(1, max(0, x/6 + 1/2)): the slope is h, and x/6 more where h is inside of its bounds.</summary>
     public static IReadOnlyList<string?> HardSwish(GradientContext c)
     {
         GraphBuilder b = c.B;
-        string slope = b.Add(b.Mul(c.X, c.Scalar(1.0 / 3)), c.Scalar(0.5));
-        string upper = b.Where(b.Less(c.X, c.Scalar(3)), slope, c.Scalar(1));
-        return [b.Mul(c.Upstream, b.Where(b.Greater(c.X, c.Scalar(-3)), upper, c.Scalar(0)))];
+        string h = b.Node("HardSigmoid", [c.X], Attributes.Of("alpha", 1f / 6), Attributes.Of("beta", 0.5f));
+        return [b.Mul(c.Upstream, b.Add(h, b.Mul(b.Mul(c.X, c.Scalar(1.0 / 6)), Inside(c, h))))];
     }
 
     /// <summary>x·t with t = tanh(ln(1 + eˣ)): the slope is t + x(1 − t²)σ(x).</summary>
@@ -106,6 +106,11 @@ internal static class Activations
     {
         GraphBuilder b = c.B;
         string zero = c.Scalar(0);
+        if (!c.Needs(1) && !c.Needs(2))
+        {
+            return c.Gradients((0, b.Where(b.Equal(c.X, c.Y), c.Upstream, zero)));
+        }
+
         string? below = c.HasInput(1) ? b.Less(c.X, c.Input(1)) : null;
         string? above = c.HasInput(2) ? b.Greater(c.X, c.Input(2)) : null;
         string? outside = below is null ? above : above is null ? below : b.Node("Or", [below, above]);
@@ -114,6 +119,9 @@ internal static class Activations
             (1, c.Needs(1) ? b.Reshape(b.ReduceSum(b.Where(below!, c.Upstream, zero)), c.ShapeOf(c.Input(1))) : null),
             (2, c.Needs(2) ? b.Reshape(b.ReduceSum(b.Where(above!, c.Upstream, zero)), c.ShapeOf(c.Input(2))) : null));
     }
+
+    /// <summary>1 where y is between 0 and 1, and 0 where it is one of them.</summary>
+    private static string Inside(GradientContext c, string y) => c.B.Sign(c.B.Mul(y, c.B.Sub(c.Scalar(1), y)));
 
     private static string Negative(GradientContext c) => c.B.Less(c.X, c.Scalar(0));
 

@@ -34,7 +34,7 @@ internal static class ConvolutionInput
             return phases;
         }
 
-        string full = axes.All(a => a.Stride == 1) ? phases : Interleave(c.B, phases, channels, axes);
+        string full = axes.All(a => a.Stride == 1) ? phases : Interleave(c, phases, channels, axes);
         return (windows with { Pads = [.. axes.Select(a => a.Skipped), .. axes.Select(_ => 0L)] }).Crop(c.B, full, c.ShapeOf(c.X));
     }
 
@@ -65,19 +65,38 @@ internal static class ConvolutionInput
         return reversed.Length == 0 ? kernel : b.Node("Slice", [kernel, b.Integers(Each(-1)), b.Integers(Each(long.MinValue)), b.Integers(reversed), b.Integers(Each(-1))]);
     }
 
-    /// <summary>[N, C·phases, a…] as [N, C, s·a…]: element a of phase r comes to s·a + r. Phases that no element of the kernel meets are zero.</summary>
-    private static string Interleave(GraphBuilder b, string phases, long channels, Axis[] axes)
+    /// <summary>
+    /// [N, C·phases, a…] as [N, C, s·a…]: element a of phase r comes to s·a + r. Phases that no element of the kernel meets are zero. Axis by axis from the last on,
+    /// since ONNX Runtime moves one axis quickly and several slowly.
+    /// </summary>
+    private static string Interleave(GradientContext c, string phases, long channels, Axis[] axes)
     {
-        int count = axes.Length;
-        string batch = b.Size(phases, 0), sizes = b.Node("Shape", [phases], Attributes.Of("start", 2));
-        string parted = b.ReshapeTo(phases, batch, b.Integers([channels, .. axes.Select(a => a.Phases)]), sizes);
-        if (axes.Any(a => a.Phases < a.Stride))
+        GraphBuilder b = c.B;
+        string batch = c.Size(c.Y, 0) is long known ? b.Integers(known) : b.Size(phases, 0);
+        string[] sizes = [.. axes.Select((a, i) => c.Size(c.Y, i + 2) is long size ? b.Integers(size + a.Before + a.After - ((a.Taps - 1) * a.Dilation)) : b.Size(phases, i + 2))];
+        string Product(IEnumerable<string> factors) => factors.Aggregate(b.Integers(1), b.Mul);
+        string result = phases;
+        for (int i = axes.Length - 1; i >= 0; i--)
         {
-            parted = b.Pad(parted, b.Integers([.. new long[(2 * count) + 2], 0, 0, .. axes.Select(a => a.Stride - a.Phases), .. new long[count]]));
+            Axis axis = axes[i];
+            if (axis.Stride == 1)
+            {
+                continue;
+            }
+
+            long others = axes.Take(i).Aggregate(1L, (product, a) => product * a.Phases);
+            string parted = b.ReshapeTo(result, batch, b.Integers(channels * others, axis.Phases), Product(sizes[..i]), sizes[i], Product(sizes[(i + 1)..]));
+            if (axis.Phases < axis.Stride)
+            {
+                parted = b.Pad(parted, b.Integers(0, 0, 0, 0, 0, 0, 0, 0, axis.Stride - axis.Phases, 0, 0, 0));
+            }
+
+            string moved = b.Transpose(parted, [0, 1, 3, 4, 2, 5]);
+            sizes[i] = b.Mul(sizes[i], b.Integers(axis.Stride));
+            result = b.ReshapeTo(moved, [batch, b.Integers(channels * others), .. sizes]);
         }
 
-        string moved = b.Transpose(parted, [0, 1, .. axes.Index().SelectMany(a => new[] { 2L + count + a.Index, 2L + a.Index })]);
-        return b.ReshapeTo(moved, batch, b.Integers(channels), b.Mul(sizes, b.Integers([.. axes.Select(a => a.Stride)])));
+        return result;
     }
 
     /// <summary>One spatial axis of the convolution of dY.</summary>

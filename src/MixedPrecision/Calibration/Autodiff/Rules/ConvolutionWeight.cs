@@ -53,7 +53,7 @@ internal static class ConvolutionWeight
         string[] products = [.. Enumerable.Range(0, (int)elements).Select(element =>
             MatrixProducts.Product(c, upstream, b.Reshape0(isWhole ? wide : Read(element), 0, 0, -1), 3, transposeB: true))];
         string all = products.Length == 1 ? products[0] : b.Concat(2, products);
-        string sum = b.ReduceSum(all, [0]);
+        string sum = c.Size(c.X, 0) == 1 ? all : b.ReduceSum(all, [0]);
         return b.Reshape(elements == 1 ? sum : b.Transpose(b.Reshape(sum, b.Integers(shape[0], elements, shape[1])), [0, 2, 1]), b.Integers(shape));
     }
 
