@@ -63,6 +63,20 @@ public class NumberFormatTests
         Assert.Equal(f.Prepare(site, weight(site.Layer.Weight)).Sum(t => t.Bytes.Length), f.Bytes(site));
     }
 
+    /// <summary>Processors without VNNI add two products in 16 bits: 255 · 128 fits.</summary>
+    [Fact]
+    public void NeighbouringWeightsDoNotSaturate()
+    {
+        (LayerSite site, Func<string, Tensor> weight) = Site(LayerModels.MatMul(rows: 7, inputs: 95, outputs: 70));
+        IReadOnlyList<Tensor> constants = NumberFormats.Get("int8-dynamic").Prepare(site, weight(site.Layer.Weight));
+        sbyte[] quantized = constants[0].Values<sbyte>().ToArray();
+        int largest = Enumerable.Range(0, 70).Max(column => Enumerable.Range(0, 95).Select(row => (int)quantized[(row * 70) + column]).Chunk(2)
+            .Max(pair => Math.Max(pair.Where(v => v > 0).Sum(), -pair.Where(v => v < 0).Sum())));
+        Assert.InRange(largest, 126, 128);
+        float[] values = weight(site.Layer.Weight).Values<float>().ToArray(), scales = constants[1].Values<float>().ToArray();
+        Assert.All(values.Index(), v => Assert.InRange(Math.Abs(v.Item - (quantized[v.Index] * scales[v.Index % 70])), 0, scales[v.Index % 70] * 0.5001f));
+    }
+
     [Theory]
     [MemberData(nameof(Quantized))]
     public void TheWeightNobodyReadsIsDropped(string format)

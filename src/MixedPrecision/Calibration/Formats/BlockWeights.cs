@@ -1,5 +1,4 @@
 using MixedPrecision.Onnx;
-using TensorPrimitives = System.Numerics.Tensors.TensorPrimitives;
 
 namespace MixedPrecision.Calibration.Formats;
 
@@ -44,19 +43,24 @@ internal static class BlockWeights
         var packed = new byte[(long)outputs * blocks * blockBytes];
         site.ForEachColumn(weight, (column, values) =>
         {
-            Span<float> rounded = stackalloc float[Block];
+            Span<float> padded = stackalloc float[Block];
+            Span<byte> quantized = stackalloc byte[Block];
             for (int block = 0; block < blocks; block++)
             {
-                ReadOnlySpan<float> part = values.Slice(block * Block, Math.Min(Block, inputs - (block * Block)));
-                float scale = scales[(column * blocks) + block] = Scale(part, bits);
-                rounded.Clear();
-                TensorPrimitives.Divide(part, scale, rounded);
-                TensorPrimitives.Round<float>(rounded, rounded);
-                Span<byte> bytes = packed.AsSpan(checked((int)((((long)column * blocks) + block) * blockBytes)), blockBytes);
-                for (int i = 0; i < Block; i++)
+                scoped ReadOnlySpan<float> part = values.Slice(block * Block, Math.Min(Block, inputs - (block * Block)));
+                if (part.Length < Block)
                 {
-                    int quantized = Math.Clamp((int)rounded[i] + offset, 0, limit);
-                    bytes[i * bits / 8] |= (byte)(quantized << (i * bits % 8));
+                    padded.Clear();
+                    part.CopyTo(padded);
+                    part = padded;
+                }
+
+                float scale = scales[(column * blocks) + block] = Scale(part, bits);
+                Span<byte> bytes = packed.AsSpan(checked((int)((((long)column * blocks) + block) * blockBytes)), blockBytes);
+                Rounding.ToUnsigned(part, scale, offset, limit, bits == 8 ? bytes : quantized);
+                if (bits < 8)
+                {
+                    Pack(quantized, bits, bytes);
                 }
             }
         });
@@ -77,10 +81,26 @@ internal static class BlockWeights
         return scales;
     }
 
+    /// <summary>Lower bits first.</summary>
+    private static void Pack(ReadOnlySpan<byte> quantized, int bits, Span<byte> bytes)
+    {
+        int perByte = 8 / bits;
+        for (int i = 0; i < bytes.Length; i++)
+        {
+            int value = 0;
+            for (int part = 0; part < perByte; part++)
+            {
+                value |= quantized[(i * perByte) + part] << (part * bits);
+            }
+
+            bytes[i] = (byte)value;
+        }
+    }
+
     /// <summary>Signed: the value of largest magnitude divided by −2^(bits−1).</summary>
     private static float Scale(ReadOnlySpan<float> block, int bits)
     {
-        float largest = TensorPrimitives.MaxMagnitude(block);
+        float largest = Rounding.LargestMagnitude(block);
         return largest == 0 ? 1 : largest / -(1 << (bits - 1));
     }
 

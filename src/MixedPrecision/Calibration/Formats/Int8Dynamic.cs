@@ -1,14 +1,14 @@
 using System.Buffers;
 using MixedPrecision.Onnx;
 using MixedPrecision.Partitioning;
-using TensorPrimitives = System.Numerics.Tensors.TensorPrimitives;
 
 namespace MixedPrecision.Calibration.Formats;
 
 /// <summary>
 /// 8-bit integers on both sides. Activation: x ≈ sₓ(q − z), unsigned, range of each run's tensor including 0, sₓ = (max − min)/255
-/// (ONNX DynamicQuantizeLinear-11). Weight: w ≈ s_c·q, signed, one scale per output column, s_c = max|w_c|/127. The product is summed in
-/// 32-bit integers (ONNX MatMulInteger-10) and multiplied by sₓ·s_c. ONNX Runtime fuses this pattern into one kernel, and layers that read
+/// (ONNX DynamicQuantizeLinear-11). Weight: w ≈ s_c·q, signed, one scale per output column. The product is summed in 32-bit integers (ONNX MatMulInteger-10) and
+/// multiplied by sₓ·s_c. x64 processors without VNNI add the products of inputs 2i and 2i + 1 in 16 bits, which saturate beyond 255·128: s_c is the largest sum of two such weights
+/// of one sign, over 127, so that with both rounded the result is the same on every processor. ONNX Runtime fuses this pattern into one kernel, and layers that read
 /// one activation share its quantization. Products of two activations quantize both per tensor.
 /// Applies to matrices in float32. Not to convolutions: ONNX Runtime's ConvInteger is many times slower than Conv in float.
 /// </summary>
@@ -19,7 +19,7 @@ internal static class Int8Dynamic
 
     public static readonly NumberFormat Format = new(
         Name: "int8-dynamic",
-        Version: 1,
+        Version: 2,
         TimePerMac: 0.25,
         WhyNot: WhyNot,
         Prepare: Prepare,
@@ -48,18 +48,26 @@ internal static class Int8Dynamic
         int inputs = site.InputSize, outputs = site.OutputSize;
         var scales = new float[outputs];
         var quantized = new byte[(long)inputs * outputs];
-        site.ForEachColumn(weight, (column, values) =>
+        site.ForEachTile(weight, (first, count, columns) =>
         {
-            float scale = scales[column] = Scale(values);
-            float[] rounded = ArrayPool<float>.Shared.Rent(inputs);
-            TensorPrimitives.Divide(values, scale, rounded);
-            TensorPrimitives.Round(rounded.AsSpan(0, inputs), rounded);
-            for (int row = 0; row < inputs; row++)
+            byte[] tile = ArrayPool<byte>.Shared.Rent(count * inputs);
+            for (int column = 0; column < count; column++)
             {
-                quantized[((long)row * outputs) + column] = unchecked((byte)(sbyte)Math.Clamp(rounded[row], -WeightLimit, WeightLimit));
+                ReadOnlySpan<float> values = columns.Slice(column * inputs, inputs);
+                float scale = scales[first + column] = Scale(values);
+                Rounding.ToSigned(values, scale, WeightLimit, tile.AsSpan(column * inputs, inputs));
             }
 
-            ArrayPool<float>.Shared.Return(rounded);
+            for (int row = 0; row < inputs; row++)
+            {
+                Span<byte> target = quantized.AsSpan(checked((int)(((long)row * outputs) + first)), count);
+                for (int column = 0; column < target.Length; column++)
+                {
+                    target[column] = tile[(column * inputs) + row];
+                }
+            }
+
+            ArrayPool<byte>.Shared.Return(tile);
         });
         return [new Tensor(ElementType.Int8, [inputs, outputs], quantized), Tensor.Of<float>(scales, outputs)];
     }
@@ -73,7 +81,7 @@ internal static class Int8Dynamic
 
     private static float Scale(ReadOnlySpan<float> column)
     {
-        float largest = MathF.Abs(TensorPrimitives.MaxMagnitude(column));
+        float largest = Rounding.LargestPair(column);
         return largest > 0 ? largest / WeightLimit : 1;
     }
 

@@ -8,6 +8,9 @@ namespace MixedPrecision.Calibration.Formats;
 /// <summary>Reads one output column of a weight matrix, K values.</summary>
 public delegate void ColumnAction(int column, ReadOnlySpan<float> values);
 
+/// <summary>Reads some output columns of a weight matrix, one after the other, K values each.</summary>
+public delegate void ColumnsAction(int first, int count, ReadOnlySpan<float> columns);
+
 /// <summary>A layer with what a format has to know of its surroundings.</summary>
 /// <param name="Layer">The layer.</param>
 /// <param name="Node">Its node in the original model.</param>
@@ -16,7 +19,9 @@ public delegate void ColumnAction(int column, ReadOnlySpan<float> values);
 /// <param name="Weight">Type of the weight, or of the second activation.</param>
 public sealed record LayerSite(Layer Layer, NodeProto Node, int Opset, TensorType Input, TensorType Weight)
 {
+    /// <summary>Columns and rows of a tile: as floats it lies in the processor's first cache.</summary>
     private const int ColumnTile = 64;
+    private const int RowTile = 64;
 
     /// <summary>Whether the second operand is a weight matrix.</summary>
     public bool HasWeightMatrix => Layer.Kind is LayerKind.MatMul or LayerKind.Gemm && Layer.WeightShape is { Length: 2 };
@@ -39,38 +44,66 @@ public sealed record LayerSite(Layer Layer, NodeProto Node, int Opset, TensorTyp
     /// </summary>
     public void ForEachColumn(Tensor weight, ColumnAction action)
     {
+        int inputs = InputSize;
+        ForEachTile(weight, (first, count, columns) =>
+        {
+            for (int column = 0; column < count; column++)
+            {
+                action(first + column, columns.Slice(column * inputs, inputs));
+            }
+        });
+    }
+
+    /// <summary>The same, several columns at a time.</summary>
+    public void ForEachTile(Tensor weight, ColumnsAction action)
+    {
         float alpha = Layer.Kind == LayerKind.Gemm ? Node.Float("alpha", 1) : 1;
         int inputs = InputSize, outputs = OutputSize;
         Parallel.For(0, (outputs + ColumnTile - 1) / ColumnTile, tile =>
         {
             int first = tile * ColumnTile, count = Math.Min(ColumnTile, outputs - first);
-            float[] columns = ArrayPool<float>.Shared.Rent(count * inputs);
+            float[] rented = ArrayPool<float>.Shared.Rent(count * inputs);
+            Span<float> columns = rented.AsSpan(0, count * inputs);
             if (IsWeightTransposed)
             {
-                HalfPrecision.Widen(weight, (long)first * inputs, columns.AsSpan(0, count * inputs));
+                HalfPrecision.Widen(weight, (long)first * inputs, columns);
             }
             else
             {
-                Span<float> row = stackalloc float[count];
-                for (int input = 0; input < inputs; input++)
-                {
-                    HalfPrecision.Widen(weight, ((long)input * outputs) + first, row);
-                    for (int column = 0; column < count; column++)
-                    {
-                        columns[(column * inputs) + input] = row[column];
-                    }
-                }
+                Transpose(weight, inputs, outputs, first, count, columns);
+            }
+
+            if (alpha != 1)
+            {
+                TensorPrimitives.Multiply(columns, alpha, columns);
+            }
+
+            action(first, count, columns);
+            ArrayPool<float>.Shared.Return(rented);
+        });
+    }
+
+    /// <summary>Some columns of [K, N] as rows. Row by row they are first copied close together, since a stride of a power of two would have them push each other out of the cache.</summary>
+    private static void Transpose(Tensor weight, int inputs, int outputs, int first, int count, Span<float> columns)
+    {
+        Span<float> near = stackalloc float[RowTile * ColumnTile];
+        for (int start = 0; start < inputs; start += RowTile)
+        {
+            int rows = Math.Min(RowTile, inputs - start);
+            for (int row = 0; row < rows; row++)
+            {
+                HalfPrecision.Widen(weight, ((long)(start + row) * outputs) + first, near.Slice(row * ColumnTile, count));
             }
 
             for (int column = 0; column < count; column++)
             {
-                Span<float> values = columns.AsSpan(column * inputs, inputs);
-                TensorPrimitives.Multiply(values, alpha, values);
-                action(first + column, values);
+                Span<float> target = columns.Slice((column * inputs) + start, rows);
+                for (int row = 0; row < target.Length; row++)
+                {
+                    target[row] = near[(row * ColumnTile) + column];
+                }
             }
-
-            ArrayPool<float>.Shared.Return(columns);
-        });
+        }
     }
 
     /// <summary>Reasons that keep every format which multiplies by a weight matrix from a layer.</summary>
