@@ -5,7 +5,7 @@ namespace MixedPrecision.Calibration;
 /// </summary>
 /// <param name="WholeModel">Weights and values of a model up to which it runs as one segment: less overhead, and nothing to save.</param>
 /// <param name="KeptValues">Operands and outputs of layers of one sample that are kept, so that they need not be computed twice.</param>
-/// <param name="Group">Values of the samples that go through the model together.</param>
+/// <param name="Group">Values and gradients that are kept of the samples that go through the model together.</param>
 /// <param name="Weight">
 /// A weight beyond which its gradient is taken in tiles of columns, and layers are probed in one format at a time, some columns after the others.
 /// </param>
@@ -13,7 +13,7 @@ namespace MixedPrecision.Calibration;
 public sealed record CalibrationMemory(
     long WholeModel = 256L << 20,
     long KeptValues = 1L << 30,
-    long Group = 512L << 20,
+    long Group = 1L << 30,
     long Weight = 128L << 20,
     long GradientTile = 4L << 20)
 {

@@ -51,8 +51,8 @@ internal sealed class CalibrationPass(
             using var sample = new SampleState(number, request.Samples[number].Inputs);
             pass.Forward(sample);
             Step(sample);
-            long bytes = sample.Bytes;
             Seed(sample);
+            long bytes = sample.Bytes;
             pass.Backward([sample], Step);
             AddInputs(sample);
             lock (gate)
@@ -116,8 +116,8 @@ internal sealed class CalibrationPass(
                 }
 
                 // The first sample goes alone and shows how much its values take.
-                size = (int)Math.Clamp(request.Memory.Group / Math.Max(group.Max(s => s.Bytes), 1), 1, LargestGroup);
                 Array.ForEach(group, Seed);
+                size = (int)Math.Clamp(request.Memory.Group / Math.Max(group.Max(s => s.Bytes), 1), 1, LargestGroup);
                 foreach (SegmentInstance segment in segments.Reverse())
                 {
                     using SegmentPass pass = Pass(segment);

@@ -52,6 +52,9 @@ public static class Calibrator
     /// <summary>Samples of a small model that are under way at the same time, at most.</summary>
     private const int MostConcurrent = 16;
 
+    /// <summary>Samples that should fit into a group before operands and outputs of layers are kept.</summary>
+    private const int FewSamples = 8;
+
     /// <exception cref="MixedPrecisionException">MPB4xxx: the model cannot be differentiated, or data and loss do not fit it.</exception>
     public static Sensitivities Run(CalibrationRequest request, Action<CalibrationUpdate> report, CancellationToken cancel)
     {
@@ -83,7 +86,10 @@ public static class Calibrator
         wanted.ExceptWith(limits.Hidden);
         operands.ExceptWith(limits.Hidden);
         long kept = operands.Concat(request.Partition.Layers.Select(l => l.Output)).Distinct().Sum(v => SampleShapes.Bytes(types.GetValueOrDefault(v), request.Samples));
-        using var programs = new SegmentPrograms(request, types, new GradientValues(wanted, operands, limits.Hidden), kept <= request.Memory.KeptValues);
+
+        // Rounding large weights to other formats takes longer than computing values twice: then it is better to have several samples in a group.
+        bool keepsValues = kept <= request.Memory.KeptValues && (isSmall || request.Formats.All(f => f == NumberFormats.Baseline) || kept * FewSamples <= request.Memory.Group);
+        using var programs = new SegmentPrograms(request, types, new GradientValues(wanted, operands, limits.Hidden), keepsValues);
         var segments = new List<SegmentInstance>();
         foreach (Segment segment in Segment.Of(request.Partition, request.Sites, isSmall))
         {

@@ -19,7 +19,8 @@ internal sealed class SampleState(int number, IReadOnlyDictionary<string, Tensor
 
     public SampleTerms Terms { get; } = new();
 
-    public long Bytes => Values.Values.Sum(v => (long)v.Bytes.Length);
+    /// <summary>Of values and gradients that are kept.</summary>
+    public long Bytes => Values.Values.Concat(Gradients.Values).Concat(DrawnGradients.Values).Sum(v => (long)v.Bytes.Length);
 
     /// <summary>Takes what a segment's forward pass gave.</summary>
     public void Add(SegmentInstance segment, RunResults results)
