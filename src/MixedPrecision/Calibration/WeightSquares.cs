@@ -32,9 +32,9 @@ internal sealed class WeightSquares(LayerSite site, Tensor weight, int block)
     /// <param name="first">The first of these output columns.</param>
     public void Add(ReadOnlySpan<float> gradient, int first)
     {
-        if (block == 0)
+        if (block == 0 && gradient.Length == site.Layer.Parameters)
         {
-            Weighted += Product(gradient, first * (site.HasWeightMatrix ? site.InputSize : 0));
+            Weighted += Product(gradient, 0);
             return;
         }
 
@@ -58,8 +58,12 @@ internal sealed class WeightSquares(LayerSite site, Tensor weight, int block)
         for (int input = 0; input < inputs; input++)
         {
             ReadOnlySpan<float> row = gradient.Slice(input * count, count);
-            Span<float> sum = sums.AsSpan((input / block * outputs) + first, count);
-            TensorPrimitives.MultiplyAdd(row, row, sum, sum);
+            if (block > 0)
+            {
+                Span<float> sum = sums.AsSpan((input / block * outputs) + first, count);
+                TensorPrimitives.MultiplyAdd(row, row, sum, sum);
+            }
+
             Weighted += Product(row, ((long)input * outputs) + first);
         }
     }
