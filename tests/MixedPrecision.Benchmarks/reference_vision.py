@@ -135,8 +135,8 @@ def vgg():
     return model
 
 
-def inception(make):
-    return make(num_classes=10, aux_logits=False, init_weights=False)
+def regnet(squeeze):
+    return zoo.RegNet(zoo.regnet.BlockParams.from_init_params(8, 16, 9, 2.2, 8, se_ratio=squeeze), num_classes=10, stem_width=8)
 
 
 def convnext():
@@ -184,15 +184,14 @@ MODELS = {
     "resnet_bottleneck": lambda: images(zoo.ResNet(zoo.resnet.Bottleneck, [1, 1, 1, 1], num_classes=10, width_per_group=16), (3, 48, 48), opset=17),
     "resnext": lambda: images(zoo.ResNet(zoo.resnet.Bottleneck, [1, 1, 1, 1], num_classes=10, groups=8, width_per_group=4), (3, 48, 48), dynamic=ANY_SIZE),
     "densenet": lambda: images(zoo.DenseNet(8, (2, 3, 2), 16, num_classes=10), (3, 64, 64), opset=13),
-    "googlenet": lambda: images(inception(zoo.googlenet), (3, 96, 96), opset=11, count=1),
-    "inception_v3": lambda: images(inception(zoo.inception_v3), (3, 80, 80), count=1),
+    "inception_v3": lambda: images(zoo.inception_v3(num_classes=10, aux_logits=False, init_weights=False), (3, 80, 80), count=1),
     "shufflenet_v2": lambda: images(zoo.shufflenet_v2_x0_5(num_classes=10), (3, 64, 64), dynamic=ANY_SIZE),
     "mobilenet_v2": lambda: images(zoo.MobileNetV2(num_classes=10, width_mult=0.35), (3, 64, 64), opset=17, dynamic=BATCH),
     "mobilenet_v3": lambda: images(zoo.mobilenet_v3_small(num_classes=10), (3, 64, 64), opset=15, options=RAW),
     "efficientnet_b0": lambda: images(zoo.efficientnet_b0(num_classes=10), (3, 64, 64), opset=11, count=2),
     "efficientnet_v2": lambda: images(zoo.efficientnet_v2_s(num_classes=10), (3, 48, 48), count=2),
-    "regnet_x": lambda: images(zoo.regnet_x_400mf(num_classes=10), (3, 48, 48), count=2),
-    "regnet_y": lambda: images(zoo.regnet_y_400mf(num_classes=10), (3, 48, 48), opset=17, count=2),
+    "regnet_x": lambda: images(regnet(None), (3, 48, 48)),
+    "regnet_y": lambda: images(regnet(0.25), (3, 48, 48), opset=17),
     "mnasnet": lambda: images(zoo.mnasnet0_5(num_classes=10), (3, 64, 64)),
     "vgg": lambda: images(vgg(), (3, 32, 32), opset=9),
     "convnext": lambda: images(convnext(), (3, 32, 32), opset=17),
