@@ -8,6 +8,7 @@ return args switch
     ["prediction", string model, string data, string evaluation, string loss, .. string[] labels] =>
         PredictionBenchmark.Run(model, data, evaluation, loss, labels.FirstOrDefault()),
     ["partition", string nodes] => PartitionBenchmark.Run(Number(nodes)),
+    ["references", string folder] => ReferenceBenchmark.Compare(folder),
     ["decoder-make", string shape, string folder, string samples, string tokens] => DecoderBenchmark.Make(shape, folder, Number(samples), Number(tokens)),
     ["decoder-forward", string folder] => DecoderBenchmark.Forward(folder),
     ["decoder-calibrate", string folder, string policy, .. string[] forward] =>
@@ -23,6 +24,7 @@ static int Usage()
         calibration POLICY…                    cost of calibrating a sample, over that of its forward pass
         prediction MODEL DATA EVALUATION LOSS [LABELS]      loss MSE predicted from data, over that measured on other samples
         partition NODES                        time of partitioning a generated decoder, over that of reading its graph
+        references FOLDER                      sensitivities against those that references.py wrote for the models of the folder
         decoder-make 1b|8b FOLDER SAMPLES TOKENS            writes a decoder with the shapes of Llama-3.2-1B or Llama-3.1-8B, and data
         decoder-forward FOLDER                              seconds of one forward pass of it
         decoder-calibrate FOLDER taylor|measured [FORWARD]  time of calibrating a sample, over that of FORWARD seconds, and peak memory

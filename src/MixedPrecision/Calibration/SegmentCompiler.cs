@@ -85,7 +85,7 @@ internal static class SegmentCompiler
             .. upstream.Results.Values, .. drawn.Results.Values, .. taylor.Values, .. layers.Values.SelectMany(l => l.Outputs),
             .. values.Except(request.Extracted.Inputs).Except(kept),
         ];
-        Session? backwardSession = Prune(backward, results, [.. kept.Select(k => types[k].ToProto(k))], settings);
+        Session? backwardSession = Prune(backward, results, [.. kept.Select(k => types[k].ToProto(k))], builder, settings);
         return new SegmentProgram(Session.Create(forward, settings), backwardSession, upstream, drawn, taylor, layers);
     }
 
@@ -127,7 +127,7 @@ internal static class SegmentCompiler
     }
 
     /// <summary>A session for some outputs of a model, with the nodes these need and no others; values that are given are not computed. Null without outputs.</summary>
-    private static Session? Prune(ModelProto model, string[] outputs, ValueInfoProto[] given, SessionSettings settings)
+    private static Session? Prune(ModelProto model, string[] outputs, ValueInfoProto[] given, GraphBuilder builder, SessionSettings settings)
     {
         if (outputs.Length == 0)
         {
@@ -141,6 +141,12 @@ internal static class SegmentCompiler
         {
             if (node.Output.Any(o => needed.Contains(o) && !fed.Contains(o)))
             {
+                // Of several outputs (Split, Dropout with its mask) one may be given and another not: what is given has its name already.
+                for (int output = 0; output < node.Output.Count; output++)
+                {
+                    node.Output[output] = fed.Contains(node.Output[output]) ? builder.Fresh(node.Output[output]) : node.Output[output];
+                }
+
                 nodes.Add(node);
                 needed.UnionWith(GraphView.InputsOf(node));
             }

@@ -24,7 +24,7 @@ internal sealed class SegmentPrograms(CalibrationRequest request, IReadOnlyDicti
 
     public SegmentInstance Get(Segment segment)
     {
-        CanonicalSubgraph canonical = Extraction.Canonical(request.Model, request.Partition, types, segment.Nodes);
+        CanonicalSubgraph canonical = Embed(Extraction.Canonical(request.Model, request.Partition, types, segment.Nodes), segment.IsWhole);
         IReadOnlyDictionary<string, string> originals = canonical.Originals;
         var names = new Dictionary<string, string>();
         foreach ((string name, string original) in originals)
@@ -52,7 +52,7 @@ internal sealed class SegmentPrograms(CalibrationRequest request, IReadOnlyDicti
         if (segment.IsWhole)
         {
             SessionSettings settings = SessionSettings.Default with { Threads = request.Threads };
-            programs.Add("", program = SegmentCompiler.Compile(segmentRequest with { Extracted = Embed(canonical) }, request.Model, settings));
+            programs.Add("", program = SegmentCompiler.Compile(segmentRequest, request.Model, settings));
         }
         else if (!programs.TryGetValue(Key(segmentRequest), out program!))
         {
@@ -63,7 +63,7 @@ internal sealed class SegmentPrograms(CalibrationRequest request, IReadOnlyDicti
         return new SegmentInstance(
             program,
             originals,
-            segment.IsWhole ? [] : canonical.Extracted.Weights,
+            canonical.Extracted.Weights,
             [.. segment.Sites.Select(s => (s, program.Layers[names[s.Layer.Output]])).Where(l => l.Item2.OutputGradient is not null)]);
     }
 
@@ -75,20 +75,22 @@ internal sealed class SegmentPrograms(CalibrationRequest request, IReadOnlyDicti
         }
     }
 
-    /// <summary>The segment with its weights as initializers, for the runtime to lay out and fold.</summary>
-    private ExtractedSubgraph Embed(CanonicalSubgraph canonical)
+    /// <summary>
+    /// The segment with weights as initializers, for the runtime to lay out and fold: all of them, or the scalars alone. A scalar says
+    /// what to compute: the runtime fuses a normalization that is written out, and takes an epsilon of its own if that is no constant.
+    /// </summary>
+    private CanonicalSubgraph Embed(CanonicalSubgraph canonical, bool all)
     {
-        ModelProto model = canonical.Extracted.Model.Clone();
-        HashSet<string> weights = [.. canonical.Extracted.Weights];
-        ValueInfoProto[] inputs = [.. model.Graph.Input.Where(i => !weights.Contains(i.Name))];
+        ExtractedSubgraph extracted = canonical.Extracted;
+        var embedded = extracted.Weights
+            .Where(w => all || types.GetValueOrDefault(canonical.Originals[w])?.StaticShape() is { } shape && Tensor.ElementCount(shape) == 1)
+            .ToDictionary(w => w, w => Partitioning.Weights.Read(request.Model, request.Partition.View, canonical.Originals[w])!.ToProto(w));
+        ModelProto model = extracted.Model.Clone();
+        ValueInfoProto[] inputs = [.. model.Graph.Input.Where(i => !embedded.ContainsKey(i.Name))];
         model.Graph.Input.Clear();
         model.Graph.Input.AddRange(inputs);
-        foreach (string weight in canonical.Extracted.Weights)
-        {
-            model.Graph.Initializer.Add(Partitioning.Weights.Read(request.Model, request.Partition.View, canonical.Originals[weight])!.ToProto(weight));
-        }
-
-        return canonical.Extracted with { Model = model };
+        model.Graph.Initializer.AddRange(embedded.Values);
+        return canonical with { Extracted = extracted with { Model = model, Weights = [.. extracted.Weights.Where(w => !embedded.ContainsKey(w))] } };
     }
 
     private Dictionary<string, TensorType> Rename(IReadOnlyDictionary<string, string> originals) =>

@@ -42,9 +42,9 @@ internal sealed class WeightSquares
     public void Add(Sums sums, ReadOnlySpan<float> gradient, int first)
     {
         ReadOnlySpan<float> weights = weight.Values<float>();
-        if (block == 0)
+        if (block == 0 && (site.IsWeightTransposed || gradient.Length == site.Layer.Parameters))
         {
-            sums.Weighted += Squares.OfProducts(weights.Slice(first * (site.HasWeightMatrix ? site.InputSize : 0), gradient.Length), gradient);
+            sums.Weighted += Squares.OfProducts(weights.Slice(site.HasWeightMatrix ? first * site.InputSize : 0, gradient.Length), gradient);
             return;
         }
 
@@ -53,8 +53,8 @@ internal sealed class WeightSquares
         {
             if (!site.IsWeightTransposed)
             {
-                sums.Weighted += Squares.Row(
-                    weights.Slice((int)(((long)row * outputs) + first), count), gradient.Slice(row * count, count), sums.ByBlock.AsSpan((row / block * outputs) + first, count));
+                ReadOnlySpan<float> own = weights.Slice((int)(((long)row * outputs) + first), count), part = gradient.Slice(row * count, count);
+                sums.Weighted += block == 0 ? Squares.OfProducts(own, part) : Squares.Row(own, part, sums.ByBlock.AsSpan((row / block * outputs) + first, count));
                 continue;
             }
 

@@ -28,9 +28,10 @@ internal sealed class PolicyRun : IDisposable
     private readonly Lazy<IReadOnlyList<Scenario>> scenarios;
     private readonly Lazy<IReadOnlyDictionary<string, double>> operations;
 
-    private PolicyRun(Policy policy, Workspace workspace, RunOptions options)
+    private PolicyRun(Policy policy, Workspace workspace, RunOptions options, bool verifies)
     {
         Policy = policy;
+        HoldsOut = verifies && policy.Evaluation is null;
         Workspace = workspace;
         Options = options;
         Machine = Machine.Detect(policy.Runtime);
@@ -95,9 +96,11 @@ internal sealed class PolicyRun : IDisposable
     /// <summary>Full path of the calibration data, or null: inputs are synthetic.</summary>
     private string? DataFile => Policy.Calibration.Data is string name ? Policy.Resolve(name) : null;
 
-    private bool HoldsOut => Policy.Evaluation is null;
+    /// <summary>Whether calibration leaves some of its samples to verification.</summary>
+    private bool HoldsOut { get; }
 
-    public static PolicyRun Open(string policyFile, RunOptions options)
+    /// <param name="verifies">Whether a plan follows, to be judged on samples that calibration did not see.</param>
+    public static PolicyRun Open(string policyFile, RunOptions options, bool verifies = true)
     {
         Policy policy = Policy.Load(policyFile);
         if (options.Budget is not null)
@@ -114,7 +117,7 @@ internal sealed class PolicyRun : IDisposable
         Workspace workspace = Workspace.Open(policy.Resolve(policy.Model), policy.Model);
         try
         {
-            return new PolicyRun(policy, workspace, options);
+            return new PolicyRun(policy, workspace, options, verifies);
         }
         catch
         {

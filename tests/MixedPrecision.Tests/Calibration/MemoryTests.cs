@@ -27,6 +27,14 @@ public class MemoryTests
         Same(fixture.Calibrate(Formats), fixture.Calibrate(Formats, memory), 1e-4);
     }
 
+    /// <summary>Without a format that needs sums by column or block, tiles still have to meet their own columns of the weight.</summary>
+    [Fact]
+    public void TilesGiveTheSameWhenOnlyTheBaselineIsJudged()
+    {
+        using CalibrationFixture fixture = Fixture();
+        Same(fixture.Calibrate(["fp32"]), fixture.Calibrate(["fp32"], new CalibrationMemory(WholeModel: 0, Weight: 100_000, GradientTile: 50_000)), 1e-4);
+    }
+
     [Fact]
     public void AStoppedCalibrationGoesOnWhereItStopped()
     {

@@ -36,6 +36,16 @@ public class LossChoiceTests
         Check(loss, Sample(), ("total_loss", Tensor.Scalar(0.4f)));
     }
 
+    [Theory]
+    [InlineData(LossKind.CrossEntropy, "logits")]
+    [InlineData(LossKind.OutputMse, "hidden")]
+    public void ScoresAreReadFromAnOutputCalledLogits(LossKind kind, string expected)
+    {
+        using OnnxModel model = Of(new Dictionary<string, string[]> { ["hidden"] = ["batch", "8"], ["logits"] = ["batch", "3"] });
+        using LossFunction loss = Loss(model, Nothing with { Loss = kind });
+        Assert.Equal(expected, Assert.Single(loss.Outputs));
+    }
+
     [Fact]
     public void AScalarOutputHasOneElement()
     {

@@ -39,6 +39,18 @@ public class StageTests
     }
 
     [Fact]
+    public void CalibrateReadsAllSamplesAndAPlanLeavesAQuarterToVerification()
+    {
+        using var folder = new PipelineFolder();
+        File.WriteAllLines(folder.PolicyFile, File.ReadAllLines(folder.PolicyFile).Where(l => !l.StartsWith("evaluation", StringComparison.Ordinal)));
+        Assert.Equal(12, Verbs.Calibrate(folder.PolicyFile, folder.Options()).Samples);
+        folder.Quantize();
+        Assert.Contains("calibrate started", folder.Log);
+        using PolicyRun run = PolicyRun.Open(folder.PolicyFile, folder.Options());
+        Assert.Equal((9, 3), (run.CalibrationSamples.Count, run.EvaluationSamples.Count));
+    }
+
+    [Fact]
     public void AnotherBudgetRunsSolveAndWhatFollows()
     {
         using var folder = new PipelineFolder();

@@ -52,18 +52,18 @@ internal static class LossChoice
             return Of(LossKind.CrossEntropy, "cross-entropy", $"the data holds '{key}'", labels: key);
         }
 
-        string output = FirstOutput(model, types, policy.Output, place.File!);
+        string scores = ScoresOutput(model, types, policy.Output, place.File!);
         if (policy.Output is null && ScalarLoss(model, types) is string loss)
         {
             return Of(LossKind.ScalarOutput, "scalar-output", $"the model has a scalar output '{loss}'", output: loss);
         }
 
-        if (types[output].Rank == 3 && Tokens(model) is string tokens && TokenTables.RowsOf(model, tokens) is long vocabulary && (types[output].Shape![2].Size ?? vocabulary) == vocabulary)
+        if (types[scores].Rank == 3 && Tokens(model) is string tokens && TokenTables.RowsOf(model, tokens) is long vocabulary && (types[scores].Shape![2].Size ?? vocabulary) == vocabulary)
         {
-            return Of(LossKind.NextToken, "next-token", $"output '{output}' has a score for each of the {vocabulary} tokens that '{tokens}' may hold, at each position");
+            return Of(LossKind.NextToken, "next-token", $"output '{scores}' has a score for each of the {vocabulary} tokens that '{tokens}' may hold, at each position");
         }
 
-        return Of(LossKind.OutputMse, "output-mse", $"neither labels nor tokens suit output '{output}'");
+        return Of(LossKind.OutputMse, "output-mse", $"neither labels nor tokens suit output '{FirstOutput(model, types, policy.Output, place.File!)}'");
     }
 
     private static LossTerm Term(OnnxModel model, IReadOnlyDictionary<string, TensorType> types, LossPolicy loss, string policyFile)
@@ -85,7 +85,7 @@ internal static class LossChoice
                 }
 
             default:
-                string output = FirstOutput(model, types, loss.Output, policyFile);
+                string output = ScoresOutput(model, types, loss.Output, policyFile);
                 string? tokens = loss.Kind == LossKind.NextToken ? Tokens(model) ?? throw Errors.LossNeedsTokens(policyFile) : null;
                 string[] inputs = [.. model.Inputs.Select(i => i.Name)];
                 return new CrossEntropy(
@@ -97,6 +97,10 @@ internal static class LossChoice
                     inputs);
         }
     }
+
+    /// <summary>The output named, or one that is called logits (exporters may write hidden states before it), or the first of floating type.</summary>
+    private static string ScoresOutput(OnnxModel model, IReadOnlyDictionary<string, TensorType> types, string? named, string policyFile) => FirstOutput(
+        model, types, named ?? model.Graph.Output.Select(o => o.Name).FirstOrDefault(o => o == "logits" && ElementType.IsFloating(types[o].ElementType)), policyFile);
 
     /// <summary>The output named, or the first of floating type.</summary>
     private static string FirstOutput(OnnxModel model, IReadOnlyDictionary<string, TensorType> types, string? named, string policyFile)
