@@ -1,0 +1,56 @@
+using MixedPrecision.Onnx;
+
+namespace MixedPrecision.Benchmarks.Operators;
+
+/// <summary>A folder of ONNX's test data: a model and the inputs of one run.</summary>
+internal sealed class ModelFolder
+{
+    private const string Data = "test_data_set_0";
+
+    private ModelFolder(string folder)
+    {
+        Name = Path.GetFileName(folder);
+        using OnnxModel model = OnnxModel.Load(Path.Combine(folder, "model.onnx"));
+        Proto = model.Proto;
+        Opset = model.Opset;
+        ValueInfoProto[] inputs = [.. model.Graph.Input];
+        HasFloats = inputs.Any(i => ElementType.IsFloating(TensorType.Read(i.Type).ElementType));
+        try
+        {
+            // Data is there for the inputs in their order; weights that are listed as inputs too have none.
+            Inputs = inputs.Select((input, index) => (input, File: Path.Combine(folder, Data, $"input_{index}.pb"))).Where(i => File.Exists(i.File)).ToDictionary(i => i.input.Name, i => Fed.Read(i.File, i.input.Type));
+        }
+        catch (Exception e) when (e is NotSupportedException or Diagnostics.MixedPrecisionException)
+        {
+            Problem = e.Message;
+        }
+    }
+
+    public string Name { get; }
+
+    public ModelProto Proto { get; }
+
+    public int Opset { get; }
+
+    /// <summary>Whether a floating tensor is among the inputs.</summary>
+    public bool HasFloats { get; }
+
+    public IReadOnlyDictionary<string, Fed> Inputs { get; } = new Dictionary<string, Fed>();
+
+    /// <summary>Why the inputs cannot be fed, or null.</summary>
+    public string? Problem { get; }
+
+    /// <summary>What the table counts the model under: its operators if they are few.</summary>
+    public string Operators
+    {
+        get
+        {
+            const int Few = 2;
+            string[] names = [.. Proto.Graph.Node.Select(n => n.Operator()).Where(n => n != "Constant").Distinct().Order(StringComparer.Ordinal)];
+            return names.Length is > 0 and <= Few ? string.Join(" + ", names) : "several operators";
+        }
+    }
+
+    public static IEnumerable<ModelFolder> Below(string root) =>
+        Directory.EnumerateFiles(root, "model.onnx", SearchOption.AllDirectories).Select(f => Path.GetDirectoryName(f)!).Order(StringComparer.Ordinal).Select(f => new ModelFolder(f));
+}
