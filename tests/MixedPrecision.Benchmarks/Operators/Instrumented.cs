@@ -14,13 +14,15 @@ internal sealed class Instrumented : IDisposable
     /// <summary>Of the largest value of an output.</summary>
     private const double SameOutput = 1e-3;
 
-    private readonly RuntimeModel runtime;
+    private readonly Func<RuntimeModel> open;
+    private readonly RuntimeModel? shared;
     private readonly Dictionary<string, Fed> inputs;
     private readonly IReadOnlyDictionary<string, string> moved;
 
-    private Instrumented(RuntimeModel runtime, Dictionary<string, Fed> inputs, IReadOnlyDictionary<string, string> moved, bool isDouble)
+    private Instrumented(Func<RuntimeModel> open, bool isRandom, Dictionary<string, Fed> inputs, IReadOnlyDictionary<string, string> moved, bool isDouble)
     {
-        this.runtime = runtime;
+        this.open = open;
+        shared = isRandom ? null : open();
         this.inputs = inputs;
         this.moved = moved;
         IsDouble = isDouble;
@@ -32,7 +34,9 @@ internal sealed class Instrumented : IDisposable
     /// <param name="fed">Values of its inputs.</param>
     /// <param name="outputs">What it gives for them.</param>
     /// <param name="inner">Inner values to move, with their values.</param>
-    public static Instrumented Make(ModelProto model, IReadOnlyDictionary<string, Fed> fed, IReadOnlyDictionary<string, Tensor> outputs, IReadOnlyDictionary<string, Tensor> inner)
+    /// <param name="isRandom">Whether it draws numbers, which are the same only for each first run.</param>
+    public static Instrumented Make(
+        ModelProto model, IReadOnlyDictionary<string, Fed> fed, IReadOnlyDictionary<string, Tensor> outputs, IReadOnlyDictionary<string, Tensor> inner, bool isRandom)
     {
         ModelProto instrumented = model.Clone();
         var inputs = new Dictionary<string, Fed>(fed);
@@ -43,21 +47,19 @@ internal sealed class Instrumented : IDisposable
             using var none = new ExternalData("");
             ModelProto wide = Widening.Widen(instrumented, none);
             DoublePrecision.Convert(wide.Graph);
-            var runtime = new RuntimeModel(wide);
+            using var runtime = new RuntimeModel(wide);
             Dictionary<string, Fed> wideInputs = inputs.ToDictionary(i => i.Key, i => i.Value with { Tensors = [.. i.Value.Tensors.Select(ToDouble)] });
             if (Same(outputs, runtime.Run(wideInputs)))
             {
-                return new Instrumented(runtime, wideInputs, moved, isDouble: true);
+                return new Instrumented(() => new RuntimeModel(wide), isRandom, wideInputs, moved, isDouble: true);
             }
-
-            runtime.Dispose();
         }
         catch (OnnxRuntimeException)
         {
             // No kernel for double.
         }
 
-        return new Instrumented(new RuntimeModel(instrumented), inputs, moved, isDouble: false);
+        return new Instrumented(() => new RuntimeModel(instrumented), isRandom, inputs, moved, isDouble: false);
     }
 
     /// <summary>The outputs when a value is moved.</summary>
@@ -67,6 +69,7 @@ internal sealed class Instrumented : IDisposable
         Fed kept = inputs[name];
         Tensor tensor = kept.Tensors[0];
         inputs[name] = Fed.Of(Reals.ToTensor([.. Reals.Of(tensor).Zip(direction, (x, d) => x + (distance * d))], tensor.Shape, tensor.ElementType));
+        RuntimeModel runtime = shared ?? open();
         try
         {
             return runtime.Run(inputs);
@@ -74,12 +77,16 @@ internal sealed class Instrumented : IDisposable
         finally
         {
             inputs[name] = kept;
+            if (runtime != shared)
+            {
+                runtime.Dispose();
+            }
         }
     }
 
     public double[] ValueOf(string value) => Reals.Of(inputs[moved.GetValueOrDefault(value, value)].Tensors[0]);
 
-    public void Dispose() => runtime.Dispose();
+    public void Dispose() => shared?.Dispose();
 
     private static Tensor ToDouble(Tensor tensor) => ElementType.IsFloating(tensor.ElementType) ? Reals.ToTensor(Reals.Of(tensor), tensor.Shape, ElementType.Double) : tensor;
 
@@ -120,7 +127,8 @@ internal sealed class Instrumented : IDisposable
                     string addend = moved[name] = builder.Fresh("addend");
                     inputs[addend] = Fed.Of(Reals.ToTensor(new double[value.Count], value.Shape, value.ElementType));
                     graph.Input.Add(TensorType.Of(value).ToProto(addend));
-                    builder.NodeTo([name], "Add", "", [node.Output[output] = builder.Fresh("still"), addend]);
+                    // Of the operators that add, this one has a kernel in the oldest sets.
+                    builder.NodeTo([name], "Sum", "", [node.Output[output] = builder.Fresh("still"), addend]);
                 }
             }
         }

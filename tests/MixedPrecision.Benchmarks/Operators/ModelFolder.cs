@@ -18,7 +18,8 @@ internal sealed class ModelFolder
         try
         {
             // Data is there for the inputs in their order; weights that are listed as inputs too have none.
-            Inputs = inputs.Select((input, index) => (input, File: Path.Combine(folder, Data, $"input_{index}.pb"))).Where(i => File.Exists(i.File)).ToDictionary(i => i.input.Name, i => Fed.Read(i.File, i.input.Type));
+            Inputs = Read(folder, "input", inputs);
+            Expected = Read(folder, "output", model.Graph.Output).Where(o => !o.Value.IsSequence).ToDictionary(o => o.Key, o => o.Value.Tensors[0]);
         }
         catch (Exception e) when (e is NotSupportedException or Diagnostics.MixedPrecisionException)
         {
@@ -37,6 +38,9 @@ internal sealed class ModelFolder
 
     public IReadOnlyDictionary<string, Fed> Inputs { get; } = new Dictionary<string, Fed>();
 
+    /// <summary>The outputs that ONNX's reference gives.</summary>
+    public IReadOnlyDictionary<string, Tensor> Expected { get; } = new Dictionary<string, Tensor>();
+
     /// <summary>Why the inputs cannot be fed, or null.</summary>
     public string? Problem { get; }
 
@@ -50,6 +54,11 @@ internal sealed class ModelFolder
             return names.Length is > 0 and <= Few ? string.Join(" + ", names) : "several operators";
         }
     }
+
+    private static Dictionary<string, Fed> Read(string folder, string kind, IEnumerable<ValueInfoProto> values) => values
+        .Select((value, index) => (value, File: Path.Combine(folder, Data, $"{kind}_{index}.pb")))
+        .Where(v => File.Exists(v.File))
+        .ToDictionary(v => v.value.Name, v => Fed.Read(v.File, v.value.Type));
 
     public static IEnumerable<ModelFolder> Below(string root) =>
         Directory.EnumerateFiles(root, "model.onnx", SearchOption.AllDirectories).Select(f => Path.GetDirectoryName(f)!).Order(StringComparer.Ordinal).Select(f => new ModelFolder(f));

@@ -30,12 +30,9 @@ internal sealed class RandomProjection(IReadOnlyDictionary<string, Tensor> weigh
 
     public bool IsEmpty => weights.Count == 0;
 
-    /// <summary>The loss, and the sum of its terms' sizes, from which its rounding follows.</summary>
-    public (double Loss, double Size) Of(IReadOnlyDictionary<string, Tensor> outputs)
-    {
-        double[] terms = [.. weights.SelectMany(w => Reals.Of(outputs[w.Key]).Zip(Reals.Of(w.Value), (y, r) => y * r))];
-        return (terms.Sum(), terms.Sum(Math.Abs));
-    }
+    /// <summary>The terms whose sum is the loss.</summary>
+    public double[] Terms(IReadOnlyDictionary<string, Tensor> outputs) =>
+        [.. weights.SelectMany(w => Reals.Of(outputs[w.Key]).Zip(Reals.Of(w.Value), (y, r) => y * r))];
 
     /// <summary>The model with the loss as its only output, in the operators of its own set.</summary>
     public ModelProto AppendTo(ModelProto model, int opset, LossForm form)

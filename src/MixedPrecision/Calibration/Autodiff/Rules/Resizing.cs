@@ -23,7 +23,11 @@ internal static class Resizing
             }
         }
 
-        return c.Gradients((0, gradient));
+        // Resized as the forward pass does, along all axes but one.
+        string AlongOthers(string value, int index) => Enumerable.Range(0, axes.Length).Where(other => other != index && !IsUnchanged(c, other, (int)axes[other])).Aggregate(
+            value, (resized, other) => Multiply(c.B, resized, c.B.Transpose(Matrix(c, other, axes.Length, axes[other]), [1, 0]), (int)axes[other], rank));
+        var places = new ResizePlaces(c, axes, AlongOthers);
+        return c.Gradients((0, gradient), (1, places.Region()), (2, places.Scales()));
     }
 
     private static bool IsUnchanged(GradientContext c, int index, int axis)
