@@ -52,7 +52,9 @@ internal sealed class ModelCheck(ModelFolder folder, string scratch)
         {
             using var runtime = new RuntimeModel(folder.Proto);
             outputs = runtime.Run(folder.Inputs);
-            isRandom = !Equal(outputs, runtime.Run(folder.Inputs));
+
+            // A generator with the seed 0 gives the same numbers twice before others.
+            isRandom = !Equal(outputs, runtime.Run(folder.Inputs)) || !Equal(outputs, runtime.Run(folder.Inputs));
             inner = isRandom ? [] : InnerOf(outputs);
         }
         catch (Exception e) when (e is OnnxRuntimeException or KeyNotFoundException)

@@ -34,8 +34,9 @@ internal sealed class ResizePlaces(GradientContext c, long[] axes, Func<string, 
             string last = b.Sub(Count(c.Y, index), Number(1));
             string share = b.Where(b.Greater(last, Number(0)), b.Div(Outputs(index), b.Max(last, Number(1))), Number(0.5));
             string toward = b.Mul(Toward(index, Cropped(index, share)), b.Sub(Count(c.X, index), Number(1)));
-            ends.Add(Total(b.Mul(toward, share)));
-            starts.Add(b.Sub(Total(toward), ends[^1]));
+            string end = Total(b.Mul(toward, share));
+            ends.Add(UnlessStill(index, end));
+            starts.Add(UnlessStill(index, b.Sub(Total(toward), end)));
         }
 
         return b.Cast(b.Concat(0, [.. starts, .. ends]), c.Type(c.Input(1)).ElementType);
@@ -72,7 +73,7 @@ internal sealed class ResizePlaces(GradientContext c, long[] axes, Func<string, 
             moves = b.Add(moves, b.Div(half, squared));
         }
 
-        string still = b.Equal(scale, Number(1));
+        string still = b.Node("Or", [b.Equal(scale, Number(1)), Resizing.IsCopy(c)]);
         if (Transformation == "pytorch_half_pixel")
         {
             string single = b.LessOrEqual(Count(c.Y, index), Number(1));
@@ -81,6 +82,13 @@ internal sealed class ResizePlaces(GradientContext c, long[] axes, Func<string, 
         }
 
         return b.Where(still, Number(0), Total(b.Mul(Toward(index, place), moves)));
+    }
+
+    /// <summary>Kernels leave axes alone whose scale is one, whatever the region says of them.</summary>
+    private string UnlessStill(int index, string gradient)
+    {
+        string still = c.HasInput(2) ? b.Equal(b.Cast(b.Slice(c.Input(2), 0, index, index + 1), c.ElementType), Number(1)) : b.Equal(b.Size(c.X, axes[index]), b.Size(c.Y, axes[index]));
+        return b.Where(still, Number(0), gradient);
     }
 
     private string Cropped(int index, string share)
