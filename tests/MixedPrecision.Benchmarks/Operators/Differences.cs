@@ -32,6 +32,10 @@ internal sealed class Differences(Func<double[], double, double[]> terms, bool i
     /// <summary>Steps in double are so short that kinks are hardly ever crossed. In float the best of several is taken.</summary>
     private double[] Steps => isDouble ? [1e-6] : [0.08, 0.04, 0.02, 0.01, 0.005, 0.0025];
 
+    /// <summary>Kernels hold some parameters in float even where they compute in double, such as a ratio; they take a longer step.</summary>
+    private const double LongStep = 1e-3;
+    private const double LongTolerance = 1e-3;
+
     /// <summary>Differences of two steps may disagree by this share of the greatest slope and still say something.</summary>
     private const double Settled = 0.05;
 
@@ -70,7 +74,7 @@ internal sealed class Differences(Func<double[], double, double[]> terms, bool i
         }
 
         // A step that does not cross a kink, if there is one, tells more than those on which the estimate settled.
-        bool agrees = !isDouble && slopes.Zip(Steps).Any(s => Math.Abs(s.First.Left - s.First.Right) <= tolerance && Math.Abs(s.First.Middle - actual) <= tolerance);
+        bool agrees = isDouble ? Math.Abs(Slopes(direction, LongStep * reach, value).Middle - actual) <= LongTolerance * Math.Abs(actual) : slopes.Zip(Steps).Any(s => Math.Abs(s.First.Left - s.First.Right) <= tolerance && Math.Abs(s.First.Middle - actual) <= tolerance);
         if (agrees || (uncertain < Settled * Math.Max(scale, Math.Abs(expected)) && Math.Abs(actual - expected) <= 3 * uncertain))
         {
             return new Comparison(Verdict.Right, text);

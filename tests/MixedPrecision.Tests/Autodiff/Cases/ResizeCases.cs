@@ -86,7 +86,8 @@ internal static class ResizeCases
             Attributes.Of("mode", mode),
             Attributes.Of("coordinate_transformation_mode", transformation),
             .. mode == "cubic" && exclude ? [Attributes.Of("exclude_outside", 1)] : Array.Empty<AttributeProto>(),
-            Attributes.Of("axes", [0, 1])]) { FloatStep = 2e-3 };
+            Attributes.Of("axes", [0, 1])])
+        { FloatStep = 2e-3 };
 
     private static Gen<GradientCase> Crop(bool constant = true) =>
         from mode in Draw.OneOf("linear", "cubic")
@@ -102,5 +103,6 @@ internal static class ResizeCases
                 : [x, new Operand([8], [0, 0, .. region, 1, 1, .. ends], null), Operand.None, Operand.Of([1, 2, .. output])],
             Attributes.Of("mode", mode),
             Attributes.Of("coordinate_transformation_mode", "tf_crop_and_resize"),
-            Attributes.Of("extrapolation_value", 7f)) { FloatStep = constant ? 0.02 : 2e-3 };
+            Attributes.Of("extrapolation_value", 7f))
+        { FloatStep = constant ? 0.02 : 2e-3 };
 }
