@@ -72,6 +72,14 @@ public class GradientEdgesTests
         Assert.Equal(1, gradient.Values<float>()[0]);
     }
 
+    /// <summary>Squeeze without axes leaves the rank open.</summary>
+    [Fact]
+    public void AValueOfUnknownRankIsTiled()
+    {
+        using OnnxModel model = Loss(b => b.Node("Tile", [b.Flatten(b.Node("Squeeze", [b.Unsqueeze("x", 0)]), -1), b.Integers(2, 3)]));
+        Assert.Equal([6, 6, 6, 6], Run(model)["x.grad"].Values<float>().ToArray());
+    }
+
     [Fact]
     public void EmptyInputsHaveEmptyGradients()
     {
