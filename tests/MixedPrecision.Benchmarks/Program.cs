@@ -1,5 +1,6 @@
 using System.Globalization;
 using MixedPrecision.Benchmarks;
+using MixedPrecision.Benchmarks.Operators;
 
 // Each benchmark prints ratios against a baseline that is measured in the same run.
 return args switch
@@ -13,6 +14,7 @@ return args switch
     ["decoder-forward", string folder] => DecoderBenchmark.Forward(folder),
     ["decoder-calibrate", string folder, string policy, .. string[] forward] =>
         DecoderBenchmark.Calibrate(folder, policy, forward.Length > 0 ? double.Parse(forward[0], CultureInfo.InvariantCulture) : null),
+    ["operators", string folder, .. string[] filter] => OperatorBenchmark.Run(folder, filter.FirstOrDefault()),
     _ => Usage(),
 };
 
@@ -28,6 +30,7 @@ static int Usage()
         decoder-make 1b|8b FOLDER SAMPLES TOKENS            writes a decoder with the shapes of Llama-3.2-1B or Llama-3.1-8B, and data
         decoder-forward FOLDER                              seconds of one forward pass of it
         decoder-calibrate FOLDER taylor|measured [FORWARD]  time of calibrating a sample, over that of FORWARD seconds, and peak memory
+        operators FOLDER [NAME]                             gradients of ONNX's test models below FOLDER (with NAME in theirs) against differences
         """);
     return 1;
 }

@@ -24,23 +24,28 @@ public class DifferentiabilityTests
         Assert.Equal([(true, "Greater", 1), (false, "Det", 2)], stops.Select(s => (s.ByNature, s.Operator, s.Layers)).OrderBy(s => s.Layers));
     }
 
-    [Fact]
-    public void LayersBeforeALoopOfUnknownLengthAreOutOfReach()
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void LayersBeforeALoopAreOutOfReachOnlyWhereItCarriesASequence(bool sequence)
     {
         using OnnxModel model = TestModels.Of(["x"], ["y"], b =>
         {
             var body = new GraphProto { Name = "body" };
             var inner = new GraphBuilder(["i", "go", "s"], "body/");
-            string[] results = [inner.Node("Identity", ["go"]), inner.MatMul("s", Weight(inner))];
-            body.Input.AddRange([new TensorType(ElementType.Int64, []).ToProto("i"), new TensorType(ElementType.Bool, []).ToProto("go"), new ValueInfoProto { Name = "s" }]);
+            string[] results = [inner.Node("Identity", ["go"]), sequence ? inner.Node("SequenceInsert", ["s", Weight(inner)]) : inner.MatMul("s", Weight(inner))];
+            TypeProto element = new TensorType(ElementType.Float, null).ToProto("s").Type;
+            TypeProto state = sequence ? new TypeProto { SequenceType = new TypeProto.Types.Sequence { ElemType = element } } : element;
+            body.Input.AddRange([new TensorType(ElementType.Int64, []).ToProto("i"), new TensorType(ElementType.Bool, []).ToProto("go"), new ValueInfoProto { Name = "s", Type = state }]);
             inner.AppendTo(body);
             body.Output.AddRange(results.Select(r => new ValueInfoProto { Name = r }));
-            string looped = b.Node("Loop", [b.Squeeze(b.Size("x", 0), 0), "", b.MatMul("x", Weight(b))], Attributes.Of("body", body));
-            b.NodeTo(["y"], "MatMul", "", [looped, Weight(b)]);
+            string layer = b.MatMul("x", Weight(b));
+            string looped = b.Node("Loop", [b.Squeeze(b.Size("x", 0), 0), "", sequence ? b.Node("SequenceConstruct", [layer]) : layer], Attributes.Of("body", body));
+            b.NodeTo(["y"], "MatMul", "", [sequence ? b.Node("ConcatFromSequence", [looped], Attributes.Of("axis", 0)) : looped, Weight(b)]);
         });
         using OnnxModel lowered = GraphLowering.Lower(model, TypeInference.Infer(model));
-        GradientStop stop = Assert.Single(Differentiability.Explain(lowered.Graph, TypeInference.Infer(lowered)));
-        Assert.Equal(("Loop", false, 1), (stop.Operator, stop.ByNature, stop.Layers));
+        IReadOnlyList<GradientStop> stops = Differentiability.Explain(lowered.Graph, TypeInference.Infer(lowered));
+        Assert.Equal(sequence ? [("ConcatFromSequence", false, 1)] : [], stops.Select(s => (s.Operator, s.ByNature, s.Layers)));
     }
 
     [Theory]

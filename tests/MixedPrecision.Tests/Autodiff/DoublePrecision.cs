@@ -24,6 +24,10 @@ internal static class DoublePrecision
             {
                 attribute.T = Convert(attribute.T);
             }
+            else if (attribute.G is not null)
+            {
+                Convert(attribute.G);
+            }
             else if (attribute is { Name: "to", I: ElementType.Float })
             {
                 attribute.I = ElementType.Double;

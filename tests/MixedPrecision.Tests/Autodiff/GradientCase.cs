@@ -42,6 +42,9 @@ internal sealed record GradientCase(string Operator, IReadOnlyList<Operand> Oper
 
     public string Domain { get; init; } = "";
 
+    /// <summary>The step of differences in float, where the function bends too often for the usual one.</summary>
+    public double FloatStep { get; init; } = 0.02;
+
     public int Opset { get; init; } = 21;
 
     public override string ToString() =>

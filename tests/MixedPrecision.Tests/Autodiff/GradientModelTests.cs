@@ -78,11 +78,31 @@ public class GradientModelTests
     }
 
     [Fact]
-    public void HalfPrecisionIsDifferentiatedInFloat()
+    public void InputsOfHalfPrecisionStayWhatTheyAreAndGradientsAreFloat()
     {
-        using OnnxModel model = TestModels.Of(["x"], ["loss"], b => b.NodeTo(["loss"], "ReduceSum", "", [b.Mul("x", b.Scalar(3, ElementType.Float16))], Attributes.Of("keepdims", 0)), elementType: ElementType.Float16);
+        using OnnxModel model = TestModels.Of(["x", "unused"], ["loss"], b => b.NodeTo(["loss"], "ReduceSum", "", [b.Mul("x", b.Scalar(3, ElementType.Float16))], Attributes.Of("keepdims", 0)), elementType: ElementType.Float16);
         using Session session = Session.Create(GradientModel.Build(model), SessionSettings.Default);
-        Assert.Equal([3, 3, 3, 3], session.Run(new Dictionary<string, Tensor> { ["x"] = X })["x.grad"].Values<float>().ToArray());
+        var x = Tensor.Of<Half>([(Half)1, (Half)2, (Half)3, (Half)4], 2, 2);
+        IReadOnlyDictionary<string, Tensor> results = session.Run(new Dictionary<string, Tensor> { ["x"] = x, ["unused"] = x });
+        Assert.Equal([3, 3, 3, 3], results["x.grad"].Values<float>().ToArray());
+        Assert.Equal([0, 0, 0, 0], results["unused.grad"].Values<float>().ToArray());
+    }
+
+    [Fact]
+    public void GraphsInsideNodesReadInputsOfHalfPrecisionToo()
+    {
+        using OnnxModel model = TestModels.Of(["x"], ["loss"], b =>
+        {
+            var inner = new GraphBuilder(["x", "squares"], "branch/");
+            inner.NodeTo(["squares"], "Mul", "", ["x", "x"]);
+            var branch = new GraphProto { Name = "branch" };
+            inner.AppendTo(branch);
+            branch.Output.Add(new ValueInfoProto { Name = "squares" });
+            string chosen = b.Node("If", [b.Greater(b.ReduceSum("x"), b.Scalar(0, ElementType.Float16))], Attributes.Of("then_branch", branch), Attributes.Of("else_branch", branch.Clone()));
+            b.NodeTo(["loss"], "ReduceSum", "", [chosen], Attributes.Of("keepdims", 0));
+        }, elementType: ElementType.Float16);
+        using Session session = Session.Create(GradientModel.Build(model), SessionSettings.Default);
+        Assert.Equal([2, 4, 6, 8], session.Run(new Dictionary<string, Tensor> { ["x"] = Tensor.Of<Half>([(Half)1, (Half)2, (Half)3, (Half)4], 2, 2) })["x.grad"].Values<float>().ToArray());
     }
 
     [Fact]

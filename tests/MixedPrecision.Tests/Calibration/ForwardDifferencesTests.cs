@@ -16,7 +16,7 @@ public class ForwardDifferencesTests
         folder.WriteModel(weightSeed: 3, hasUnique: true);
         SolveReport report = Verbs.Solve(folder.PolicyFile, folder.Options());
         Diagnostic warning = Assert.Single(folder.Warnings, w => w.Code == Codes.LayersNotReached);
-        Assert.Contains("Unique ('unique'): there is no gradient rule for it; 2 layers lie behind it", warning.Message, StringComparison.Ordinal);
+        Assert.Contains("com.microsoft.Unique ('unique'): there is no gradient rule for it; 2 layers lie behind it", warning.Message, StringComparison.Ordinal);
         Assert.NotNull(report);
     }
 

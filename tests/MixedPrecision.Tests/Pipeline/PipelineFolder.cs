@@ -78,7 +78,7 @@ internal sealed class PipelineFolder : IDisposable
         if (hasUnique)
         {
             // An operator without a gradient rule; what is unique, spread again, is what was there.
-            b.Nodes.Add(new NodeProto { OpType = "Unique", Name = "unique", Input = { hidden }, Output = { "values", "first", "inverse" }, Attribute = { Attributes.Of("sorted", 0) } });
+            b.Nodes.Add(new NodeProto { OpType = "Unique", Domain = "com.microsoft", Name = "unique", Input = { b.Vector(hidden) }, Output = { "values", "inverse", "counts" } });
             hidden = b.Reshape(b.Gather("values", "inverse", 0), b.Shape(hidden));
         }
 
@@ -86,6 +86,7 @@ internal sealed class PipelineFolder : IDisposable
         b.AppendTo(graph);
         var model = new ModelProto { IrVersion = 8, Graph = graph };
         model.OpsetImport.Add(new OperatorSetIdProto { Domain = "", Version = 17 });
+        model.OpsetImport.Add(new OperatorSetIdProto { Domain = "com.microsoft", Version = 1 });
         File.WriteAllBytes(this["model.onnx"], (isHalf ? HalfModels.Narrow(model) : model).ToByteArray());
     }
 

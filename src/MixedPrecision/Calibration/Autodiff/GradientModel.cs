@@ -16,7 +16,7 @@ public static class GradientModel
     /// <param name="lossOutput">A floating output of one element; null: the model's only output.</param>
     /// <param name="withRespectTo">Floating inputs, initializers or inner values; null: all floating inputs.</param>
     /// <returns>A model with the inputs of the original; its outputs are the loss and, for each name, `NAME.grad`: the gradient of the loss by
-    /// it, of its shape, zero when the loss does not depend on it. Half precision becomes float. Runs in ONNX Runtime with nothing of ours; weights are embedded.</returns>
+    /// it, of its shape, zero when the loss does not depend on it. With half precision, the loss and gradients are float. Runs in ONNX Runtime with nothing of ours; weights are embedded.</returns>
     /// <exception cref="MixedPrecisionException">MPB4001 and MPB4002: the model cannot be differentiated; MPB4003: the names given do not fit.</exception>
     public static ModelProto Build(OnnxModel model, string? lossOutput = null, IReadOnlyList<string>? withRespectTo = null)
     {
@@ -58,6 +58,7 @@ public static class GradientModel
         }
 
         builder.AppendTo(graph);
+        RestoreInputs(graph, model, builder);
         Embed(graph, model);
         return lowered.Proto;
     }
@@ -111,6 +112,26 @@ public static class GradientModel
     }
 
     private static bool IsFloating(IReadOnlyDictionary<string, TensorType> types, string name) => types.TryGetValue(name, out TensorType? type) && ElementType.IsFloating(type.ElementType);
+
+    /// <summary>Inputs of half precision stay what they are in the model; what reads them reads a float in their place.</summary>
+    private static void RestoreInputs(GraphProto graph, OnnxModel model, GraphBuilder builder)
+    {
+        var casts = new List<NodeProto>();
+        var wide = new Dictionary<string, string>();
+        foreach (ValueInfoProto input in model.Inputs.Where(i => HalfPrecision.IsHalf(TensorType.Read(i.Type).ElementType)))
+        {
+            graph.Input.First(i => i.Name == input.Name).Type.TensorType.ElemType = input.Type.TensorType.ElemType;
+            wide[input.Name] = builder.Fresh(input.Name);
+            var cast = new NodeProto { OpType = "Cast", Name = builder.Fresh("node/Cast"), Input = { input.Name }, Output = { wide[input.Name] } };
+            cast.Attribute.Add(Attributes.Of("to", ElementType.Float));
+            casts.Add(cast);
+        }
+
+        GraphCopy.RenameInputs(graph.Node, wide);
+        NodeProto[] nodes = [.. casts, .. graph.Node];
+        graph.Node.Clear();
+        graph.Node.AddRange(nodes);
+    }
 
     /// <summary>Brings external tensors into the graph, since the file may be written anywhere.</summary>
     private static void Embed(GraphProto graph, OnnxModel model)

@@ -152,6 +152,7 @@ public static class GradientRules
         Row("Slice", Indexing.Slice);
         Row("TopK", Indexing.TopK);
         Row("Compress", Indexing.ByGrid);
+        Row("Unique", Indexing.Unique);
         Row("OneHot", Indexing.OneHot);
         Row("Range", Indexing.Range);
 
@@ -167,6 +168,7 @@ public static class GradientRules
 
         Row("If", ControlFlow.If);
         Row("Scan", ControlFlow.Scan);
+        Partly("Loop", Loops.Loop, Loops.Covers);
 
         Zero("Constant ConstantOfShape Shape Size EyeLike NonZero NonMaxSuppression");
         Zero("Equal Greater GreaterOrEqual Less LessOrEqual And Or Xor Not IsNaN IsInf");

@@ -30,10 +30,10 @@ internal static class InnerGraph
     /// The new inner graph: initializers of the old one, then what the builder made. Outputs are declared with the rank of what they are the
     /// gradient of: a scan needs it, and sums at run time hide it from the runtime.
     /// </summary>
-    public static GraphProto Complete(GraphProto graph, GraphBuilder builder, IEnumerable<(string Name, int ElementType)> inputs, IEnumerable<(string Name, TensorType Of)> outputs)
+    public static GraphProto Complete(GraphProto graph, GraphBuilder builder, IEnumerable<(string Name, TensorType Type)> inputs, IEnumerable<(string Name, TensorType Of)> outputs)
     {
         var complete = new GraphProto { Name = graph.Name + "_gradient" };
-        complete.Input.AddRange(inputs.Select(i => new TensorType(i.ElementType, null).ToProto(i.Name)));
+        complete.Input.AddRange(inputs.Select(i => i.Type.ToProto(i.Name)));
         complete.Initializer.AddRange(graph.Initializer);
         builder.AppendTo(complete);
         complete.Output.AddRange(outputs.Select(o => o.Of.Shape is null
@@ -45,7 +45,8 @@ internal static class InnerGraph
     /// <summary>Outer values that inner graphs read and whose gradient is wanted.</summary>
     public static string[] Wanted(GradientContext c, params GraphProto[] graphs) => [.. graphs.SelectMany(GraphView.Captured).Distinct().Where(c.Needs)];
 
-    private static Dictionary<string, TensorType> Types(Scope scope, GraphProto graph, IReadOnlyDictionary<string, TensorType> inputTypes, string[] captured)
+    /// <summary>What is known of the inner graph's values, given what is known of its inputs.</summary>
+    public static Dictionary<string, TensorType> Types(Scope scope, GraphProto graph, IReadOnlyDictionary<string, TensorType> inputTypes, string[] captured)
     {
         var probe = new GraphProto { Name = "inner" };
         probe.Node.AddRange(graph.Node);

@@ -8,6 +8,7 @@ internal static class Expansions
     private static Dictionary<string, NodeRewrite> Rows() => new()
     {
         ["Dropout"] = DropoutWithMask,
+        ["Unique"] = UniqueWithIndices,
         ["com.microsoft.Gelu"] = MicrosoftForms.Gelu,
         ["com.microsoft.BiasGelu"] = MicrosoftForms.BiasGelu,
         ["com.microsoft.FastGelu"] = MicrosoftForms.FastGelu,
@@ -58,13 +59,28 @@ internal static class Expansions
     /// <summary>The gradient of training mode reads the mask: asks for it where the model does not.</summary>
     private static void DropoutWithMask(LoweringContext c)
     {
-        if (c.HasInput(2) && !c.HasOutput(1))
+        if (c.HasInput(2))
         {
-            string data = c.Node.Output[0];
-            c.Node.Output.Clear();
-            c.Node.Output.AddRange([data, c.B.Fresh("mask")]);
+            WithSecondOutput(c, "mask");
         }
 
         c.Keep();
+    }
+
+    /// <summary>The gradient goes to where the elements first stood.</summary>
+    private static void UniqueWithIndices(LoweringContext c)
+    {
+        WithSecondOutput(c, "indices");
+        c.Keep();
+    }
+
+    private static void WithSecondOutput(LoweringContext c, string hint)
+    {
+        if (!c.HasOutput(1))
+        {
+            string[] outputs = [.. c.Node.Output];
+            c.Node.Output.Clear();
+            c.Node.Output.AddRange([outputs[0].Length > 0 ? outputs[0] : c.B.Fresh("values"), c.B.Fresh(hint), .. outputs.Skip(2)]);
+        }
     }
 }

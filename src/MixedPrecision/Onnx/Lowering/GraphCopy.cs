@@ -52,6 +52,23 @@ internal static class GraphCopy
         return copy;
     }
 
+    /// <summary>Lets nodes, and those of graphs inside them, read values under other names.</summary>
+    public static void RenameInputs(IEnumerable<NodeProto> nodes, Dictionary<string, string> names)
+    {
+        foreach (NodeProto node in nodes)
+        {
+            for (int i = 0; i < node.Input.Count; i++)
+            {
+                node.Input[i] = Rename(node.Input[i], names);
+            }
+
+            foreach (GraphProto graph in node.Graphs())
+            {
+                RenameInputs(graph.Node, names);
+            }
+        }
+    }
+
     private static GraphProto Copy(GraphProto graph, Dictionary<string, string> outer, IReadOnlyDictionary<string, AttributeProto>? attributes, GraphBuilder builder)
     {
         var names = new Dictionary<string, string>(outer);

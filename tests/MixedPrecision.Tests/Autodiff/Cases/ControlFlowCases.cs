@@ -49,6 +49,30 @@ internal static class ControlFlowCases
                             string next = b.Sin(b.Add(b.Mul("s", "x3"), b.CastLike("i", "s")));
                             return [b.Node("Identity", ["go"]), next, b.Mul(next, "x3")];
                         }))) { Outputs = 2 }),
+        Row("Loop of a number of steps that is computed", from steps in Gen.Long[0, 3]
+                                                          from limit in Gen.Bool
+                                                          from state in Draw.Real(2)
+                                                          from weight in Draw.Real(2)
+                                                          select new GradientCase(
+                                                              "Loop",
+                                                              [Operand.Of(Tensor.Scalar(limit ? steps : 3L)), Operand.Of(Tensor.Scalar(!limit || steps > 0)), state, weight with { Captured = true }],
+                                                              Attributes.Of("body", Body(["i", "go", "s"], b =>
+                                                              {
+                                                                  string next = b.Sin(b.Add(b.Mul("s", "x3"), b.CastLike("i", "s")));
+                                                                  return [b.Less("i", b.Scalar(limit ? 9 : steps, ElementType.Int64)), next, b.Mul(next, b.Tanh("s"))];
+                                                              }))) { Outputs = 2 }, "Loop"),
+        Row("Loop with a state that grows", from steps in Gen.Long[1, 3]
+                                            from state in Draw.Real(2, 3)
+                                            from other in Draw.Real(3)
+                                            from weight in Draw.Real(1, 3)
+                                            select new GradientCase(
+                                                "Loop",
+                                                [Operand.Of(Tensor.Scalar(steps)), Operand.None, state, other, weight with { Captured = true }],
+                                                Attributes.Of("body", Body(["i", "go", "s", "t"], b =>
+                                                {
+                                                    string grown = b.Concat(0, b.Tanh("s"), b.Mul("x4", "t"));
+                                                    return [b.Node("Identity", ["go"]), grown, b.ReduceMean(b.Mul("s", "t"), [0]), b.ReduceSum(grown, [0])];
+                                                }))) { Outputs = 3 }, "Loop"),
         Row("LSTM", Recurrent("LSTM", 4, from p in Gen.Bool select p), floatOnly: true),
         Row("GRU", Recurrent("GRU", 3, Gen.Const(false)), floatOnly: true),
         Row("RNN", Recurrent("RNN", 1, Gen.Const(false)), floatOnly: true),
@@ -92,7 +116,7 @@ internal static class ControlFlowCases
 
     private static GraphProto Graph(string name, string[] inputs, Func<GraphBuilder, string[]> make)
     {
-        var builder = new GraphBuilder(["x0", "x1", "x2", "x3", "y0", "y1", .. inputs], name + "/");
+        var builder = new GraphBuilder(["x0", "x1", "x2", "x3", "x4", "y0", "y1", "y2", .. inputs], name + "/");
         string[] outputs = make(builder);
         var graph = new GraphProto { Name = name };
 

@@ -44,6 +44,10 @@ internal static class ElementwiseCases
                                    from x in Draw.Real(shape)
                                    from training in Gen.Bool
                                    select new GradientCase("Dropout", [x, Operand.Of(Tensor.Scalar(training ? 0f : 0.3f)), Operand.Of(Tensor.Scalar(training))]), "Dropout"),
+        Row("Dropout by its ratio", from shape in Draw.Shape
+                                    from x in Draw.Real(shape)
+                                    from ratio in Draw.Real(Values.Uniform(0.2, 0.7))
+                                    select new GradientCase("Dropout", [x, ratio, Operand.Of(Tensor.Scalar(false))]), "Dropout"),
     ];
 
     private static (string Name, CaseRow Row) Unary(string name, Func<Random, double> draw, bool floatOnly = false, params AttributeProto[] attributes) =>

@@ -50,6 +50,13 @@ internal static class IndexingCases
                         let size = shape[axis < 0 ? axis + shape.Length : axis]
                         from kept in Gen.Bool.Array[(int)size - 1]
                         select new GradientCase("Compress", [x, Operand.Of(Tensor.Of<bool>([true, .. kept], size))], Attributes.Of("axis", axis))),
+        Row("Unique", from shape in Draw.Rank(1, 3)
+                      from x in Draw.Distinct(shape)
+                      from axis in Draw.Axis(shape.Length)
+                      from flat in Gen.Bool
+                      from sorted in Gen.Long[0, 1]
+                      from all in Gen.Bool
+                      select new GradientCase("Unique", [x], flat ? [Attributes.Of("sorted", sorted)] : [Attributes.Of("axis", axis), Attributes.Of("sorted", sorted)]) { Outputs = all ? 4 : 1 }),
         Row("OneHot", from shape in Draw.Rank(1, 2)
                       from indices in Draw.Integers(-3, 2, shape)
                       from values in Draw.Real(2)

@@ -26,6 +26,8 @@ internal static class ResizeCases
         Row("Resize of old versions", OldResize(), "Resize", floatOnly: true),
         Row("Upsample", OldResize("Upsample", 9), "Resize", floatOnly: true),
         Row("Resize by crop", Crop(), "Resize", floatOnly: true),
+        Row("Resize by the region", Crop(constant: false), "Resize", floatOnly: true),
+        Row("Resize by the scales", Scales(), "Resize", floatOnly: true),
     ];
 
     private static Gen<GradientCase> Resize() =>
@@ -73,16 +75,34 @@ internal static class ResizeCases
         from x in Draw.Real(1, 2, input[0], input[1])
         select new GradientCase(name, [x, Operand.Of(Tensor.Of<float>([1, 1, .. factors], 4), constant: true)], Attributes.Of("mode", mode)) { Opset = opset };
 
-    private static Gen<GradientCase> Crop() =>
+    /// <summary>Factors are such that sizes stay what they are when they are moved a little, and no place is an element's, where an interpolation bends.</summary>
+    private static Gen<GradientCase> Scales() =>
+        from mode in Draw.OneOf("linear", "cubic", "nearest")
+        from transformation in Draw.OneOf("half_pixel", "pytorch_half_pixel", "align_corners", "asymmetric", "half_pixel_symmetric")
+        from exclude in Gen.Bool
+        from factors in Draw.Real(r => new[] { 0.68, 1.1, 1.3, 1.65 }[r.Next(4)], 2)
+        from x in Draw.Real(4, 5)
+        select new GradientCase("Resize", [x, Operand.None, factors], [
+            Attributes.Of("mode", mode),
+            Attributes.Of("coordinate_transformation_mode", transformation),
+            .. mode == "cubic" && exclude ? [Attributes.Of("exclude_outside", 1)] : Array.Empty<AttributeProto>(),
+            Attributes.Of("axes", [0, 1])])
+        { FloatStep = 2e-3 };
+
+    private static Gen<GradientCase> Crop(bool constant = true) =>
         from mode in Draw.OneOf("linear", "cubic")
-        from region in Gen.Float[0, 0.4f].Array[2]
-        from extent in Gen.Float[0.5f, 1].Array[2]
+        from region in Gen.Float[constant ? 0 : 0.1f, 0.4f].Array[2]
+        from extent in Gen.Float[constant ? 0.5f : 0.3f, constant ? 1 : 0.5f].Array[2]
         from output in Gen.Long[2, 5].Array[2]
         from x in Draw.Real(1, 2, 4, 5)
+        let ends = region.Zip(extent, (r, e) => r + e)
         select new GradientCase(
             "Resize",
-            [x, Operand.Of(Tensor.Of<float>([0, 0, .. region, 1, 1, .. region.Zip(extent, (r, e) => r + e)], 8), constant: true), Operand.None, Operand.Of([1, 2, .. output])],
+            constant
+                ? [x, Operand.Of(Tensor.Of<float>([0, 0, .. region, 1, 1, .. ends], 8), constant: true), Operand.None, Operand.Of([1, 2, .. output])]
+                : [x, new Operand([8], [0, 0, .. region, 1, 1, .. ends], null), Operand.None, Operand.Of([1, 2, .. output])],
             Attributes.Of("mode", mode),
             Attributes.Of("coordinate_transformation_mode", "tf_crop_and_resize"),
-            Attributes.Of("extrapolation_value", 7f));
+            Attributes.Of("extrapolation_value", 7f))
+        { FloatStep = constant ? 0.02 : 2e-3 };
 }

@@ -68,7 +68,7 @@ internal static class ControlFlow
             .. upstream.Zip(slices, (k, g) => (g, c.Type(c.Output(states + k)).ElementType)),
         ];
         IEnumerable<TensorType> outputTypes = carried.Select(n => inputTypes[body.Input[n].Name]).Concat(wanted.Select(c.Type)).Concat(sliced.Select(i => inputTypes[body.Input[i].Name]));
-        GraphProto gradientBody = InnerGraph.Complete(body, inner, inputs, outputs.Zip(outputTypes));
+        GraphProto gradientBody = InnerGraph.Complete(body, inner, inputs.Select(i => (i.Item1, new TensorType(i.Item2, null))), outputs.Zip(outputTypes));
 
         string[] results = c.B.NodeTo(
             [.. outputs.Select(_ => c.B.Fresh("scanned"))],

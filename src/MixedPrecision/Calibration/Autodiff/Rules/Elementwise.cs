@@ -72,6 +72,15 @@ internal static class Elementwise
 
         string kept = c.HasInput(1) ? c.B.Sub(c.Scalar(1), c.B.Cast(c.Input(1), c.ElementType)) : c.Scalar(0.5);
         string trained = c.B.Div(c.B.Mul(c.Upstream, c.Mask(c.Output(1))), kept);
-        return c.Gradients((0, c.B.Where(c.Input(2), trained, c.Upstream)));
+        string? ratio = c.Needs(1) ? DropoutRatio(c, kept) : null;
+        return c.Gradients((0, c.B.Where(c.Input(2), trained, c.Upstream)), (1, ratio));
+    }
+
+    /// <summary>What is kept is divided by 1 − ratio; the mask itself is not differentiable.</summary>
+    private static string DropoutRatio(GradientContext c, string kept)
+    {
+        string trained = c.B.Div(c.B.ReduceSum(c.B.Mul(c.Upstream, c.Y)), kept);
+        string sum = c.B.Where(c.Input(2), trained, c.Scalar(0));
+        return c.B.Reshape(c.B.Cast(sum, c.Type(c.Input(1)).ElementType), c.ShapeOf(c.Input(1)));
     }
 }

@@ -16,15 +16,20 @@ internal static class Indexing
             return c.Gradients((0, c.B.ScatterSlicesAdd(c.ZerosLike(c.X), indices, c.Upstream)));
         }
 
+        return c.Gradients((0, Slices(c, axis, indices, c.Rank(c.Input(1)))));
+    }
+
+    /// <summary>The upstream gradient's slices along an axis, or along the axes of indices of some rank that stand there, added up where the indices say.</summary>
+    private static string Slices(GradientContext c, long axis, string indices, int picked)
+    {
         int rank = c.Rank(c.X);
-        int picked = c.Rank(c.Input(1));
         int along = (int)(axis < 0 ? axis + rank : axis);
         int[] other = [.. Enumerable.Range(0, rank).Where(a => a != along)];
         string shape = c.B.Gather(c.ShapeOf(c.X), c.B.Integers([along, .. other.Select(a => (long)a)]), 0);
         IEnumerable<long> toFront = Enumerable.Range(along, picked).Concat(Enumerable.Range(0, along)).Concat(Enumerable.Range(along + picked, rank - 1 - along)).Select(a => (long)a);
         IEnumerable<long> back = Enumerable.Range(0, rank).Select(a => a == along ? 0L : Array.IndexOf(other, a) + 1);
         string updates = c.B.Transpose(c.Upstream, toFront);
-        return c.Gradients((0, c.B.Transpose(c.B.ScatterSlicesAdd(c.B.Zeros(shape, c.ElementType), indices, updates), back)));
+        return c.B.Transpose(c.B.ScatterSlicesAdd(c.B.Zeros(shape, c.ElementType), indices, updates), back);
     }
 
     public static IReadOnlyList<string?> GatherElements(GradientContext c) =>
@@ -64,6 +69,19 @@ internal static class Indexing
 
     /// <summary>Compress, and GatherND with batch axes: by the index grid.</summary>
     public static IReadOnlyList<string?> ByGrid(GradientContext c) => c.Gradients((0, IndexGrid.Gradient(c)));
+
+    /// <summary>Each value, or slice along an axis, comes from where it first stood.</summary>
+    public static IReadOnlyList<string?> Unique(GradientContext c)
+    {
+        string indices = c.B.Unsqueeze(c.Output(1), -1);
+        if (c.Node.Attribute("axis") is { } axis)
+        {
+            return c.Gradients((0, Slices(c, axis.I, indices, picked: 1)));
+        }
+
+        string flat = c.B.Zeros(c.B.Shape(c.B.Reshape(c.X, c.B.Integers(-1))), c.ElementType);
+        return c.Gradients((0, c.B.Reshape(c.B.ScatterSlicesAdd(flat, indices, c.Upstream), c.ShapeOf(c.X))));
+    }
 
     public static IReadOnlyList<string?> GatherSlices(GradientContext c) => c.Node.Int("batch_dims", 0) == 0
         ? c.Gradients((0, c.B.ScatterSlicesAdd(c.ZerosLike(c.X), c.Input(1), c.Upstream)))

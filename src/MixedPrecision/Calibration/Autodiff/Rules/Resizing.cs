@@ -23,7 +23,11 @@ internal static class Resizing
             }
         }
 
-        return c.Gradients((0, gradient));
+        // Resized as the forward pass does, along all axes but one.
+        string AlongOthers(string value, int index) => Enumerable.Range(0, axes.Length).Where(other => other != index && !IsUnchanged(c, other, (int)axes[other])).Aggregate(
+            value, (resized, other) => Multiply(c.B, resized, c.B.Transpose(Matrix(c, other, axes.Length, axes[other]), [1, 0]), (int)axes[other], rank));
+        var places = new ResizePlaces(c, axes, AlongOthers);
+        return c.Gradients((0, gradient), (1, places.Region()), (2, places.Scales()));
     }
 
     private static bool IsUnchanged(GradientContext c, int index, int axis)
@@ -42,13 +46,20 @@ internal static class Resizing
         return scales is not null ? scales[index] == 1 : equal || (axis == 0 && c.Rank(c.X) >= 3 && c.Node.Text("mode", "nearest") != "nearest");
     }
 
-    /// <summary>R of one axis, [out, in].</summary>
+    /// <summary>Whether no axis changes its size: kernels then copy, whatever the scales say.</summary>
+    public static string IsCopy(GradientContext c)
+    {
+        string kept = c.B.Cast(c.B.Equal(c.ShapeOf(c.X), c.ShapeOf(c.Y)), Onnx.ElementType.Int64);
+        return c.B.Equal(c.B.ReduceSum(kept), c.B.Scalar(c.Rank(c.X), Onnx.ElementType.Int64));
+    }
+
+    /// <summary>R of one axis, [out, in]. A further axis that grows keeps the kernel from copying where this one keeps its size and another does not.</summary>
     private static string Matrix(GradientContext c, int index, int count, long axis)
     {
         GraphBuilder b = c.B;
         string size = b.Size(c.X, axis);
         string identity = b.Node("EyeLike", [b.Zeros(b.Concat(0, size, size), c.ElementType)]);
-        string plane = b.Unsqueeze(identity, 0, 1);
+        string plane = b.Unsqueeze(identity, 0, 3);
         string Entry(int input, int at) => b.Slice(c.Input(input), 0, at, at + 1);
         var inputs = new List<string> { plane, "", "", "" };
         if (c.HasInput(1) && c.Node.Text("coordinate_transformation_mode", "half_pixel") == "tf_crop_and_resize")
@@ -61,17 +72,18 @@ internal static class Resizing
 
         if (c.HasInput(3))
         {
-            inputs[3] = b.Concat(0, b.Integers(1, 1), Entry(3, index), size);
+            inputs[3] = b.Concat(0, b.Integers(1), size, Entry(3, index), b.Integers(2));
         }
         else
         {
             string one = b.Constant(Tensor.Of<float>([1], 1));
-            inputs[2] = b.Concat(0, one, one, Entry(2, index), one);
+            inputs[2] = b.Concat(0, one, one, Entry(2, index), b.Constant(Tensor.Of<float>([2], 1)));
             inputs.RemoveAt(3);
         }
 
         AttributeProto[] attributes = [.. c.Node.Attribute.Where(a => a.Name is not ("axes" or "extrapolation_value" or "keep_aspect_ratio_policy"))];
-        return b.Squeeze(b.Node("Resize", inputs, attributes), 0, 1);
+        string matrix = b.Transpose(b.Squeeze(b.Slice(b.Node("Resize", inputs, attributes), 3, 0, 1), 0, 3), [1, 0]);
+        return b.Where(IsCopy(c), b.Node("EyeLike", [matrix]), matrix);
     }
 
     private static string Multiply(GraphBuilder b, string gradient, string matrix, int axis, int rank)

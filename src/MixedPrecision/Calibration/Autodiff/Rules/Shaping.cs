@@ -50,9 +50,13 @@ internal static class Shaping
     public static IReadOnlyList<string?> Tile(GradientContext c)
     {
         GraphBuilder b = c.B;
-        int rank = c.Rank(c.X);
+
+        // Every second axis of the pairs counts repeats, whatever the rank.
         string pairs = b.Vector(b.Concat(1, b.Unsqueeze(c.Input(1), 1), b.Unsqueeze(c.ShapeOf(c.X), 1)));
-        return c.Gradients((0, rank == 0 ? c.Upstream : b.ReduceSum(b.Reshape(c.Upstream, pairs), [.. Enumerable.Range(0, rank).Select(a => 2L * a)])));
+        string repeats = c.Type(c.X).Rank is int rank
+            ? b.Integers([.. Enumerable.Range(0, rank).Select(a => 2L * a)])
+            : b.Mul(b.Range(b.ElementCount(c.Input(1))), b.Integers(2));
+        return c.Gradients((0, b.Reshape(b.ReduceSumOver(b.Reshape(c.Upstream, pairs), repeats), c.ShapeOf(c.X))));
     }
 
     /// <summary>Blocks of depth go to squares of space; the inverse reads the squares back in the same order.</summary>
