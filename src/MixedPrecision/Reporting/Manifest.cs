@@ -52,7 +52,7 @@ public sealed record Manifest(
     public IEnumerable<string> ToLines() =>
     [
         $"{Output.File}: {PlanText.Formats(Subgraphs)}, {ReportText.Bytes(Bytes.Original)} → {ReportText.Bytes(Bytes.Mixed)}",
-        PlanText.Predicted(Predicted, Budget),
+        PlanText.Predicted(Predicted, Budget, Objective),
         .. Measured.ToLines(Budget),
         .. StatedBudget.ToLines(),
         PlanText.Solver(Solver),

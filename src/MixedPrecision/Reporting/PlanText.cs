@@ -11,20 +11,28 @@ internal static class PlanText
         return $"{ReportText.Count(layers.Length, "layer")}: {string.Join(", ", counts.Select(c => $"{c.Value} {c.Key}"))}";
     }
 
-    public static string Predicted(Prediction predicted, double budget) =>
+    /// <param name="objective">"time", "theoretical-time" or "memory": what the gain counts.</param>
+    public static string Predicted(Prediction predicted, double budget, string objective) =>
         $"predicted: relative loss error {ReportText.Percent(predicted.RelativeLossError)} of {ReportText.Percent(budget)} allowed (loss MSE "
-        + $"{ReportText.Number(predicted.LossMse)}), {ReportText.Milliseconds(predicted.TimeGain)} saved a run";
+        + $"{ReportText.Number(predicted.LossMse)}), {Gain(predicted.TimeGain, objective)} saved{(objective == "time" ? " a run" : "")}";
 
     public static string Solver(SolverSummary solver) =>
         $"solver: {solver.Status}, objective {ReportText.Number(solver.Objective)}, bound {ReportText.Number(solver.Bound)}";
 
-    public static string[] Row(BaselinePlan baseline) =>
+    public static string[] Row(BaselinePlan baseline, string objective) =>
     [
         baseline.Name,
-        $"{ReportText.Milliseconds(baseline.TimeGain)} saved",
+        $"{Gain(baseline.TimeGain, objective)} saved",
         $"loss MSE {ReportText.Number(baseline.LossMse)}",
         baseline.WithinBudget ? "within budget" : "over budget",
     ];
+
+    private static string Gain(double gain, string objective) => objective switch
+    {
+        "time" => ReportText.Milliseconds(gain),
+        "memory" => $"{ReportText.Bytes((long)gain)} of weights",
+        _ => $"{ReportText.Number(gain)} multiply-accumulates",
+    };
 
     /// <summary>One row a layer: sub-graph, format, operator, shape, name.</summary>
     public static IEnumerable<string> Layers(IReadOnlyList<PlannedSubgraph> subgraphs) => ReportText.Table([.. subgraphs.SelectMany(s => s.Layers.Select((layer, i) => new[]

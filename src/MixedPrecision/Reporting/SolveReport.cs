@@ -25,9 +25,9 @@ public sealed record SolveReport(
     public IEnumerable<string> ToLines() =>
     [
         $"{Model.File}: {PlanText.Formats(Subgraphs)}",
-        PlanText.Predicted(Predicted, Budget),
+        PlanText.Predicted(Predicted, Budget, Objective),
         PlanText.Solver(Solver),
-        .. ReportText.Table([.. Baselines.Select(PlanText.Row)]),
+        .. ReportText.Table([.. Baselines.Select(b => PlanText.Row(b, Objective))]),
         .. PlanText.Layers(Subgraphs),
         .. ReportText.Warnings(Warnings),
     ];

@@ -38,7 +38,11 @@ public sealed class PlanReader(OnnxModel original, Func<string, Tensor> weight)
 
         HashSet<string> rewritten = [.. plan.Where(p => p.Format != NumberFormats.Baseline).Select(p => p.Site.Layer.Output)];
         HashSet<ByteString> nodes = [.. emitted.Graph.Node.Select(n => n.ToByteString())];
-        NodeProto? changed = original.Graph.Node.FirstOrDefault(n => n.OpType != "Constant" && !n.Output.Any(rewritten.Contains) && !nodes.Contains(n.ToByteString()));
+
+        // What only computed the weights of rewritten layers is gone with them.
+        HashSet<string> read = [.. emitted.Graph.Node.SelectMany(GraphView.InputsOf), .. emitted.Graph.Output.Select(o => o.Name)];
+        NodeProto? changed = original.Graph.Node.FirstOrDefault(
+            n => n.OpType != "Constant" && n.Output.Any(read.Contains) && !n.Output.Any(rewritten.Contains) && !nodes.Contains(n.ToByteString()));
         if (changed is not null)
         {
             throw Errors.EmittedModelDiffersFromPlan(file, changed.DisplayName(), "the original node", null);

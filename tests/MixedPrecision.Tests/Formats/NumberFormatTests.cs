@@ -1,8 +1,10 @@
+using Google.Protobuf;
 using MixedPrecision.Calibration.Formats;
 using MixedPrecision.Execution;
 using MixedPrecision.Onnx;
 using MixedPrecision.Partitioning;
 using MixedPrecision.Policies;
+using MixedPrecision.Verification;
 
 namespace MixedPrecision.Tests.Formats;
 
@@ -140,6 +142,30 @@ public class NumberFormatTests
 
         double relative = Math.Sqrt(errors / squares);
         Assert.InRange(relative, 1e-7, tolerance);
+    }
+
+    /// <summary>An export without constant folding stores [outputs, inputs] and transposes it: the stored weight goes with the layer.</summary>
+    [Fact]
+    public void AWeightBehindATransposeIsDroppedWithIt()
+    {
+        var graph = new GraphProto { Name = "unfolded" };
+        graph.Input.Add(new TensorType(ElementType.Float, [Dimension.Of(1), Dimension.Of(64)]).ToProto("x"));
+        graph.Output.Add(new TensorType(ElementType.Float, [Dimension.Of(1), Dimension.Of(32)]).ToProto("y"));
+        var b = new GraphBuilder(GraphBuilder.NamesIn(graph));
+        string transposed = b.Node("Transpose", [b.Constant(Random(5, 32, 64), "stored")], Attributes.Of("perm", [1L, 0L]));
+        b.NodeTo(["y"], "MatMul", "", ["x", transposed]);
+        b.AppendTo(graph);
+        var model = new ModelProto { IrVersion = 8, Graph = graph };
+        model.OpsetImport.Add(new OperatorSetIdProto { Domain = "", Version = 17 });
+        ModelProto mixed = Rewrite(model, "int8-weight");
+        Assert.DoesNotContain(mixed.Graph.Node, n => n.OpType == "Transpose");
+        Assert.DoesNotContain(mixed.Graph.Initializer, i => i.Name == "stored");
+        Assert.Contains(model.Graph.Initializer, i => i.Name == "stored");
+        (LayerSite site, Func<string, Tensor> weight) = Site(model);
+        string file = Path.GetTempFileName();
+        File.WriteAllBytes(file, mixed.ToByteArray());
+        new PlanReader(new OnnxModel(model, ".", "test"), weight).Check(file, [(site, NumberFormats.Get("int8-weight"))]);
+        File.Delete(file);
     }
 
     private static ModelProto Rewrite(ModelProto model, string format)

@@ -83,15 +83,36 @@ public static class LayerRewriter
         return wide[0];
     }
 
-    /// <summary>Removes those weights (initializers or Constant nodes) that no node reads and that are no outputs.</summary>
+    /// <summary>
+    /// Removes those weights that nothing reads any more and that are no outputs, with what only they were computed from: exporters that fold
+    /// nothing leave a Transpose between the stored weight and the layer.
+    /// </summary>
     private static void DropUnread(GraphProto graph, HashSet<string> weights)
     {
-        weights.ExceptWith(graph.Node.SelectMany(GraphView.InputsOf));
-        weights.ExceptWith(graph.Output.Select(o => o.Name));
-        Remove(graph.Initializer, t => weights.Contains(t.Name));
-        Remove(graph.Input, i => weights.Contains(i.Name));
-        Remove(graph.ValueInfo, v => weights.Contains(v.Name));
-        Remove(graph.Node, n => n.OpType == "Constant" && weights.Contains(n.Output[0]));
+        var readers = graph.Node.SelectMany(GraphView.InputsOf).Concat(graph.Output.Select(o => o.Name)).CountBy(v => v).ToDictionary();
+        var producers = graph.Node.SelectMany(n => n.Output.Where(o => o.Length > 0).Select(o => (Output: o, Node: n))).ToDictionary(p => p.Output, p => p.Node);
+        var dropped = new HashSet<NodeProto>(ReferenceEqualityComparer.Instance);
+        var unread = new HashSet<string>();
+        var open = new Queue<string>(weights);
+        while (open.TryDequeue(out string? value))
+        {
+            if (readers.GetValueOrDefault(value) > 0 || !unread.Add(value)
+                || !producers.TryGetValue(value, out NodeProto? producer) || producer.Output.Any(o => readers.GetValueOrDefault(o) > 0) || !dropped.Add(producer))
+            {
+                continue;
+            }
+
+            foreach (string input in GraphView.InputsOf(producer))
+            {
+                readers[input]--;
+                open.Enqueue(input);
+            }
+        }
+
+        Remove(graph.Initializer, t => unread.Contains(t.Name));
+        Remove(graph.Input, i => unread.Contains(i.Name));
+        Remove(graph.ValueInfo, v => unread.Contains(v.Name));
+        Remove(graph.Node, dropped.Contains);
     }
 
     private static void Remove<T>(Google.Protobuf.Collections.RepeatedField<T> field, Predicate<T> unwanted)
