@@ -26,7 +26,7 @@ internal static class Emission
             ("stage", Stage),
             ("model", run.Workspace.Hash),
             ("name", name),
-            ("plan", string.Join("; ", assignments.Select(a => $"{a.Site.Layer.Name}={a.Format.Name}:{a.Format.Version}")))).With("version", 1);
+            ("plan", string.Join("; ", assignments.Select(a => $"{a.Site.Layer.Name}={a.Format.Name}:{a.Format.Version}")))).With("version", 2);
         string path = Path.Combine(folder, name), data = path + ".data";
         bool hasData = run.Workspace.ExternalFiles.Count > 0;
         if (Reuse(run, Stage, key, path) && (!hasData || Reuse(run, DataStage, key, data)))
