@@ -3,13 +3,18 @@ using MixedPrecision.Onnx;
 namespace MixedPrecision.Calibration.Autodiff.Rules;
 
 /// <summary>
-/// Activation functions. Where one bends, the slope is that of the side which the kernel takes there. Those that convolutions are followed by are written with
-/// signs: for ONNX Runtime comparisons are twice, and Where three times as much work as a product.
+/// Activation functions. Where one bends, the slope is that of the side which the kernel takes there. Those that convolutions are followed by are written without
+/// comparisons: for ONNX Runtime these are twice, and Where three times as much work as a product.
 /// </summary>
 internal static class Activations
 {
-    /// <summary>The slope is the sign of y.</summary>
-    public static IReadOnlyList<string?> Relu(GradientContext c) => [c.B.Mul(c.Upstream, c.B.Sign(c.Y))];
+    /// <summary>The slope is 1 where y is positive: a HardSigmoid so steep that it is a step, where there is a kernel of it.</summary>
+    public static IReadOnlyList<string?> Relu(GradientContext c) =>
+    [
+        c.B.Mul(c.Upstream, c.ElementType == Onnx.ElementType.Float
+            ? c.B.Node("HardSigmoid", [c.Y], Attributes.Of("alpha", float.MaxValue), Attributes.Of("beta", 0f))
+            : c.B.Sign(c.Y)),
+    ];
 
     public static IReadOnlyList<string?> LeakyRelu(GradientContext c) =>
         [Where(c, Negative(c), c.B.Mul(c.Upstream, c.Scalar(c.Node.Float("alpha", 0.01f))), c.Upstream)];
@@ -121,7 +126,7 @@ internal static class Activations
     }
 
     /// <summary>1 where y is between 0 and 1, and 0 where it is one of them.</summary>
-    private static string Inside(GradientContext c, string y) => c.B.Sign(c.B.Mul(y, c.B.Sub(c.Scalar(1), y)));
+    private static string Inside(GradientContext c, string y) => c.B.Sub(c.B.Ceil(y), c.B.Floor(y));
 
     private static string Negative(GradientContext c) => c.B.Less(c.X, c.Scalar(0));
 
