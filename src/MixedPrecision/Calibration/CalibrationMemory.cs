@@ -13,7 +13,7 @@ namespace MixedPrecision.Calibration;
 public sealed record CalibrationMemory(
     long WholeModel = 256L << 20,
     long KeptValues = 1L << 30,
-    long Group = 1L << 30,
+    long Group = 768L << 20,
     long Weight = 128L << 20,
     long GradientTile = 4L << 20)
 {

@@ -116,7 +116,12 @@ internal sealed class CalibrationPass(
                 }
 
                 // The first sample goes alone and shows how much its values take.
-                Array.ForEach(group, Seed);
+                foreach (SampleState sample in group)
+                {
+                    Seed(sample);
+                    sample.ReleaseUnread(segments[^1]);
+                }
+
                 size = (int)Math.Clamp(request.Memory.Group / Math.Max(group.Max(s => s.Bytes), 1), 1, LargestGroup);
                 foreach (SegmentInstance segment in segments.Reverse())
                 {

@@ -46,6 +46,16 @@ internal sealed class SampleState(int number, IReadOnlyDictionary<string, Tensor
         }
     }
 
+    /// <summary>Drops what a segment's forward pass gave, once all gradients of it are there, unless its backward pass reads it: logits can be as large as all else together.</summary>
+    public void ReleaseUnread(SegmentInstance segment)
+    {
+        bool isRead = segment.Program.Backward?.Inputs.Any(i => segment.Program.Forward.Outputs.Contains(i)) ?? false;
+        if (!isRead && segment.Program.Forward.Outputs.All(o => Gradients.ContainsKey(segment.Originals[o])))
+        {
+            Release(segment);
+        }
+    }
+
     /// <summary>What a session of a segment takes from the sample.</summary>
     public Dictionary<string, Tensor> InputsOf(SegmentInstance segment, Session session, IReadOnlyDictionary<string, Tensor> weights) =>
         session.Inputs

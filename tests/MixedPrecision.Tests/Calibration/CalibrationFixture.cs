@@ -37,7 +37,8 @@ internal sealed class CalibrationFixture : IDisposable
         CalibrationProgress? resume = null,
         Action<CalibrationProgress>? save = null,
         Action<CalibrationUpdate>? report = null,
-        CancellationToken? cancel = null) => Calibrator.Run(
+        CancellationToken? cancel = null,
+        int threads = 2) => Calibrator.Run(
         new CalibrationRequest(
             Model,
             Partition,
@@ -46,7 +47,7 @@ internal sealed class CalibrationFixture : IDisposable
             [.. formats.Select(NumberFormats.Get)],
             Loss,
             Samples,
-            Threads: 2,
+            threads,
             resume,
             save)
         { Memory = memory ?? CalibrationMemory.Default },
