@@ -55,6 +55,22 @@ public sealed class SegmentTests : IDisposable
         Assert.All(Calibrate(graph, b, CalibrationMemory.Default).Layers, l => Assert.True(l.TaylorActivation > 0 && l.TaylorWeight > 0));
     }
 
+    /// <summary>The maxima are a layer's operand and are kept; what they were taken of is computed again, by kernels that round otherwise.</summary>
+    [Fact]
+    public void MaximaAreFoundAmongValuesThatAreComputedAgain()
+    {
+        var graph = new GraphProto { Name = "maxima" };
+        graph.Input.Add(new TensorType(ElementType.Float, [Dimension.Of(1), Dimension.Of(8)]).ToProto("x"));
+        graph.Output.Add(new TensorType(ElementType.Float, [Dimension.Of(1), Dimension.Of(4)]).ToProto("logits"));
+        var b = new GraphBuilder(GraphBuilder.NamesIn(graph));
+        string hidden = b.MatMul("x", Weight(b, 8, 96));
+        string normalized = b.Node("InstanceNormalization", [b.Reshape(hidden, b.Integers(1, 4, 24)), Weight(b, 4), Weight(b, 4)]);
+        string softened = b.Node("Softplus", [normalized]);
+        string maxima = b.Node("ReduceMax", [b.Reshape(softened, b.Integers(1, 32, 3)), b.Integers(2)], Attributes.Of("keepdims", 0));
+        b.NodeTo(["logits"], "MatMul", "", [maxima, Weight(b, 32, 4)]);
+        Same(Calibrate(graph, b, new CalibrationMemory(KeptValues: 0)), Calibrate(graph, b, CalibrationMemory.Default));
+    }
+
     public void Dispose() => Directory.Delete(folder, recursive: true);
 
     private static void Same(Sensitivities expected, Sensitivities found)

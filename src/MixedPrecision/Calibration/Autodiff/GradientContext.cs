@@ -89,6 +89,13 @@ public sealed class GradientContext
     public string SumTo(string gradient, TensorType gradientType, string operand, params IReadOnlyList<string> others) =>
         Broadcasting.SumTo(B, gradient, gradientType, Type(operand), () => ShapeOf(operand), [.. others.Select(Type)]);
 
+    /// <summary>
+    /// The first output, computed once more, for rules that look for the elements of an input which the output is equal to: calibration may feed an output as the forward model
+    /// computed it, and its inputs computed anew, by other kernels, which round otherwise.
+    /// </summary>
+    public string OutputAgain() =>
+        B.NodeTo([B.Fresh(Y), .. Node.Output.Skip(1).Select(o => o.Length > 0 ? B.Fresh(o) : "")], Node.OpType, Node.Domain, [.. Node.Input], [.. Node.Attribute])[0];
+
     /// <summary>Gradients of all inputs, those left out being none.</summary>
     public string?[] Gradients(params (int Input, string? Gradient)[] gradients)
     {

@@ -111,11 +111,6 @@ internal static class Activations
     {
         GraphBuilder b = c.B;
         string zero = c.Scalar(0);
-        if (!c.Needs(1) && !c.Needs(2))
-        {
-            return c.Gradients((0, b.Where(b.Equal(c.X, c.Y), c.Upstream, zero)));
-        }
-
         string? below = c.HasInput(1) ? b.Less(c.X, c.Input(1)) : null;
         string? above = c.HasInput(2) ? b.Greater(c.X, c.Input(2)) : null;
         string? outside = below is null ? above : above is null ? below : b.Node("Or", [below, above]);

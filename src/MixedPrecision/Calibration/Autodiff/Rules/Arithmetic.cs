@@ -48,7 +48,8 @@ internal static class Arithmetic
             return [c.Upstream];
         }
 
-        string[] masks = [.. c.Node.Input.Select(i => c.Mask(c.B.Equal(i, c.Y)))];
+        string extremum = c.OutputAgain();
+        string[] masks = [.. c.Node.Input.Select(i => c.Mask(c.B.Equal(i, extremum)))];
         string share = c.B.Div(c.Upstream, c.B.Sum(masks));
         return [.. masks.Select((mask, i) => c.Needs(i) ? c.B.Mul(share, mask) : null)];
     }

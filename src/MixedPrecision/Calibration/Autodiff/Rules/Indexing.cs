@@ -124,8 +124,9 @@ internal static class Indexing
                 update = b.Mul(gather(c.Upstream), OtherFactors(c, gather, scatter));
                 break;
             default:
-                string held = c.Mask(b.Equal(c.X, c.Y));
-                string attained = c.Mask(b.Equal(updates, gather(c.Y)));
+                string extremum = c.OutputAgain();
+                string held = c.Mask(b.Equal(c.X, extremum));
+                string attained = c.Mask(b.Equal(updates, gather(extremum)));
                 string share = b.Div(c.Upstream, b.Max(scatter(held, attained, "add"), c.Scalar(1)));
                 data = b.Mul(share, held);
                 update = b.Mul(gather(share), attained);

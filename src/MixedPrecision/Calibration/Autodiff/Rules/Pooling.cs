@@ -55,7 +55,7 @@ internal static class Pooling
     public static IReadOnlyList<string?> GlobalMaxPool(GradientContext c)
     {
         GraphBuilder b = c.B;
-        string mask = c.Mask(b.Equal(c.X, c.Y));
+        string mask = c.Mask(b.Equal(c.X, c.OutputAgain()));
         string count = b.Reshape(b.ReduceSum(b.Reshape0(mask, 0, 0, -1), [-1]), b.Shape(c.Y));
         return [b.Mul(b.Div(c.Upstream, count), mask)];
     }

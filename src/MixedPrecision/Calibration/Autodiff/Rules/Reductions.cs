@@ -13,7 +13,7 @@ internal static class Reductions
     /// <summary>Max and Min: elements that attain the extremum share the gradient equally.</summary>
     public static IReadOnlyList<string?> Extremum(GradientContext c)
     {
-        string mask = c.Mask(c.B.Equal(c.X, Kept(c, c.Y)));
+        string mask = c.Mask(c.B.Equal(c.X, Kept(c, c.OutputAgain())));
         string count = Again(c, "ReduceSum", mask);
         return c.Gradients((0, c.B.Mul(c.B.Div(Kept(c, c.Upstream), count), mask)));
     }
