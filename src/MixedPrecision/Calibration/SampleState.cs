@@ -46,11 +46,15 @@ internal sealed class SampleState(int number, IReadOnlyDictionary<string, Tensor
         }
     }
 
-    /// <summary>Drops what a segment's forward pass gave, once all gradients of it are there, unless its backward pass reads it: logits can be as large as all else together.</summary>
+    /// <summary>
+    /// Drops what a segment's forward pass gave, once all gradients of it are there, unless its backward pass or a layer still reads it: logits can be as large as all else together.
+    /// </summary>
     public void ReleaseUnread(SegmentInstance segment)
     {
-        bool isRead = segment.Program.Backward?.Inputs.Any(i => segment.Program.Forward.Outputs.Contains(i)) ?? false;
-        if (!isRead && segment.Program.Forward.Outputs.All(o => Gradients.ContainsKey(segment.Originals[o])))
+        SegmentProgram program = segment.Program;
+        IEnumerable<string?> ofLayers = program.Layers.Values.SelectMany(l => new[] { l.Input, l.Second, l.Output }).Except(program.Backward?.Outputs ?? []);
+        bool isRead = program.Forward.Outputs.Intersect([.. program.Backward?.Inputs ?? [], .. ofLayers.OfType<string>()]).Any();
+        if (!isRead && program.Forward.Outputs.All(o => Gradients.ContainsKey(segment.Originals[o])))
         {
             Release(segment);
         }
