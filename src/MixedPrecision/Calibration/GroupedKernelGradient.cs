@@ -1,6 +1,6 @@
+using MixedPrecision.Calibration.Formats;
 using MixedPrecision.Onnx;
 using MixedPrecision.Partitioning;
-using MixedPrecision.Calibration.Formats;
 using TensorPrimitives = System.Numerics.Tensors.TensorPrimitives;
 
 namespace MixedPrecision.Calibration;
