@@ -43,7 +43,7 @@ internal sealed class CalibrationPass(
     {
         using var pass = new SegmentPass(request, segment, weightGradient, isWhole: true, cancel);
         int next = progress.Samples;
-        var finished = new SortedDictionary<int, SampleTerms>();
+        var finished = new Dictionary<int, SampleTerms>();
 
         // Samples are added in their order, whichever is finished first.
         long RunOne(int number)
@@ -81,7 +81,7 @@ internal sealed class CalibrationPass(
         {
             try
             {
-                for (int number = Interlocked.Increment(ref next) - 1; number < request.Samples.Count && Volatile.Read(ref error) is null; number = Interlocked.Increment(ref next) - 1)
+                while (Volatile.Read(ref error) is null && Interlocked.Increment(ref next) - 1 is int number && number < request.Samples.Count)
                 {
                     RunOne(number);
                 }

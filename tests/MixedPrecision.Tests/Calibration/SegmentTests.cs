@@ -14,10 +14,7 @@ public sealed class SegmentTests : IDisposable
     [Fact]
     public void OneOfSeveralOutputsIsKept()
     {
-        var graph = new GraphProto { Name = "gated" };
-        graph.Input.Add(new TensorType(ElementType.Float, [Dimension.Of(1), Dimension.Of(8)]).ToProto("x"));
-        graph.Output.Add(new TensorType(ElementType.Float, [Dimension.Of(1), Dimension.Of(4)]).ToProto("logits"));
-        var b = new GraphBuilder(GraphBuilder.NamesIn(graph));
+        (GraphProto graph, GraphBuilder b) = Start("gated");
         string[] halves = b.NodeWithOutputs("Split", 2, [b.MatMul("x", Weight(b, 8, 16))], Attributes.Of("axis", 1), Attributes.Of("num_outputs", 2));
         string gated = b.Mul(b.MatMul(halves[0], Weight(b, 8, 8)), halves[1]);
         b.NodeTo(["logits"], "MatMul", "", [gated, Weight(b, 8, 4)]);
@@ -28,10 +25,7 @@ public sealed class SegmentTests : IDisposable
     [Fact]
     public void AnEpsilonIsAConstantOfItsSegment()
     {
-        var graph = new GraphProto { Name = "normalized" };
-        graph.Input.Add(new TensorType(ElementType.Float, [Dimension.Of(1), Dimension.Of(8)]).ToProto("x"));
-        graph.Output.Add(new TensorType(ElementType.Float, [Dimension.Of(1), Dimension.Of(4)]).ToProto("logits"));
-        var b = new GraphBuilder(GraphBuilder.NamesIn(graph));
+        (GraphProto graph, GraphBuilder b) = Start("normalized");
         string value = b.MatMul("x", Weight(b, 8, 8));
         string Mean(string of) => b.Node("ReduceMean", [of, b.Integers(-1)]);
         string centred = b.Node("Sub", [value, Mean(value)]);
@@ -45,10 +39,7 @@ public sealed class SegmentTests : IDisposable
     [Fact]
     public void ADropoutThatGivesItsMaskIsKept()
     {
-        var graph = new GraphProto { Name = "dropout" };
-        graph.Input.Add(new TensorType(ElementType.Float, [Dimension.Of(1), Dimension.Of(8)]).ToProto("x"));
-        graph.Output.Add(new TensorType(ElementType.Float, [Dimension.Of(1), Dimension.Of(4)]).ToProto("logits"));
-        var b = new GraphBuilder(GraphBuilder.NamesIn(graph));
+        (GraphProto graph, GraphBuilder b) = Start("dropout");
         string hidden = b.Node("Tanh", [b.MatMul("x", Weight(b, 8, 8))]);
         string[] dropped = b.NodeWithOutputs("Dropout", 2, [hidden, b.Scalar(0.5), b.Constant(Tensor.Of<bool>([false]))]);
         b.NodeTo(["logits"], "MatMul", "", [dropped[0], Weight(b, 8, 4)]);
@@ -59,10 +50,7 @@ public sealed class SegmentTests : IDisposable
     [Fact]
     public void MaximaAreFoundAmongValuesThatAreComputedAgain()
     {
-        var graph = new GraphProto { Name = "maxima" };
-        graph.Input.Add(new TensorType(ElementType.Float, [Dimension.Of(1), Dimension.Of(8)]).ToProto("x"));
-        graph.Output.Add(new TensorType(ElementType.Float, [Dimension.Of(1), Dimension.Of(4)]).ToProto("logits"));
-        var b = new GraphBuilder(GraphBuilder.NamesIn(graph));
+        (GraphProto graph, GraphBuilder b) = Start("maxima");
         string hidden = b.MatMul("x", Weight(b, 8, 96));
         string normalized = b.Node("InstanceNormalization", [b.Reshape(hidden, b.Integers(1, 4, 24)), Weight(b, 4), Weight(b, 4)]);
         string softened = b.Node("Softplus", [normalized]);
@@ -72,6 +60,15 @@ public sealed class SegmentTests : IDisposable
     }
 
     public void Dispose() => Directory.Delete(folder, recursive: true);
+
+    /// <summary>A graph from `x` [1, 8] to `logits` [1, 4] that has no nodes yet.</summary>
+    private static (GraphProto Graph, GraphBuilder Builder) Start(string name)
+    {
+        var graph = new GraphProto { Name = name };
+        graph.Input.Add(new TensorType(ElementType.Float, [Dimension.Of(1), Dimension.Of(8)]).ToProto("x"));
+        graph.Output.Add(new TensorType(ElementType.Float, [Dimension.Of(1), Dimension.Of(4)]).ToProto("logits"));
+        return (graph, new GraphBuilder(GraphBuilder.NamesIn(graph)));
+    }
 
     private static void Same(Sensitivities expected, Sensitivities found)
     {
