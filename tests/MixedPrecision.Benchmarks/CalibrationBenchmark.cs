@@ -1,8 +1,8 @@
 using System.Diagnostics;
 using MixedPrecision.Calibration;
-using MixedPrecision.Calibration.Data;
-using MixedPrecision.Calibration.Formats;
+using MixedPrecision.Data;
 using MixedPrecision.Execution;
+using MixedPrecision.Formats;
 using MixedPrecision.Pipeline;
 
 namespace MixedPrecision.Benchmarks;

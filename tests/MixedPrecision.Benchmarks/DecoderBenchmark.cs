@@ -1,6 +1,6 @@
 using System.Diagnostics;
 using System.Globalization;
-using MixedPrecision.Calibration.Data;
+using MixedPrecision.Data;
 using MixedPrecision.Execution;
 using MixedPrecision.Onnx;
 using MixedPrecision.Pipeline;

@@ -1,12 +1,13 @@
 using MixedPrecision.Calibration;
-using MixedPrecision.Calibration.Data;
-using MixedPrecision.Calibration.Formats;
-using MixedPrecision.Calibration.Losses;
+using MixedPrecision.Data;
 using MixedPrecision.Execution;
+using MixedPrecision.Formats;
+using MixedPrecision.Losses;
 using MixedPrecision.Onnx;
 using MixedPrecision.Partitioning;
 using MixedPrecision.Pipeline;
 using MixedPrecision.Policies;
+using MixedPrecision.Quantization;
 using MixedPrecision.Solving;
 
 namespace MixedPrecision.Benchmarks;

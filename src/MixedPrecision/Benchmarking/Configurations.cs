@@ -1,4 +1,4 @@
-using MixedPrecision.Calibration.Formats;
+using MixedPrecision.Formats;
 
 namespace MixedPrecision.Benchmarking;
 

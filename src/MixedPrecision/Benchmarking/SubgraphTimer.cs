@@ -1,9 +1,10 @@
 using Microsoft.ML.OnnxRuntime;
 using MixedPrecision.Caching;
-using MixedPrecision.Calibration.Formats;
 using MixedPrecision.Execution;
+using MixedPrecision.Formats;
 using MixedPrecision.Onnx;
 using MixedPrecision.Partitioning;
+using MixedPrecision.Quantization;
 
 namespace MixedPrecision.Benchmarking;
 

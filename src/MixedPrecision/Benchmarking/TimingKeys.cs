@@ -1,6 +1,6 @@
 using System.Globalization;
 using MixedPrecision.Caching;
-using MixedPrecision.Calibration.Formats;
+using MixedPrecision.Formats;
 using MixedPrecision.Onnx;
 using MixedPrecision.Partitioning;
 

@@ -1,5 +1,5 @@
 using System.Runtime.ExceptionServices;
-using MixedPrecision.Calibration.Losses;
+using MixedPrecision.Losses;
 using MixedPrecision.Onnx;
 
 namespace MixedPrecision.Calibration;

@@ -1,7 +1,7 @@
-using MixedPrecision.Calibration.Data;
-using MixedPrecision.Calibration.Formats;
-using MixedPrecision.Calibration.Losses;
+using MixedPrecision.Data;
 using MixedPrecision.Diagnostics;
+using MixedPrecision.Formats;
+using MixedPrecision.Losses;
 using MixedPrecision.Onnx;
 using MixedPrecision.Partitioning;
 

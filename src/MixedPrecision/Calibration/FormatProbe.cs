@@ -1,8 +1,9 @@
 using System.Numerics;
 using System.Runtime.InteropServices;
-using MixedPrecision.Calibration.Formats;
 using MixedPrecision.Execution;
+using MixedPrecision.Formats;
 using MixedPrecision.Onnx;
+using MixedPrecision.Quantization;
 
 namespace MixedPrecision.Calibration;
 

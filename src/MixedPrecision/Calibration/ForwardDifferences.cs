@@ -1,8 +1,9 @@
-using MixedPrecision.Calibration.Formats;
-using MixedPrecision.Calibration.Losses;
 using MixedPrecision.Execution;
+using MixedPrecision.Formats;
+using MixedPrecision.Losses;
 using MixedPrecision.Onnx;
 using MixedPrecision.Partitioning;
+using MixedPrecision.Quantization;
 
 namespace MixedPrecision.Calibration;
 

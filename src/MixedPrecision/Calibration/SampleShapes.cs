@@ -1,4 +1,4 @@
-using MixedPrecision.Calibration.Data;
+using MixedPrecision.Data;
 using MixedPrecision.Execution;
 using MixedPrecision.Onnx;
 

@@ -1,6 +1,6 @@
-using MixedPrecision.Calibration.Autodiff;
-using MixedPrecision.Calibration.Formats;
+using MixedPrecision.Autodiff;
 using MixedPrecision.Execution;
+using MixedPrecision.Formats;
 using MixedPrecision.Onnx;
 using MixedPrecision.Onnx.Lowering;
 using MixedPrecision.Partitioning;

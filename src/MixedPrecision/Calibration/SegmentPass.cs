@@ -1,5 +1,5 @@
-using MixedPrecision.Calibration.Formats;
 using MixedPrecision.Execution;
+using MixedPrecision.Formats;
 using MixedPrecision.Onnx;
 
 namespace MixedPrecision.Calibration;

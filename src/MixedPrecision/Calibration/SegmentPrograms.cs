@@ -1,7 +1,7 @@
 using System.Security.Cryptography;
 using Google.Protobuf;
-using MixedPrecision.Calibration.Formats;
 using MixedPrecision.Execution;
+using MixedPrecision.Formats;
 using MixedPrecision.Onnx;
 using MixedPrecision.Partitioning;
 

@@ -1,4 +1,4 @@
-using MixedPrecision.Calibration.Formats;
+using MixedPrecision.Formats;
 using MixedPrecision.Onnx;
 using TensorPrimitives = System.Numerics.Tensors.TensorPrimitives;
 

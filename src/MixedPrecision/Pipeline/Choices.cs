@@ -1,5 +1,5 @@
-using MixedPrecision.Calibration.Formats;
 using MixedPrecision.Diagnostics;
+using MixedPrecision.Formats;
 using MixedPrecision.Partitioning;
 using MixedPrecision.Policies;
 

@@ -1,6 +1,6 @@
 using MixedPrecision.Caching;
-using MixedPrecision.Calibration.Formats;
 using MixedPrecision.Diagnostics;
+using MixedPrecision.Formats;
 using MixedPrecision.Quantization;
 using MixedPrecision.Solving;
 

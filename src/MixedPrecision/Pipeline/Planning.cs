@@ -1,7 +1,7 @@
 using MixedPrecision.Benchmarking;
 using MixedPrecision.Calibration;
-using MixedPrecision.Calibration.Formats;
 using MixedPrecision.Diagnostics;
+using MixedPrecision.Formats;
 using MixedPrecision.Partitioning;
 using MixedPrecision.Policies;
 using MixedPrecision.Solving;

@@ -4,9 +4,9 @@ using System.Text;
 using System.Text.Json;
 using MixedPrecision.Benchmarking;
 using MixedPrecision.Caching;
-using MixedPrecision.Calibration.Data;
-using MixedPrecision.Calibration.Losses;
+using MixedPrecision.Data;
 using MixedPrecision.Diagnostics;
+using MixedPrecision.Losses;
 using MixedPrecision.Onnx;
 using MixedPrecision.Policies;
 
@@ -131,7 +131,7 @@ internal sealed class PolicyRun : IDisposable
             ("model", Workspace.Hash),
             ("data", CalibrationDataHash()),
             ("loss", LossKey()),
-            ("formats", string.Join(' ', Policy.Formats.Select(f => $"{f}:{Calibration.Formats.NumberFormats.Get(f).Version}"))),
+            ("formats", string.Join(' ', Policy.Formats.Select(f => $"{f}:{Formats.NumberFormats.Get(f).Version}"))),
             ("runtime", Machine.Runtime),
             ("instruction sets", string.Join(' ', Machine.InstructionSets)))
         .With("samples", Policy.Calibration.Samples)

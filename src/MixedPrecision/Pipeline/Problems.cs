@@ -64,7 +64,7 @@ internal static class Problems
         return new LossModel.Quadratic(deltas, [.. choices.Select(c => c?.Rise ?? 0)], Shrinkage.Estimate([.. deltas.Where(d => d.Length > 0)]));
     }
 
-    public static string Baseline => Calibration.Formats.NumberFormats.Baseline.Name;
+    public static string Baseline => Formats.NumberFormats.Baseline.Name;
 
     /// <summary>The configuration with one layer in a format and the others in the baseline.</summary>
     public static IReadOnlyList<string> Alone(Subgraph subgraph, int layer, string format) =>

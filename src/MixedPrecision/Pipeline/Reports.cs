@@ -1,7 +1,7 @@
+using MixedPrecision.Autodiff;
 using MixedPrecision.Calibration;
-using MixedPrecision.Calibration.Autodiff;
-using MixedPrecision.Calibration.Formats;
 using MixedPrecision.Execution;
+using MixedPrecision.Formats;
 using MixedPrecision.Onnx;
 using MixedPrecision.Onnx.Lowering;
 using MixedPrecision.Partitioning;

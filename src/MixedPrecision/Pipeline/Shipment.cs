@@ -1,5 +1,5 @@
-using MixedPrecision.Calibration.Formats;
 using MixedPrecision.Diagnostics;
+using MixedPrecision.Formats;
 using MixedPrecision.Onnx;
 using MixedPrecision.Policies;
 using MixedPrecision.Reporting;

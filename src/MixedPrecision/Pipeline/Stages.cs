@@ -1,9 +1,9 @@
 using MixedPrecision.Benchmarking;
 using MixedPrecision.Caching;
 using MixedPrecision.Calibration;
-using MixedPrecision.Calibration.Data;
-using MixedPrecision.Calibration.Formats;
-using MixedPrecision.Calibration.Losses;
+using MixedPrecision.Data;
+using MixedPrecision.Formats;
+using MixedPrecision.Losses;
 using MixedPrecision.Onnx;
 using MixedPrecision.Partitioning;
 using MixedPrecision.Solving;

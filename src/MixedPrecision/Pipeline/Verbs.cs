@@ -1,6 +1,6 @@
 using Google.Protobuf;
+using MixedPrecision.Autodiff;
 using MixedPrecision.Calibration;
-using MixedPrecision.Calibration.Autodiff;
 using MixedPrecision.Diagnostics;
 using MixedPrecision.Onnx;
 using MixedPrecision.Policies;

@@ -1,6 +1,6 @@
 using System.Security.Cryptography;
-using MixedPrecision.Calibration.Formats;
 using MixedPrecision.Execution;
+using MixedPrecision.Formats;
 using MixedPrecision.Onnx;
 using MixedPrecision.Partitioning;
 

@@ -1,6 +1,6 @@
 using System.Globalization;
 using Google.Protobuf;
-using MixedPrecision.Calibration.Formats;
+using MixedPrecision.Formats;
 using MixedPrecision.Onnx;
 
 namespace MixedPrecision.Quantization;

@@ -1,8 +1,9 @@
 using System.Security.Cryptography;
 using Google.Protobuf;
-using MixedPrecision.Calibration.Formats;
 using MixedPrecision.Diagnostics;
+using MixedPrecision.Formats;
 using MixedPrecision.Onnx;
+using MixedPrecision.Quantization;
 
 namespace MixedPrecision.Verification;
 

@@ -1,7 +1,7 @@
 using Microsoft.ML.OnnxRuntime;
 using MixedPrecision.Benchmarking;
 using MixedPrecision.Caching;
-using MixedPrecision.Calibration.Data;
+using MixedPrecision.Data;
 using MixedPrecision.Diagnostics;
 using MixedPrecision.Execution;
 using MixedPrecision.Onnx;

@@ -1,4 +1,4 @@
-using MixedPrecision.Calibration.Autodiff;
+using MixedPrecision.Autodiff;
 using MixedPrecision.Diagnostics;
 using MixedPrecision.Execution;
 using MixedPrecision.Onnx;

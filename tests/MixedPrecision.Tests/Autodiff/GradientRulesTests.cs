@@ -1,5 +1,5 @@
 using CsCheck;
-using MixedPrecision.Calibration.Autodiff;
+using MixedPrecision.Autodiff;
 using MixedPrecision.Onnx;
 using MixedPrecision.Onnx.Lowering;
 using MixedPrecision.Tests.Autodiff.Cases;

@@ -1,5 +1,5 @@
 using System.Text.Json;
-using MixedPrecision.Calibration.Autodiff;
+using MixedPrecision.Autodiff;
 using MixedPrecision.Execution;
 using MixedPrecision.Onnx;
 using MixedPrecision.Onnx.Lowering;

@@ -1,5 +1,5 @@
 using System.Text.RegularExpressions;
-using MixedPrecision.Calibration.Autodiff;
+using MixedPrecision.Autodiff;
 using MixedPrecision.Onnx.Lowering;
 
 namespace MixedPrecision.Tests.Autodiff;

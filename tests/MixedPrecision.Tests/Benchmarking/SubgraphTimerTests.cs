@@ -1,8 +1,8 @@
 using MixedPrecision.Benchmarking;
 using MixedPrecision.Caching;
-using MixedPrecision.Calibration.Formats;
 using MixedPrecision.Diagnostics;
 using MixedPrecision.Execution;
+using MixedPrecision.Formats;
 using MixedPrecision.Onnx;
 using MixedPrecision.Partitioning;
 using MixedPrecision.Policies;

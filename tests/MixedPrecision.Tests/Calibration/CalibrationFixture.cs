@@ -1,8 +1,8 @@
 using MixedPrecision.Calibration;
-using MixedPrecision.Calibration.Data;
-using MixedPrecision.Calibration.Formats;
-using MixedPrecision.Calibration.Losses;
+using MixedPrecision.Data;
 using MixedPrecision.Execution;
+using MixedPrecision.Formats;
+using MixedPrecision.Losses;
 using MixedPrecision.Onnx;
 using MixedPrecision.Partitioning;
 using MixedPrecision.Policies;

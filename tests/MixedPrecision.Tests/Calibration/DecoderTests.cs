@@ -1,6 +1,6 @@
 using MixedPrecision.Benchmarks;
 using MixedPrecision.Calibration;
-using MixedPrecision.Calibration.Formats;
+using MixedPrecision.Formats;
 using MixedPrecision.Policies;
 
 namespace MixedPrecision.Tests.Calibration;

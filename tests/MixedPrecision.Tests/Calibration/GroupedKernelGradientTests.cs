@@ -1,6 +1,6 @@
 using CsCheck;
 using MixedPrecision.Calibration;
-using MixedPrecision.Calibration.Formats;
+using MixedPrecision.Formats;
 using MixedPrecision.Onnx;
 using MixedPrecision.Partitioning;
 

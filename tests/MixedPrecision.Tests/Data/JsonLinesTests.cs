@@ -1,6 +1,6 @@
 using System.Text;
 using CsCheck;
-using MixedPrecision.Calibration.Data;
+using MixedPrecision.Data;
 using MixedPrecision.Diagnostics;
 using MixedPrecision.Onnx;
 

@@ -3,7 +3,7 @@ using System.IO.Compression;
 using System.Runtime.InteropServices;
 using System.Text;
 using CsCheck;
-using MixedPrecision.Calibration.Data;
+using MixedPrecision.Data;
 using MixedPrecision.Diagnostics;
 using MixedPrecision.Onnx;
 

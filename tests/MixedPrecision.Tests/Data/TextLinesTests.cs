@@ -1,5 +1,5 @@
 using Google.Protobuf;
-using MixedPrecision.Calibration.Data;
+using MixedPrecision.Data;
 using MixedPrecision.Diagnostics;
 using MixedPrecision.Onnx;
 using MixedPrecision.Policies;

@@ -1,9 +1,10 @@
 using Google.Protobuf;
-using MixedPrecision.Calibration.Formats;
 using MixedPrecision.Execution;
+using MixedPrecision.Formats;
 using MixedPrecision.Onnx;
 using MixedPrecision.Partitioning;
 using MixedPrecision.Policies;
+using MixedPrecision.Quantization;
 using MixedPrecision.Verification;
 
 namespace MixedPrecision.Tests.Formats;

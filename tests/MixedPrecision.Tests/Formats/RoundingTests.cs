@@ -1,6 +1,6 @@
 using System.Runtime.InteropServices;
 using CsCheck;
-using MixedPrecision.Calibration.Formats;
+using MixedPrecision.Formats;
 
 namespace MixedPrecision.Tests.Formats;
 

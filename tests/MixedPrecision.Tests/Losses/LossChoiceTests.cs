@@ -1,5 +1,5 @@
-using MixedPrecision.Calibration.Losses;
 using MixedPrecision.Diagnostics;
+using MixedPrecision.Losses;
 using MixedPrecision.Onnx;
 using MixedPrecision.Policies;
 using static MixedPrecision.Tests.Losses.LossGradientTests;

@@ -1,6 +1,6 @@
-using MixedPrecision.Calibration.Autodiff;
-using MixedPrecision.Calibration.Losses;
+using MixedPrecision.Autodiff;
 using MixedPrecision.Execution;
+using MixedPrecision.Losses;
 using MixedPrecision.Onnx;
 using MixedPrecision.Policies;
 using static MixedPrecision.Tests.Losses.LossGradientTests;

@@ -1,5 +1,5 @@
-using MixedPrecision.Calibration.Data;
-using MixedPrecision.Calibration.Losses;
+using MixedPrecision.Data;
+using MixedPrecision.Losses;
 using MixedPrecision.Onnx;
 using MixedPrecision.Policies;
 using static MixedPrecision.Tests.Losses.LossModels;

@@ -1,7 +1,7 @@
 using Google.Protobuf;
-using MixedPrecision.Calibration.Losses;
 using MixedPrecision.Diagnostics;
 using MixedPrecision.Execution;
+using MixedPrecision.Losses;
 using MixedPrecision.Onnx;
 using MixedPrecision.Policies;
 using static MixedPrecision.Tests.Losses.LossGradientTests;

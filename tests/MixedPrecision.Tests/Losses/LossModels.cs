@@ -1,7 +1,7 @@
-using MixedPrecision.Calibration.Data;
-using MixedPrecision.Calibration.Losses;
+using MixedPrecision.Data;
 using MixedPrecision.Diagnostics;
 using MixedPrecision.Execution;
+using MixedPrecision.Losses;
 using MixedPrecision.Onnx;
 using MixedPrecision.Policies;
 

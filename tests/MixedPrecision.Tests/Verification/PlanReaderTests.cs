@@ -1,6 +1,6 @@
 using Google.Protobuf;
-using MixedPrecision.Calibration.Formats;
 using MixedPrecision.Diagnostics;
+using MixedPrecision.Formats;
 using MixedPrecision.Onnx;
 using MixedPrecision.Verification;
 

@@ -1,0 +1,89 @@
+using MixedPrecision.Diagnostics;
+using MixedPrecision.Onnx;
+
+namespace MixedPrecision.Data;
+
+/// <summary>
+/// Reads samples: JSON lines (<c>.jsonl</c>, <c>.ndjson</c>: an object a line, a key per input), <c>.npz</c> (an array per input, the
+/// first axis is the sample), <c>.npy</c> (the same for a model with one input), a folder of images, and lines of text (<c>.txt</c>, <c>.tsv</c>).
+/// </summary>
+public static class SampleReader
+{
+    private static readonly DataFormat Plain = new(null, null, "");
+
+    /// <summary>The first samples of a file, each checked against what the model declares.</summary>
+    /// <param name="path">The file or folder.</param>
+    /// <param name="displayName">The file as the user named it, for messages and ids.</param>
+    /// <param name="inputs">What every sample has to give; further keys of the data are ignored.</param>
+    /// <param name="labelKey">Key of the label, or null: labels are not read.</param>
+    /// <param name="maximum">At most so many samples, from the start of the file; null: all.</param>
+    /// <param name="fields">Further keys that every sample has to give; null: none.</param>
+    /// <param name="format">How images and text become samples; null: by the defaults.</param>
+    /// <returns>At least one sample.</returns>
+    /// <exception cref="MixedPrecisionException">The file is missing or damaged, or a sample does not fit (range 3xxx).</exception>
+    public static IReadOnlyList<Sample> Read(
+        string path,
+        string displayName,
+        IReadOnlyList<InputDeclaration> inputs,
+        string? labelKey,
+        int? maximum,
+        IReadOnlyList<DataField>? fields = null,
+        DataFormat? format = null)
+    {
+        if (maximum is < 1)
+            throw new ArgumentOutOfRangeException(nameof(maximum));
+        if (!Path.Exists(path))
+            throw Errors.DataNotFound(displayName);
+        if (inputs.FirstOrDefault(input => !ElementWriter.Supports(input.Type.ElementType)) is { } other)
+            throw Errors.DataInputUnsupported(displayName, other.Name, ElementType.Name(other.Type.ElementType));
+
+        var wanted = new WantedValues(inputs, labelKey, fields ?? []);
+        return Guarded(displayName, () =>
+        {
+            IEnumerable<Sample> samples = KindOf(path) switch
+            {
+                "folder" => ImageFolder.Read(path, displayName, wanted, format ?? Plain),
+                ".TXT" or ".TSV" => TextLines.Read(path, displayName, wanted, format ?? Plain),
+                ".JSONL" or ".NDJSON" => JsonLines.Read(path, displayName, wanted),
+                ".NPZ" => NumpyArchive.Read(path, displayName, wanted, maximum ?? int.MaxValue),
+                ".NPY" => NumpyArchive.ReadSingle(path, displayName, wanted, maximum ?? int.MaxValue),
+                _ => throw Errors.DataFormatUnknown(displayName, [".jsonl", ".ndjson", ".npz", ".npy", ".txt", ".tsv"]),
+            };
+            List<Sample> read = [.. samples.Take(maximum ?? int.MaxValue)];
+            return read.Count > 0 ? read : throw Errors.DataEmpty(displayName);
+        });
+    }
+
+    /// <summary>Keys that the first sample has, where that can be told without the model; empty when the data is missing or damaged.</summary>
+    public static IReadOnlyList<string> Keys(string path, string displayName, DataFormat? format = null)
+    {
+        if (!Path.Exists(path))
+            return [];
+        return Guarded<IReadOnlyList<string>>(displayName, () => KindOf(path) switch
+        {
+            "folder" => ImageFolder.HasLabels(path, format ?? Plain) ? [ImageFolder.Label] : [],
+            ".TSV" => [ImageFolder.Label],
+            ".JSONL" or ".NDJSON" => JsonLines.Keys(path, displayName),
+            ".NPZ" => NumpyArchive.Keys(path),
+            _ => [],
+        });
+    }
+
+    /// <summary>The files that samples depend on, in a fixed order: for the keys of stages that read them.</summary>
+    public static IReadOnlyList<string> FilesOf(string path, DataFormat? format = null) =>
+        [.. Directory.Exists(path) ? ImageFolder.Files(path).Select(file => Path.Combine(path, file)) : [path], .. (format ?? Plain).Files];
+
+    private static string KindOf(string path) => Directory.Exists(path) ? "folder" : Path.GetExtension(path).ToUpperInvariant();
+
+    private static T Guarded<T>(string displayName, Func<T> read)
+    {
+        try
+        {
+            return read();
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw Errors.DataUnreadable(new Place(displayName), e is UnauthorizedAccessException ? "access is denied" : "the system reports an error while it is read");
+        }
+    }
+}

@@ -1,0 +1,17 @@
+namespace MixedPrecision.Formats;
+
+/// <summary>The baseline: the layer as the model has it, untouched. Applies to every layer, adds no noise.</summary>
+internal static class Fp32
+{
+    public static readonly NumberFormat Format = new(
+        Name: "fp32",
+        Version: 1,
+        TimePerMac: 1,
+        WhyNot: _ => null,
+        Prepare: (_, _) => [],
+        Emit: _ => throw new InvalidOperationException("a layer in the baseline is not rewritten"),
+        InputNoise: null,
+        WeightBlock: 0,
+        WeightSteps: (_, _) => [],
+        Bytes: site => site.BaselineBytes);
+}

@@ -1,0 +1,126 @@
+using System.Buffers;
+using MixedPrecision.Onnx;
+using MixedPrecision.Partitioning;
+
+namespace MixedPrecision.Formats;
+
+/// <summary>
+/// 8-bit integers on both sides. Activation: x ≈ sₓ(q − z), unsigned, range of each run's tensor including 0, sₓ = (max − min)/255
+/// (ONNX DynamicQuantizeLinear-11). Weight: w ≈ s_c·q, signed, one scale per output column. The product is summed in 32-bit integers (ONNX MatMulInteger-10) and
+/// multiplied by sₓ·s_c. x64 processors without VNNI add the products of inputs 2i and 2i + 1 in 16 bits, which saturate beyond 255·128: s_c is the largest sum of two such weights
+/// of one sign, over 127, so that with both rounded the result is the same on every processor. ONNX Runtime fuses this pattern into one kernel, and layers that read
+/// one activation share its quantization. Products of two activations quantize both per tensor.
+/// Applies to matrices in float32. Not to convolutions: ONNX Runtime's ConvInteger is many times slower than Conv in float.
+/// </summary>
+internal static class Int8Dynamic
+{
+    private const int WeightLimit = 127;
+    private const int FirstOpset = 11;
+
+    public static readonly NumberFormat Format = new(
+        Name: "int8-dynamic",
+        Version: 2,
+        TimePerMac: 0.25,
+        WhyNot: WhyNot,
+        Prepare: Prepare,
+        Emit: Emit,
+        InputNoise: InputNoise,
+        WeightBlock: 0,
+        WeightSteps: Scales,
+        Bytes: site => site.HasWeightMatrix ? ((long)site.InputSize * site.OutputSize) + (4L * site.OutputSize) : 0);
+
+    private static string? WhyNot(LayerSite site) => site.Layer.Kind switch
+    {
+        LayerKind.Conv or LayerKind.ConvTranspose => "ONNX Runtime's integer convolution with dynamic ranges is slower than the one in float",
+        LayerKind.ActivationMatMul => site.WhyNotFloat()
+            ?? (site.Opset < FirstOpset ? $"the model's opset {site.Opset} has no DynamicQuantizeLinear; it came with {FirstOpset}"
+                : site.Input.Rank is null or < 2 || site.Weight.Rank is null or < 2 ? "an operand is a vector, or its rank is unknown" : null),
+        _ => site.WhyNoWeightMatrix(),
+    };
+
+    private static Tensor[] Prepare(LayerSite site, Tensor weight)
+    {
+        if (!site.HasWeightMatrix)
+        {
+            return [];
+        }
+
+        int inputs = site.InputSize, outputs = site.OutputSize;
+        var scales = new float[outputs];
+        var quantized = new byte[(long)inputs * outputs];
+        site.ForEachTile(weight, (first, count, columns) =>
+        {
+            byte[] tile = ArrayPool<byte>.Shared.Rent(count * inputs);
+            for (int column = 0; column < count; column++)
+            {
+                ReadOnlySpan<float> values = columns.Slice(column * inputs, inputs);
+                float scale = scales[first + column] = Scale(values);
+                Rounding.ToSigned(values, scale, WeightLimit, tile.AsSpan(column * inputs, inputs));
+            }
+
+            for (int row = 0; row < inputs; row++)
+            {
+                Span<byte> target = quantized.AsSpan(checked((int)(((long)row * outputs) + first)), count);
+                for (int column = 0; column < target.Length; column++)
+                {
+                    target[column] = tile[(column * inputs) + row];
+                }
+            }
+
+            ArrayPool<byte>.Shared.Return(tile);
+        });
+        return [new Tensor(ElementType.Int8, [inputs, outputs], quantized), Tensor.Of<float>(scales, outputs)];
+    }
+
+    private static float[] Scales(LayerSite site, Tensor weight)
+    {
+        var scales = new float[site.OutputSize];
+        site.ForEachColumn(weight, (column, values) => scales[column] = Scale(values));
+        return scales;
+    }
+
+    private static float Scale(ReadOnlySpan<float> column)
+    {
+        float largest = Rounding.LargestPair(column);
+        return largest > 0 ? largest / WeightLimit : 1;
+    }
+
+    private static void Emit(LayerEmission e)
+    {
+        GraphBuilder b = e.Builder;
+        if (e.Site.HasWeightMatrix && e.Site.Opset < FirstOpset)
+        {
+            e.Product("DynamicQuantizeMatMul", "com.microsoft", [e.Input, e.Constants[0], e.Constants[1]]);
+            return;
+        }
+
+        string[] x = Quantize(e, e.Input);
+        (string Values, string Scale, string ZeroPoint) w = e.Site.HasWeightMatrix
+            ? (e.Constants[0], e.Constants[1], b.Constant(Tensor.Scalar<sbyte>(0), "zero_point"))
+            : Quantize(e, e.Second) is var second ? (second[0], second[1], second[2]) : default;
+        string sum = b.Node("MatMulInteger", [x[0], w.Values, x[2], w.ZeroPoint]);
+        e.Product("Mul", "", [b.Cast(sum, ElementType.Float), b.Mul(x[1], w.Scale)]);
+    }
+
+    /// <summary>Values, scale and zero point of an activation, made once for all layers that read it.</summary>
+    private static string[] Quantize(LayerEmission e, string activation)
+    {
+        string key = $"int8-dynamic {activation}";
+        if (!e.Shared.TryGetValue(key, out string[]? quantized))
+        {
+            e.Shared.Add(key, quantized = e.Builder.NodeWithOutputs("DynamicQuantizeLinear", 3, [activation]));
+        }
+
+        return quantized;
+    }
+
+    /// <summary>Δ²/12 with Δ = (max − min)/255 of the whole tensor.</summary>
+    private static string InputNoise(GraphBuilder b, LayerSite site, string x, string gradient)
+    {
+        string zero = b.Scalar(0);
+        string high = b.Node("Max", [b.Node("ReduceMax", [x], Attributes.Of("keepdims", 0)), zero]);
+        string low = b.Node("Min", [b.Node("ReduceMin", [x], Attributes.Of("keepdims", 0)), zero]);
+        string step = b.Mul(b.Sub(high, low), b.Scalar(1 / (255 * Math.Sqrt(12))));
+        return b.Mul(b.Mul(step, step), b.Node("ReduceSumSquare", [gradient], Attributes.Of("keepdims", 0)));
+    }
+}

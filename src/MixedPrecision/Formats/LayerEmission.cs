@@ -1,0 +1,39 @@
+using MixedPrecision.Onnx;
+using MixedPrecision.Partitioning;
+
+namespace MixedPrecision.Formats;
+
+/// <summary>What a format writes a layer with.</summary>
+/// <param name="Builder">Takes the nodes.</param>
+/// <param name="Site">The layer.</param>
+/// <param name="Input">Value of the activation.</param>
+/// <param name="Second">Value of the second activation; for weight matrices not used.</param>
+/// <param name="Bias">Value of what Gemm adds, or null.</param>
+/// <param name="Constants">Names of what the format prepared from the weight, in its order.</param>
+/// <param name="Output">Name the result has to have.</param>
+/// <param name="Shared">Values other layers made from the same activation, e.g. its quantized form, by a key of the format's own.</param>
+public sealed record LayerEmission(
+    GraphBuilder Builder,
+    LayerSite Site,
+    string Input,
+    string Second,
+    string? Bias,
+    IReadOnlyList<string> Constants,
+    string Output,
+    Dictionary<string, string[]> Shared)
+{
+    /// <summary>Adds the node that computes the product, and for Gemm with a bias the addition (beta·C) behind it.</summary>
+    public void Product(string operatorType, string domain, IReadOnlyList<string> inputs, params AttributeProto[] attributes)
+    {
+        if (Site.Layer.Kind != LayerKind.Gemm || Bias is not string bias)
+        {
+            Builder.NodeTo([Output], operatorType, domain, inputs, attributes);
+            return;
+        }
+
+        string product = Builder.Fresh("product");
+        Builder.NodeTo([product], operatorType, domain, inputs, attributes);
+        float beta = Site.Node.Float("beta", 1);
+        Builder.NodeTo([Output], "Add", "", [product, beta == 1 ? bias : Builder.Mul(bias, Builder.Scalar(beta))]);
+    }
+}

@@ -1,0 +1,128 @@
+using System.Buffers;
+using MixedPrecision.Onnx;
+using MixedPrecision.Partitioning;
+using TensorPrimitives = System.Numerics.Tensors.TensorPrimitives;
+
+namespace MixedPrecision.Formats;
+
+/// <summary>Reads one output column of a weight matrix, K values.</summary>
+public delegate void ColumnAction(int column, ReadOnlySpan<float> values);
+
+/// <summary>Reads some output columns of a weight matrix, one after the other, K values each.</summary>
+public delegate void ColumnsAction(int first, int count, ReadOnlySpan<float> columns);
+
+/// <summary>A layer with what a format has to know of its surroundings.</summary>
+/// <param name="Layer">The layer.</param>
+/// <param name="Node">Its node in the original model.</param>
+/// <param name="Opset">The version of ONNX's own operators in the model.</param>
+/// <param name="Input">Type of the activation.</param>
+/// <param name="Weight">Type of the weight, or of the second activation.</param>
+public sealed record LayerSite(Layer Layer, NodeProto Node, int Opset, TensorType Input, TensorType Weight)
+{
+    /// <summary>Columns and rows of a tile: as floats it lies in the processor's first cache.</summary>
+    private const int ColumnTile = 64;
+    private const int RowTile = 64;
+
+    /// <summary>Whether the second operand is a weight matrix.</summary>
+    public bool HasWeightMatrix => Layer.Kind is LayerKind.MatMul or LayerKind.Gemm && Layer.WeightShape is { Length: 2 };
+
+    /// <summary>Whether the weight is stored as [outputs, inputs].</summary>
+    public bool IsWeightTransposed => Layer.Kind == LayerKind.Gemm && Node.Int("transB", 0) != 0;
+
+    /// <summary>Size K over which products are summed. Only for weight matrices.</summary>
+    public int InputSize => (int)Layer.WeightShape![IsWeightTransposed ? 1 : 0];
+
+    /// <summary>Number N of output columns. Only for weight matrices.</summary>
+    public int OutputSize => (int)Layer.WeightShape![IsWeightTransposed ? 0 : 1];
+
+    /// <summary>Bytes of the weight as the model stores it; 0 for products of activations.</summary>
+    public long BaselineBytes => Layer.WeightShape is null ? 0 : Tensor.ByteCount(Weight.ElementType, Layer.WeightShape);
+
+    /// <summary>
+    /// Goes through the weight matrix column by column (K values each), with Gemm's alpha multiplied in: the order in which formats look for the
+    /// largest value of a column or block. Columns come on several threads and in no order; half precision comes as float.
+    /// </summary>
+    public void ForEachColumn(Tensor weight, ColumnAction action)
+    {
+        int inputs = InputSize;
+        ForEachTile(weight, (first, count, columns) =>
+        {
+            for (int column = 0; column < count; column++)
+            {
+                action(first + column, columns.Slice(column * inputs, inputs));
+            }
+        });
+    }
+
+    /// <summary>The same, several columns at a time.</summary>
+    public void ForEachTile(Tensor weight, ColumnsAction action)
+    {
+        float alpha = Layer.Kind == LayerKind.Gemm ? Node.Float("alpha", 1) : 1;
+        int inputs = InputSize, outputs = OutputSize;
+        Parallel.For(0, (outputs + ColumnTile - 1) / ColumnTile, tile =>
+        {
+            int first = tile * ColumnTile, count = Math.Min(ColumnTile, outputs - first);
+            float[] rented = ArrayPool<float>.Shared.Rent(count * inputs);
+            Span<float> columns = rented.AsSpan(0, count * inputs);
+            if (IsWeightTransposed)
+            {
+                HalfPrecision.Widen(weight, (long)first * inputs, columns);
+            }
+            else
+            {
+                Transpose(weight, inputs, outputs, first, count, columns);
+            }
+
+            if (alpha != 1)
+            {
+                TensorPrimitives.Multiply(columns, alpha, columns);
+            }
+
+            action(first, count, columns);
+            ArrayPool<float>.Shared.Return(rented);
+        });
+    }
+
+    /// <summary>Some columns of [K, N] as rows. Row by row they are first copied close together, since a stride of a power of two would have them push each other out of the cache.</summary>
+    private static void Transpose(Tensor weight, int inputs, int outputs, int first, int count, Span<float> columns)
+    {
+        Span<float> near = stackalloc float[RowTile * ColumnTile];
+        for (int start = 0; start < inputs; start += RowTile)
+        {
+            int rows = Math.Min(RowTile, inputs - start);
+            for (int row = 0; row < rows; row++)
+            {
+                HalfPrecision.Widen(weight, ((long)(start + row) * outputs) + first, near.Slice(row * ColumnTile, count));
+            }
+
+            for (int column = 0; column < count; column++)
+            {
+                Span<float> target = columns.Slice((column * inputs) + start, rows);
+                for (int row = 0; row < target.Length; row++)
+                {
+                    target[row] = near[(row * ColumnTile) + column];
+                }
+            }
+        }
+    }
+
+    /// <summary>Reasons that keep every format which multiplies by a weight matrix from a layer.</summary>
+    public string? WhyNoWeightMatrix() => Layer.Kind switch
+    {
+        LayerKind.ActivationMatMul => "both operands are activations; there is no weight to store in fewer bits",
+        LayerKind.Conv or LayerKind.ConvTranspose => "ONNX Runtime has no convolution with weights in this format",
+        _ when Layer.WeightShape!.Length != 2 => $"the weight has {Layer.WeightShape.Length} dimensions; the kernel takes a matrix",
+        _ => WhyNotFloat() ?? WhyNotProduct(),
+    };
+
+    /// <summary>Formats here compute from and to 32-bit floats; half precision is cast to and from them.</summary>
+    public string? WhyNotFloat() =>
+        Input.ElementType == Weight.ElementType && (Input.ElementType == ElementType.Float || HalfPrecision.IsHalf(Input.ElementType))
+            ? null
+            : $"the layer computes in {ElementType.Name(Input.ElementType)}; the kernel takes float";
+
+    private string? WhyNotProduct() =>
+        Layer.Kind == LayerKind.Gemm && Node.Int("transA", 0) != 0 ? "Gemm transposes its activation (transA)"
+        : Input.Rank is null or < 2 ? "the activation is a vector, or its rank is unknown"
+        : null;
+}

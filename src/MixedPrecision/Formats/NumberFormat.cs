@@ -1,0 +1,35 @@
+using MixedPrecision.Onnx;
+
+namespace MixedPrecision.Formats;
+
+/// <summary>
+/// A way to run a layer. All that belongs to one format stands in its own file: where it applies, what it does to the weights, the
+/// nodes that replace the layer's, its noise model, its bytes and its theoretical cost. <see cref="NumberFormats"/> lists them.
+/// </summary>
+/// <param name="Name">The name in policies and manifests, e.g. "int8-dynamic".</param>
+/// <param name="Version">Raised when what the format emits changes; part of the keys of timings and sensitivities.</param>
+/// <param name="TimePerMac">Theoretical time of one multiply-accumulate, relative to fp32.</param>
+/// <param name="WhyNot">The reason why the format cannot run a layer, or null when it can.</param>
+/// <param name="Prepare">The constants that replace a layer's weight, in the order <paramref name="Emit"/> reads them. Empty for products of activations.</param>
+/// <param name="Emit">Adds the nodes that compute the layer's output in this format.</param>
+/// <param name="InputNoise">
+/// Adds nodes for Σ σᵢ² żᵢ², a scalar, from an activation operand z and its gradient ż, σᵢ² being the variance of the rounding noise (paper,
+/// section 3: Δ²/12 for integers); null when the format keeps activations exact.
+/// </param>
+/// <param name="WeightBlock">Inputs that share one scale within an output column, or 0 when the whole column does.</param>
+/// <param name="WeightSteps">
+/// The steps Δ of the integer grid that a weight matrix is rounded to, [N, ⌈K/WeightBlock⌉] ([N] for whole columns). The noise model of the
+/// paper (section 3) gives a rounded value the variance Δ²/12.
+/// </param>
+/// <param name="Bytes">Bytes of the layer's constants in this format.</param>
+public sealed record NumberFormat(
+    string Name,
+    int Version,
+    double TimePerMac,
+    Func<LayerSite, string?> WhyNot,
+    Func<LayerSite, Tensor, IReadOnlyList<Tensor>> Prepare,
+    Action<LayerEmission> Emit,
+    Func<GraphBuilder, LayerSite, string, string, string>? InputNoise,
+    int WeightBlock,
+    Func<LayerSite, Tensor, float[]> WeightSteps,
+    Func<LayerSite, long> Bytes);

@@ -1,0 +1,195 @@
+using MixedPrecision.Data;
+using MixedPrecision.Diagnostics;
+using MixedPrecision.Onnx;
+using MixedPrecision.Policies;
+
+namespace MixedPrecision.Losses;
+
+/// <summary>
+/// The loss g of one sample as a function of outputs of the model, and its gradients: a weighted sum of one or several losses (design, section 5).
+/// <list type="bullet">
+/// <item>cross-entropy: mean over the labels of −log p(label);</item>
+/// <item>next-token: the same, each position's label being the token at the next position;</item>
+/// <item>output-mse: vᵀy with random signs v, whose expected squared change is that of the output;</item>
+/// <item>scalar-output: an output of one element;</item>
+/// <item>graph: a graph of the user's on outputs of the model.</item>
+/// </list>
+/// </summary>
+public sealed class LossFunction : IDisposable
+{
+    private readonly IReadOnlyList<LossTerm> terms;
+    private readonly CrossEntropy? accuracy;
+
+    /// <param name="accuracy">What accuracy is told by when labels are named and none of the losses reads them; it adds nothing to the loss.</param>
+    internal LossFunction(IReadOnlyList<LossTerm> terms, string? guess, CrossEntropy? accuracy)
+    {
+        this.terms = terms;
+        this.accuracy = accuracy;
+        Outputs = [.. terms.SelectMany(t => t.Outputs).Concat(accuracy?.Outputs ?? []).Distinct()];
+        Fields = [.. terms.SelectMany(t => t.Fields).Concat(accuracy?.Fields ?? []).DistinctBy(f => f.Name)];
+        Notes = [.. guess is null ? [] : new[] { guess }, .. terms.SelectMany(t => t.Notes).Distinct()];
+    }
+
+    /// <summary>The model outputs that the loss reads, each once.</summary>
+    public IReadOnlyList<string> Outputs { get; }
+
+    /// <summary>What the loss takes from the data besides the model's inputs.</summary>
+    public IReadOnlyList<DataField> Fields { get; }
+
+    /// <summary>What a user should know of it: how it was guessed, and how it reads the outputs.</summary>
+    public IReadOnlyList<string> Notes { get; }
+
+    /// <summary>The name policies use; of several losses their weighted sum.</summary>
+    public string Name => terms.Count == 1 ? terms[0].Name
+        : string.Join(" + ", terms.Select(t => FormattableString.Invariant($"{t.Weight:R} · {t.Name}({string.Join(", ", t.Outputs)})")));
+
+    /// <summary>Whether noise raises the loss in the mean by a second-order term that is known: true when any of the losses is a likelihood.</summary>
+    public bool HasCurvature => terms.Any(t => t.HasCurvature && t.Weight > 0);
+
+    /// <summary>Whether the mean of the loss over samples says something: false with random projections, whose mean is 0.</summary>
+    public bool HasMean => terms.All(t => t is not Projection);
+
+    /// <summary>Whether labels are read from the data, so that accuracy can be told.</summary>
+    public bool HasLabels => accuracy is not null || terms.Any(t => t is CrossEntropy { HasLabels: true });
+
+    /// <summary>The loss of a policy on a model; without one in the policy a guess, which <see cref="Notes"/> explain.</summary>
+    /// <param name="types">Types of the model's values.</param>
+    /// <param name="keys">Keys of the data besides the model's inputs, where they are known: labels among them make a guess.</param>
+    /// <exception cref="MixedPrecisionException">MPB4xxx: the model has no such output, or none that fits the loss. MPB2xxx: a loss graph is no valid model.</exception>
+    public static LossFunction Create(
+        OnnxModel model, IReadOnlyDictionary<string, TensorType> types, CalibrationPolicy policy, string policyFile, IReadOnlyCollection<string>? keys = null) =>
+        LossChoice.Create(model, types, policy, policyFile, keys ?? []);
+
+    /// <summary>
+    /// What the loss of one sample is taken against: labels (those of the sample, or the most likely ones of the original model), next
+    /// tokens, or random signs.
+    /// </summary>
+    /// <param name="number">Number of the sample, which seeds what is random.</param>
+    /// <param name="outputs">At least <see cref="Outputs"/> of the original model.</param>
+    /// <exception cref="MixedPrecisionException">MPB4006: the labels do not fit the output.</exception>
+    public LossTarget TargetOf(Sample sample, int number, IReadOnlyDictionary<string, Tensor> outputs) =>
+        new(number, [.. terms.Select(t => t.Target(sample, number, outputs))], AccuracyTarget(sample, number, outputs));
+
+    /// <summary>The loss of outputs against a target.</summary>
+    public double Value(IReadOnlyDictionary<string, Tensor> outputs, LossTarget target) => terms.Zip(target.Terms, (t, one) => t.Weight * t.Value(outputs, one)).Sum();
+
+    /// <summary>The loss and its gradients by output, each of the output's shape.</summary>
+    public (double Value, IReadOnlyDictionary<string, Tensor> Gradients) ValueAndGradients(IReadOnlyDictionary<string, Tensor> outputs, LossTarget target)
+    {
+        var gradients = new GradientSums(outputs);
+        double value = terms.Zip(target.Terms, (t, one) => t.Weight * t.AddGradient(outputs, one, t.Weight, gradients)).Sum();
+        return (value, gradients.Result());
+    }
+
+    /// <summary>
+    /// Gradients ẏₛ by output, for labels drawn from the model itself, scaled so that a change Δy of the outputs raises the mean loss by
+    /// E[½⟨Δy, ẏₛ⟩²]: for a mean of T terms √T times the gradient for those labels. Empty without curvature.
+    /// </summary>
+    public IReadOnlyDictionary<string, Tensor> DrawnGradients(IReadOnlyDictionary<string, Tensor> outputs, LossTarget target)
+    {
+        var gradients = new GradientSums(outputs);
+        foreach ((LossTerm term, TermTarget one) in terms.Zip(target.Terms).Where(t => t.First.Weight > 0))
+        {
+            term.AddDrawnGradient(outputs, one, target.Number, gradients);
+        }
+
+        return gradients.Result();
+    }
+
+    /// <summary>g² of one sample as the budget counts it: random projections at their expectation over the signs.</summary>
+    public double SquareLoss(IReadOnlyDictionary<string, Tensor> outputs, LossTarget target)
+    {
+        double value = 0, expected = 0;
+        foreach ((LossTerm term, TermTarget one) in terms.Zip(target.Terms))
+        {
+            double? square = term.ExpectedSquare(outputs, null);
+            expected += term.Weight * term.Weight * (square ?? 0);
+            value += square is null ? term.Weight * term.Value(outputs, one) : 0;
+        }
+
+        return (value * value) + expected;
+    }
+
+    /// <summary>How the loss of a sample changes from the original's outputs to others.</summary>
+    public LossComparison Compare(IReadOnlyDictionary<string, Tensor> original, IReadOnlyDictionary<string, Tensor> mixed, LossTarget target)
+    {
+        double before = 0, change = 0, square = 0, squareChange = 0;
+        long labels = 0, originalHits = 0, mixedHits = 0;
+        foreach ((LossTerm term, TermTarget one) in terms.Zip(target.Terms))
+        {
+            if (term.ExpectedSquare(original, null) is double expected)
+            {
+                square += term.Weight * term.Weight * expected;
+                squareChange += term.Weight * term.Weight * term.ExpectedSquare(original, mixed)!.Value;
+                continue;
+            }
+
+            double from = term.Value(original, one), to = term.Value(mixed, one);
+            before += term.Weight * from;
+            change += term.Weight * (to - from);
+            (long count, long hits) = term.Accuracy(original, one);
+            labels += count;
+            originalHits += hits;
+            mixedHits += term.Accuracy(mixed, one).Hits;
+        }
+
+        if (target.Accuracy is not null)
+        {
+            (labels, originalHits) = accuracy!.Accuracy(original, target.Accuracy);
+            mixedHits = accuracy.Accuracy(mixed, target.Accuracy).Hits;
+        }
+
+        return new LossComparison((before * before) + square, (change * change) + squareChange, before, change, labels, originalHits, mixedHits);
+    }
+
+    public void Dispose()
+    {
+        foreach (LossTerm term in terms)
+        {
+            term.Dispose();
+        }
+
+        accuracy?.Dispose();
+    }
+
+    /// <summary>Labels that do not fit the output tell no accuracy, and are no error of a loss that does not read them.</summary>
+    private TermTarget? AccuracyTarget(Sample sample, int number, IReadOnlyDictionary<string, Tensor> outputs)
+    {
+        try
+        {
+            return outputs.ContainsKey(accuracy?.Outputs[0] ?? "") ? accuracy!.Target(sample, number, outputs) : null;
+        }
+        catch (MixedPrecisionException)
+        {
+            return null;
+        }
+    }
+}
+
+/// <summary>What the loss of one sample is taken against.</summary>
+public sealed class LossTarget
+{
+    internal LossTarget(int number, IReadOnlyList<TermTarget> terms, TermTarget? accuracy)
+    {
+        Accuracy = accuracy;
+        Number = number;
+        Terms = terms;
+    }
+
+    internal int Number { get; }
+
+    internal IReadOnlyList<TermTarget> Terms { get; }
+
+    /// <summary>Labels that accuracy is told by and no loss reads, or null.</summary>
+    internal TermTarget? Accuracy { get; }
+}
+
+/// <summary>The loss g of a sample before and g′ after a change, as the budget counts them; random projections only in the squares.</summary>
+/// <param name="SquareLoss">g².</param>
+/// <param name="SquareChange">(g′ − g)².</param>
+/// <param name="Loss">g.</param>
+/// <param name="Change">g′ − g.</param>
+/// <param name="Labels">Given labels that count.</param>
+/// <param name="OriginalHits">How many of them the original's largest score hits.</param>
+/// <param name="MixedHits">How many the other's hits.</param>
+public readonly record struct LossComparison(double SquareLoss, double SquareChange, double Loss, double Change, long Labels, long OriginalHits, long MixedHits);
