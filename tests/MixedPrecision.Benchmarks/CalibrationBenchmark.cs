@@ -18,17 +18,18 @@ internal static class CalibrationBenchmark
         Console.WriteLine("policy                         forward    taylor  measured  formats");
         foreach (string policy in policies)
         {
-            using PolicyRun run = PolicyRun.Open(policy, new RunOptions(null, null, _ => { }, w => Console.Error.WriteLine(w.Message), CancellationToken.None));
+            var options = new RunOptions(null, null, _ => { }, w => Console.Error.WriteLine(w.Message), CancellationToken.None);
+            using Materials run = Materials.Open(policy, options, new RunLog(options));
             Compare(Path.GetFileName(Path.GetDirectoryName(Path.GetFullPath(policy)))!, run);
         }
 
         return 0;
     }
 
-    private static void Compare(string name, PolicyRun run)
+    private static void Compare(string name, Materials run)
     {
         Workspace workspace = run.Workspace;
-        Sample[] samples = [.. run.CalibrationSamples.Take(MostSamples)];
+        Sample[] samples = [.. run.Data.Calibration.Value.Take(MostSamples)];
         int threads = run.Policy.Runtime.Threads;
         using Session session = Session.Open(workspace.Path, SessionSettings.Default with { Threads = threads });
 
@@ -39,7 +40,7 @@ internal static class CalibrationBenchmark
         {
             long start = 0;
             Calibrator.Run(
-                new CalibrationRequest(workspace.Model, workspace.Partition, workspace.Types, workspace.Sites, formats, run.Loss, samples, threads),
+                new CalibrationRequest(workspace.Model, workspace.Partition, workspace.Types, workspace.Sites, formats, run.Loss.Value, samples, threads),
                 update => start = start == 0 && update.Fraction > (1.0 / samples.Length) - 1e-9 ? Stopwatch.GetTimestamp() : start,
                 CancellationToken.None);
             return Stopwatch.GetElapsedTime(start).TotalSeconds / (samples.Length - 1);

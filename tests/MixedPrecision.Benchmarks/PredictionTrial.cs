@@ -69,14 +69,14 @@ internal sealed class PredictionTrial : IDisposable
         var allowed = partition.Layers.ToDictionary(
             l => l.Name,
             l => new LayerOptions([.. formats.Where(f => f.WhyNot(sites[l.Name]) is null).Select(f => f.Name)], null, new Dictionary<string, string>()));
-        var gains = new GainTable();
+        Gains gains = Gains.Empty;
         foreach (Subgraph subgraph in partition.Subgraphs)
         {
             for (int layer = 0; layer < subgraph.Layers.Count; layer++)
             {
                 foreach (string format in allowed[subgraph.Layers[layer].Name].Formats)
                 {
-                    gains.Set(subgraph.Index, Problems.Alone(subgraph, layer, format), Gain.None);
+                    gains = gains.With(Problems.Alone(subgraph, layer, format), Gain.None);
                 }
             }
         }

@@ -73,6 +73,7 @@ public static class Codes
 
     // 6xxx: solver
     public static readonly ErrorCode BudgetInfeasible = new("MPB6001", "budget infeasible");
+    public static readonly ErrorCode RulesOverBudget = new("MPB6002", "rules over the budget");
 
     // 7xxx: quantization and verification
     public static readonly ErrorCode EmittedModelDoesNotRun = new("MPB7001", "emitted model does not run");

@@ -21,6 +21,13 @@ public static partial class Errors
             + $"that may not stay in fp32: {names}{more}. Raise the budget to {Percent(smallestBudget)}, or allow these layers fp32.");
     }
 
+    /// <summary>MPB6002: the formats that rules pin are measured to lead over the budget, and nothing less is allowed.</summary>
+    public static MixedPrecisionException RulesOverBudget(string policy, string budget, double measured, IReadOnlyList<string> layers) => new(
+        Codes.RulesOverBudget,
+        new Place(policy),
+        $"The layers that rules pin ({Wording.List(layers)}) lead to {Percent(measured)} on the evaluation samples, with every other layer as it is; the budget is {budget}. "
+        + "Raise the budget, or pin fewer layers.");
+
     /// <summary>Four digits, rounded up: a budget of the number printed is feasible.</summary>
     private static string Percent(double fraction)
     {

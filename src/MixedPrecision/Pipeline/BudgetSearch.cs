@@ -87,6 +87,9 @@ internal static class BudgetSearch
         }
     }
 
+    /// <summary>Whether a measured value is within a budget.</summary>
+    public static bool IsWithin(BudgetPolicy budget, double measured) => budget.Kind == BudgetKind.LossError ? measured <= budget.Value : IsWithin(measured, budget.Value);
+
     /// <summary>Whether a measured value is within the budget; up to rounding, since shares of labels are differences of fractions.</summary>
     public static bool IsWithin(double measured, double allowed) => measured <= allowed + 1e-9;
 

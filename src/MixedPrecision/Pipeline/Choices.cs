@@ -1,3 +1,4 @@
+using MixedPrecision.Calibration;
 using MixedPrecision.Diagnostics;
 using MixedPrecision.Formats;
 using MixedPrecision.Partitioning;
@@ -31,6 +32,22 @@ internal static class Choices
                 : new LayerOptions([pinned], rule.Match, reasons);
         });
     }
+
+    /// <summary>The same after calibration: a layer that could not be judged keeps the baseline, unless a rule pins it, with the reason.</summary>
+    public static IReadOnlyDictionary<string, LayerOptions> Judged(IReadOnlyDictionary<string, LayerOptions> allowed, Sensitivities sensitivities) =>
+        sensitivities.Layers.ToDictionary(l => l.Name, l =>
+        {
+            LayerOptions options = allowed[l.Name];
+            string[] others = [.. options.Formats.Where(f => f != Problems.Baseline)];
+            return l.Reachable || options.Pinned is not null || others.Length == 0 ? options : options with
+            {
+                Formats = [Problems.Baseline],
+                NotApplicable = options.NotApplicable.Concat(others.Select(f => KeyValuePair.Create(f, "the loss does not depend on it, as far as gradients tell"))).ToDictionary(),
+            };
+        });
+
+    /// <summary>Whether some layer may run in something else than the baseline.</summary>
+    public static bool Any(IReadOnlyDictionary<string, LayerOptions> allowed) => allowed.Values.Any(o => o.Formats.Any(f => f != Problems.Baseline));
 }
 
 /// <summary>What one layer may run in.</summary>

@@ -1,62 +1,73 @@
 using MixedPrecision.Caching;
-using MixedPrecision.Diagnostics;
 using MixedPrecision.Formats;
+using MixedPrecision.Onnx;
 using MixedPrecision.Quantization;
-using MixedPrecision.Solving;
+using MixedPrecision.Verification;
 
 namespace MixedPrecision.Pipeline;
 
-/// <summary>The stage that writes the model of a plan. Its artifact is one or two files, so it is kept beside the other stages'.</summary>
+/// <summary>A layer with the format that it is rewritten to.</summary>
+internal sealed record LayerFormat(string Layer, FormatVersion Format);
+
+/// <summary>What the stage that writes a model reads.</summary>
+/// <param name="Name">File name of the emitted model, which refers to its external data by it.</param>
+/// <param name="Layers">The layers that do not stay as they are.</param>
+internal sealed record EmitInput(Content<Workspace> Model, string Name, IReadOnlyList<LayerFormat> Layers);
+
+/// <summary>A model that was written, with the files beside it.</summary>
+/// <param name="Files">Full paths; the model is the last.</param>
+internal sealed record EmittedModel(IReadOnlyList<string> Files)
+{
+    /// <summary>Full path of the model.</summary>
+    public string Path => Files[^1];
+
+    /// <summary>Bytes of all files.</summary>
+    public long Bytes { get; } = Files.Sum(f => new FileInfo(f).Length);
+
+    /// <summary>SHA-256 over the files.</summary>
+    public string Hash { get; } = Workspace.HashOf(Files);
+
+    /// <summary>The model as stages read it: its path, with its content in the key.</summary>
+    public Content<string> Content => new(CacheKey.Of(("content", Hash)), () => Path);
+}
+
+/// <summary>The stage that writes the model of a plan. Its artifact is one or two files.</summary>
 internal static class Emission
 {
     private const string Stage = "quantize";
-    private const string DataStage = "quantize-data";
+    private const int Version = 3;
 
-    /// <summary>Puts the emitted model, and its external data if it has any, into a folder.</summary>
+    /// <summary>Puts the model of a plan, and its external data if it has any, into a folder, and reads the plan back from it.</summary>
+    /// <param name="formats">By sub-graph and layer.</param>
     /// <param name="name">File name of the model.</param>
-    /// <returns>Full paths of the files; the model is the last.</returns>
-    public static IReadOnlyList<string> Write(PolicyRun run, Plan plan, string folder, string name)
+    public static EmittedModel Write(StageRunner runner, Content<Workspace> model, IReadOnlyList<IReadOnlyList<string>> formats, string folder, string name)
     {
-        StageRunner runner = run.Runner;
-        (LayerSite Site, NumberFormat Format)[] assignments = [.. run.Workspace.Partition.Subgraphs
-            .SelectMany(s => s.Layers.Zip(plan.Formats[s.Index], (layer, format) => (run.Workspace.Sites[layer.Name], NumberFormats.Get(format))))
-            .Where(a => a.Item2 != NumberFormats.Baseline)];
-        // The name is an input: the model refers to its external data by it.
-        CacheKey key = CacheKey.Of(
-            ("stage", Stage),
-            ("model", run.Workspace.Hash),
-            ("name", name),
-            ("plan", string.Join("; ", assignments.Select(a => $"{a.Site.Layer.Name}={a.Format.Name}:{a.Format.Version}")))).With("version", 2);
-        string path = Path.Combine(folder, name), data = path + ".data";
-        bool hasData = run.Workspace.ExternalFiles.Count > 0;
-        if (Reuse(run, Stage, key, path) && (!hasData || Reuse(run, DataStage, key, data)))
-        {
-            run.Options.Progress(new ProgressUpdate(Stage, "reused"));
-            return hasData ? [data, path] : [path];
-        }
-
-        IReadOnlyList<string> files = runner.Timed(Stage, _ => Quantizer.Write(run.Workspace.Model, assignments, run.Workspace.Weight, path));
-        foreach (string file in files)
-        {
-            runner.Store.PutFile(file == path ? Stage : DataStage, key, file);
-        }
-
-        return files;
+        Workspace workspace = model.Value;
+        (LayerSite Site, NumberFormat Format)[] plan = [.. workspace.Partition.Subgraphs
+            .SelectMany(s => s.Layers.Zip(formats[s.Index], (layer, format) => (workspace.Sites[layer.Name], NumberFormats.Get(format))))];
+        (LayerSite Site, NumberFormat Format)[] changed = [.. plan.Where(p => p.Format != NumberFormats.Baseline)];
+        Directory.CreateDirectory(folder);
+        string path = Path.Combine(folder, name);
+        string[] files = workspace.ExternalFiles.Count > 0 ? [path, path + ".data"] : [path];
+        var input = new EmitInput(model, name, [.. changed.Select(a => new LayerFormat(a.Site.Layer.Name, FormatVersion.Of(a.Format)))]);
+        runner.GetFiles(Stage, Version, input, files, () => Quantizer.Write(workspace.Model, changed, workspace.Weight, path));
+        new PlanReader(workspace.Model, workspace.Weight).Check(path, plan);
+        return new EmittedModel([.. files.Reverse()]);
     }
 
-    private static bool Reuse(PolicyRun run, string stage, CacheKey key, string path)
+    /// <summary>
+    /// Puts the original into a folder under another name: byte for byte; where it has external data, that lies in one file beside it, which the model refers to by name.
+    /// </summary>
+    public static EmittedModel Keep(StageRunner runner, Content<Workspace> model, string folder, string name)
     {
-        string? stored = run.Runner.Store.TryGetFile(stage, key, out string? damage);
-        if (damage is not null)
+        if (model.Value.ExternalFiles.Count > 0)
         {
-            run.Options.Warn(Errors.CacheEntryDamaged(stage, damage));
+            return Write(runner, model, [.. model.Value.Partition.Subgraphs.Select(s => (IReadOnlyList<string>)[.. s.Layers.Select(_ => Problems.Baseline)])], folder, name);
         }
 
-        if (stored is not null)
-        {
-            File.Copy(stored, path, overwrite: true);
-        }
-
-        return stored is not null;
+        Directory.CreateDirectory(folder);
+        string path = Path.Combine(folder, name);
+        File.Copy(model.Value.Path, path);
+        return new EmittedModel([path]);
     }
 }

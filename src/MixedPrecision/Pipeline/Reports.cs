@@ -22,111 +22,82 @@ internal static class Reports
         Excluded(workspace),
         Gaps(workspace));
 
-    public static CalibrateReport Calibrate(PolicyRun run, Sensitivities sensitivities) => new(
-        Model(run.Workspace),
+    public static CalibrateReport Calibrate(Materials materials, Sensitivities sensitivities) => new(
+        Model(materials.Workspace),
         sensitivities.Loss,
         sensitivities.Samples,
         sensitivities.MeanSquareLoss,
         [.. sensitivities.Layers.Select(l => new CalibratedLayer(
             l.Name,
             new TaylorTerms(l.TaylorActivation, l.TaylorWeight),
-            l.Formats.ToDictionary(f => f.Key, f => new Reporting.FormatSensitivity(f.Value.Taylor, f.Value.Measured, f.Value.Rise)),
-            run.Allowed[l.Name].NotApplicable))],
+            l.Formats.ToDictionary(f => f.Key, f => new CalibratedFormat(f.Value.Taylor, f.Value.Measured, f.Value.Rise)),
+            materials.Allowed[l.Name].NotApplicable))],
         [.. sensitivities.Layers.Where(l => !l.Reachable).Select(l => $"the loss does not depend on layer '{l.Name}'")]);
 
-    public static BenchmarkReport Benchmark(PolicyRun run, Planning planning)
-    {
-        (int measured, int reused) = planning.Counts;
-        IReadOnlyList<Subgraph> subgraphs = run.Workspace.Partition.Subgraphs;
-        return new BenchmarkReport(
-            Model(run.Workspace),
-            run.Machine,
-            measured,
-            reused,
-            [.. run.Scenarios.Select((scenario, index) => new BenchmarkedScenario(
-                scenario.Name,
-                scenario.Sizes,
-                scenario.Weight,
-                [.. subgraphs.GroupBy(s => s.Fingerprint).Select(equal => new BenchmarkedSubgraph(
-                    equal.Key,
-                    [.. equal.Select(s => s.Index)],
-                    [.. equal.First().Layers.Select(l => l.Name)],
-                    [.. planning.Timings.Where(t => t.Subgraph == equal.First().Index).Select(t => new Reporting.BenchmarkedConfiguration(
-                        t.Timing.Formats,
-                        t.Timing.Unavailable is null ? BenchmarkedTiming.Of(t.Timing.Timings[index]) : null,
-                        t.Timing.Unavailable,
-                        t.Timing.Reused))]))]))],
-            planning.Warnings);
-    }
+    public static BenchmarkReport Benchmark(Materials materials, StageRunner runner, Gains gains, (int Measured, int Reused) counts) => new(
+        Model(materials.Workspace),
+        materials.Machine,
+        counts.Measured,
+        counts.Reused,
+        [.. materials.Scenarios.Value.Select((scenario, index) => new BenchmarkedScenario(
+            scenario.Name,
+            scenario.Sizes,
+            scenario.Weight,
+            [.. materials.Workspace.Partition.Subgraphs.GroupBy(s => s.Fingerprint).Select(equal => new BenchmarkedSubgraph(
+                equal.Key,
+                [.. equal.Select(s => s.Index)],
+                [.. equal.First().Layers.Select(l => l.Name)],
+                [.. gains.Timings.Where(t => t.Configuration.Subgraph == equal.First()).Select(t => new BenchmarkedConfiguration(
+                    t.Timing.Formats,
+                    t.Timing.Unavailable is null ? BenchmarkedTiming.Of(t.Timing.Timings[index]) : null,
+                    t.Timing.Unavailable,
+                    t.Timing.Reused))]))]))],
+        WarningsOf(runner));
 
-    public static SolveReport Solve(PolicyRun run, Planning planning, Plan plan) => new(
-        Model(run.Workspace),
-        planning.Tau,
-        ObjectiveName(run),
-        Planned(run, planning, plan),
-        Predicted(planning, plan),
+    public static SolveReport Solve(Materials materials, StageRunner runner, PlanningInput input, Findings findings, Plan plan, double tau) => new(
+        Model(materials.Workspace),
+        tau,
+        ObjectiveName(materials),
+        Planned(materials, findings, plan.Formats),
+        Predicted(materials, input, findings.Gains, plan),
         Solver(plan),
-        Baselines(run, planning),
-        planning.Warnings);
+        Strategies(findings.Strategies, input.LossBudget(tau)),
+        WarningsOf(runner));
+
+    public static Manifest Manifest(Materials materials, StageRunner runner, Shipped shipped)
+    {
+        using OnnxModel emitted = OnnxModel.Load(shipped.Emitted.Path, Path.GetFileName(shipped.Emitted.Path));
+        var output = new ModelSummary(emitted.DisplayName, shipped.Emitted.Hash, shipped.Emitted.Bytes, emitted.Opset, emitted.Graph.Node.Count);
+        Findings findings = shipped.Findings;
+        PlanningInput? input = findings.Sensitivities is { } s ? new PlanningInput(materials.Workspace.Partition, findings.Allowed, s) : null;
+        Policies.BudgetPolicy budget = materials.Policy.Budget;
+        double? stated = budget.Kind == Policies.BudgetKind.LossError ? budget.Value : null;
+        double solved = findings.Meeting?.Met?.Tau ?? stated ?? 0;
+        return new Manifest(
+            Reporting.Manifest.CurrentSchema,
+            typeof(Shipment).Assembly.GetName().Version!.ToString(3),
+            Model(materials.Workspace),
+            output,
+            new ShippedModel(shipped.What, shipped.Why),
+            new ManifestBudget(budget.ToString(), budget.Value, shipped.Loss is { } loss ? BudgetSearch.Measured(budget, loss) : 0, stated, solved),
+            findings.Sensitivities?.Loss,
+            ObjectiveName(materials),
+            new SampleCounts(findings.Sensitivities?.Samples ?? 0, shipped.Loss?.Samples ?? 0),
+            materials.Machine,
+            Planned(materials, findings, shipped.Formats),
+            Excluded(materials.Workspace),
+            shipped.Plan is { } plan ? Predicted(materials, input!, findings.Gains, plan) : new Prediction(0, 0, GainOf(materials, Gain.None)),
+            Measurement.Of(shipped.Loss, shipped.Times),
+            new FileSizes(materials.Workspace.Bytes, output.Bytes),
+            findings.Meeting?.Met is { } met ? Solver(met.Plan) : null,
+            Strategies(findings.Strategies, input?.LossBudget(solved) ?? 0),
+            [.. (findings.Meeting?.Attempts ?? []).Select(a => AttemptOf(a, input!, budget))],
+            [.. shipped.Compared.Select(c => ComparedOf(c, materials, findings.Gains))],
+            WarningsOf(runner));
+    }
 
     public static ModelSummary Model(Workspace workspace) => new(
         workspace.Model.DisplayName, workspace.Hash, workspace.Bytes, workspace.Model.Opset, workspace.Model.Graph.Node.Count);
-
-    public static string ObjectiveName(PolicyRun run) => run.Policy.Objective switch
-    {
-        Policies.Objective.Time => "time",
-        Policies.Objective.TheoreticalTime => "theoretical-time",
-        _ => "memory",
-    };
-
-    public static IReadOnlyList<PlannedSubgraph> Planned(PolicyRun run, Planning planning, Plan plan)
-    {
-        var sensitivities = planning.Sensitivities.Layers.ToDictionary(l => l.Name);
-        return [.. run.Workspace.Partition.Subgraphs.Select(s =>
-        {
-            Gain gain = planning.GainOf(s.Index, plan.Formats[s.Index]);
-            return new PlannedSubgraph(s.Index, s.Fingerprint, gain.Centre, [gain.Low, gain.High], [.. s.Layers.Select((l, i) => new PlannedLayer(
-                l.Name,
-                l.Operator,
-                l.WeightShape ?? [],
-                plan.Formats[s.Index][i],
-                run.Allowed[l.Name].Pinned,
-                sensitivities[l.Name].Formats.ToDictionary(f => f.Key, f => f.Value.Measured),
-                run.Allowed[l.Name].NotApplicable))]);
-        })];
-    }
-
-    public static Prediction Predicted(Planning planning, Plan plan)
-    {
-        Gain[] gains = [.. plan.Formats.Select((f, i) => planning.GainOf(i, f))];
-        double meanSquare = planning.Sensitivities.MeanSquareLoss;
-        return new Prediction(
-            plan.Loss,
-            meanSquare > 0 ? Math.Sqrt(plan.Loss / meanSquare) : 0,
-            gains.Sum(g => g.Centre),
-            [gains.Sum(g => g.Low), gains.Sum(g => g.High)]);
-    }
-
-    public static SolverSummary Solver(Plan plan) => new(plan.Status.ToString().ToLowerInvariant(), plan.Gain, plan.Bound);
-
-    /// <summary>Simpler ways to choose under the same predictions.</summary>
-    public static IReadOnlyList<BaselinePlan> Baselines(PolicyRun run, Planning planning)
-    {
-        SolverProblem problem = planning.Problem(planning.LossBudget);
-        Plan? uniform = Solving.Baselines.BestUniform(problem);
-        string uniformFormat = uniform?.Formats.SelectMany(f => f).FirstOrDefault(f => f != Problems.Baseline) ?? Problems.Baseline;
-        (string Name, Plan? Plan)[] plans =
-        [
-            ("prefix", Solving.Baselines.Prefix(problem)),
-            ("random", Solving.Baselines.Random(problem, seed: 0)),
-            ("per-layer", Solving.Baselines.PerLayer(problem)),
-            ($"uniform {uniformFormat}", uniform),
-        ];
-        return [.. plans.Where(p => p.Plan is not null).Select(p => new BaselinePlan(p.Name, p.Plan!.Loss, p.Plan.Gain, p.Plan.Loss <= problem.LossBudget))];
-    }
-
-    public static IReadOnlyList<ExcludedNode> Excluded(Workspace workspace) =>
-        [.. workspace.Partition.Excluded.Select(e => new ExcludedNode(e.Name, e.Operator, e.Reason))];
 
     /// <summary>Operators without a gradient rule through which gradients would have to pass to reach a layer.</summary>
     public static IReadOnlyList<DifferentiationGap> Gaps(Workspace workspace)
@@ -139,6 +110,73 @@ internal static class Reports
                 [.. stops.Select(s => s.Node)],
                 (stops.Key.ByNature ? "its gradient is zero by nature" : "there is no gradient rule for it") + $"; {stops.Max(s => s.Layers)} layers lie behind it"))];
     }
+
+    private static IReadOnlyList<PlannedSubgraph> Planned(Materials materials, Findings findings, IReadOnlyList<IReadOnlyList<string>> formats)
+    {
+        var sensitivities = (findings.Sensitivities?.Layers ?? []).ToDictionary(l => l.Name);
+        return [.. materials.Workspace.Partition.Subgraphs.Select(s => new PlannedSubgraph(
+            s.Index,
+            s.Fingerprint,
+            GainOf(materials, findings.Gains.Of(new Configuration(s, formats[s.Index]))),
+            [.. s.Layers.Select((l, i) => new PlannedLayer(
+                l.Name,
+                l.Operator,
+                l.WeightShape ?? [],
+                formats[s.Index][i],
+                findings.Allowed[l.Name].Pinned,
+                sensitivities.GetValueOrDefault(l.Name)?.Formats.ToDictionary(f => f.Key, f => f.Value.Measured) ?? [],
+                findings.Allowed[l.Name].NotApplicable))]))];
+    }
+
+    private static Prediction Predicted(Materials materials, PlanningInput input, Gains gains, Plan plan) =>
+        new(plan.Loss, input.Tau(plan.Loss), GainOf(materials, Sum(gains, input.Partition, plan.Formats)));
+
+    private static Gain Sum(Gains gains, Partition partition, IReadOnlyList<IReadOnlyList<string>> formats) =>
+        partition.Subgraphs.Select(s => gains.Of(new Configuration(s, formats[s.Index]))).Aggregate(Gain.None, (sum, g) => sum + g);
+
+    private static PlanAttempt AttemptOf(Attempt attempt, PlanningInput input, Policies.BudgetPolicy budget) => new(
+        attempt.Tau,
+        attempt.Plan.Formats.SelectMany(f => f).CountBy(f => f).OrderBy(f => f.Key, StringComparer.Ordinal).ToDictionary(),
+        attempt.Plan.Loss,
+        input.Tau(attempt.Plan.Loss),
+        attempt.Loss.RelativeLossError,
+        attempt.Measured,
+        BudgetSearch.IsWithin(budget, attempt.Measured));
+
+    private static ComparedModel ComparedOf(Contestant contestant, Materials materials, Gains gains) => new(
+        contestant.Name,
+        GainOf(materials, Sum(gains, materials.Workspace.Partition, contestant.Plan.Formats)),
+        contestant.Loss.RelativeLossError,
+        contestant.Measured,
+        contestant.IsWithin,
+        contestant.Emitted.Bytes,
+        contestant.Times is null ? null : GainOf(contestant.Gain, "milliseconds"));
+
+    private static ReportedGain GainOf(Materials materials, Gain gain) => GainOf(gain, materials.Policy.Objective switch
+    {
+        Policies.Objective.Time => "milliseconds",
+        Policies.Objective.Memory => "bytes",
+        _ => "multiply-accumulates",
+    });
+
+    private static ReportedGain GainOf(Gain gain, string unit) => new(gain.Centre, [gain.Low, gain.High], unit);
+
+    private static string ObjectiveName(Materials materials) => materials.Policy.Objective switch
+    {
+        Policies.Objective.Time => "time",
+        Policies.Objective.TheoreticalTime => "theoretical-time",
+        _ => "memory",
+    };
+
+    private static SolverSummary Solver(Plan plan) => new(plan.Status.ToString().ToLowerInvariant(), plan.Gain, plan.Bound);
+
+    private static IReadOnlyList<StrategyPlan> Strategies(IReadOnlyList<NamedPlan> strategies, double lossBudget) =>
+        [.. strategies.Select(s => new StrategyPlan(s.Name, s.Plan.Loss, s.Plan.Gain, s.Plan.Loss <= lossBudget))];
+
+    private static IReadOnlyList<ExcludedNode> Excluded(Workspace workspace) =>
+        [.. workspace.Partition.Excluded.Select(e => new ExcludedNode(e.Name, e.Operator, e.Reason))];
+
+    private static IReadOnlyList<string> WarningsOf(StageRunner runner) => [.. runner.Log.Warnings.Select(w => w.Message)];
 
     private static Dictionary<string, string> NotApplicable(LayerSite site, IEnumerable<string> formats) => formats
         .Select(f => (Format: f, Reason: NumberFormats.Get(f).WhyNot(site)))

@@ -1,3 +1,4 @@
+using MixedPrecision.Caching;
 using MixedPrecision.Diagnostics;
 
 namespace MixedPrecision.Pipeline;
@@ -13,7 +14,14 @@ public sealed record RunOptions(
     string? Budget,
     Action<ProgressUpdate> Progress,
     Action<Diagnostic> Warn,
-    CancellationToken Cancel);
+    CancellationToken Cancel)
+{
+    /// <summary>Whether the parts of every stage's key are told as progress: two runs that should have shared a result are compared by them.</summary>
+    public bool ShowKeys { get; init; }
+
+    /// <summary>Whether every stage is computed although its artifact is known, and the two have to agree: what tests check declarations with.</summary>
+    internal bool Recomputes { get; init; }
+}
 
 /// <summary>One step of a run.</summary>
 /// <param name="Stage">Name of the stage.</param>
@@ -21,3 +29,46 @@ public sealed record RunOptions(
 /// <param name="Fraction">The share of the stage that is done, or null for a plain message.</param>
 /// <param name="Left">Estimated time left in the stage, or null when not known.</param>
 public sealed record ProgressUpdate(string Stage, string Text, double? Fraction = null, TimeSpan? Left = null);
+
+/// <summary>What a run says: passed on to the front, and warnings kept for the manifest, each once.</summary>
+internal sealed class RunLog(RunOptions options)
+{
+    private readonly List<Diagnostic> warnings = [];
+
+    /// <summary>Warnings so far, in order.</summary>
+    public IReadOnlyList<Diagnostic> Warnings => warnings;
+
+    public CancellationToken Cancel => options.Cancel;
+
+    public bool Recomputes => options.Recomputes;
+
+    public void Progress(ProgressUpdate update) => options.Progress(update);
+
+    public void Say(string stage, string text) => options.Progress(new ProgressUpdate(stage, text));
+
+    public void Warn(Diagnostic warning)
+    {
+        if (!warnings.Contains(warning))
+        {
+            warnings.Add(warning);
+            options.Warn(warning);
+        }
+    }
+
+    /// <summary>Of the cache, which has no part in what is made: it does not stand in the manifest.</summary>
+    public void WarnOfDamage(string stage, string? damage)
+    {
+        if (damage is not null)
+        {
+            options.Warn(Errors.CacheEntryDamaged(stage, damage));
+        }
+    }
+
+    public void Key(string stage, CacheKey inputs)
+    {
+        if (options.ShowKeys)
+        {
+            Say(stage, $"key: {string.Join(", ", inputs.Describe().Select(part => $"{part.Name} {part.Value}"))}");
+        }
+    }
+}

@@ -1,6 +1,6 @@
+using MixedPrecision.Benchmarking;
+using MixedPrecision.Calibration;
 using MixedPrecision.Diagnostics;
-using MixedPrecision.Formats;
-using MixedPrecision.Onnx;
 using MixedPrecision.Policies;
 using MixedPrecision.Reporting;
 using MixedPrecision.Solving;
@@ -8,198 +8,210 @@ using MixedPrecision.Verification;
 
 namespace MixedPrecision.Pipeline;
 
-/// <summary>What <see cref="Verbs.Quantize"/> made.</summary>
-/// <param name="Manifest">The manifest, which stands beside the model.</param>
-/// <param name="Files">Full paths of the files written: the model, its external data if any, the manifest.</param>
-/// <param name="InputFiles">Full paths of the files read.</param>
-public sealed record QuantizeResult(Manifest Manifest, IReadOnlyList<string> Files, IReadOnlyList<string> InputFiles)
-{
-    public string ToJson() => Manifest.ToJson();
+/// <summary>What is shipped, and all that led to it.</summary>
+/// <param name="What">As <see cref="ShippedModel.What"/>.</param>
+/// <param name="Why">The reason.</param>
+/// <param name="Formats">By sub-graph and layer.</param>
+/// <param name="Emitted">The files.</param>
+/// <param name="Findings">What calibration and planning found, as far as they went.</param>
+/// <param name="Plan">What is predicted of it; null where nothing was calibrated.</param>
+/// <param name="Loss">Its measured change of the loss; null where nothing was measured, since it is the original.</param>
+/// <param name="Times">Its measured times; empty where there are none.</param>
+/// <param name="Compared">The files that were compared.</param>
+internal sealed record Shipped(
+    string What,
+    string Why,
+    IReadOnlyList<IReadOnlyList<string>> Formats,
+    EmittedModel Emitted,
+    Findings Findings,
+    Plan? Plan,
+    LossChange? Loss,
+    IReadOnlyList<ScenarioTiming> Times,
+    IReadOnlyList<Contestant> Compared);
 
-    public IEnumerable<string> ToLines() => Manifest.ToLines();
-}
+/// <summary>What calibration and planning found, as far as they went.</summary>
+/// <param name="Allowed">By layer, the formats it may take.</param>
+/// <param name="Sensitivities">Null where nothing was calibrated.</param>
+/// <param name="Gains">Gains that are known.</param>
+/// <param name="Meeting">Null where no plan was made.</param>
+/// <param name="Strategies">Simpler ways to choose at the budget that was solved for; empty where no plan was made.</param>
+internal sealed record Findings(
+    IReadOnlyDictionary<string, LayerOptions> Allowed, Sensitivities? Sensitivities, Gains Gains, Meeting? Meeting, IReadOnlyList<NamedPlan> Strategies);
 
 /// <summary>
-/// From plan to shipped model. A plan counts when the file emitted from it, measured on samples that calibration did not see, is within the
-/// budget and not slower than the original. Otherwise τ, the budget of the program, is tightened or searched and the plan made anew; when nothing is left,
-/// the original is shipped with a warning.
+/// From a policy to the file that is shipped: within the budget, not slower than the original or the best uniform configuration, and as planned, each measured on the file itself.
+/// What cannot be met is not shipped: then it is the original, with a warning.
 /// </summary>
-internal sealed class Shipment(PolicyRun run, Planning planning)
+internal sealed class Shipment(Materials materials, StageRunner runner, string staging, string name)
 {
-    private const int Attempts = 8;
+    /// <summary>Uniform configurations are tried whose predicted time is at most this much above the plan's.</summary>
+    private const double NearInTime = 1.1;
 
-    /// <summary>How much below the budget a tightened program aims, as a factor of the loss MSE.</summary>
-    private const double Margin = 0.85;
+    /// <summary>And whose predicted loss error is at most so many times the budget: predictions are wrong by less.</summary>
+    private const double NearInLoss = 3;
 
-    public QuantizeResult Run(string outputFolder)
+    private readonly Content<Workspace> model = ModelOf(materials.Workspace);
+    private readonly List<Contestant> emitted = [];
+
+    /// <summary>The original as stages read it.</summary>
+    public static Content<Workspace> ModelOf(Workspace workspace) => new(Caching.CacheKey.Of(("model", workspace.Hash)), () => workspace);
+
+    /// <exception cref="MixedPrecisionException">MPB6001, MPB6002: rules of the policy force more loss than the budget allows.</exception>
+    public Shipped Run()
     {
-        string name = run.Policy.Output ?? Path.GetFileNameWithoutExtension(run.Policy.Model) + ".mixed.onnx";
-        string manifestName = Path.GetFileNameWithoutExtension(name) + ".precision.json";
-        string folder = Path.GetFullPath(outputFolder);
-        bool isNew = !Directory.Exists(folder);
-        string staging = Path.Combine(folder, $".mixed-precision-{Guid.NewGuid():N}");
-        try
+        var findings = new Findings(materials.Allowed, null, Gains.Empty, null, []);
+        if (!Choices.Any(findings.Allowed))
         {
-            Directory.CreateDirectory(staging);
-            var warnings = new List<string>(planning.Warnings);
-            (Plan plan, IReadOnlyList<string> files, VerificationResult verified) = Settle(staging, name, warnings);
-            Manifest manifest = Describe(plan, files, verified, warnings);
-            string manifestPath = Path.Combine(staging, manifestName);
-            File.WriteAllText(manifestPath, manifest.ToJson());
-            string[] shipped = [.. files.Append(manifestPath).Select(file =>
-            {
-                string target = Path.Combine(folder, Path.GetFileName(file));
-                File.Move(file, target, overwrite: true);
-                return target;
-            })];
-            return new QuantizeResult(manifest, shipped, run.InputFiles);
+            return KeepOriginal("no layer has a format to choose", findings);
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+
+        Sensitivities sensitivities = Steps.Calibrate(materials, runner);
+        findings = findings with { Sensitivities = sensitivities, Allowed = Choices.Judged(findings.Allowed, sensitivities) };
+        if (!Choices.Any(findings.Allowed))
         {
-            throw Errors.OutputNotWritable(outputFolder, e.Message);
+            return KeepOriginal("no layer could be judged", findings);
         }
-        finally
+
+        var measuring = new Measuring(materials, runner);
+        var input = new PlanningInput(materials.Workspace.Partition, findings.Allowed, sensitivities);
+        findings = findings with { Gains = measuring.Add(Gains.Empty, Measuring.First(input.Partition, input.Allowed)) };
+        if (!input.HasPins && !input.Partition.Subgraphs.Any(s => findings.Gains.Of(s).Any(g => g.Gain.Low > 0)))
         {
-            if (Directory.Exists(staging))
+            return KeepOriginal("no format makes a layer cheaper than the original has it", findings);
+        }
+
+        Meeting meeting = BudgetMeeting.Meet(input, materials.Policy, findings.Gains, new PlanningSteps(
+            problem => Steps.Solve(runner, problem),
+            measuring.Add,
+            plan => Emit($"plan {emitted.Count}", plan).Loss,
+            text => runner.Log.Say(Stages.Evaluate.Name, text)));
+        double tau = (meeting.Met ?? meeting.Attempts[^1]).Tau;
+        findings = findings with
+        {
+            Gains = meeting.Gains,
+            Meeting = meeting,
+            Strategies = Steps.Strategies(runner, input.Problem(meeting.Gains, input.LossBudget(tau))),
+        };
+        if (meeting.Met is not { } met)
+        {
+            return KeepRules($"no plan stayed within the budget ({materials.Policy.Budget}) on the evaluation samples; the last measured {meeting.Attempts[^1].Measured:P3}", findings, input);
+        }
+
+        if (met.Plan.Formats.SelectMany(f => f).All(f => f == Problems.Baseline))
+        {
+            return KeepOriginal("nothing gains within the budget", findings);
+        }
+
+        List<Contestant> contestants = [emitted.Single(c => c.Plan.Formats == met.Plan.Formats || Same(c.Plan, met.Plan)) with { Name = "plan" }];
+        contestants.AddRange(Uniforms(input, findings.Gains, met));
+        contestants = Timed(contestants);
+        Contestant[] within = [.. contestants.Where(c => c.IsWithin)];
+        Verdict verdict = Contest.Decide(within, materials.Policy.Objective, materials.Workspace.Bytes);
+        if (verdict.Winner is not { } winner)
+        {
+            return KeepRules(verdict.Why, findings, input, contestants);
+        }
+
+        runner.Log.Say(Stages.Compare.Name, $"{winner.Name} is shipped: {verdict.Why}");
+        return new Shipped(winner.Name, verdict.Why, winner.Plan.Formats, winner.Emitted, findings, winner.Plan, winner.Loss, winner.Times ?? [], contestants);
+    }
+
+    /// <summary>Emits a plan and measures the change of its loss; the plan is not timed yet.</summary>
+    private Contestant Emit(string contestant, Plan plan)
+    {
+        EmittedModel files = Emission.Write(runner, model, plan.Formats, Path.Combine(staging, $"{emitted.Count}"), name);
+        LossChange loss = runner.Get(Stages.Evaluate, new EvaluateInput(
+            Original, files.Content, materials.Data.Evaluation, materials.Loss, Kernels.Of(materials.Machine), materials.Machine.Threads));
+        BudgetPolicy budget = materials.Policy.Budget;
+        if (budget.Kind == BudgetKind.AccuracyDrop && loss.Accuracy is null)
+        {
+            throw Errors.BudgetDoesNotSuit(materials.Policy.File, budget.ToString(), "not every sample has a label that counts");
+        }
+
+        double measured = BudgetSearch.Measured(budget, loss);
+        var made = new Contestant(contestant, plan, files, loss, measured, BudgetSearch.IsWithin(budget, measured));
+        emitted.Add(made);
+        return made;
+    }
+
+    /// <summary>The uniform configurations that might be as fast as the plan, emitted and measured.</summary>
+    private List<Contestant> Uniforms(PlanningInput input, Gains gains, Attempt met)
+    {
+        if (materials.Policy.Objective != Objective.Time)
+        {
+            return [];
+        }
+
+        SolverProblem problem = input.Problem(gains, input.LossBudget(met.Tau));
+        double[] weights = [.. materials.Scenarios.Value.Select(s => s.Weight)];
+        double original = gains.Timings.Where(t => t.Timing.Unavailable is null).DistinctBy(t => t.Configuration.Subgraph.Index)
+            .Sum(t => t.Timing.Timings.Zip(weights, (timing, weight) => timing.BaselineMilliseconds * weight).Sum());
+        double planned = original - PredictedGain(gains, met.Plan.Formats).Centre;
+        double mostLoss = Math.Max(input.LossBudget(met.Tau), met.Plan.Loss) * NearInLoss * NearInLoss;
+        var found = new List<Contestant>();
+        foreach (string format in materials.Policy.Formats.Where(f => f != Problems.Baseline))
+        {
+            IReadOnlyList<IReadOnlyList<string>> formats = input.Uniform(format);
+            bool runs = input.Partition.Subgraphs.All(s => !gains.Knows(new Configuration(s, formats[s.Index])) || gains.Find(new Configuration(s, formats[s.Index])) is not null);
+            if (!runs || formats.SelectMany(f => f).All(f => f != format) || original - PredictedGain(gains, formats).Centre > planned * NearInTime)
             {
-                Directory.Delete(staging, recursive: true);
+                continue;
             }
 
-            if (isNew && Directory.Exists(folder) && !Directory.EnumerateFileSystemEntries(folder).Any())
+            Plan plan = Strategies.Of(problem, formats);
+            if (plan.Loss <= mostLoss && !Same(plan, met.Plan) && found.All(c => !Same(c.Plan, plan)))
             {
-                Directory.Delete(folder);
+                found.Add(emitted.FirstOrDefault(c => Same(c.Plan, plan)) is { } known ? known with { Name = $"uniform {format}" } : Emit($"uniform {format}", plan));
             }
         }
+
+        return found;
     }
 
-    /// <summary>The plan whose emitted file stands the test, and that file; the original when there is none.</summary>
-    private (Plan Plan, IReadOnlyList<string> Files, VerificationResult Verified) Settle(string staging, string name, List<string> warnings)
+    /// <summary>Those within the budget with their times against the original, measured in turn in one run.</summary>
+    private List<Contestant> Timed(List<Contestant> contestants)
     {
-        (Plan Plan, IReadOnlyList<string> Files, VerificationResult Verified)? found = run.Policy.Budget.Kind == BudgetKind.LossError
-            ? Tighten(staging, name, out string reason)
-            : Search(staging, name, out reason);
-        if (found is { } settled)
-        {
-            if (run.Policy.Objective != Objective.Time || settled.Verified.Scenarios.Sum(s => s.Weight * s.Timing.High) >= 0 || IsBaseline(settled.Plan))
-            {
-                return settled;
-            }
+        Contestant[] within = [.. contestants.Where(c => c.IsWithin)];
+        List<List<ScenarioTiming>> times = runner.Get(Stages.Compare, new CompareInput(
+            Original, [.. within.Select(c => c.Emitted.Content)], materials.Scenarios, materials.Machine, TimingSettings.WholeModel));
+        return [.. contestants.Select(c => Array.IndexOf(within, c) is var i and >= 0 ? c with { Times = times[i] } : c)];
+    }
 
-            reason = "the mixed model was measured to be slower than the original";
+    private static Gain PredictedGain(Gains gains, Partitioning.Partition partition, IReadOnlyList<IReadOnlyList<string>> formats) =>
+        partition.Subgraphs.Select(s => gains.Of(new Configuration(s, formats[s.Index]))).Aggregate(Gain.None, (sum, g) => sum + g);
+
+    private Gain PredictedGain(Gains gains, IReadOnlyList<IReadOnlyList<string>> formats) => PredictedGain(gains, materials.Workspace.Partition, formats);
+
+    /// <summary>Where nothing is gained the original is shipped; where rules pin layers, with those in the formats that the rules say.</summary>
+    private Shipped KeepRules(string why, Findings findings, PlanningInput input, IReadOnlyList<Contestant>? compared = null)
+    {
+        if (!input.HasPins)
+        {
+            return KeepOriginal(why, findings, compared);
         }
 
-        Diagnostic warning = Errors.NothingGained(run.Policy.Model, reason);
-        run.Options.Warn(warning);
-        warnings.Add(warning.Message);
-        Plan original = planning.Solve(planning.LeastLoss);
-        IReadOnlyList<string> kept = Emit(original, staging, name);
-        return (original, kept, Verify(kept));
-    }
-
-    /// <summary>A budget on the loss error is the τ that plans are made for; a plan that measures more is made anew with less.</summary>
-    private (Plan Plan, IReadOnlyList<string> Files, VerificationResult Verified)? Tighten(string staging, string name, out string reason)
-    {
-        double lossBudget = planning.LossBudget, budget = run.Policy.Budget.Value;
-        reason = "";
-        for (int attempt = 0; attempt < Attempts; attempt++)
+        Plan plan = Strategies.Of(input.Problem(findings.Gains, 0), input.RulesAlone);
+        Contestant rules = Emit("rules", plan);
+        if (!rules.IsWithin)
         {
-            Plan plan = planning.Solve(lossBudget);
-            IReadOnlyList<string> files = Emit(plan, staging, name);
-            VerificationResult verified = Verify(files);
-            double error = verified.Loss.RelativeLossError;
-            if (error <= budget)
-            {
-                return (plan, files, verified);
-            }
-
-            reason = $"no plan stayed within the budget on the evaluation samples; the last had a relative loss error of {error:P3}";
-            run.Options.Progress(new ProgressUpdate(Stages.Verify.Name, $"relative loss error {error:P3} is over the budget of {budget:P3}: solving again with less"));
-            lossBudget = Math.Min(lossBudget * Math.Pow(budget / error, 2) * Margin, plan.Loss * Margin);
+            throw Errors.RulesOverBudget(materials.Policy.File, materials.Policy.Budget.ToString(), rules.Measured, [.. findings.Allowed.Where(a => a.Value.Pinned is not null).Select(a => a.Key)]);
         }
 
-        return null;
+        rules = Timed([rules])[0];
+        runner.Log.Warn(Errors.NothingGained(materials.Policy.Model, $"{why}; layers that rules pin have their format"));
+        return new Shipped("rules", why, plan.Formats, rules.Emitted, findings, plan, rules.Loss, rules.Times!, compared ?? []);
     }
 
-    /// <summary>For any other budget the τ that leads to it is searched, by measuring plans on the evaluation samples.</summary>
-    private (Plan Plan, IReadOnlyList<string> Files, VerificationResult Verified)? Search(string staging, string name, out string reason)
+    private Shipped KeepOriginal(string why, Findings findings, IReadOnlyList<Contestant>? compared = null)
     {
-        BudgetPolicy budget = run.Policy.Budget;
-        var plans = new Dictionary<string, (Plan Plan, LossChange? Loss)>();
-        double scale = planning.Sensitivities.MeanSquareLoss, last = double.NaN;
-        (BudgetTrial Trial, double Tau)? found = BudgetSearch.Find(planning.Tau, budget.Value, Attempts, Propose, Measure);
-        reason = $"no plan stayed within the budget ({budget}) on the evaluation samples; the last measured {last:P3}";
-        if (found is not { } best)
-        {
-            return null;
-        }
-
-        planning.Tau = best.Tau;
-        run.Options.Progress(new ProgressUpdate(Stages.Evaluate.Name, $"{budget} is met with τ = {best.Tau:P3}: {best.Trial.Measured:P3} was measured"));
-        (Plan plan, LossChange? loss) = plans[best.Trial.Plan];
-        IReadOnlyList<string> files = Emit(plan, staging, name);
-        return (plan, files, Verify(files, loss));
-
-        BudgetTrial Propose(double tau)
-        {
-            Plan plan = planning.Solve(Math.Max(tau * tau * scale, planning.LeastLoss));
-            string key = string.Join("; ", plan.Formats.Select(f => string.Join(' ', f)));
-            plans.TryAdd(key, (plan, null));
-            return new BudgetTrial(key, Math.Sqrt(plan.Loss / scale), plan.Gain, double.NaN);
-        }
-
-        BudgetTrial Measure(BudgetTrial proposed)
-        {
-            Plan plan = plans[proposed.Plan].Plan;
-            LossChange loss = run.Runner.Get(Stages.Evaluate, new VerifyInput(run, Emit(plan, staging, name)));
-            if (budget.Kind == BudgetKind.AccuracyDrop && loss.Accuracy is null)
-            {
-                throw Errors.BudgetDoesNotSuit(run.Policy.File, budget.ToString(), "not every sample has a label that counts");
-            }
-
-            plans[proposed.Plan] = (plan, loss);
-            last = BudgetSearch.Measured(budget, loss);
-            run.Options.Progress(new ProgressUpdate(Stages.Evaluate.Name, $"a plan of predicted τ = {proposed.Tau:P3} measures {last:P3} ({budget})"));
-            return proposed with { Measured = last };
-        }
+        string[] kinds = [.. Reasons.ByKind(Reasons.Of(materials.Workspace.Partition, findings))];
+        runner.Log.Warn(Errors.NothingGained(materials.Policy.Model, kinds.Length == 0 ? why : $"{why} ({string.Join("; ", kinds)})"));
+        IReadOnlyList<IReadOnlyList<string>> formats = [.. materials.Workspace.Partition.Subgraphs.Select(s => (IReadOnlyList<string>)[.. s.Layers.Select(_ => Problems.Baseline)])];
+        EmittedModel kept = Emission.Keep(runner, model, Path.Combine(staging, "original"), name);
+        return new Shipped("original", why, formats, kept, findings, null, null, [], compared ?? []);
     }
 
-    /// <summary>Writes the model of a plan, and reads the plan back from it.</summary>
-    private IReadOnlyList<string> Emit(Plan plan, string staging, string name)
-    {
-        IReadOnlyList<string> files = Emission.Write(run, plan, staging, name);
-        var reader = new PlanReader(run.Workspace.Model, run.Workspace.Weight);
-        reader.Check(files[^1], [.. run.Workspace.Partition.Subgraphs.SelectMany(s => s.Layers.Zip(
-            plan.Formats[s.Index], (layer, format) => (run.Workspace.Sites[layer.Name], NumberFormats.Get(format))))]);
-        return files;
-    }
+    private Content<string> Original => new(model.Key, () => materials.Workspace.Path);
 
-    private VerificationResult Verify(IReadOnlyList<string> files, LossChange? known = null) => run.Runner.Get(Stages.Verify, new VerifyInput(run, files, known));
-
-    private static bool IsBaseline(Plan plan) => plan.Formats.All(s => s.All(f => f == Problems.Baseline));
-
-    private Manifest Describe(Plan plan, IReadOnlyList<string> files, VerificationResult verified, List<string> warnings)
-    {
-        using OnnxModel emitted = OnnxModel.Load(files[^1], Path.GetFileName(files[^1]));
-        var output = new ModelSummary(
-            emitted.DisplayName, Workspace.HashOf(files), files.Sum(f => new FileInfo(f).Length), emitted.Opset, emitted.Graph.Node.Count);
-        return new Manifest(
-            Manifest.CurrentSchema,
-            typeof(Shipment).Assembly.GetName().Version!.ToString(3),
-            Reports.Model(run.Workspace),
-            output,
-            planning.Tau,
-            new StatedBudget(run.Policy.Budget.ToString(), run.Policy.Budget.Value, BudgetSearch.Measured(run.Policy.Budget, verified.Loss)),
-            planning.Sensitivities.Loss,
-            Reports.ObjectiveName(run),
-            new SampleCounts(planning.Sensitivities.Samples, verified.Loss.Samples),
-            run.Machine,
-            Reports.Planned(run, planning, plan),
-            Reports.Excluded(run.Workspace),
-            Reports.Predicted(planning, plan),
-            Measurement.Of(verified),
-            new FileSizes(run.Workspace.Bytes, output.Bytes),
-            Reports.Solver(plan),
-            Reports.Baselines(run, planning),
-            warnings);
-    }
+    private static bool Same(Plan a, Plan b) => a.Formats.SelectMany(f => f).SequenceEqual(b.Formats.SelectMany(f => f));
 }

@@ -2,22 +2,18 @@ using System.Diagnostics;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using MixedPrecision.Caching;
-using MixedPrecision.Diagnostics;
 
 namespace MixedPrecision.Pipeline;
 
 /// <summary>
-/// The declaration of a stage: what it reads, from which its key follows, and what it makes. A stage reads nothing that it does not declare.
+/// The declaration of a stage: what it makes of its input record, from which its key follows (<see cref="StageKey"/>).
 /// </summary>
 /// <param name="Name">Name in the cache, in messages and in documents.</param>
 /// <param name="Version">Raised when the stage computes something else from the same inputs.</param>
-/// <param name="Key">Everything that determines the artifact, and nothing else: no paths, no clocks.</param>
-/// <param name="Run">Makes the artifact.</param>
-internal sealed record Stage<TInput, TArtifact>(
-    string Name,
-    int Version,
-    Func<TInput, CacheKey> Key,
-    Func<TInput, StageContext, TArtifact> Run);
+/// <param name="Run">Makes the artifact from the record alone.</param>
+/// <param name="IsClocked">Whether the artifact holds times, which differ from run to run.</param>
+internal sealed record Stage<TInput, TArtifact>(string Name, int Version, Func<TInput, StageContext, TArtifact> Run, bool IsClocked = false)
+    where TInput : notnull;
 
 /// <summary>What a stage has while it runs.</summary>
 /// <param name="Report">Told the fraction that is done, and what is under way (or "").</param>
@@ -27,38 +23,36 @@ internal sealed record Stage<TInput, TArtifact>(
 internal sealed record StageContext(Action<double, string> Report, byte[]? Kept, Action<Func<byte[]>> Save, CancellationToken Cancel);
 
 /// <summary>Runs stages, or takes their artifacts from the cache, and says which.</summary>
-internal sealed class StageRunner(ContentStore store, RunOptions options)
+internal sealed class StageRunner(ContentStore store, RunLog log)
 {
     private static readonly TimeSpan SavingInterval = TimeSpan.FromSeconds(1);
     private static readonly JsonSerializerOptions Json = new() { NumberHandling = JsonNumberHandling.AllowNamedFloatingPointLiterals, IncludeFields = true };
 
     public ContentStore Store => store;
 
+    public RunLog Log => log;
+
     /// <summary>The artifact of a stage for an input.</summary>
     public TArtifact Get<TInput, TArtifact>(Stage<TInput, TArtifact> stage, TInput input)
+        where TInput : notnull
     {
-        options.Cancel.ThrowIfCancellationRequested();
-        CacheKey key = KeyOf(stage, input);
-        byte[]? stored = store.TryGet(stage.Name, key, out string? damage);
-        if (damage is not null)
+        log.Cancel.ThrowIfCancellationRequested();
+        CacheKey key = KeyOf(stage.Name, stage.Version, input);
+        byte[]? stored = Find(stage.Name, key);
+        if (stored is not null && !log.Recomputes)
         {
-            options.Warn(Errors.CacheEntryDamaged(stage.Name, damage));
-        }
-
-        if (stored is not null)
-        {
-            options.Progress(new ProgressUpdate(stage.Name, "reused"));
-            return JsonSerializer.Deserialize<TArtifact>(stored, Json)!;
+            log.Progress(new ProgressUpdate(stage.Name, "reused"));
+            return Deserialize<TArtifact>(stored);
         }
 
         string unfinished = stage.Name + "-unfinished";
-        long saved = Stopwatch.GetTimestamp();
-        byte[]? kept = store.TryGet(unfinished, key, out _);
+        byte[]? kept = stored is null ? Find(unfinished, key) : null;
         if (kept is not null)
         {
-            options.Progress(new ProgressUpdate(stage.Name, "goes on where an earlier run was stopped"));
+            log.Progress(new ProgressUpdate(stage.Name, "goes on where an earlier run was stopped"));
         }
 
+        long saved = Stopwatch.GetTimestamp();
         TArtifact artifact = Timed(stage.Name, report => stage.Run(input, new StageContext(report, kept, content =>
         {
             if (Stopwatch.GetElapsedTime(saved) >= SavingInterval)
@@ -66,17 +60,55 @@ internal sealed class StageRunner(ContentStore store, RunOptions options)
                 store.Put(unfinished, key, content());
                 saved = Stopwatch.GetTimestamp();
             }
-        }, options.Cancel)));
-        store.Put(stage.Name, key, JsonSerializer.SerializeToUtf8Bytes(artifact, Json));
+        }, log.Cancel)));
+        byte[] made = Serialize(artifact);
+        if (stored is not null && !stage.IsClocked && !made.AsSpan().SequenceEqual(stored))
+        {
+            throw new InvalidOperationException($"stage '{stage.Name}' made another artifact from the same inputs: {string.Join(", ", StageKey.Of(input).Describe())}");
+        }
+
+        store.Put(stage.Name, key, made);
         store.Remove(unfinished, key);
         return artifact;
     }
 
-    /// <summary>The key of a stage's artifact: its name, its version and its inputs.</summary>
-    public static CacheKey KeyOf<TInput, TArtifact>(Stage<TInput, TArtifact> stage, TInput input) =>
-        CacheKey.Of(("stage", stage.Name)).With("version", stage.Version).With("inputs", stage.Key(input));
+    /// <summary>The artifact of a stage that is kept as files: copied to the paths given, or made there.</summary>
+    /// <param name="paths">Full paths of the files, the same number and order for equal inputs.</param>
+    public void GetFiles(string stage, int version, object input, IReadOnlyList<string> paths, Action make)
+    {
+        log.Cancel.ThrowIfCancellationRequested();
+        CacheKey key = KeyOf(stage, version, input);
+        string?[] stored = [.. paths.Select((_, i) => FindFile(NameOf(i), key))];
+        if (stored.All(s => s is not null) && !log.Recomputes)
+        {
+            log.Progress(new ProgressUpdate(stage, "reused"));
+            foreach ((string? from, string to) in stored.Zip(paths))
+            {
+                File.Copy(from!, to, overwrite: true);
+            }
 
-    /// <summary>The SHA-256 of an artifact as it is stored, for the keys of stages that read it.</summary>
+            return;
+        }
+
+        Timed(stage, _ =>
+        {
+            make();
+            return true;
+        });
+        for (int i = 0; i < paths.Count; i++)
+        {
+            if (stored[i] is { } before && !SameBytes(before, paths[i]))
+            {
+                throw new InvalidOperationException($"stage '{stage}' made another file from the same inputs: {string.Join(", ", StageKey.Of(input).Describe())}");
+            }
+
+            store.PutFile(NameOf(i), key, paths[i]);
+        }
+
+        string NameOf(int file) => file == 0 ? stage : $"{stage}-{file}";
+    }
+
+    /// <summary>Writes an artifact as it is stored.</summary>
     public static byte[] Serialize<T>(T artifact) => JsonSerializer.SerializeToUtf8Bytes(artifact, Json);
 
     /// <summary>What <see cref="Serialize"/> wrote.</summary>
@@ -85,7 +117,7 @@ internal sealed class StageRunner(ContentStore store, RunOptions options)
     /// <summary>Does work of a stage with a running report of fraction and time left.</summary>
     public T Timed<T>(string stage, Func<Action<double, string>, T> work)
     {
-        options.Progress(new ProgressUpdate(stage, "started"));
+        log.Progress(new ProgressUpdate(stage, "started"));
         long start = Stopwatch.GetTimestamp();
         double first = -1;
         T result = work((fraction, text) =>
@@ -93,9 +125,37 @@ internal sealed class StageRunner(ContentStore store, RunOptions options)
             // What was done before the start (by a run that was stopped) took none of this run's time.
             first = first < 0 ? fraction : first;
             TimeSpan elapsed = Stopwatch.GetElapsedTime(start);
-            options.Progress(new ProgressUpdate(stage, text, fraction, fraction > first ? elapsed * ((1 - fraction) / (fraction - first)) : null));
+            log.Progress(new ProgressUpdate(stage, text, fraction, fraction > first ? elapsed * ((1 - fraction) / (fraction - first)) : null));
         });
-        options.Progress(new ProgressUpdate(stage, $"done in {Stopwatch.GetElapsedTime(start).TotalSeconds:0.0} s"));
+        log.Progress(new ProgressUpdate(stage, $"done in {Stopwatch.GetElapsedTime(start).TotalSeconds:0.0} s"));
         return result;
+    }
+
+    /// <summary>The key of a stage's artifact: its name, its version and its input.</summary>
+    private CacheKey KeyOf(string stage, int version, object input)
+    {
+        CacheKey inputs = StageKey.Of(input);
+        log.Key(stage, inputs);
+        return CacheKey.Of(("stage", stage)).With("version", version).With("inputs", inputs);
+    }
+
+    private byte[]? Find(string stage, CacheKey key)
+    {
+        byte[]? stored = store.TryGet(stage, key, out string? damage);
+        log.WarnOfDamage(stage, damage);
+        return stored;
+    }
+
+    private string? FindFile(string stage, CacheKey key)
+    {
+        string? stored = store.TryGetFile(stage, key, out string? damage);
+        log.WarnOfDamage(stage, damage);
+        return stored;
+    }
+
+    private static bool SameBytes(string first, string second)
+    {
+        using FileStream a = File.OpenRead(first), b = File.OpenRead(second);
+        return System.Security.Cryptography.SHA256.HashData(a).AsSpan().SequenceEqual(System.Security.Cryptography.SHA256.HashData(b));
     }
 }

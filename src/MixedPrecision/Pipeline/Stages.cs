@@ -1,141 +1,134 @@
 using MixedPrecision.Benchmarking;
-using MixedPrecision.Caching;
 using MixedPrecision.Calibration;
 using MixedPrecision.Data;
 using MixedPrecision.Formats;
 using MixedPrecision.Losses;
 using MixedPrecision.Onnx;
-using MixedPrecision.Partitioning;
 using MixedPrecision.Solving;
 using MixedPrecision.Verification;
 
 namespace MixedPrecision.Pipeline;
 
-/// <summary>What <see cref="Stages.Benchmark"/> is asked.</summary>
-/// <param name="Scenarios">Definition of the scenarios, for the key.</param>
-/// <param name="Timer">Measures; its timings have keys of their own, so that what is known is not measured again.</param>
-internal sealed record BenchmarkInput(
-    Partition Partition,
-    IReadOnlyList<string> Formats,
-    string Scenarios,
+/// <summary>A format as keys name it.</summary>
+internal sealed record FormatVersion(string Name, int Version)
+{
+    public static FormatVersion Of(NumberFormat format) => new(format.Name, format.Version);
+}
+
+/// <summary>What decides on the numbers that a run of ONNX Runtime computes.</summary>
+internal sealed record Kernels(string Runtime, IReadOnlyList<string> InstructionSets)
+{
+    public static Kernels Of(Machine machine) => new(machine.Runtime, machine.InstructionSets);
+}
+
+/// <summary>What <see cref="Stages.Calibrate"/> reads.</summary>
+/// <param name="Threads">Threads within an operator: sums are taken in an order that does not depend on them.</param>
+internal sealed record CalibrateInput(
+    Content<Workspace> Model,
+    Content<IReadOnlyList<Sample>> Samples,
+    Content<LossFunction> Loss,
+    IReadOnlyList<FormatVersion> Formats,
+    bool MeasuresUnreached,
+    Kernels Kernels,
+    [property: Incidental] int Threads);
+
+/// <summary>What <see cref="Stages.Solve"/> reads.</summary>
+internal sealed record SolveInput(Content<SolverProblem> Problem);
+
+/// <summary>The plan of a strategy.</summary>
+internal sealed record NamedPlan(string Name, Plan Plan);
+
+/// <summary>What <see cref="Stages.Evaluate"/> reads.</summary>
+/// <param name="Original">Path of the original model.</param>
+/// <param name="Emitted">Path of the emitted one.</param>
+internal sealed record EvaluateInput(
+    Content<string> Original,
+    Content<string> Emitted,
+    Content<IReadOnlyList<Sample>> Samples,
+    Content<LossFunction> Loss,
+    Kernels Kernels,
+    int Threads);
+
+/// <summary>What <see cref="Stages.Compare"/> reads.</summary>
+/// <param name="Original">Path of the original model.</param>
+/// <param name="Emitted">Paths of the emitted ones.</param>
+internal sealed record CompareInput(
+    Content<string> Original,
+    IReadOnlyList<Content<string>> Emitted,
+    Content<IReadOnlyList<Scenario>> Scenarios,
     Machine Machine,
-    Lazy<SubgraphTimer> Timer);
-
-/// <summary>What <see cref="Stages.Refine"/> is asked.</summary>
-/// <param name="Configurations">Sub-graphs, each with the formats of its layers.</param>
-internal sealed record RefineInput(BenchmarkInput Benchmark, IReadOnlyList<(Subgraph Subgraph, IReadOnlyList<string> Formats)> Configurations);
-
-/// <summary>What <see cref="Stages.Verify"/> compares.</summary>
-/// <param name="Files">The emitted files, the model last.</param>
-/// <param name="Known">The change of the loss if it was measured before, so that it is not again.</param>
-internal sealed record VerifyInput(PolicyRun Run, IReadOnlyList<string> Files, LossChange? Known = null);
-
-/// <summary>A measured configuration of a sub-graph.</summary>
-internal sealed record BenchmarkedConfiguration(int Subgraph, ConfigurationTiming Timing);
+    TimingSettings Settings);
 
 /// <summary>
-/// The stages whose artifacts are kept, one declaration each: inputs, from which the key follows, and artifact. The emitted model, which is a
-/// file, is kept by <see cref="Emission"/>.
+/// The stages whose artifacts are kept, one declaration each. Timings are kept one by one in a store of their own (<see cref="TimingStore"/>), and the emitted model, which is a
+/// file, by <see cref="Emission"/>.
 /// </summary>
 internal static class Stages
 {
-    /// <summary>Samples and model → sensitivities.</summary>
-    public static readonly Stage<PolicyRun, Sensitivities> Calibrate = new(
+    /// <summary>Model, data and loss → sensitivities of every layer in every format.</summary>
+    public static readonly Stage<CalibrateInput, Sensitivities> Calibrate = new(
         "calibrate",
-        Version: 5,
-        run => run.CalibrationKey(),
-        (run, context) => Calibrator.Run(
+        Version: 6,
+        (input, context) => Calibrator.Run(
             new CalibrationRequest(
-                run.Workspace.Model,
-                run.Workspace.Partition,
-                run.Workspace.Types,
-                run.Workspace.Sites,
-                [.. run.Policy.Formats.Select(NumberFormats.Get)],
-                run.Loss,
-                run.CalibrationSamples,
-                run.Policy.Runtime.Threads,
+                input.Model.Value.Model,
+                input.Model.Value.Partition,
+                input.Model.Value.Types,
+                input.Model.Value.Sites,
+                [.. input.Formats.Select(f => NumberFormats.Get(f.Name))],
+                input.Loss.Value,
+                input.Samples.Value,
+                input.Threads,
                 context.Kept is null ? null : StageRunner.Deserialize<CalibrationProgress>(context.Kept),
                 progress => context.Save(() => StageRunner.Serialize(progress)))
-            { MeasuresUnreached = run.Policy.Calibration.MeasuresUnreached },
-            update => context.Report(update.Fraction, $"sample {update.Sample + 1} of {run.CalibrationSamples.Count}"),
+            { MeasuresUnreached = input.MeasuresUnreached },
+            update => context.Report(update.Fraction, $"sample {update.Sample + 1} of {input.Samples.Value.Count}"),
             context.Cancel));
-
-    /// <summary>
-    /// Structures, scenarios and machine → timings of every layer alone in every format, and of each format for all layers of a sub-graph.
-    /// Weight values are no input: a re-trained model reuses them.
-    /// </summary>
-    public static readonly Stage<BenchmarkInput, List<BenchmarkedConfiguration>> Benchmark = new(
-        "benchmark",
-        Version: 1,
-        input => TimingKey(input, "per layer"),
-        (input, context) =>
-            [.. input.Timer.Value.PerLayerGains([.. input.Formats.Select(NumberFormats.Get)], f => context.Report(f, ""), context.Cancel)
-                .SelectMany((timings, subgraph) => timings.Select(t => new BenchmarkedConfiguration(subgraph, t)))]);
-
-    /// <summary>The same → timings of configurations that a plan uses and that were not measured as a whole.</summary>
-    public static readonly Stage<RefineInput, List<BenchmarkedConfiguration>> Refine = new(
-        "refine",
-        Version: 1,
-        input => TimingKey(input.Benchmark, string.Join("; ", input.Configurations.Select(c => $"{c.Subgraph.Index} {string.Join(' ', c.Formats)}"))),
-        (input, context) => [.. input.Configurations.Select((c, i) =>
-        {
-            ConfigurationTiming timing = input.Benchmark.Timer.Value.Measure(c.Subgraph, [.. c.Formats.Select(NumberFormats.Get)], context.Cancel);
-            context.Report((i + 1.0) / input.Configurations.Count, "");
-            return new BenchmarkedConfiguration(c.Subgraph.Index, timing);
-        })]);
 
     /// <summary>A problem → its plan.</summary>
-    public static readonly Stage<SolverProblem, Plan> Solve = new(
+    public static readonly Stage<SolveInput, Plan> Solve = new(
         "solve",
-        Version: 2,
-        problem => CacheKey.Of(("solver", "cp-sat")).WithBytes("problem", StageRunner.Serialize(problem)),
-        (problem, context) => Solver.Solve(problem, context.Cancel));
+        Version: 3,
+        (input, context) => Solver.Solve(input.Problem.Value, context.Cancel));
 
-    /// <summary>The two files, evaluation data and scenarios → change of the loss and end-to-end time.</summary>
-    public static readonly Stage<VerifyInput, VerificationResult> Verify = new(
-        "verify",
-        Version: 2,
-        input => input.Run.EvaluationKey()
-            .With("model", input.Run.Workspace.Hash)
-            .With("emitted", Workspace.HashOf(input.Files))
-            .With("timing", TimingSettings.WholeModel.Key()),
+    /// <summary>A problem → the plans of simpler strategies.</summary>
+    public static readonly Stage<SolveInput, List<NamedPlan>> Compete = new(
+        "strategies",
+        Version: 1,
         (input, context) =>
         {
-            PolicyRun run = input.Run;
-            var verifier = new Verifier(run.Workspace.Path, input.Files[^1], run.Policy.Runtime.Threads);
-            LossChange loss = input.Known ?? MeasureLoss(run, verifier, f => context.Report(f / 2, ""), context.Cancel);
-            return new VerificationResult(loss, verifier.MeasureTime(run.Scenarios, TimingSettings.WholeModel, f => context.Report((1 + f) / 2, ""), context.Cancel));
+            Plan? uniform = Strategies.BestUniform(input.Problem.Value);
+            string format = uniform?.Formats.SelectMany(f => f).FirstOrDefault(f => f != Problems.Baseline) ?? Problems.Baseline;
+            (string Name, Plan? Plan)[] plans =
+            [
+                ("prefix", Strategies.Prefix(input.Problem.Value)),
+                ("random", Strategies.Random(input.Problem.Value, seed: 0)),
+                ("per-layer", Strategies.PerLayer(input.Problem.Value, context.Cancel)),
+                ($"uniform {format}", uniform),
+            ];
+            return [.. plans.Where(p => p.Plan is not null).Select(p => new NamedPlan(p.Name, p.Plan!))];
         });
 
-    /// <summary>The two files and evaluation data → change of the loss: what a search for a budget asks of each of its trials.</summary>
-    public static readonly Stage<VerifyInput, LossChange> Evaluate = new(
+    /// <summary>The two files and evaluation data → change of the loss.</summary>
+    public static readonly Stage<EvaluateInput, LossChange> Evaluate = new(
         "evaluate",
-        Version: 1,
-        input => input.Run.EvaluationKey()
-            .With("model", input.Run.Workspace.Hash)
-            .With("emitted", Workspace.HashOf(input.Files)),
-        (input, context) => MeasureLoss(
-            input.Run,
-            new Verifier(input.Run.Workspace.Path, input.Files[^1], input.Run.Policy.Runtime.Threads),
-            f => context.Report(f, ""),
+        Version: 2,
+        (input, context) => new Verifier(input.Original.Value, input.Emitted.Value, input.Threads).MeasureLoss(
+            input.Loss.Value.Outputs,
+            input.Samples.Value,
+            (sample, number, original, mixed) =>
+            {
+                LossComparison c = input.Loss.Value.Compare(original, mixed, input.Loss.Value.TargetOf(sample, number, original));
+                return new SampleChange(c.SquareLoss, c.SquareChange, c.Loss, c.Change, c.Labels, c.OriginalHits, c.MixedHits);
+            },
+            fraction => context.Report(fraction, ""),
             context.Cancel));
 
-    private static LossChange MeasureLoss(PolicyRun run, Verifier verifier, Action<double> report, CancellationToken cancel)
-    {
-        return verifier.MeasureLoss(run.Loss.Outputs, run.EvaluationSamples, Compare, report, cancel);
-
-        SampleChange Compare(Sample sample, int number, IReadOnlyDictionary<string, Tensor> original, IReadOnlyDictionary<string, Tensor> mixed)
-        {
-            LossComparison c = run.Loss.Compare(original, mixed, run.Loss.TargetOf(sample, number, original));
-            return new SampleChange(c.SquareLoss, c.SquareChange, c.Loss, c.Change, c.Labels, c.OriginalHits, c.MixedHits);
-        }
-    }
-
-    private static CacheKey TimingKey(BenchmarkInput input, string configurations) => CacheKey.Of(
-            ("structures", string.Join(' ', input.Partition.Subgraphs.Select(s => s.Fingerprint))),
-            ("formats", string.Join(' ', input.Formats.Select(f => $"{f}:{NumberFormats.Get(f).Version}"))),
-            ("scenarios", input.Scenarios),
-            ("configurations", configurations))
-        .With("machine", input.Machine.Key())
-        .With("settings", TimingSettings.Subgraph.Key());
+    /// <summary>The original, emitted files and scenarios → end-to-end time of each emitted file against the original's, all in one run.</summary>
+    public static readonly Stage<CompareInput, List<List<ScenarioTiming>>> Compare = new(
+        "compare",
+        Version: 1,
+        (input, context) => [.. input.Emitted.Select((emitted, i) => new Verifier(input.Original.Value, emitted.Value, input.Machine.Threads)
+            .MeasureTime(input.Scenarios.Value, input.Settings, f => context.Report((i + f) / input.Emitted.Count, ""), context.Cancel).ToList())],
+        IsClocked: true);
 }

@@ -1,11 +1,12 @@
 using Google.Protobuf;
-using MixedPrecision.Autodiff;
+using MixedPrecision.Caching;
 using MixedPrecision.Calibration;
+using MixedPrecision.Autodiff;
 using MixedPrecision.Diagnostics;
 using MixedPrecision.Onnx;
-using MixedPrecision.Policies;
 using MixedPrecision.Quantization;
 using MixedPrecision.Reporting;
+using MixedPrecision.Solving;
 
 namespace MixedPrecision.Pipeline;
 
@@ -23,32 +24,53 @@ public static class Verbs
     /// <summary>The sensitivity of every layer in every format, over all calibration samples: nothing is verified here.</summary>
     public static CalibrateReport Calibrate(string policyFile, RunOptions options)
     {
-        using PolicyRun run = PolicyRun.Open(policyFile, options, verifies: false);
-        return Reports.Calibrate(run, Sensitivities(run));
+        (Materials materials, StageRunner runner) = Open(policyFile, options, verifies: false);
+        using (materials)
+        {
+            return Reports.Calibrate(materials, Steps.Calibrate(materials, runner));
+        }
     }
 
     /// <summary>The time of every sub-graph with each layer in each format.</summary>
     public static BenchmarkReport Benchmark(string policyFile, RunOptions options)
     {
-        using PolicyRun run = PolicyRun.Open(policyFile, options);
-        var planning = new Planning(run, null);
-        planning.MeasureLayers();
-        return Reports.Benchmark(run, planning);
+        (Materials materials, StageRunner runner) = Open(policyFile, options);
+        using (materials)
+        {
+            var measuring = new Measuring(materials, runner);
+            Gains gains = measuring.Add(Gains.Empty, Measuring.First(materials.Workspace.Partition, materials.Allowed));
+            return Reports.Benchmark(materials, runner, gains, measuring.Counts);
+        }
     }
 
     /// <summary>The plan, before a model is written.</summary>
     public static SolveReport Solve(string policyFile, RunOptions options)
     {
-        using PolicyRun run = PolicyRun.Open(policyFile, options);
-        Planning planning = Plan(run);
-        return Reports.Solve(run, planning, planning.Solve(planning.LossBudget));
+        (Materials materials, StageRunner runner) = Open(policyFile, options);
+        using (materials)
+        {
+            Steps.CheckBudget(materials);
+            Sensitivities sensitivities = Steps.Calibrate(materials, runner);
+            var measuring = new Measuring(materials, runner);
+            var input = new PlanningInput(materials.Workspace.Partition, Choices.Judged(materials.Allowed, sensitivities), sensitivities);
+            double tau = BudgetMeeting.FirstTau(materials.Policy.Budget);
+            (Plan plan, Gains gains) = Planner.Plan(
+                input, measuring.Add(Gains.Empty, Measuring.First(input.Partition, input.Allowed)), input.LossBudget(tau), problem => Steps.Solve(runner, problem), measuring.Add);
+            BudgetMeeting.RequireFeasible(plan, input, materials.Policy);
+            IReadOnlyList<NamedPlan> strategies = Steps.Strategies(runner, input.Problem(gains, input.LossBudget(tau)));
+            return Reports.Solve(materials, runner, input, new Findings(input.Allowed, sensitivities, gains, null, strategies), plan, tau);
+        }
     }
 
     /// <summary>The whole path: a verified model and its manifest in a folder.</summary>
     public static QuantizeResult Quantize(string policyFile, string outputFolder, RunOptions options)
     {
-        using PolicyRun run = PolicyRun.Open(policyFile, options);
-        return new Shipment(run, Plan(run)).Run(outputFolder);
+        (Materials materials, StageRunner runner) = Open(policyFile, options);
+        using (materials)
+        {
+            Steps.CheckBudget(materials);
+            return Delivery.Deliver(materials, runner, outputFolder);
+        }
     }
 
     /// <summary>Writes the gradient graph of a whole model as a model of its own: see <see cref="GradientModel"/>.</summary>
@@ -71,45 +93,10 @@ public static class Verbs
         return [$"{outputFile}: {gradient.Graph.Node.Count} nodes; outputs: {string.Join(", ", gradient.Graph.Output.Select(o => o.Name))}"];
     }
 
-    private static Planning Plan(PolicyRun run)
+    private static (Materials Materials, StageRunner Runner) Open(string policyFile, RunOptions options, bool verifies = true)
     {
-        if (run.Policy.Budget.Kind == BudgetKind.AccuracyDrop && !run.Loss.HasLabels)
-        {
-            throw Errors.BudgetDoesNotSuit(run.Policy.File, run.Policy.Budget.ToString(), "accuracy needs labels, and the loss reads none");
-        }
-
-        if (run.Policy.Budget.Kind == BudgetKind.LossIncrease && !run.Loss.HasMean)
-        {
-            throw Errors.BudgetDoesNotSuit(run.Policy.File, run.Policy.Budget.ToString(), "output-mse compares outputs, and has no mean that could increase");
-        }
-
-        Sensitivities sensitivities = Sensitivities(run);
-        string[] unreached = [.. sensitivities.Layers.Where(l => !l.Reachable).Select(l => l.Name)];
-        if (unreached.Length > 0)
-        {
-            string[] gaps = [.. Reports.Gaps(run.Workspace).Select(g => $"{g.Operator} ('{g.Nodes[0]}'): {g.Reason}")];
-            run.Options.Warn(Errors.LayersNotReached(run.Policy.Model, unreached, gaps));
-        }
-
-        var planning = new Planning(run, sensitivities);
-        planning.MeasureLayers();
-        return planning;
-    }
-
-    /// <summary>The sensitivities, and what there is to say of the loss they were taken by.</summary>
-    private static Sensitivities Sensitivities(PolicyRun run)
-    {
-        foreach (string note in run.Loss.Notes)
-        {
-            run.Options.Progress(new ProgressUpdate(Stages.Calibrate.Name, note));
-        }
-
-        if (run.Policy.Calibration.Data is null)
-        {
-            // They are made even when all stages are reused, since making them warns of them.
-            _ = run.CalibrationSamples;
-        }
-
-        return run.Runner.Get(Stages.Calibrate, run);
+        var log = new RunLog(options);
+        var runner = new StageRunner(new ContentStore(options.CacheFolder ?? ContentStore.DefaultFolder()), log);
+        return (Materials.Open(policyFile, options, log, verifies), runner);
     }
 }

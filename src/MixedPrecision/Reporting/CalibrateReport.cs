@@ -31,7 +31,7 @@ public sealed record CalibrateReport(
     }
 
     private string Cell(CalibratedLayer layer, string format) =>
-        layer.Formats.TryGetValue(format, out FormatSensitivity? sensitivity) && MeanSquareLoss > 0
+        layer.Formats.TryGetValue(format, out CalibratedFormat? sensitivity) && MeanSquareLoss > 0
             ? ReportText.Percent(Math.Sqrt(sensitivity.Measured / MeanSquareLoss))
             : "–";
 }
@@ -44,7 +44,7 @@ public sealed record CalibrateReport(
 public sealed record CalibratedLayer(
     string Name,
     TaylorTerms Taylor,
-    IReadOnlyDictionary<string, FormatSensitivity> Formats,
+    IReadOnlyDictionary<string, CalibratedFormat> Formats,
     IReadOnlyDictionary<string, string> NotApplicable);
 
 /// <summary>What the taylor estimate of a floating format is made of.</summary>
@@ -56,4 +56,4 @@ public sealed record TaylorTerms(double Activation, double Weight);
 /// <param name="Taylor">By the noise model of the format.</param>
 /// <param name="Measured">By running the layer in the format on calibration inputs, to first order.</param>
 /// <param name="Rise">The mean second-order rise of the loss; 0 for losses without curvature.</param>
-public sealed record FormatSensitivity(double Taylor, double Measured, double Rise);
+public sealed record CalibratedFormat(double Taylor, double Measured, double Rise);

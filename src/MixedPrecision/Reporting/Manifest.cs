@@ -10,9 +10,9 @@ namespace MixedPrecision.Reporting;
 /// <param name="Engine">Version of the engine that wrote it.</param>
 /// <param name="Model">The original model.</param>
 /// <param name="Output">The emitted model.</param>
-/// <param name="Budget">τ that the plan was made for, as a fraction.</param>
-/// <param name="StatedBudget">The budget as the policy states it.</param>
-/// <param name="Loss">Name of the loss.</param>
+/// <param name="Shipped">What the emitted model is, and why.</param>
+/// <param name="Budget">How much worse it may be, and is.</param>
+/// <param name="Loss">Name of the loss; null where nothing was calibrated.</param>
 /// <param name="Objective">"time", "theoretical-time" or "memory".</param>
 /// <param name="Samples">How many samples the numbers stand on.</param>
 /// <param name="Machine">Where it was measured.</param>
@@ -21,17 +21,19 @@ namespace MixedPrecision.Reporting;
 /// <param name="Predicted">What the plan promises.</param>
 /// <param name="Measured">What was measured on the emitted file.</param>
 /// <param name="Bytes">Sizes of the two files.</param>
-/// <param name="Solver">How well the plan was proven.</param>
-/// <param name="Baselines">Simpler ways to choose.</param>
+/// <param name="Solver">How well the plan was proven; null where none was made.</param>
+/// <param name="Strategies">Simpler ways to choose.</param>
+/// <param name="Attempts">The plans that were made and measured, in order.</param>
+/// <param name="Compared">The files that were compared before one was shipped.</param>
 /// <param name="Warnings">What the reader should know.</param>
 public sealed record Manifest(
     int Schema,
     string Engine,
     ModelSummary Model,
     ModelSummary Output,
-    double Budget,
-    StatedBudget StatedBudget,
-    string Loss,
+    ShippedModel Shipped,
+    ManifestBudget Budget,
+    string? Loss,
     string Objective,
     SampleCounts Samples,
     Machine Machine,
@@ -40,11 +42,13 @@ public sealed record Manifest(
     Prediction Predicted,
     Measurement Measured,
     FileSizes Bytes,
-    SolverSummary Solver,
-    IReadOnlyList<BaselinePlan> Baselines,
+    SolverSummary? Solver,
+    IReadOnlyList<StrategyPlan> Strategies,
+    IReadOnlyList<PlanAttempt> Attempts,
+    IReadOnlyList<ComparedModel> Compared,
     IReadOnlyList<string> Warnings)
 {
-    public const int CurrentSchema = 1;
+    public const int CurrentSchema = 2;
 
     public string ToJson() => ReportJson.Write(this);
 
@@ -52,22 +56,26 @@ public sealed record Manifest(
     public IEnumerable<string> ToLines() =>
     [
         $"{Output.File}: {PlanText.Formats(Subgraphs)}, {ReportText.Bytes(Bytes.Original)} → {ReportText.Bytes(Bytes.Mixed)}",
-        PlanText.Predicted(Predicted, Budget, Objective),
-        .. Measured.ToLines(Budget),
-        .. StatedBudget.ToLines(),
-        PlanText.Solver(Solver),
+        $"shipped: {Shipped.What}: {Shipped.Why}",
+        .. Solver is null ? [] : new[] { PlanText.Predicted(Predicted, Budget.SolvedTau) },
+        .. Samples.Evaluation == 0 ? [] : Measured.ToLines(Budget.StatedTau ?? Budget.SolvedTau).Concat(Budget.ToLines()),
+        .. Attempts.Count > 1 ? ReportText.Table([.. Attempts.Select(PlanText.Row)]) : [],
+        .. ReportText.Table([.. Compared.Select(PlanText.Row)]),
+        .. Solver is null ? [] : new[] { PlanText.Solver(Solver) },
         .. ReportText.Warnings(Warnings),
     ];
 }
 
-/// <summary>The budget in the policy's words, and what was measured of it on the evaluation samples.</summary>
+/// <summary>The budget.</summary>
 /// <param name="Text">As a policy says it, such as "lossIncrease: 1%".</param>
 /// <param name="Allowed">Its value, as a fraction.</param>
-/// <param name="Measured">What it is about, as measured; it must not pass what is allowed.</param>
-public sealed record StatedBudget(string Text, double Allowed, double Measured)
+/// <param name="Measured">What it is about, as measured on the evaluation samples; it must not pass what is allowed.</param>
+/// <param name="StatedTau">τ as stated, as a fraction; null where the budget states something else.</param>
+/// <param name="SolvedTau">τ that the plan was made for: the stated one, less where it had to be tightened, or the one that was found to lead to the budget.</param>
+public sealed record ManifestBudget(string Text, double Allowed, double Measured, double? StatedTau, double SolvedTau)
 {
     /// <summary>Nothing for the error of the loss, which other lines say.</summary>
-    internal IEnumerable<string> ToLines() => Text.StartsWith("lossError", StringComparison.Ordinal) ? [] : [$"budget {Text}: measured {ReportText.Percent(Measured)}"];
+    internal IEnumerable<string> ToLines() => StatedTau is not null ? [] : [$"budget {Text}: measured {ReportText.Percent(Measured)}"];
 }
 
 /// <summary>How many samples the numbers stand on.</summary>

@@ -17,13 +17,14 @@ public sealed record Measurement(
     MeasuredAccuracy? Accuracy,
     IReadOnlyList<MeasuredScenario> Scenarios)
 {
-    public static Measurement Of(VerificationResult result) => new(
-        result.Loss.LossMse,
-        result.Loss.RelativeLossError,
-        result.Loss.MeanLossChange,
-        result.Loss.MeanSquareLoss,
-        result.Loss.Accuracy is { } accuracy ? new MeasuredAccuracy(accuracy.Original, accuracy.Mixed) : null,
-        [.. result.Scenarios.Select(MeasuredScenario.Of)]);
+    /// <param name="loss">Null where nothing was measured: the original, which has no error.</param>
+    public static Measurement Of(LossChange? loss, IReadOnlyList<ScenarioTiming> times) => new(
+        loss?.LossMse ?? 0,
+        loss?.RelativeLossError ?? 0,
+        loss?.MeanLossChange ?? 0,
+        loss?.MeanSquareLoss ?? 0,
+        loss?.Accuracy is { } accuracy ? new MeasuredAccuracy(accuracy.Original, accuracy.Mixed) : null,
+        [.. times.Select(MeasuredScenario.Of)]);
 
     internal IEnumerable<string> ToLines(double budget)
     {

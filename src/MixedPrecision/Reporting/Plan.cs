@@ -8,18 +8,18 @@ namespace MixedPrecision.Reporting;
 /// <param name="Nodes">Nodes of the main graph.</param>
 public sealed record ModelSummary(string File, string Sha256, long Bytes, int Opset, int Nodes);
 
+/// <summary>What a choice gains over the original.</summary>
+/// <param name="Value">Best estimate.</param>
+/// <param name="Interval">Lower and upper end of its confidence interval; equal where the gain is computed.</param>
+/// <param name="Unit">"milliseconds" a run, weighted over the scenarios; "bytes"; or "multiply-accumulates" a run, counted in those of fp32.</param>
+public sealed record ReportedGain(double Value, IReadOnlyList<double> Interval, string Unit);
+
 /// <summary>A sub-graph in the configuration that was chosen.</summary>
 /// <param name="Index">Its place, from 0.</param>
 /// <param name="Fingerprint">Hash of its structure.</param>
-/// <param name="TimeGain">Predicted milliseconds that a run saves in it, weighted over the scenarios.</param>
-/// <param name="TimeGainInterval">Lower and upper end of that gain's confidence interval.</param>
+/// <param name="Gain">What it is predicted to gain.</param>
 /// <param name="Layers">Its layers, in order.</param>
-public sealed record PlannedSubgraph(
-    int Index,
-    string Fingerprint,
-    double TimeGain,
-    IReadOnlyList<double> TimeGainInterval,
-    IReadOnlyList<PlannedLayer> Layers);
+public sealed record PlannedSubgraph(int Index, string Fingerprint, ReportedGain Gain, IReadOnlyList<PlannedLayer> Layers);
 
 /// <summary>A layer in the format that was chosen.</summary>
 /// <param name="Name">Name of its node in the original model.</param>
@@ -41,9 +41,8 @@ public sealed record PlannedLayer(
 /// <summary>What the plan promises.</summary>
 /// <param name="LossMse">Predicted loss MSE.</param>
 /// <param name="RelativeLossError">√(loss MSE / E[g²]), to compare with the budget.</param>
-/// <param name="TimeGain">Predicted milliseconds that a run saves, weighted over the scenarios.</param>
-/// <param name="TimeGainInterval">Sums of the lower and of the upper ends of the sub-graphs' intervals.</param>
-public sealed record Prediction(double LossMse, double RelativeLossError, double TimeGain, IReadOnlyList<double> TimeGainInterval);
+/// <param name="Gain">Sum of what the sub-graphs are predicted to gain.</param>
+public sealed record Prediction(double LossMse, double RelativeLossError, ReportedGain Gain);
 
 /// <summary>How well the plan was proven.</summary>
 /// <param name="Status">What the solver says of it, e.g. "optimal".</param>
@@ -51,9 +50,48 @@ public sealed record Prediction(double LossMse, double RelativeLossError, double
 /// <param name="Bound">No plan within the budget has a greater objective than this.</param>
 public sealed record SolverSummary(string Status, double Objective, double Bound);
 
-/// <summary>A simpler way to choose, for comparison.</summary>
+/// <summary>A simpler way to choose, for comparison, at the budget that the plan was made for.</summary>
 /// <param name="Name">"prefix", "random", "per-layer", or "uniform" and the format.</param>
 /// <param name="LossMse">Its predicted loss MSE.</param>
-/// <param name="TimeGain">Its predicted gain in milliseconds a run, weighted over the scenarios.</param>
+/// <param name="Gain">Its predicted gain, counted as the program counts it.</param>
 /// <param name="WithinBudget">Whether the loss MSE is within the budget.</param>
-public sealed record BaselinePlan(string Name, double LossMse, double TimeGain, bool WithinBudget);
+public sealed record StrategyPlan(string Name, double LossMse, double Gain, bool WithinBudget);
+
+/// <summary>A plan that was made, emitted and measured on the way to the one that is shipped.</summary>
+/// <param name="Tau">τ that it was solved for.</param>
+/// <param name="Formats">Layers by format.</param>
+/// <param name="PredictedLossMse">Predicted loss MSE.</param>
+/// <param name="PredictedRelativeLossError">√(predicted loss MSE / E[g²]).</param>
+/// <param name="MeasuredRelativeLossError">The same as measured on the evaluation samples.</param>
+/// <param name="Measured">What the budget is about, as measured.</param>
+/// <param name="WithinBudget">Whether that is within the budget.</param>
+public sealed record PlanAttempt(
+    double Tau,
+    IReadOnlyDictionary<string, int> Formats,
+    double PredictedLossMse,
+    double PredictedRelativeLossError,
+    double MeasuredRelativeLossError,
+    double Measured,
+    bool WithinBudget);
+
+/// <summary>A file that might have been shipped.</summary>
+/// <param name="Name">"plan", or "uniform" and the format.</param>
+/// <param name="PredictedGain">What it was predicted to gain.</param>
+/// <param name="RelativeLossError">As measured on the evaluation samples.</param>
+/// <param name="Measured">What the budget is about, as measured.</param>
+/// <param name="WithinBudget">Whether that is within the budget; if not, it was not timed.</param>
+/// <param name="Bytes">Size of its files.</param>
+/// <param name="MeasuredGain">Milliseconds that a run saves over the original, measured in one run with the others; null where it was not timed.</param>
+public sealed record ComparedModel(
+    string Name,
+    ReportedGain PredictedGain,
+    double RelativeLossError,
+    double Measured,
+    bool WithinBudget,
+    long Bytes,
+    ReportedGain? MeasuredGain);
+
+/// <summary>What is shipped under the emitted name.</summary>
+/// <param name="What">"plan", "uniform" and the format, "original", or "rules" where nothing is left but what rules pin.</param>
+/// <param name="Why">The reason.</param>
+public sealed record ShippedModel(string What, string Why);

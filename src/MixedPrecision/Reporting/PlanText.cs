@@ -11,27 +11,47 @@ internal static class PlanText
         return $"{ReportText.Count(layers.Length, "layer")}: {string.Join(", ", counts.Select(c => $"{c.Value} {c.Key}"))}";
     }
 
-    /// <param name="objective">"time", "theoretical-time" or "memory": what the gain counts.</param>
-    public static string Predicted(Prediction predicted, double budget, string objective) =>
-        $"predicted: relative loss error {ReportText.Percent(predicted.RelativeLossError)} of {ReportText.Percent(budget)} allowed (loss MSE "
-        + $"{ReportText.Number(predicted.LossMse)}), {Gain(predicted.TimeGain, objective)} saved{(objective == "time" ? " a run" : "")}";
+    public static string Predicted(Prediction predicted, double tau) =>
+        $"predicted: relative loss error {ReportText.Percent(predicted.RelativeLossError)} of {ReportText.Percent(tau)} allowed (loss MSE "
+        + $"{ReportText.Number(predicted.LossMse)}), {Gain(predicted.Gain.Value, predicted.Gain.Unit)} saved{(predicted.Gain.Unit == Milliseconds ? " a run" : "")}";
 
     public static string Solver(SolverSummary solver) =>
         $"solver: {solver.Status}, objective {ReportText.Number(solver.Objective)}, bound {ReportText.Number(solver.Bound)}";
 
-    public static string[] Row(BaselinePlan baseline, string objective) =>
+    public static string[] Row(StrategyPlan strategy, string unit) =>
     [
-        baseline.Name,
-        $"{Gain(baseline.TimeGain, objective)} saved",
-        $"loss MSE {ReportText.Number(baseline.LossMse)}",
-        baseline.WithinBudget ? "within budget" : "over budget",
+        strategy.Name,
+        $"{Gain(strategy.Gain, unit)} saved",
+        $"loss MSE {ReportText.Number(strategy.LossMse)}",
+        strategy.WithinBudget ? "within budget" : "over budget",
     ];
 
-    private static string Gain(double gain, string objective) => objective switch
+    public static string[] Row(PlanAttempt attempt) =>
+    [
+        $"made for τ {ReportText.Percent(attempt.Tau)}",
+        string.Join(", ", attempt.Formats.Select(f => $"{f.Value} {f.Key}")),
+        $"predicted {ReportText.Percent(attempt.PredictedRelativeLossError)}",
+        $"measured {ReportText.Percent(attempt.MeasuredRelativeLossError)}",
+        attempt.WithinBudget ? "within budget" : "over budget",
+    ];
+
+    public static string[] Row(ComparedModel model) =>
+    [
+        model.Name,
+        $"relative loss error {ReportText.Percent(model.RelativeLossError)}",
+        ReportText.Bytes(model.Bytes),
+        model.MeasuredGain is { } gain
+            ? $"{ReportText.Milliseconds(gain.Value)} saved a run [{ReportText.Milliseconds(gain.Interval[0])}, {ReportText.Milliseconds(gain.Interval[1])}]"
+            : model.WithinBudget ? "" : "over budget",
+    ];
+
+    private const string Milliseconds = "milliseconds";
+
+    private static string Gain(double gain, string unit) => unit switch
     {
-        "time" => ReportText.Milliseconds(gain),
-        "memory" => $"{ReportText.Bytes((long)gain)} of weights",
-        _ => $"{ReportText.Number(gain)} multiply-accumulates",
+        Milliseconds => ReportText.Milliseconds(gain),
+        "bytes" => $"{ReportText.Bytes((long)gain)} of weights",
+        _ => $"{ReportText.Number(gain)} {unit}",
     };
 
     /// <summary>One row a layer: sub-graph, format, operator, shape, name.</summary>

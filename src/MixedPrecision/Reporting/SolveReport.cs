@@ -7,7 +7,7 @@ namespace MixedPrecision.Reporting;
 /// <param name="Subgraphs">The plan.</param>
 /// <param name="Predicted">What the plan promises.</param>
 /// <param name="Solver">How well it was proven.</param>
-/// <param name="Baselines">Simpler ways to choose.</param>
+/// <param name="Strategies">Simpler ways to choose.</param>
 /// <param name="Warnings">What the reader should know.</param>
 public sealed record SolveReport(
     ModelSummary Model,
@@ -16,7 +16,7 @@ public sealed record SolveReport(
     IReadOnlyList<PlannedSubgraph> Subgraphs,
     Prediction Predicted,
     SolverSummary Solver,
-    IReadOnlyList<BaselinePlan> Baselines,
+    IReadOnlyList<StrategyPlan> Strategies,
     IReadOnlyList<string> Warnings)
 {
     public string ToJson() => ReportJson.Write(this);
@@ -25,9 +25,9 @@ public sealed record SolveReport(
     public IEnumerable<string> ToLines() =>
     [
         $"{Model.File}: {PlanText.Formats(Subgraphs)}",
-        PlanText.Predicted(Predicted, Budget, Objective),
+        PlanText.Predicted(Predicted, Budget),
         PlanText.Solver(Solver),
-        .. ReportText.Table([.. Baselines.Select(b => PlanText.Row(b, Objective))]),
+        .. ReportText.Table([.. Strategies.Select(s => PlanText.Row(s, Predicted.Gain.Unit))]),
         .. PlanText.Layers(Subgraphs),
         .. ReportText.Warnings(Warnings),
     ];

@@ -17,16 +17,16 @@ public class BudgetTests
         folder.WriteData("evaluation.jsonl", seed: 3, samples: 200);
         folder.WritePolicy(budget, "objective: memory");
         Manifest manifest = folder.Quantize().Manifest;
-        Assert.InRange(manifest.StatedBudget.Measured, double.MinValue, manifest.StatedBudget.Allowed + 1e-9);
-        Assert.Contains(budget.Trim('{', '}', ' ').Split(':')[0], manifest.StatedBudget.Text);
+        Assert.InRange(manifest.Budget.Measured, double.MinValue, manifest.Budget.Allowed + 1e-9);
+        Assert.Contains(budget.Trim('{', '}', ' ').Split(':')[0], manifest.Budget.Text);
         Assert.Equal(
-            manifest.StatedBudget.Text.StartsWith("accuracy", StringComparison.Ordinal)
+            manifest.Budget.Text.StartsWith("accuracy", StringComparison.Ordinal)
                 ? manifest.Measured.Accuracy!.Original - manifest.Measured.Accuracy.Mixed
-                : manifest.StatedBudget.Measured,
-            manifest.StatedBudget.Measured,
+                : manifest.Budget.Measured,
+            manifest.Budget.Measured,
             12);
         Assert.Contains("evaluate started", folder.Log);
-        Assert.True(manifest.Predicted.RelativeLossError <= manifest.Budget);
+        Assert.True(manifest.Predicted.RelativeLossError <= manifest.Budget.SolvedTau);
     }
 
     /// <summary>A wide budget takes the smallest file there is, and one of nothing less than that.</summary>
@@ -40,7 +40,7 @@ public class BudgetTests
         folder.WritePolicy("{ lossIncrease: 0.0001% }", "objective: memory");
         Manifest narrow = folder.Quantize().Manifest;
         Assert.True(narrow.Bytes.Mixed > wide.Bytes.Mixed);
-        Assert.True(narrow.Budget < wide.Budget);
+        Assert.True(narrow.Budget.SolvedTau < wide.Budget.SolvedTau);
     }
 
     [Fact]

@@ -1,3 +1,4 @@
+using MixedPrecision.Caching;
 using MixedPrecision.Calibration;
 using MixedPrecision.Partitioning;
 using MixedPrecision.Pipeline;
@@ -19,11 +20,14 @@ public class PlanTests
     {
         using var folder = new PipelineFolder();
         folder.WritePolicy("1%", $"objective: {objective}");
-        using PolicyRun run = PolicyRun.Open(folder.PolicyFile, folder.Options());
-        Sensitivities sensitivities = run.Runner.Get(Stages.Calibrate, run);
-        var planning = new Planning(run, sensitivities);
-        planning.MeasureLayers();
-        double[] losses = [.. All(run, planning, sensitivities).Select(c => c.Loss).Order()];
+        var log = new RunLog(folder.Options());
+        using Materials materials = Materials.Open(folder.PolicyFile, folder.Options(), log);
+        var runner = new StageRunner(new ContentStore(folder["cache"]), log);
+        Sensitivities sensitivities = Steps.Calibrate(materials, runner);
+        var measuring = new Measuring(materials, runner);
+        var input = new PlanningInput(materials.Workspace.Partition, materials.Allowed, sensitivities);
+        Gains gains = measuring.Add(Gains.Empty, Measuring.First(input.Partition, input.Allowed));
+        double[] losses = [.. All(input, gains).Select(c => c.Loss).Order()];
         Assert.True(losses.Length == 64, "three layers of four formats");
         var plans = new HashSet<string>();
         foreach (double part in Parts)
@@ -31,11 +35,11 @@ public class PlanTests
             // Between two configurations, so that no rounding decides whether one is within the budget.
             int last = (int)(part * (losses.Length - 1));
             double budget = last == losses.Length - 1 ? losses[last] * 2 : (losses[last] + losses[last + 1]) / 2;
-            Plan plan = planning.Solve(budget);
+            (Plan plan, gains) = Planner.Plan(input, gains, budget, problem => Steps.Solve(runner, problem), measuring.Add);
             Assert.Equal(SolverStatus.Optimal, plan.Status);
 
             // Solving may have measured more configurations: they are judged by the gains that the plan was made with.
-            (string[] Formats, double Gain, double Loss)[] all = [.. All(run, planning, sensitivities)];
+            (string[] Formats, double Gain, double Loss)[] all = [.. All(input, gains)];
             string[] formats = [.. plan.Formats.SelectMany(f => f)];
             (_, double gain, double loss) = all.Single(c => c.Formats.SequenceEqual(formats));
             Assert.Equal(gain, plan.Gain, 1e-9 * Math.Max(1, Math.Abs(gain)));
@@ -52,11 +56,12 @@ public class PlanTests
     }
 
     /// <summary>Every configuration whose layers can run, with its gain and P.</summary>
-    private static IEnumerable<(string[] Formats, double Gain, double Loss)> All(PolicyRun run, Planning planning, Sensitivities sensitivities)
+    private static IEnumerable<(string[] Formats, double Gain, double Loss)> All(PlanningInput input, Gains gains)
     {
-        IReadOnlyList<Subgraph> subgraphs = run.Workspace.Partition.Subgraphs;
-        string[][] offered = [.. subgraphs.SelectMany(s => s.Layers.Select((layer, i) => run.Allowed[layer.Name].Formats
-            .Where(f => f == "fp32" || planning.Gains.Find(s.Index, Problems.Alone(s, i, f)) is not null).ToArray()))];
+        IReadOnlyList<Subgraph> subgraphs = input.Partition.Subgraphs;
+        Sensitivities sensitivities = input.Sensitivities;
+        string[][] offered = [.. subgraphs.SelectMany(s => s.Layers.Select((layer, i) => input.Allowed[layer.Name].Formats
+            .Where(f => f == "fp32" || gains.Find(Problems.Alone(s, i, f)) is not null).ToArray()))];
         var layers = subgraphs.SelectMany(s => s.Layers).Select(l => sensitivities.Layers.Single(found => found.Name == l.Name)).ToList();
         double shrinkage = Shrinkage.Estimate([.. layers.Zip(offered, (l, formats) => formats.Where(f => f != "fp32").Select(f => l.Formats[f].Deltas)).SelectMany(d => d)]);
         foreach (string[] plan in Combinations(offered))
@@ -69,7 +74,7 @@ public class PlanTests
             int next = 0;
             foreach (Subgraph subgraph in subgraphs)
             {
-                gain += planning.GainOf(subgraph.Index, plan[next..(next += subgraph.Layers.Count)]).Low;
+                gain += gains.Of(new Configuration(subgraph, plan[next..(next += subgraph.Layers.Count)])).Low;
             }
 
             yield return (plan, gain, loss);

@@ -46,20 +46,20 @@ public class StageTests
         Assert.Equal(12, Verbs.Calibrate(folder.PolicyFile, folder.Options()).Samples);
         folder.Quantize();
         Assert.Contains("calibrate started", folder.Log);
-        using PolicyRun run = PolicyRun.Open(folder.PolicyFile, folder.Options());
-        Assert.Equal((9, 3), (run.CalibrationSamples.Count, run.EvaluationSamples.Count));
+        using Materials materials = Materials.Open(folder.PolicyFile, folder.Options(), new RunLog(folder.Options()));
+        Assert.Equal((9, 3), (materials.Data.Calibration.Value.Count, materials.Data.Evaluation.Value.Count));
     }
 
     [Fact]
     public void AnotherBudgetRunsSolveAndWhatFollows()
     {
         using var folder = new PipelineFolder();
+        folder.WritePolicy("1%", "objective: memory");
         folder.Quantize();
-        folder.WritePolicy("2.5%");
+        folder.WritePolicy("2.5%", "objective: memory");
         folder.Quantize();
         Assert.Contains("solve started", folder.Log);
         Assert.Contains("calibrate reused", folder.Log);
-        Assert.Contains("benchmark reused", folder.Log);
     }
 
     [Fact]
@@ -85,22 +85,24 @@ public class StageTests
     }
 
     [Fact]
-    public void NewEvaluationDataRunsVerifyOnly()
+    public void NewEvaluationDataRunsEvaluateOnly()
     {
         using var folder = new PipelineFolder();
+        folder.WritePolicy("1%", "objective: memory");
         folder.Quantize();
         folder.WriteData("evaluation.jsonl", seed: 31, samples: 20);
         folder.Quantize();
-        Assert.Equal(["verify started"], folder.Log.Where(l => l.EndsWith("started", StringComparison.Ordinal)));
+        Assert.Equal(["evaluate started"], folder.Log.Where(l => l.EndsWith("started", StringComparison.Ordinal)));
     }
 
     [Fact]
     public void ACancelledRunLeavesNothingBehind()
     {
         using var folder = new PipelineFolder();
+        folder.WritePolicy("1%", "objective: memory");
         using var source = new CancellationTokenSource();
         RunOptions options = folder.Options(source.Token);
-        RunOptions cancelling = options with { Progress = update => { options.Progress(update); if (update.Stage == "verify") source.Cancel(); } };
+        RunOptions cancelling = options with { Progress = update => { options.Progress(update); if (update.Stage == "evaluate") source.Cancel(); } };
         Assert.Throws<OperationCanceledException>(() => Verbs.Quantize(folder.PolicyFile, folder["out"], cancelling));
         Assert.False(Directory.Exists(folder["out"]));
     }
@@ -126,6 +128,7 @@ public class StageTests
     public void TheManifestHoldsWhatTheInterfaceNames()
     {
         using var folder = new PipelineFolder();
+        folder.WritePolicy("1%", "objective: memory");
         using JsonDocument manifest = JsonDocument.Parse(folder.Quantize().ToJson());
         JsonElement root = manifest.RootElement;
         JsonElement[] layers = [.. root.GetProperty("subgraphs").EnumerateArray().SelectMany(s => s.GetProperty("layers").EnumerateArray())];
@@ -169,6 +172,7 @@ public class StageTests
     public void ALabelThatIsNoClassIsNamedByFileAndLine()
     {
         using var folder = new PipelineFolder();
+        folder.WritePolicy("1%", "objective: memory");
         string[] lines = File.ReadAllLines(folder["evaluation.jsonl"]);
         lines[4] = lines[4][..lines[4].LastIndexOf('[')] + "[4]}";
         File.WriteAllLines(folder["evaluation.jsonl"], lines);

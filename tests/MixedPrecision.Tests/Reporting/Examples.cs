@@ -17,30 +17,43 @@ internal static class Examples
 
     public static PlannedSubgraph[] Plan =>
     [
-        new(0, "0123456789abcdef", 1.25, [1.125, 1.5],
+        new(0, "0123456789abcdef", new ReportedGain(1.25, [1.125, 1.5], "milliseconds"),
         [
             new("/encoder/query", "MatMul", [192, 192], "int8-dynamic", null, Formats(("int4-weight", 2e-7), ("int8-dynamic", 1e-8)), new Dictionary<string, string>()),
             new(HostileName, "MatMul", [], "fp32", "/encoder/*", Formats(), new Dictionary<string, string> { ["int4-weight"] = "both operands are activations" }),
         ]),
     ];
 
-    public static Prediction Prediction => new(1.5e-5, 0.008, 3.5, [3.25, 3.75]);
+    public static Prediction Prediction => new(1.5e-5, 0.008, new ReportedGain(3.5, [3.25, 3.75], "milliseconds"));
 
     public static SolverSummary Solver => new("optimal", 3.25, 3.25);
 
-    public static BaselinePlan[] Baselines => [new("prefix", 1e-5, 0.5, true), new("uniform int4-weight", 1e-3, 4, false)];
+    public static StrategyPlan[] Strategies => [new("prefix", 1e-5, 0.5, true), new("uniform int4-weight", 1e-3, 4, false)];
 
-    public static VerificationResult Verification => new(
-        new LossChange(2000, 1.25e-5, 0.25, Math.Sqrt(5e-5), -1e-4, new AccuracyChange(0.824, 0.8235)),
-        [new ScenarioTiming("batch 8, sequence 48", new SortedDictionary<string, long> { ["batch"] = 8, ["sequence"] = 48 }, 1, Timing)]);
+    public static LossChange Loss => new(2000, 1.25e-5, 0.25, Math.Sqrt(5e-5), -1e-4, new AccuracyChange(0.824, 0.8235));
+
+    public static ScenarioTiming[] Times =>
+        [new ScenarioTiming("batch 8, sequence 48", new SortedDictionary<string, long> { ["batch"] = 8, ["sequence"] = 48 }, 1, Timing)];
+
+    public static PlanAttempt[] Attempts =>
+    [
+        new(0.01, new SortedDictionary<string, int> { ["fp32"] = 1, ["int8-dynamic"] = 1 }, 2e-5, 0.009, 0.0125, 0.0125, false),
+        new(0.007, new SortedDictionary<string, int> { ["fp32"] = 1, ["int8-dynamic"] = 1 }, 1.5e-5, 0.008, 0.00707, 0.00707, true),
+    ];
+
+    public static ComparedModel[] Compared =>
+    [
+        new("plan", Prediction.Gain, 0.00707, 0.001, true, 9_000_000, new ReportedGain(3.75, [3.5, 4], "milliseconds")),
+        new("uniform int8-dynamic", Prediction.Gain, 0.02, 0.01, false, 8_000_000, null),
+    ];
 
     public static Manifest Manifest => new(
         Manifest.CurrentSchema,
         "0.1.0",
         Model,
         Model with { File = "model.mixed.onnx", Bytes = 9_000_000, Sha256 = new string('b', 64) },
-        0.01,
-        new StatedBudget("lossIncrease: 0.5%", 0.005, 0.001),
+        new ShippedModel("plan", "the fastest of 2 files within the budget, timed in one run"),
+        new ManifestBudget("lossIncrease: 0.5%", 0.005, 0.001, null, 0.01),
         "cross-entropy",
         "time",
         new SampleCounts(256, 2000),
@@ -48,10 +61,12 @@ internal static class Examples
         Plan,
         [new ExcludedNode("/embedding/Gather", "Gather", "a table gains only memory")],
         Prediction,
-        Measurement.Of(Verification),
+        Measurement.Of(Loss, Times),
         new FileSizes(13_600_000, 9_000_000),
         Solver,
-        Baselines,
+        Strategies,
+        Attempts,
+        Compared,
         ["the machine is noisy"]);
 
     public static InspectReport Inspect => new(
@@ -67,7 +82,7 @@ internal static class Examples
         "cross-entropy",
         256,
         0.25,
-        [new CalibratedLayer("/encoder/query", new TaylorTerms(0.5, 0.25), new Dictionary<string, FormatSensitivity> { ["int8-dynamic"] = new(2e-8, 1e-8, 1e-5) }, new Dictionary<string, string>())],
+        [new CalibratedLayer("/encoder/query", new TaylorTerms(0.5, 0.25), new Dictionary<string, CalibratedFormat> { ["int8-dynamic"] = new(2e-8, 1e-8, 1e-5) }, new Dictionary<string, string>())],
         []);
 
     public static BenchmarkReport Benchmark => new(
@@ -84,7 +99,7 @@ internal static class Examples
             ])])],
         []);
 
-    public static SolveReport Solve => new(Model, 0.01, "time", Plan, Prediction, Solver, Baselines, []);
+    public static SolveReport Solve => new(Model, 0.01, "time", Plan, Prediction, Solver, Strategies, []);
 
     private static Dictionary<string, double> Formats(params (string Name, double LossMse)[] formats) => formats.ToDictionary(f => f.Name, f => f.LossMse);
 }

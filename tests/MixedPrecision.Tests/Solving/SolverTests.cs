@@ -51,7 +51,7 @@ public sealed class SolverTests(ITestOutputHelper output)
         Assert.InRange(plan.Loss, 0, problem.LossBudget);
 
         // The bound is honest: it is not below what a simpler strategy reaches under the same model.
-        Assert.All([Baselines.Prefix(problem), Baselines.Random(problem, 1), Baselines.BestUniform(problem)], baseline =>
+        Assert.All([Strategies.Prefix(problem), Strategies.Random(problem, 1), Strategies.BestUniform(problem)], baseline =>
             Assert.InRange(baseline!.Gain, 0, Math.Min(plan.Gain, plan.Bound)));
     }
 

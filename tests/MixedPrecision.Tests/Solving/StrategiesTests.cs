@@ -2,7 +2,7 @@ using MixedPrecision.Solving;
 
 namespace MixedPrecision.Tests.Solving;
 
-public sealed class BaselinesTests
+public sealed class StrategiesTests
 {
     private static readonly SolverProblem Problem = new(
         [
@@ -16,7 +16,7 @@ public sealed class BaselinesTests
     [Fact]
     public void PrefixEndsBeforeTheSubgraphThatPassesTheBudget()
     {
-        Plan plan = Baselines.Prefix(Problem)!;
+        Plan plan = Strategies.Prefix(Problem)!;
         Assert.Equal(["int8-dynamic", "int8-dynamic", "fp32"], plan.Formats.Select(formats => formats[0]));
         Assert.Equal((4.0, 5.0), (plan.Gain, plan.Loss));
     }
@@ -24,8 +24,8 @@ public sealed class BaselinesTests
     [Fact]
     public void RandomOrderFollowsItsSeedAndStaysWithinTheBudget()
     {
-        Plan[] plans = [.. Enumerable.Range(0, 20).Select(seed => Baselines.Random(Problem, seed)!)];
-        Assert.Equal(plans[3].Formats, Baselines.Random(Problem, 3)!.Formats);
+        Plan[] plans = [.. Enumerable.Range(0, 20).Select(seed => Strategies.Random(Problem, seed)!)];
+        Assert.Equal(plans[3].Formats, Strategies.Random(Problem, 3)!.Formats);
         Assert.True(plans.Select(plan => plan.Gain).Distinct().Count() > 1);
         Assert.All(plans, plan => Assert.InRange(plan.Loss, 0, 5));
     }
@@ -33,9 +33,9 @@ public sealed class BaselinesTests
     [Fact]
     public void BestUniformTakesOneFormatWhereOffered()
     {
-        Plan half = Baselines.BestUniform(Problem)!;
+        Plan half = Strategies.BestUniform(Problem)!;
         Assert.Equal(["fp16", "fp32", "fp32"], half.Formats.Select(formats => formats[0]));
-        Assert.Equal(6, Baselines.BestUniform(Problem with { LossBudget = 6 })!.Gain);
+        Assert.Equal(6, Strategies.BestUniform(Problem with { LossBudget = 6 })!.Gain);
     }
 
     [Fact]
@@ -43,7 +43,7 @@ public sealed class BaselinesTests
     {
         SubgraphChoices misjudged = Problem.Subgraphs[1] with { Measured = [new MeasuredConfiguration(["int8-dynamic"], -1)] };
         SolverProblem measured = Problem with { Subgraphs = [Problem.Subgraphs[0], misjudged, Problem.Subgraphs[2]] };
-        Plan plan = Baselines.PerLayer(measured)!;
+        Plan plan = Strategies.PerLayer(measured)!;
         Assert.Equal("int8-dynamic", plan.Formats[1][0]);
         Assert.Equal(1.5, plan.Gain);
         Assert.True(Solver.Solve(measured).Gain > plan.Gain);
@@ -53,9 +53,9 @@ public sealed class BaselinesTests
     public void ThereIsNoneWhenEvenTheLeastLossPassesTheBudget()
     {
         SolverProblem infeasible = Problem with { Subgraphs = [SolverTests.Single("a", ("int8-dynamic", 9, 1))] };
-        Assert.Null(Baselines.Prefix(infeasible));
-        Assert.Null(Baselines.Random(infeasible, 1));
-        Assert.Null(Baselines.PerLayer(infeasible));
-        Assert.Null(Baselines.BestUniform(infeasible));
+        Assert.Null(Strategies.Prefix(infeasible));
+        Assert.Null(Strategies.Random(infeasible, 1));
+        Assert.Null(Strategies.PerLayer(infeasible));
+        Assert.Null(Strategies.BestUniform(infeasible));
     }
 }

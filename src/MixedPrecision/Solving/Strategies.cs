@@ -4,7 +4,7 @@ namespace MixedPrecision.Solving;
 /// Plans of simpler strategies, to compare the program's plan with. Each is within the budget under the problem's loss model, and its gain
 /// is counted as the problem counts it, measured configurations included.
 /// </summary>
-public static class Baselines
+public static class Strategies
 {
     /// <summary>
     /// Sub-graphs in the model's order, each layer in its format of greatest gain, up to the last one for which the plan is still within
@@ -49,6 +49,13 @@ public static class Baselines
             .Where(evaluator.IsWithin)
             .Select(evaluator.ToPlan)
             .MaxBy(plan => (plan.Gain, -plan.Loss));
+    }
+
+    /// <summary>What the problem says of given formats, one for each layer of each sub-graph, whether or not they are within the budget.</summary>
+    public static Plan Of(SolverProblem problem, IReadOnlyList<IReadOnlyList<string>> formats)
+    {
+        var evaluator = new Evaluator(problem);
+        return evaluator.ToPlan(evaluator.Table.PlanOf(formats));
     }
 
     private static Plan? Walk(SolverProblem problem, int[] order)

@@ -1,0 +1,69 @@
+using MixedPrecision.Policies;
+using MixedPrecision.Solving;
+using MixedPrecision.Verification;
+
+namespace MixedPrecision.Pipeline;
+
+/// <summary>An emitted file that may be shipped.</summary>
+/// <param name="Name">"plan", or "uniform" and the format.</param>
+/// <param name="Plan">What it carries.</param>
+/// <param name="Loss">Change of its loss, measured.</param>
+/// <param name="Measured">What the budget is about, as measured.</param>
+/// <param name="IsWithin">Whether that is within the budget.</param>
+/// <param name="Times">Its end-to-end time against the original's in each scenario; null where it was not timed, being over the budget.</param>
+internal sealed record Contestant(
+    string Name, Plan Plan, EmittedModel Emitted, LossChange Loss, double Measured, bool IsWithin, IReadOnlyList<ScenarioTiming>? Times = null)
+{
+    /// <summary>Milliseconds that a run saves over the original, the mean over the scenarios by their weights, with its interval.</summary>
+    public Gain Gain => (Times ?? []).Aggregate(
+        Pipeline.Gain.None, (sum, s) => sum + new Gain(s.Timing.Low * s.Weight, s.Timing.Gain * s.Weight, s.Timing.High * s.Weight));
+}
+
+/// <summary>What is shipped.</summary>
+/// <param name="Winner">The file, or null: the original.</param>
+/// <param name="Why">A clause for people.</param>
+internal sealed record Verdict(Contestant? Winner, string Why);
+
+/// <summary>Which of the files within the budget is shipped: never one that is slower than the original or than another of them.</summary>
+internal static class Contest
+{
+    /// <summary>
+    /// With the objective time, the fastest of all that were timed in one run, if its gain is told from zero; a gain that is not counts only if the file is smaller. With the
+    /// objective memory the smallest, if smaller than the original. Theoretical time is not measured: the plan.
+    /// </summary>
+    /// <param name="contestants">Each within the budget; the plan first.</param>
+    /// <param name="originalBytes">Bytes of the original's files.</param>
+    public static Verdict Decide(IReadOnlyList<Contestant> contestants, Objective objective, long originalBytes)
+    {
+        if (objective == Objective.TheoreticalTime)
+        {
+            return new Verdict(contestants[0], "the plan of the greatest theoretical gain within the budget");
+        }
+
+        if (objective == Objective.Memory)
+        {
+            Contestant smallest = contestants.MinBy(c => c.Emitted.Bytes)!;
+            return smallest.Emitted.Bytes < originalBytes
+                ? new Verdict(smallest, $"the smallest of {Files(contestants)} within the budget")
+                : new Verdict(null, "no file within the budget is smaller than the original");
+        }
+
+        Contestant[] fastest = [.. contestants.OrderByDescending(c => c.Gain.Centre)];
+        if (fastest.FirstOrDefault(c => c.Gain.Low > 0) is { } faster)
+        {
+            return new Verdict(faster, faster.Gain.Centre < fastest[0].Gain.Centre || contestants.Count == 1
+                ? "faster than the original, and within the budget"
+                : $"the fastest of {Files(contestants)} within the budget, timed in one run");
+        }
+
+        // Not told from zero on either side.
+        Contestant? smaller = fastest.FirstOrDefault(c => c.Gain.High >= 0 && c.Emitted.Bytes < originalBytes);
+        return smaller is not null
+            ? new Verdict(smaller, "smaller than the original; a difference in time was not found")
+            : new Verdict(null, fastest[0].Gain.High < 0
+                ? "the mixed model was measured to be slower than the original"
+                : "the mixed model was not measured to be faster than the original, and it is not smaller");
+    }
+
+    private static string Files(IReadOnlyList<Contestant> contestants) => contestants.Count == 1 ? "one file" : $"{contestants.Count} files";
+}

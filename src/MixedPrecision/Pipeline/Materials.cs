@@ -1,0 +1,104 @@
+using System.Globalization;
+using MixedPrecision.Benchmarking;
+using MixedPrecision.Caching;
+using MixedPrecision.Data;
+using MixedPrecision.Diagnostics;
+using MixedPrecision.Losses;
+using MixedPrecision.Policies;
+
+namespace MixedPrecision.Pipeline;
+
+/// <summary>What the inputs of all stages are taken from: a policy, opened. It holds, and does nothing.</summary>
+/// <param name="Policy">What the user asks for.</param>
+/// <param name="Workspace">The original model.</param>
+/// <param name="Allowed">By layer, the formats it may take.</param>
+/// <param name="Data">Samples to calibrate and to evaluate on.</param>
+/// <param name="Loss">What the budget is about.</param>
+/// <param name="Scenarios">Concrete inputs to time with.</param>
+/// <param name="Machine">Where it is measured.</param>
+internal sealed record Materials(
+    Policy Policy,
+    Workspace Workspace,
+    IReadOnlyDictionary<string, LayerOptions> Allowed,
+    Datasets Data,
+    Content<LossFunction> Loss,
+    Content<IReadOnlyList<Scenario>> Scenarios,
+    Machine Machine) : IDisposable
+{
+    /// <summary>Files that the run depends on: policy, model and its external data, calibration and evaluation data, loss graphs.</summary>
+    public IReadOnlyList<string> InputFiles =>
+    [
+        Path.GetFullPath(Policy.File),
+        Workspace.Path,
+        .. Workspace.ExternalFiles,
+        .. Policy.Calibration.Losses.Select(l => l.File).OfType<string>().Select(Policy.Resolve),
+        .. Data.Files,
+    ];
+
+    /// <summary>Opens all that a policy names; samples and sessions are made when a stage reads them.</summary>
+    /// <param name="verifies">Whether a plan follows, to be judged on samples that calibration did not see.</param>
+    public static Materials Open(string policyFile, RunOptions options, RunLog log, bool verifies = true)
+    {
+        Policy policy = Policy.Load(policyFile);
+        if (options.Budget is not null)
+        {
+            policy = policy.WithBudget(options.Budget, new Place("--budget"));
+        }
+
+        // A file of labels is named to be used.
+        if (policy.Calibration is { Labels: null, Images.Labels: not null })
+        {
+            policy = policy with { Calibration = policy.Calibration with { Labels = "label" } };
+        }
+
+        Workspace workspace = Workspace.Open(policy.Resolve(policy.Model), policy.Model);
+        Content<LossFunction> loss = Losses(policy, workspace);
+        try
+        {
+            Datasets data = Datasets.Of(policy, workspace, loss, verifies, log);
+            if (workspace.NeedsRun)
+            {
+                workspace.Complete(data.First().Inputs);
+            }
+
+            return new Materials(
+                policy, workspace, Choices.Of(policy, workspace), data, loss, ScenariosOf(policy, workspace, data), Machine.Detect(policy.Runtime));
+        }
+        catch
+        {
+            loss.Dispose();
+            workspace.Dispose();
+            throw;
+        }
+    }
+
+    public void Dispose()
+    {
+        Loss.Dispose();
+        Workspace.Dispose();
+    }
+
+    /// <summary>What the policy says of the loss, and the contents of loss graphs; a guess follows from model and data.</summary>
+    private static Content<LossFunction> Losses(Policy policy, Workspace workspace)
+    {
+        CalibrationPolicy c = policy.Calibration;
+        string text = string.Join("; ", c.AllLosses(Place.None).Append(c.Complete(new LossPolicy(default, Place.None))).Select(l => string.Create(
+            CultureInfo.InvariantCulture,
+            $"{l.Kind} {l.Output} {l.Weight:R} {l.Labels} {l.Mask} {l.IgnoreLabel} {(l.File is null ? "" : Datasets.DataHash(policy.Resolve(l.File), l.File))}")));
+        return new Content<LossFunction>(CacheKey.Of(("policy", text), ("model", workspace.Hash)), () => LossFunction.Create(
+            workspace.Model,
+            workspace.Types,
+            c,
+            policy.File,
+            c.Data is null ? [] : SampleReader.Keys(policy.Resolve(c.Data), c.Data, Datasets.FormatOf(policy))));
+    }
+
+    private static Content<IReadOnlyList<Scenario>> ScenariosOf(Policy policy, Workspace workspace, Datasets data)
+    {
+        string text = string.Join("; ", policy.Scenarios.Select(s => string.Create(
+            CultureInfo.InvariantCulture, $"{s.Name} {s.Weight:R} {string.Join(',', s.Inputs.OrderBy(i => i.Key, StringComparer.Ordinal).Select(i => $"{i.Key}={i.Value}"))}")));
+        return new Content<IReadOnlyList<Scenario>>(
+            Datasets.DataKey(policy, workspace).With("samples", policy.Calibration.Samples).With("policy", text),
+            () => Benchmarking.Scenarios.Make(workspace.Model, policy.Scenarios, [.. data.Calibration.Value.Select(s => s.Inputs)]));
+    }
+}

@@ -1,0 +1,82 @@
+using MixedPrecision.Benchmarking;
+using MixedPrecision.Formats;
+using MixedPrecision.Partitioning;
+using MixedPrecision.Policies;
+
+namespace MixedPrecision.Pipeline;
+
+/// <summary>Finds what configurations gain: by timings where the objective is time, else computed.</summary>
+internal sealed class Measuring(Materials materials, StageRunner runner)
+{
+    private const string Stage = "benchmark";
+
+    private readonly Lazy<SubgraphTimer> timer = new(() => new SubgraphTimer(
+        materials.Workspace.Model,
+        materials.Workspace.Partition,
+        materials.Workspace.Types,
+        materials.Scenarios.Value,
+        materials.Machine,
+        TimingSettings.Subgraph,
+        runner.Store));
+
+    private readonly Lazy<IReadOnlyDictionary<string, double>> operations = new(() =>
+        OperationCount.Of(materials.Workspace.Model, materials.Workspace.Sites.Values, materials.Scenarios.Value));
+
+    /// <summary>Timings taken in this run, and timings that were there.</summary>
+    public (int Measured, int Reused) Counts => timer.IsValueCreated ? (timer.Value.Measured, timer.Value.Reused) : (0, 0);
+
+    /// <summary>Configurations that planning starts from: each layer alone in each format that it may take, and each format for all layers of a sub-graph that may take it.</summary>
+    public static IReadOnlyList<Configuration> First(Partition partition, IReadOnlyDictionary<string, LayerOptions> allowed) =>
+        [.. partition.Subgraphs.SelectMany(s => AloneOf(s, allowed).Concat(UniformOf(s, allowed)))];
+
+    /// <summary>The gains with those of further configurations.</summary>
+    public Gains Add(Gains gains, IReadOnlyList<Configuration> configurations)
+    {
+        if (configurations.Count == 0)
+        {
+            return gains;
+        }
+
+        return materials.Policy.Objective == Objective.Time ? Time(gains, configurations) : configurations.Aggregate(gains, (all, c) => all.With(c, Computed(c)));
+    }
+
+    private Gains Time(Gains gains, IReadOnlyList<Configuration> configurations)
+    {
+        double[] weights = [.. materials.Scenarios.Value.Select(s => s.Weight)];
+        int before = timer.Value.Measured;
+        foreach ((int index, Configuration configuration) in configurations.Index())
+        {
+            ConfigurationTiming timing = timer.Value.Measure(configuration.Subgraph, [.. configuration.Formats.Select(NumberFormats.Get)], runner.Log.Cancel);
+            gains = gains.With(configuration, timing, weights);
+            if (timer.Value.Measured > before)
+            {
+                runner.Log.Progress(new ProgressUpdate(Stage, "", (index + 1.0) / configurations.Count));
+            }
+        }
+
+        runner.Log.Say(Stage, timer.Value.Measured == before ? "reused" : $"{timer.Value.Measured - before} timings taken");
+        return gains;
+    }
+
+    /// <summary>Bytes saved, or multiply-accumulates saved, weighted over the scenarios and counted in those of the baseline.</summary>
+    private Gain Computed(Configuration configuration)
+    {
+        double gain = configuration.Subgraph.Layers.Zip(configuration.Formats).Where(l => l.Second != Problems.Baseline).Sum(l =>
+        {
+            NumberFormat format = NumberFormats.Get(l.Second);
+            LayerSite site = materials.Workspace.Sites[l.First.Name];
+            return materials.Policy.Objective == Objective.Memory
+                ? site.BaselineBytes - format.Bytes(site)
+                : (1 - format.TimePerMac) * operations.Value[l.First.Name];
+        });
+        return new Gain(gain, gain, gain);
+    }
+
+    private static IEnumerable<Configuration> AloneOf(Subgraph subgraph, IReadOnlyDictionary<string, LayerOptions> allowed) =>
+        subgraph.Layers.SelectMany((layer, i) => allowed[layer.Name].Formats.Where(f => f != Problems.Baseline).Select(f => Problems.Alone(subgraph, i, f)));
+
+    private static IEnumerable<Configuration> UniformOf(Subgraph subgraph, IReadOnlyDictionary<string, LayerOptions> allowed) => subgraph.Layers
+        .SelectMany(l => allowed[l.Name].Formats).Where(f => f != Problems.Baseline).Distinct()
+        .Select(format => new Configuration(subgraph, [.. subgraph.Layers.Select(l => allowed[l.Name].Formats.Contains(format) ? format : Problems.Baseline)]))
+        .Where(c => c.Formats.Count(f => f != Problems.Baseline) > 1);
+}

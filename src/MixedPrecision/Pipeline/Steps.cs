@@ -1,0 +1,63 @@
+using MixedPrecision.Caching;
+using MixedPrecision.Calibration;
+using MixedPrecision.Diagnostics;
+using MixedPrecision.Formats;
+using MixedPrecision.Policies;
+using MixedPrecision.Solving;
+
+namespace MixedPrecision.Pipeline;
+
+/// <summary>Stages as verbs ask for them: their inputs taken from the materials, and what there is to say of their artifacts.</summary>
+internal static class Steps
+{
+    /// <summary>The sensitivities of all layers.</summary>
+    /// <exception cref="MixedPrecisionException">MPB1014: the budget is of a kind that the loss cannot tell.</exception>
+    public static Sensitivities Calibrate(Materials materials, StageRunner runner)
+    {
+        foreach (string note in materials.Loss.Value.Notes)
+        {
+            runner.Log.Say(Stages.Calibrate.Name, note);
+        }
+
+        Sensitivities found = runner.Get(Stages.Calibrate, new CalibrateInput(
+            Shipment.ModelOf(materials.Workspace),
+            materials.Data.Calibration,
+            materials.Loss,
+            [.. materials.Policy.Formats.Select(f => FormatVersion.Of(NumberFormats.Get(f)))],
+            materials.Policy.Calibration.MeasuresUnreached,
+            Kernels.Of(materials.Machine),
+            materials.Machine.Threads));
+        string[] unreached = [.. found.Layers.Where(l => !l.Reachable).Select(l => l.Name)];
+        if (unreached.Length > 0)
+        {
+            string[] gaps = [.. Reports.Gaps(materials.Workspace).Select(g => $"{g.Operator} ('{g.Nodes[0]}'): {g.Reason}")];
+            runner.Log.Warn(Errors.LayersNotReached(materials.Policy.Model, unreached, gaps));
+        }
+
+        return found;
+    }
+
+    /// <summary>The plan of greatest gain of a program.</summary>
+    public static Plan Solve(StageRunner runner, SolverProblem problem) => runner.Get(Stages.Solve, InputOf(problem));
+
+    /// <summary>Simpler ways to choose, by the same program.</summary>
+    public static IReadOnlyList<NamedPlan> Strategies(StageRunner runner, SolverProblem problem) => runner.Get(Stages.Compete, InputOf(problem));
+
+    /// <summary>Refuses a budget that is measured by what the loss does not tell, before anything is spent on it.</summary>
+    public static void CheckBudget(Materials materials)
+    {
+        BudgetPolicy budget = materials.Policy.Budget;
+        if (budget.Kind == BudgetKind.AccuracyDrop && !materials.Loss.Value.HasLabels)
+        {
+            throw Errors.BudgetDoesNotSuit(materials.Policy.File, budget.ToString(), "accuracy needs labels, and the loss reads none");
+        }
+
+        if (budget.Kind == BudgetKind.LossIncrease && !materials.Loss.Value.HasMean)
+        {
+            throw Errors.BudgetDoesNotSuit(materials.Policy.File, budget.ToString(), "output-mse compares outputs, and has no mean that could increase");
+        }
+    }
+
+    private static SolveInput InputOf(SolverProblem problem) =>
+        new(new Content<SolverProblem>(CacheKey.Of().WithBytes("problem", StageRunner.Serialize(problem)), () => problem));
+}
