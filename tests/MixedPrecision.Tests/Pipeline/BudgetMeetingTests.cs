@@ -1,0 +1,139 @@
+using MixedPrecision.Calibration;
+using MixedPrecision.Diagnostics;
+using MixedPrecision.Pipeline;
+using MixedPrecision.Policies;
+using MixedPrecision.Solving;
+using MixedPrecision.Verification;
+
+namespace MixedPrecision.Tests.Pipeline;
+
+/// <summary>How a budget is met when measurements say what they like: three layers, each in int8-dynamic at a made-up loss and gain.</summary>
+public sealed class BudgetMeetingTests : IDisposable
+{
+    private const string Format = "int8-dynamic";
+    private const double MeanSquareLoss = 4;
+
+    private readonly PipelineFolder folder = new();
+    private readonly Workspace workspace;
+
+    public BudgetMeetingTests() => workspace = Workspace.Open(folder["model.onnx"], "model.onnx");
+
+    [Fact]
+    public void APlanThatMeasuresOverTheBudgetIsMadeAnewWithLess()
+    {
+        PlanningInput input = Input(3e-5, 1e-5, 1e-6);
+        // Every file is measured to have thrice the loss error that is predicted.
+        Meeting meeting = Meet(input, "0.3%", plan => 3 * input.Tau(plan.Loss));
+        Assert.True(meeting.Attempts.Count > 1);
+        Assert.Equal(0.003, meeting.Attempts[0].Tau, 1e-12);
+        Assert.All(meeting.Attempts.Zip(meeting.Attempts.Skip(1)), pair => Assert.True(pair.Second.Tau < pair.First.Tau));
+        Assert.All(meeting.Attempts.SkipLast(1), a => Assert.True(a.Measured > 0.003));
+        Assert.Same(meeting.Attempts[^1], meeting.Met);
+        Assert.InRange(meeting.Met!.Measured, 1e-9, 0.003);
+        // 3 · √(1e-5 / 4) is over, so that the last layer alone is left.
+        Assert.Equal(["fp32", "fp32", Format], meeting.Met.Plan.Formats.SelectMany(f => f));
+    }
+
+    [Fact]
+    public void WhereEveryChangeMeasuresOverNothingIsLeftButTheOriginal()
+    {
+        PlanningInput input = Input(3e-5, 1e-5, 1e-6);
+        Meeting meeting = Meet(input, "1%", plan => plan.Loss == 0 ? 0 : 1);
+        Assert.All(meeting.Met!.Plan.Formats.SelectMany(f => f), f => Assert.Equal("fp32", f));
+        Assert.InRange(meeting.Attempts.Count, 2, BudgetMeeting.MostAttempts);
+    }
+
+    [Theory]
+    [InlineData(double.NaN)]
+    [InlineData(double.PositiveInfinity)]
+    public void AFileThatIsNoNumberIsOver(double error)
+    {
+        Meeting meeting = Meet(Input(3e-5, 1e-5, 1e-6), "1%", plan => plan.Loss == 0 ? 0 : error);
+        Assert.Equal(0, meeting.Met!.Measured);
+        Assert.Equal(2, meeting.Attempts.Count);
+    }
+
+    /// <summary>A layer without sensitivity may measure over a budget: there is no less to solve for.</summary>
+    [Fact]
+    public void APlanOfNoPredictedLossThatMeasuresOverEndsIt()
+    {
+        Meeting meeting = Meet(Input(0, 0, 0), "1%", _ => 0.5);
+        Assert.Null(meeting.Met);
+        Assert.Single(meeting.Attempts);
+    }
+
+    [Theory]
+    [InlineData("0.005%", 5e-5)]
+    [InlineData("0.0001%", 1e-6)]
+    public void ABudgetBelowAHundredthOfAPercentIsHonoured(string budget, double tau)
+    {
+        PlanningInput input = Input(3e-5, 1e-5, 1e-6);
+        Meeting meeting = Meet(input, budget, plan => input.Tau(plan.Loss));
+        Assert.Equal(tau, meeting.Met!.Tau, tau * 1e-9);
+        Assert.True(input.Tau(meeting.Met.Plan.Loss) <= tau);
+    }
+
+    /// <summary>Pinned layers whose errors add up: P is twice the sum of their losses, which the diagonal takes for the least.</summary>
+    [Fact]
+    public void TheLeastLossThatRulesAllowIsThatOfAllTheirErrorsTogether()
+    {
+        PlanningInput input = Input(1e-5, 1e-5, 1e-6);
+        input = input with { Allowed = input.Allowed.ToDictionary(a => a.Key, a => a.Key == Layers()[2] ? a.Value : a.Value with { Formats = [Format], Pinned = "*" }) };
+        double least = Strategies.Of(input.Problem(Gains(), 0), input.RulesAlone).Loss;
+        Assert.True(least > 2.1e-5, $"{least}");
+
+        // A budget in other words is searched from the least that there is, and the error of one on the loss names it.
+        Meeting meeting = Meet(input, "lossIncrease: 0.0001%", _ => 1);
+        Assert.Null(meeting.Met);
+        Assert.All(meeting.Attempts, a => Assert.True(a.Plan.Loss >= least * (1 - 1e-9)));
+        Diagnostic error = Assert.Throws<MixedPrecisionException>(() => Meet(input, "0.2%", _ => 0)).Diagnostic;
+        Assert.Equal(Codes.BudgetInfeasible, error.Code);
+        Assert.Contains($"{Math.Ceiling(input.Tau(least) * 1e5 - 1e-6) / 1e3:0.000}"[..4], error.Message);
+    }
+
+    [Fact]
+    public void WithPinsATightenedBudgetThatIsInfeasibleLeavesNothing()
+    {
+        PlanningInput input = Input(1e-5, 1e-6, 1e-6);
+        input = input with { Allowed = input.Allowed.ToDictionary(a => a.Key, a => a.Key == Layers()[0] ? a.Value with { Formats = [Format], Pinned = "*" } : a.Value) };
+        Meeting meeting = Meet(input, "1%", _ => 0.5);
+        Assert.Null(meeting.Met);
+        Assert.InRange(meeting.Attempts.Count, 1, BudgetMeeting.MostAttempts - 1);
+    }
+
+    public void Dispose()
+    {
+        workspace.Dispose();
+        folder.Dispose();
+    }
+
+    private string[] Layers() => [.. workspace.Partition.Layers.Select(l => l.Name)];
+
+    /// <summary>Three layers of one loss MSE each; their errors have one sign on every sample, so that they add up.</summary>
+    private PlanningInput Input(params double[] losses)
+    {
+        const int samples = 64;
+        var layers = Layers().Zip(losses, (name, loss) => new LayerSensitivity(name, true, 0, 0, new Dictionary<string, FormatSensitivity>
+        {
+            [Format] = new(loss, loss, 0, [.. Enumerable.Repeat(Math.Sqrt(loss), samples)]),
+        })).ToList();
+        return new PlanningInput(
+            workspace.Partition,
+            Layers().ToDictionary(l => l, _ => new LayerOptions(["fp32", Format], null, new Dictionary<string, string>())),
+            new Sensitivities("made up", samples, MeanSquareLoss, layers));
+    }
+
+    /// <summary>Every layer gains a millisecond in the format.</summary>
+    private Gains Gains() => workspace.Partition.Subgraphs.SelectMany(s => s.Layers.Select((_, i) => Problems.Alone(s, i, Format)))
+        .Aggregate(MixedPrecision.Pipeline.Gains.Empty, (all, c) => all.With(c, new Gain(1, 1, 1)));
+
+    private Meeting Meet(PlanningInput input, string budget, Func<Plan, double> measure)
+    {
+        folder.WritePolicy($"{{ {(budget.Contains(':', StringComparison.Ordinal) ? budget : $"lossError: {budget}")} }}");
+        return BudgetMeeting.Meet(input, Policy.Load(folder.PolicyFile), Gains(), new PlanningSteps(
+            problem => Solver.Solve(problem, TestContext.Current.CancellationToken),
+            (gains, configurations) => configurations.Aggregate(gains, (all, c) => all.With(c, new Gain(c.Formats.Count(f => f == Format), 0, 0))),
+            plan => measure(plan) is var error ? new LossChange(1, error * error * MeanSquareLoss, MeanSquareLoss, error, error * 2, null) { MeanLoss = 2 } : null!,
+            _ => { }));
+    }
+}

@@ -1,0 +1,86 @@
+using MixedPrecision.Benchmarking;
+using MixedPrecision.Pipeline;
+using MixedPrecision.Policies;
+using MixedPrecision.Solving;
+using MixedPrecision.Verification;
+
+namespace MixedPrecision.Tests.Pipeline;
+
+/// <summary>Which of the files within the budget is shipped, by what was measured of them; the original has 100 bytes.</summary>
+public sealed class ContestTests : IDisposable
+{
+    private const long Original = 100;
+    private readonly TemporaryFolder folder = new();
+
+    [Fact]
+    public void TheFastestIsShippedEvenIfItIsUniform()
+    {
+        Verdict verdict = Decide(Of("plan", (1, 2), 50), Of("uniform int8-dynamic", (2, 3), 50), Of("uniform int4-weight", (0.5, 1), 10));
+        Assert.Equal("uniform int8-dynamic", verdict.Winner?.Name);
+        Assert.Contains("fastest of 3", verdict.Why);
+        Assert.Equal("plan", Decide(Of("plan", (1, 2), 50), Of("uniform int8-dynamic", (0.5, 1), 50)).Winner?.Name);
+    }
+
+    [Fact]
+    public void APlanSlowerThanTheOriginalIsNotShippedHoweverSmall()
+    {
+        Verdict verdict = Decide(Of("plan", (-2, -1), 10));
+        Assert.Null(verdict.Winner);
+        Assert.Contains("slower than the original", verdict.Why);
+    }
+
+    [Fact]
+    public void AGainThatCannotBeToldFromZeroShipsOnlyASmallerFile()
+    {
+        Assert.Contains("smaller", Decide(Of("plan", (-1, 2), 99)).Why);
+        Assert.Equal("plan", Decide(Of("plan", (-1, 2), 99)).Winner?.Name);
+        Assert.Null(Decide(Of("plan", (-1, 2), Original)).Winner);
+        Assert.Contains("not measured to be faster", Decide(Of("plan", (-1, 2), Original)).Why);
+    }
+
+    /// <summary>The greatest best estimate may be a doubtful one: a certain gain goes before it.</summary>
+    [Fact]
+    public void ACertainGainGoesBeforeADoubtfulOne() =>
+        Assert.Equal("uniform int8-weight", Decide(Of("plan", (-1, 9), 50), Of("uniform int8-weight", (1, 3), 200)).Winner?.Name);
+
+    [Fact]
+    public void ScenariosCountByTheirWeights()
+    {
+        Contestant plan = Of("plan", (1, 2), 50);
+        Contestant mixed = plan with { Times = [.. plan.Times!.Select(t => t with { Weight = 0.25 }), .. Of("plan", (-3, -2), 50).Times!.Select(t => t with { Weight = 0.75 })] };
+        Assert.Equal(-1.5, mixed.Gain.Centre, 1e-12);
+        Assert.Null(Decide(mixed).Winner);
+    }
+
+    [Fact]
+    public void ForMemoryOnlyASmallerFileGains()
+    {
+        Assert.Equal("plan", Contest.Decide([Of("plan", (-2, -1), 99)], Objective.Memory, Original).Winner?.Name);
+        Verdict grown = Contest.Decide([Of("plan", (1, 2), 101)], Objective.Memory, Original);
+        Assert.Null(grown.Winner);
+        Assert.Contains("smaller", grown.Why);
+    }
+
+    [Fact]
+    public void TheoreticalTimeIsNotMeasured() => Assert.Equal("plan", Contest.Decide([Of("plan", (-2, -1), 200)], Objective.TheoreticalTime, Original).Winner?.Name);
+
+    public void Dispose() => folder.Dispose();
+
+    private static Verdict Decide(params Contestant[] contestants) => Contest.Decide(contestants, Objective.Time, Original);
+
+    /// <summary>A contestant of an interval of milliseconds saved, and a file of so many bytes.</summary>
+    private Contestant Of(string name, (double Low, double High) gain, long bytes)
+    {
+        string file = folder.Combine($"{Guid.NewGuid():N}.onnx");
+        File.WriteAllBytes(file, new byte[bytes]);
+        double centre = (gain.Low + gain.High) / 2;
+        return new Contestant(
+            name,
+            new Plan([["int8-dynamic"]], 0, 0, SolverStatus.Optimal, 0, 0, 0),
+            new EmittedModel([file]),
+            new LossChange(1, 0, 1, 0, 0, null),
+            0,
+            true,
+            [new ScenarioTiming("batch 1", new Dictionary<string, long>(), 1, new Timing(10, 10 - centre, centre, gain.Low, gain.High, 0.95, 9, []))]);
+    }
+}
