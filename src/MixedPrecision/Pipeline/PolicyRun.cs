@@ -138,11 +138,8 @@ internal sealed class PolicyRun : IDisposable
         .With("held out", HoldsOut ? 1 : 0)
         .With("unreached", Policy.Calibration.MeasuresUnreached ? 1 : 0);
 
-    /// <summary>What the scenarios depend on, as text: their definition, and the data where it decides on sizes.</summary>
-    public string ScenarioKey() => Policy.Scenarios.Count == 0
-        ? $"median sample of {CalibrationDataHash()} {Policy.Calibration.Samples}"
-        : string.Join("; ", Policy.Scenarios.Select(s => string.Create(
-            CultureInfo.InvariantCulture, $"{s.Name} {s.Weight:R} {string.Join(',', s.Inputs.OrderBy(i => i.Key, StringComparer.Ordinal).Select(i => $"{i.Key}={i.Value}"))}")));
+    /// <summary>What the scenarios depend on, as text.</summary>
+    public string ScenarioKey() => Benchmarking.Scenarios.Key(Scenarios).Hex;
 
     /// <summary>Shares of the scenarios that count, in the order of <see cref="Scenarios"/>.</summary>
     public IEnumerable<double> ScenarioWeights()
@@ -160,7 +157,7 @@ internal sealed class PolicyRun : IDisposable
         .With("machine", Machine.Key());
 
     public SubgraphTimer Timer() => new(
-        Workspace.Model, Workspace.Partition, Workspace.Types, Scenarios, Machine, TimingSettings.Subgraph, Runner.Store);
+        Workspace.Model, Workspace.Partition, Workspace.Types, Scenarios, Machine, TimingSettings.Subgraph, Runner.Store, text => Options.Progress(new ProgressUpdate(Stages.Benchmark.Name, text)));
 
     public void Dispose()
     {

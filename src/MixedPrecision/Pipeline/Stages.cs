@@ -104,7 +104,10 @@ internal static class Stages
             PolicyRun run = input.Run;
             var verifier = new Verifier(run.Workspace.Path, input.Files[^1], run.Policy.Runtime.Threads);
             LossChange loss = input.Known ?? MeasureLoss(run, verifier, f => context.Report(f / 2, ""), context.Cancel);
-            return new VerificationResult(loss, verifier.MeasureTime(run.Scenarios, TimingSettings.WholeModel, f => context.Report((1 + f) / 2, ""), context.Cancel));
+            IReadOnlyList<ScenarioComparison> times = EndToEnd.Measure(
+                run.Workspace.Path, [input.Files[^1]], run.Policy.Runtime.Threads, run.Scenarios, TimingSettings.WholeModel,
+                f => context.Report((1 + f) / 2, ""), text => run.Options.Progress(new ProgressUpdate("verify", text)), context.Cancel);
+            return new VerificationResult(loss, [.. times.Select(t => t.Of())]);
         });
 
     /// <summary>The two files and evaluation data → change of the loss: what a search for a budget asks of each of its trials.</summary>
