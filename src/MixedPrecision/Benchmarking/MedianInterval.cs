@@ -25,6 +25,9 @@ internal static class MedianInterval
     /// <summary>The fewest observations that allow an interval of this confidence: 6 for 95 %.</summary>
     public static int FewestObservations(double confidence) => (int)Math.Ceiling(1 - Math.Log2(1 - confidence));
 
+    /// <summary>The probability with which the interval of so many observations covers the median when it is asked for a confidence.</summary>
+    public static double Reached(int observations, double confidence) => Rank(observations, confidence).Confidence;
+
     /// <summary>The greatest rank r ≥ 1 for which 1 − 2·P(Bin(n, ½) &lt; r) is at least the confidence, and that probability.</summary>
     private static (int Rank, double Confidence) Rank(int n, double confidence)
     {

@@ -1,5 +1,7 @@
+using Google.Protobuf;
 using Microsoft.ML.OnnxRuntime;
 using MixedPrecision.Caching;
+using MixedPrecision.Diagnostics;
 using MixedPrecision.Execution;
 using MixedPrecision.Formats;
 using MixedPrecision.Onnx;
@@ -9,36 +11,50 @@ using MixedPrecision.Quantization;
 namespace MixedPrecision.Benchmarking;
 
 /// <summary>One configuration of one sub-graph, timed against the sub-graph as the original has it.</summary>
-/// <param name="Formats">The format of each layer, in order.</param>
+/// <param name="Formats">The format of each layer, in the order of <see cref="Subgraph.Layers"/>.</param>
+/// <param name="Canonical">The same in the order that follows from the structure alone: what holds for every sub-graph of equal fingerprint, in any file.</param>
 /// <param name="Timings">One timing per scenario, in order; empty when the configuration cannot run.</param>
 /// <param name="Unavailable">Why the configuration cannot run, or null when it can.</param>
 /// <param name="Reused">Whether nothing had to be measured for it.</param>
-public sealed record ConfigurationTiming(IReadOnlyList<string> Formats, IReadOnlyList<Timing> Timings, string? Unavailable, bool Reused);
+public sealed record ConfigurationTiming(
+    IReadOnlyList<string> Formats, IReadOnlyList<string> Canonical, IReadOnlyList<Timing> Timings, string? Unavailable, bool Reused);
+
+/// <summary>What enters the sub-graphs of a model in one scenario, as far as timings depend on it.</summary>
+/// <param name="Weight">The scenario's share; the shares of all scenarios sum to 1.</param>
+/// <param name="Values">By name, type and shape of a value, and small integers themselves.</param>
+public sealed record EnteringValues(double Weight, IReadOnlyDictionary<string, string> Values);
 
 /// <summary>
 /// Times sub-graphs in ONNX Runtime: cut out of the model with their real weights, rewritten for a configuration, run with the app's session
-/// settings on values captured from a run of the whole model. Timings are kept by <see cref="TimingKeys"/>. One pair of sessions is alive at a time,
-/// under the lock of the machine.
+/// settings on values captured from a run of the whole model. Timings are kept by <see cref="TimingKeys"/>, also that a configuration cannot run. A few configurations of a
+/// sub-graph are timed against the original in one run, under the lock of the machine; the sessions of these are alive at once.
 /// </summary>
 /// <param name="model">The original model.</param>
 /// <param name="partition">Its sub-graphs.</param>
 /// <param name="types">Types of all its values.</param>
-/// <param name="scenarios">What to time in.</param>
+/// <param name="scenarios">What to time in; only asked for where something has to run.</param>
 /// <param name="machine">This machine, with the app's provider and threads.</param>
 /// <param name="settings">How exactly to measure.</param>
 /// <param name="store">Where timings are kept.</param>
+/// <param name="waiting">Told when another benchmark on this machine has to end first.</param>
 public sealed class SubgraphTimer(
     OnnxModel model,
     Partition partition,
     IReadOnlyDictionary<string, TensorType> types,
-    IReadOnlyList<Scenario> scenarios,
+    Func<IReadOnlyList<Scenario>> scenarios,
     Machine machine,
     TimingSettings settings,
-    ContentStore store)
+    ContentStore store,
+    Action<string>? waiting = null)
 {
+    /// <summary>Candidates timed against one baseline at once: more share its cost, and take more memory.</summary>
+    private const int MostAtOnce = 4;
+
+    /// <summary>A sub-graph of more weights than this is timed one candidate at a time: a session may hold them twice.</summary>
+    private const long ManyParameters = 1L << 26;
+
     private readonly TimingStore timings = new(store);
     private readonly Dictionary<int, Cut> cuts = [];
-    private readonly HashSet<string> modelInputs = [.. model.Inputs.Select(i => i.Name)];
     private IReadOnlyList<IReadOnlyDictionary<string, Tensor>>? captured;
 
     /// <summary>Timings taken so far: one per configuration and scenario.</summary>
@@ -50,104 +66,150 @@ public sealed class SubgraphTimer(
     /// <summary>What the reader should know, such as damaged entries of the cache.</summary>
     public IReadOnlyList<string> Warnings => timings.Warnings;
 
-    /// <summary>Per sub-graph, each layer alone in each format that applies to it, and all layers together in each format.</summary>
-    /// <param name="formats">The formats allowed.</param>
-    /// <param name="progress">Told the fraction that is done.</param>
-    /// <param name="cancellation">Ends the measuring with an <see cref="OperationCanceledException"/>.</param>
-    /// <returns>Per sub-graph, in order, its configurations.</returns>
-    public IReadOnlyList<IReadOnlyList<ConfigurationTiming>> PerLayerGains(
-        IReadOnlyList<NumberFormat> formats, Action<double> progress, CancellationToken cancellation)
+    /// <summary>What enters the sub-graphs in each scenario, where it is known from an earlier run; null: a run of the model finds out.</summary>
+    public IReadOnlyList<EnteringValues>? Entering { get; set; }
+
+    /// <summary>Finds out what enters the sub-graphs, by a run of the model in each scenario.</summary>
+    /// <exception cref="MixedPrecisionException">MPB5002: the original model does not run in a scenario.</exception>
+    public IReadOnlyList<EnteringValues> Describe() => [.. scenarios().Zip(Captured(), (scenario, values) =>
+        new EnteringValues(scenario.Weight, values.ToDictionary(v => v.Key, v => TimingKeys.Describe(v.Value))))];
+
+    /// <summary>Times one configuration in every scenario, or finds its timings.</summary>
+    /// <inheritdoc cref="Measure(Subgraph, IReadOnlyList{IReadOnlyList{NumberFormat}}, CancellationToken, Action{int})"/>
+    public ConfigurationTiming Measure(Subgraph subgraph, IReadOnlyList<NumberFormat> formats, CancellationToken cancellation) =>
+        Measure(subgraph, [formats], cancellation)[0];
+
+    /// <summary>Times configurations of one sub-graph in every scenario, or finds their timings.</summary>
+    /// <param name="subgraph">A sub-graph of the partition.</param>
+    /// <param name="configurations">Of each one format per layer, in order, at least one of them not the baseline; each has to apply to its layer.</param>
+    /// <param name="cancellation">Checked before every few runs.</param>
+    /// <param name="progress">Told of each few configurations how many they were.</param>
+    /// <exception cref="MixedPrecisionException">MPB5002: the original model does not run in a scenario. MPB5004: the original sub-graph does not run by itself.</exception>
+    public IReadOnlyList<ConfigurationTiming> Measure(
+        Subgraph subgraph, IReadOnlyList<IReadOnlyList<NumberFormat>> configurations, CancellationToken cancellation, Action<int>? progress = null)
     {
-        NumberFormat[][][] configurations = [.. partition.Subgraphs.Select(s => Configurations.PerLayer([.. s.Layers.Select(SiteOf)], formats))];
-        // Equal structures cost nothing after the first: they do not count as work.
-        HashSet<string> structures = [];
-        bool[] costs = [.. partition.Subgraphs.Select(s => structures.Add(s.Fingerprint))];
-        double total = Math.Max(1, configurations.Where((_, i) => costs[i]).Sum(c => c.Length));
-        int done = 0;
-        var results = new List<IReadOnlyList<ConfigurationTiming>>();
-        foreach (Subgraph subgraph in partition.Subgraphs)
+        if (configurations.Any(c => c.Count != subgraph.Layers.Count || c.All(f => f == NumberFormats.Baseline)))
         {
-            var measured = new List<ConfigurationTiming>();
-            foreach (NumberFormat[] configuration in configurations[subgraph.Index])
+            throw new ArgumentException($"sub-graph {subgraph.Index} has {subgraph.Layers.Count} layers, of which one at least has to leave the baseline");
+        }
+
+        Cut cut = CutOut(subgraph);
+        if (cut.Unavailable is not null)
+        {
+            progress?.Invoke(configurations.Count);
+            return [.. configurations.Select(c => Result(cut, c, [], cut.Unavailable, reused: false))];
+        }
+
+        Entering ??= Describe();
+        IReadOnlyDictionary<string, string>[] entering = [.. Entering.Select(e => cut.Extracted.Inputs.ToDictionary(i => i, i => e.Values[i]))];
+        var results = new List<ConfigurationTiming>();
+        foreach (IReadOnlyList<NumberFormat>[] group in configurations.Chunk(cut.Parameters > ManyParameters ? 1 : MostAtOnce))
+        {
+            cancellation.ThrowIfCancellationRequested();
+            CacheKey[][] keys = [.. group.Select(formats => entering.Select(e => cut.Keys.Of(formats, e, machine, settings)).ToArray())];
+            StoredTiming?[][] found = [.. keys.Select(k => k.Select(timings.Find).ToArray())];
+            bool[] reused = [.. found.Select(IsKnown)];
+            int[] missing = [.. Enumerable.Range(0, group.Length).Where(i => !reused[i])];
+            if (missing.Length > 0)
             {
-                measured.Add(Measure(subgraph, configuration, cancellation));
-                done += costs[subgraph.Index] ? 1 : 0;
-                progress(done / total);
+                Time(subgraph, cut, [.. missing.Select(i => new Candidate(group[i], keys[i], found[i]))], cancellation);
             }
 
-            results.Add(measured);
+            results.AddRange(group.Select((formats, i) => found[i].FirstOrDefault(f => f?.Unavailable is not null) is { } unavailable
+                ? Result(cut, formats, [], unavailable.Unavailable, reused[i])
+                : Result(cut, formats, [.. found[i].Select(f => f!.Timing!)], null, reused[i])));
+            progress?.Invoke(group.Length);
         }
 
         return results;
     }
 
-    /// <summary>Times one configuration in every scenario, or finds its timings.</summary>
-    /// <param name="subgraph">A sub-graph of the partition.</param>
-    /// <param name="formats">One per layer, in order, at least one of them not the baseline; each has to apply to its layer.</param>
-    /// <param name="cancellation">Checked before every few runs.</param>
-    /// <exception cref="Diagnostics.MixedPrecisionException">MPB5002: the original model does not run in a scenario.</exception>
-    public ConfigurationTiming Measure(Subgraph subgraph, IReadOnlyList<NumberFormat> formats, CancellationToken cancellation)
+    private static ConfigurationTiming Result(Cut cut, IReadOnlyList<NumberFormat> formats, IReadOnlyList<Timing> timings, string? unavailable, bool reused)
     {
-        if (formats.Count != subgraph.Layers.Count || formats.All(f => f == NumberFormats.Baseline))
-        {
-            throw new ArgumentException($"sub-graph {subgraph.Index} has {subgraph.Layers.Count} layers, of which one at least has to leave the baseline");
-        }
-
         string[] names = [.. formats.Select(f => f.Name)];
-        Cut cut = CutOut(subgraph);
-        if (cut.Unavailable is not null)
-        {
-            return new ConfigurationTiming(names, [], cut.Unavailable, Reused: false);
-        }
-
-        IReadOnlyDictionary<string, Tensor>[] inputs = [.. Captured().Select(c => cut.Extracted.Inputs.ToDictionary(i => i, i => c[i]))];
-        CacheKey[] keys = [.. inputs.Select(i => cut.Keys.Of(formats, i, modelInputs, machine, settings))];
-        Timing?[] found = [.. keys.Select(timings.Find)];
-        if (found.All(t => t is not null))
-        {
-            return new ConfigurationTiming(names, found!, null, Reused: true);
-        }
-
-        try
-        {
-            Time(subgraph, cut.Extracted, formats, inputs, keys, found, cancellation);
-            return new ConfigurationTiming(names, found!, null, Reused: false);
-        }
-        catch (OnnxRuntimeException e)
-        {
-            return new ConfigurationTiming(names, [], $"ONNX Runtime does not run it: {e.Message.Replace('\n', ' ')}", Reused: false);
-        }
+        return new ConfigurationTiming(names, cut.Keys.Canonical(names), timings, unavailable, reused);
     }
 
-    /// <summary>Measures what was not found.</summary>
+    /// <summary>Measures what was not found: first whether the original runs, then which candidates do, then those against it.</summary>
     private void Time(
-        Subgraph subgraph,
-        ExtractedSubgraph extracted,
-        IReadOnlyList<NumberFormat> formats,
-        IReadOnlyDictionary<string, Tensor>[] inputs,
-        CacheKey[] keys,
-        Timing?[] found,
-        CancellationToken cancellation)
+        Subgraph subgraph, Cut cut, IReadOnlyList<Candidate> candidates, CancellationToken cancellation)
     {
-        ModelProto rewritten = extracted.Model.Clone();
-        LayerRewriter.Apply(rewritten, [.. subgraph.Layers.Zip(formats, (l, f) => (SiteOf(l), f))], name => Weights.Read(model, partition.View, name)!);
-        var session = new SessionSettings(machine.Threads);
-        using MachineLock held = MachineLock.Acquire(cancellation);
-        using Session baseline = Session.Create(extracted.Model, session, model.Folder);
-        using Session candidate = Session.Create(rewritten, session, model.Folder);
-        for (int scenario = 0; scenario < found.Length; scenario++)
+        IReadOnlyDictionary<string, Tensor>[] inputs = [.. Captured().Select(c => cut.Extracted.Inputs.ToDictionary(i => i, i => c[i]))];
+        using MachineLock held = MachineLock.Acquire(cancellation, waiting);
+        byte[] original = cut.Extracted.Model.ToByteArray();
+        byte[][] rewritten = [.. candidates.Select(c => Rewrite(subgraph, cut, c.Formats))];
+        for (int scenario = 0; scenario < inputs.Length; scenario++)
         {
-            if (found[scenario] is null)
+            using var feed = new Feed(inputs[scenario].Select(i => (i.Key, i.Value)));
+            int[] open = [.. Enumerable.Range(0, candidates.Count).Where(c => !IsKnown(candidates[c].Found) && candidates[c].Found[scenario] is null)];
+            if (open.Length == 0)
             {
-                using var feed = new Feed(inputs[scenario].Select(i => (i.Key, i.Value)));
-                found[scenario] = Interleaved.Measure(() => baseline.RunOnly(feed), () => candidate.RunOnly(feed), settings, cancellation);
-                timings.Add(keys[scenario], found[scenario]!);
+                continue;
+            }
+
+            var contenders = new List<Contender> { ProbeOriginal(subgraph, original, feed) };
+            var runnable = new List<Candidate>();
+            foreach (int c in open)
+            {
+                cancellation.ThrowIfCancellationRequested();
+                try
+                {
+                    contenders.Add(Contender.Probe(() => Open(rewritten[c], feed)));
+                    runnable.Add(candidates[c]);
+                }
+                catch (OnnxRuntimeException e)
+                {
+                    string reason = $"ONNX Runtime does not run it: {e.Message.Replace('\n', ' ')}";
+                    timings.AddUnavailable(candidates[c].Keys[scenario], reason);
+                    candidates[c].Found[scenario] = new StoredTiming(null, reason);
+                }
+            }
+
+            if (runnable.Count == 0)
+            {
+                continue;
+            }
+
+            Comparison comparison = Interleaved.Measure(contenders, settings, cancellation);
+            for (int c = 0; c < runnable.Count; c++)
+            {
+                Timing timing = comparison.Of(c + 1);
+                timings.Add(runnable[c].Keys[scenario], timing);
+                runnable[c].Found[scenario] = new StoredTiming(timing, null);
             }
         }
     }
 
+    private Contender ProbeOriginal(Subgraph subgraph, byte[] original, Feed feed)
+    {
+        try
+        {
+            return Contender.Probe(() => Open(original, feed));
+        }
+        catch (OnnxRuntimeException e)
+        {
+            throw Errors.SubgraphDoesNotRun(model.DisplayName, [.. subgraph.Layers.Select(l => l.Name)], e.Message.Replace('\n', ' '));
+        }
+    }
+
+    private OpenedRun Open(byte[] subgraph, Feed feed)
+    {
+        Session session = Session.Create(subgraph, SessionSettings.Timing(machine.Threads), model.Folder);
+        return new OpenedRun(() => session.RunOnly(feed), session.Dispose);
+    }
+
+    private byte[] Rewrite(Subgraph subgraph, Cut cut, IReadOnlyList<NumberFormat> formats)
+    {
+        ModelProto rewritten = cut.Extracted.Model.Clone();
+        LayerRewriter.Apply(rewritten, [.. subgraph.Layers.Zip(formats, (l, f) => (SiteOf(l), f))], name => Weights.Read(model, partition.View, name)!);
+        return rewritten.ToByteArray();
+    }
+
+    /// <summary>Whether nothing is left to find out: it is timed in every scenario, or cannot run in one.</summary>
+    private static bool IsKnown(StoredTiming?[] found) => found.All(f => f is not null) || found.Any(f => f?.Unavailable is not null);
+
     private IReadOnlyList<IReadOnlyDictionary<string, Tensor>> Captured() => captured ??=
-        [.. scenarios.Select(scenario => Capture.Run(model, [.. partition.Subgraphs.Select(CutOut).Where(c => c.Unavailable is null).SelectMany(c => c.Extracted.Inputs).Distinct()], scenario))];
+        [.. scenarios().Select(scenario => Capture.Run(model, [.. partition.Subgraphs.Select(CutOut).Where(c => c.Unavailable is null).SelectMany(c => c.Extracted.Inputs).Distinct()], scenario))];
 
     private Cut CutOut(Subgraph subgraph)
     {
@@ -159,6 +221,7 @@ public sealed class SubgraphTimer(
             cut = new Cut(
                 extracted,
                 new TimingKeys(subgraph, Extraction.Canonical(model, partition, types, subgraph.Timed)),
+                subgraph.Layers.Sum(l => l.Parameters),
                 other is null ? null : $"it reads '{other}', which is no tensor of numbers, and so cannot be timed by itself");
             cuts.Add(subgraph.Index, cut);
         }
@@ -169,5 +232,8 @@ public sealed class SubgraphTimer(
     private LayerSite SiteOf(Layer layer) => new(layer, partition.View.Nodes[layer.Node], model.Opset, types[layer.Input], types[layer.Weight]);
 
     /// <summary>A sub-graph as a model of its own.</summary>
-    private sealed record Cut(ExtractedSubgraph Extracted, TimingKeys Keys, string? Unavailable);
+    private sealed record Cut(ExtractedSubgraph Extracted, TimingKeys Keys, long Parameters, string? Unavailable);
+
+    /// <summary>A configuration that is not known in every scenario.</summary>
+    private sealed record Candidate(IReadOnlyList<NumberFormat> Formats, CacheKey[] Keys, StoredTiming?[] Found);
 }

@@ -4,13 +4,15 @@ namespace MixedPrecision.Benchmarking;
 /// A measured comparison of a candidate with its baseline. That the interval holds zero is an answer too: no difference was found
 /// (<see cref="IsSignificant"/>).
 /// </summary>
-/// <param name="BaselineMilliseconds">Undisturbed time of one run of the baseline: the lower quartile of all that were measured.</param>
+/// <param name="BaselineMilliseconds">Undisturbed time of one run of the baseline: the median over all sessions of the lower quartile of its runs.</param>
 /// <param name="CandidateMilliseconds">The same of the candidate.</param>
-/// <param name="Gain">Milliseconds a run saves: baseline − candidate; negative when the candidate is slower.</param>
+/// <param name="Gain">
+/// Milliseconds a run saves, negative when the candidate is slower: the median of baseline − candidate over the pairs, which need not be the difference of the two medians.
+/// </param>
 /// <param name="Low">Lower end of the confidence interval of the gain, in milliseconds.</param>
 /// <param name="High">Upper end of the confidence interval of the gain, in milliseconds.</param>
 /// <param name="Confidence">Probability that the interval covers the gain, as reached: at least the one asked for, unless a warning says otherwise.</param>
-/// <param name="Pairs">Pairs of a baseline and a candidate measurement.</param>
+/// <param name="Pairs">Pairs of sessions, of the baseline and the candidate, that were opened anew and compared.</param>
 /// <param name="Warnings">Why the result is weaker than asked for; empty when it is not.</param>
 public sealed record Timing(
     double BaselineMilliseconds,

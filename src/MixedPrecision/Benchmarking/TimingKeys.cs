@@ -7,42 +7,51 @@ using MixedPrecision.Partitioning;
 namespace MixedPrecision.Benchmarking;
 
 /// <summary>
-/// Keys of timings: the structure of the sub-graph and the format of each layer by its place in that structure, the shapes that enter it, machine and
-/// settings. Neither names nor values of weights enter, so that equal blocks, and re-trained models, share what was measured.
+/// Keys of timings: the structure of the sub-graph, the format of each layer by its place in that structure, what enters, machine and
+/// settings. Neither names nor values of weights nor the order of the file enter, so that equal blocks, re-trained models and re-exports share what was measured.
 /// </summary>
-/// <param name="subgraph">The sub-graph.</param>
-/// <param name="canonical">Its timed nodes under canonical names: layers in equal sub-graphs may stand in another order.</param>
-internal sealed class TimingKeys(Subgraph subgraph, CanonicalSubgraph canonical)
+internal sealed class TimingKeys
 {
     /// <summary>Short integer vectors that enter are sizes, positions, axes: what is computed depends on their values.</summary>
     private const int SmallCount = 16;
 
-    private readonly Dictionary<string, string> names = canonical.Originals.GroupBy(o => o.Value).ToDictionary(g => g.Key, g => g.Select(o => o.Key).Order(StringComparer.Ordinal).First());
+    private readonly Subgraph subgraph;
+    private readonly Dictionary<string, string> names;
+    private readonly int[] order;
 
-    /// <param name="formats">One per layer of the sub-graph, in order.</param>
-    /// <param name="inputs">What enters, by the model's own names.</param>
-    /// <param name="modelInputs">Names of the inputs of the model, whose values are data.</param>
-    public CacheKey Of(
-        IReadOnlyList<NumberFormat> formats,
-        IReadOnlyDictionary<string, Tensor> inputs,
-        IReadOnlySet<string> modelInputs,
-        Machine machine,
-        TimingSettings settings)
+    /// <param name="subgraph">The sub-graph.</param>
+    /// <param name="canonical">Its timed nodes under canonical names: layers in equal sub-graphs may stand in another order.</param>
+    public TimingKeys(Subgraph subgraph, CanonicalSubgraph canonical)
     {
-        IEnumerable<string> configuration = subgraph.Layers.Zip(formats)
-            .Where(a => a.Second != NumberFormats.Baseline)
-            .Select(a => string.Create(CultureInfo.InvariantCulture, $"{names[a.First.Output]}={a.Second.Name}/{a.Second.Version}"));
-        IEnumerable<string> shapes = inputs.Select(i => $"{names[i.Key]}={i.Value}{(modelInputs.Contains(i.Key) ? "" : SettingOf(i.Value))}");
+        this.subgraph = subgraph;
+        names = canonical.Originals.GroupBy(o => o.Value).ToDictionary(g => g.Key, g => g.Select(o => o.Key).Order(StringComparer.Ordinal).First());
+
+        // Canonical names are numbered in canonical order.
+        order = [.. Enumerable.Range(0, subgraph.Layers.Count).OrderBy(l => names[subgraph.Layers[l].Output].Length).ThenBy(l => names[subgraph.Layers[l].Output], StringComparer.Ordinal)];
+    }
+
+    /// <summary>Puts formats of the layers, given in the order of <see cref="Subgraph.Layers"/>, into the order that depends on the structure alone.</summary>
+    public IReadOnlyList<string> Canonical(IReadOnlyList<string> formats) => [.. order.Select(layer => formats[layer])];
+
+    /// <param name="formats">One per layer of the sub-graph, in the order of <see cref="Subgraph.Layers"/>.</param>
+    /// <param name="inputs">What enters, by the model's own names, as <see cref="Describe"/> says it.</param>
+    /// <param name="machine">What it is measured on.</param>
+    /// <param name="settings">How it is measured.</param>
+    public CacheKey Of(IReadOnlyList<NumberFormat> formats, IReadOnlyDictionary<string, string> inputs, Machine machine, TimingSettings settings)
+    {
+        IReadOnlyList<string> configuration = Canonical([.. formats.Select(f => string.Create(CultureInfo.InvariantCulture, $"{f.Name}/{f.Version}"))]);
+        IEnumerable<string> entering = inputs.Select(i => $"{names[i.Key]}={i.Value}");
         return CacheKey.Of(
             ("fingerprint", subgraph.Fingerprint),
-            ("configuration", string.Join(' ', configuration.Order(StringComparer.Ordinal))),
-            ("inputs", string.Join("; ", shapes.Order(StringComparer.Ordinal))))
+            ("configuration", string.Join(' ', configuration)),
+            ("inputs", string.Join("; ", entering.Order(StringComparer.Ordinal))))
             .With("machine", machine.Key())
             .With("settings", settings.Key());
     }
 
-    private static string SettingOf(Tensor tensor) =>
+    /// <summary>Type and shape of what enters, and its values where they say what is computed.</summary>
+    public static string Describe(Tensor tensor) =>
         tensor.ElementType is ElementType.Int64 or ElementType.Int32 or ElementType.Bool && tensor.Rank <= 1 && tensor.Count <= SmallCount
-            ? " of " + Convert.ToHexStringLower(tensor.Bytes.Span)
-            : "";
+            ? $"{tensor} of {Convert.ToHexStringLower(tensor.Bytes.Span)}"
+            : $"{tensor}";
 }

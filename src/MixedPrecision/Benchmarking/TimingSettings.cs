@@ -3,7 +3,7 @@ using MixedPrecision.Caching;
 namespace MixedPrecision.Benchmarking;
 
 /// <summary>How long and how exactly a comparison is measured. It is part of a timing's key.</summary>
-/// <param name="Budget">Time for all runs of one comparison; up to four times as much where that gave too few runs or too much noise.</param>
+/// <param name="Budget">Time of one comparison of two, opening sessions included; longer only where fewer pairs of sessions fit in than an interval needs.</param>
 /// <param name="Precision">Half the width of the gain's interval that is enough, as a fraction of the baseline's time.</param>
 /// <param name="Confidence">Probability with which the interval has to cover the gain.</param>
 public sealed record TimingSettings(TimeSpan Budget, double Precision = 0.01, double Confidence = 0.95)
@@ -14,7 +14,7 @@ public sealed record TimingSettings(TimeSpan Budget, double Precision = 0.01, do
     /// <summary>For a whole model in one scenario.</summary>
     public static readonly TimingSettings WholeModel = new(TimeSpan.FromSeconds(4));
 
-    public CacheKey Key() => CacheKey.Of(("method", "ABBA blocks, lower quartiles, order statistics of groups"))
+    public CacheKey Key() => CacheKey.Of(("method", "rounds of sessions opened anew, lower quartiles, order statistics at shared looks"))
         .With("budget milliseconds", Budget.TotalMilliseconds)
         .With("precision", Precision)
         .With("confidence", Confidence);

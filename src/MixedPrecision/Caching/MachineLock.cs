@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using MixedPrecision.Diagnostics;
 
 namespace MixedPrecision.Caching;
@@ -8,7 +9,13 @@ namespace MixedPrecision.Caching;
 /// </summary>
 public sealed class MachineLock : IDisposable
 {
+    /// <summary>What a wait is called.</summary>
+    internal const string Waiting = "waiting for another benchmark on this machine to end";
+
     private static readonly TimeSpan PollInterval = TimeSpan.FromMilliseconds(100);
+
+    /// <summary>A wait shorter than this is not worth telling: benchmarks of two builds take turns.</summary>
+    private static readonly TimeSpan Short = TimeSpan.FromSeconds(1);
 
     private readonly FileStream file;
 
@@ -16,20 +23,25 @@ public sealed class MachineLock : IDisposable
 
     /// <summary>Waits until the lock is free, and takes it.</summary>
     /// <param name="cancellation">Ends the wait with an <see cref="OperationCanceledException"/>.</param>
-    /// <param name="waiting">Called once, with the path of the lock's file, when another process holds the lock.</param>
+    /// <param name="waiting">Told once, in words for the user, when the wait is not short: another process holds the lock.</param>
     /// <exception cref="MixedPrecisionException">The file of the lock cannot be opened.</exception>
     public static MachineLock Acquire(CancellationToken cancellation, Action<string>? waiting = null) =>
         Acquire(DefaultPath(), cancellation, waiting);
 
     internal static MachineLock Acquire(string path, CancellationToken cancellation, Action<string>? waiting = null)
     {
-        for (bool first = true; ; first = false)
+        long start = Stopwatch.GetTimestamp();
+        while (true)
         {
             cancellation.ThrowIfCancellationRequested();
             if (TryOpen(path) is { } file)
                 return new MachineLock(file);
-            if (first)
-                waiting?.Invoke(path);
+            if (waiting is not null && Stopwatch.GetElapsedTime(start) >= Short)
+            {
+                waiting(Waiting);
+                waiting = null;
+            }
+
             cancellation.WaitHandle.WaitOne(PollInterval);
         }
     }

@@ -70,6 +70,7 @@ public static class Codes
     public static readonly ErrorCode ScenarioDimensionUnknown = new("MPB5001", "scenario names an unknown dimension");
     public static readonly ErrorCode ScenarioDoesNotRun = new("MPB5002", "scenario does not run");
     public static readonly ErrorCode ScenarioTooLarge = new("MPB5003", "scenario too large");
+    public static readonly ErrorCode SubgraphDoesNotRun = new("MPB5004", "sub-graph does not run");
 
     // 6xxx: solver
     public static readonly ErrorCode BudgetInfeasible = new("MPB6001", "budget infeasible");

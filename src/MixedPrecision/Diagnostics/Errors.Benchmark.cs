@@ -17,4 +17,10 @@ public static partial class Errors
         Codes.ScenarioTooLarge,
         place,
         $"The scenario makes the input {Wording.Quote(input)} of shape [{string.Join(", ", shape)}], which takes more than 2 GB. Give smaller sizes.");
+
+    public static MixedPrecisionException SubgraphDoesNotRun(string model, IReadOnlyCollection<string> layers, string reason) => new(
+        Codes.SubgraphDoesNotRun,
+        new Place(model, Node: layers.First()),
+        $"The model runs, but its part with the layer{(layers.Count == 1 ? "" : "s")} {Wording.List(layers)} does not run when it is cut out to be timed: {reason.TrimEnd('.')}. "
+        + "Choose an objective that times no parts (theoretical-time or memory), and report this.");
 }

@@ -6,21 +6,35 @@ using MixedPrecision.Onnx;
 
 namespace MixedPrecision.Execution;
 
-/// <summary>How a session is made. The defaults are those of an app that sets nothing.</summary>
+/// <summary>
+/// How a session is made: every session of the engine is made from one of these, so that provider, threads, optimizations and spinning are settled in one place. The
+/// defaults are those of an app that sets nothing, but for one: workers spin while a run lasts and no longer.
+/// </summary>
 /// <param name="Threads">Threads within an operator; 0 leaves the choice to ONNX Runtime.</param>
 /// <param name="Optimization">Level of graph optimizations.</param>
 /// <param name="Prepacking">Whether constant weights are laid out anew for the kernels; costs their memory a second time.</param>
 /// <param name="ReuseMemory">Memory arena and memory pattern: faster, but never given back.</param>
+/// <param name="OptimizedFile">Where the runtime writes the graph as it optimized it, or null.</param>
 public sealed record SessionSettings(
     int Threads = 0,
     GraphOptimizationLevel Optimization = GraphOptimizationLevel.ORT_ENABLE_ALL,
     bool Prepacking = true,
-    bool ReuseMemory = true)
+    bool ReuseMemory = true,
+    string? OptimizedFile = null)
 {
     public static readonly SessionSettings Default = new();
 
     /// <summary>For calibration: exact values, many shapes, small memory.</summary>
     public static readonly SessionSettings Plain = new(0, GraphOptimizationLevel.ORT_ENABLE_BASIC, Prepacking: false, ReuseMemory: false);
+
+    /// <summary>
+    /// For timing, of sub-graphs and of whole models: as an app has it. Several sessions are alive and run in turn; workers that went on spinning after a run, as
+    /// ONNX Runtime's default has it, would take the processors away from the next session's run.
+    /// </summary>
+    public static SessionSettings Timing(int threads) => new(threads);
+
+    /// <summary>For the types that the runtime infers, which it writes into a file.</summary>
+    public static SessionSettings Types(string file) => new(1, GraphOptimizationLevel.ORT_ENABLE_BASIC, OptimizedFile: file);
 
     internal SessionOptions ToOptions(string? externalFolder)
     {
@@ -31,12 +45,17 @@ public sealed record SessionSettings(
             EnableCpuMemArena = ReuseMemory,
             LogSeverityLevel = OrtLoggingLevel.ORT_LOGGING_LEVEL_FATAL,
         };
+        if (OptimizedFile is not null)
+        {
+            options.OptimizedModelFilePath = OptimizedFile;
+        }
+
         if (Threads > 0)
         {
             options.IntraOpNumThreads = Threads;
         }
 
-        // Workers that spin after a run take the processor away from the next session's run.
+        // Workers that spin after a run take the processor away from the next session's run. See build/docs/how-it-works.md, Benchmarking.
         options.AddSessionConfigEntry("session.force_spinning_stop", "1");
         if (!Prepacking)
         {
@@ -66,10 +85,14 @@ public sealed class Session : IDisposable
     /// <summary>Loads a model from its message.</summary>
     /// <param name="externalFolder">Folder of external data, when the model has any.</param>
     /// <exception cref="OnnxRuntimeException">The runtime does not accept the model.</exception>
-    public static Session Create(ModelProto model, SessionSettings settings, string? externalFolder = null)
+    public static Session Create(ModelProto model, SessionSettings settings, string? externalFolder = null) =>
+        Create(model.ToByteArray(), settings, externalFolder);
+
+    /// <summary>Loads a model from the bytes of its message.</summary>
+    public static Session Create(byte[] model, SessionSettings settings, string? externalFolder = null)
     {
         using SessionOptions options = settings.ToOptions(externalFolder);
-        return new Session(new InferenceSession(model.ToByteArray(), options));
+        return new Session(new InferenceSession(model, options));
     }
 
     /// <summary>Loads a model from a file, as an app does.</summary>

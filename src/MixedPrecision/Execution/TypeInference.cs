@@ -1,4 +1,3 @@
-using Google.Protobuf;
 using Microsoft.ML.OnnxRuntime;
 using MixedPrecision.Diagnostics;
 using MixedPrecision.Onnx;
@@ -24,14 +23,7 @@ public static class TypeInference
         try
         {
             ModelProto probe = Probe(model, known);
-            using var options = new SessionOptions
-            {
-                GraphOptimizationLevel = GraphOptimizationLevel.ORT_ENABLE_BASIC,
-                OptimizedModelFilePath = file,
-                LogSeverityLevel = OrtLoggingLevel.ORT_LOGGING_LEVEL_FATAL,
-                IntraOpNumThreads = 1,
-            };
-            using var session = new InferenceSession(probe.ToByteArray(), options);
+            Session.Create(probe, SessionSettings.Types(file)).Dispose();
             GraphProto resolved = ModelProto.Parser.ParseFrom(File.ReadAllBytes(file)).Graph;
             var types = new Dictionary<string, TensorType>();
             foreach (ValueInfoProto value in resolved.ValueInfo.Concat(resolved.Input).Concat(resolved.Output))

@@ -10,17 +10,25 @@ internal sealed class Measuring(Materials materials, StageRunner runner)
 {
     private const string Stage = "benchmark";
 
-    private readonly Lazy<SubgraphTimer> timer = new(() => new SubgraphTimer(
-        materials.Workspace.Model,
-        materials.Workspace.Partition,
-        materials.Workspace.Types,
-        materials.Scenarios.Value,
-        materials.Machine,
-        TimingSettings.Subgraph,
-        runner.Store));
+    private readonly Lazy<SubgraphTimer> timer = new(() =>
+    {
+        var timer = new SubgraphTimer(
+            materials.Workspace.Model,
+            materials.Workspace.Partition,
+            materials.Workspace.Types,
+            () => materials.Scenarios.Value,
+            materials.Machine,
+            TimingSettings.Subgraph,
+            runner.Store,
+            text => runner.Log.Say(Stage, text));
+        timer.Entering = runner.Get(Stages.Capture, new CaptureInput(Shipment.ModelOf(materials.Workspace), materials.Scenarios, () => timer));
+        return timer;
+    });
 
     private readonly Lazy<IReadOnlyDictionary<string, double>> operations = new(() =>
         OperationCount.Of(materials.Workspace.Model, materials.Workspace.Sites.Values, materials.Scenarios.Value));
+
+    private int warned;
 
     /// <summary>Timings taken in this run, and timings that were there.</summary>
     public (int Measured, int Reused) Counts => timer.IsValueCreated ? (timer.Value.Measured, timer.Value.Reused) : (0, 0);
@@ -42,20 +50,34 @@ internal sealed class Measuring(Materials materials, StageRunner runner)
 
     private Gains Time(Gains gains, IReadOnlyList<Configuration> configurations)
     {
-        double[] weights = [.. materials.Scenarios.Value.Select(s => s.Weight)];
-        int before = timer.Value.Measured;
-        foreach ((int index, Configuration configuration) in configurations.Index())
+        double[] weights = [.. timer.Value.Entering!.Select(e => e.Weight)];
+        (int before, int done) = (timer.Value.Measured, 0);
+        foreach (IGrouping<Subgraph, Configuration> own in configurations.GroupBy(c => c.Subgraph))
         {
-            ConfigurationTiming timing = timer.Value.Measure(configuration.Subgraph, [.. configuration.Formats.Select(NumberFormats.Get)], runner.Log.Cancel);
-            gains = gains.With(configuration, timing, weights);
-            if (timer.Value.Measured > before)
-            {
-                runner.Log.Progress(new ProgressUpdate(Stage, "", (index + 1.0) / configurations.Count));
-            }
+            Configuration[] group = [.. own];
+            IReadOnlyList<ConfigurationTiming> timings = timer.Value.Measure(
+                own.Key, [.. group.Select(c => c.Formats.Select(NumberFormats.Get).ToArray())], runner.Log.Cancel, count => Report(done += count));
+            gains = group.Zip(timings).Aggregate(gains, (all, t) => all.With(t.First, t.Second, weights));
         }
+
+        foreach (string damage in timer.Value.Warnings.Skip(warned))
+        {
+            runner.Log.WarnOfDamage(Stage, damage);
+        }
+
+        warned = timer.Value.Warnings.Count;
 
         runner.Log.Say(Stage, timer.Value.Measured == before ? "reused" : $"{timer.Value.Measured - before} timings taken");
         return gains;
+
+        void Report(int count)
+        {
+            // Configurations that are known take no time, and are no progress.
+            if (timer.Value.Measured > before)
+            {
+                runner.Log.Progress(new ProgressUpdate(Stage, "", (double)count / configurations.Count));
+            }
+        }
     }
 
     /// <summary>Bytes saved, or multiply-accumulates saved, weighted over the scenarios and counted in those of the baseline.</summary>

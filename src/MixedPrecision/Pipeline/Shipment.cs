@@ -172,9 +172,9 @@ internal sealed class Shipment(Materials materials, StageRunner runner, string s
     private List<Contestant> Timed(List<Contestant> contestants)
     {
         Contestant[] within = [.. contestants.Where(c => c.IsWithin)];
-        List<List<ScenarioTiming>> times = runner.Get(Stages.Compare, new CompareInput(
+        List<ScenarioComparison> comparisons = runner.Get(Stages.Compare, new CompareInput(
             Original, [.. within.Select(c => c.Emitted.Content)], materials.Scenarios, materials.Machine, TimingSettings.WholeModel));
-        return [.. contestants.Select(c => Array.IndexOf(within, c) is var i and >= 0 ? c with { Times = times[i] } : c)];
+        return [.. contestants.Select(c => Array.IndexOf(within, c) is var i and >= 0 ? c with { Times = [.. comparisons.Select(s => s.Of(i + 1))] } : c)];
     }
 
     private static Gain PredictedGain(Gains gains, Partitioning.Partition partition, IReadOnlyList<IReadOnlyList<string>> formats) =>

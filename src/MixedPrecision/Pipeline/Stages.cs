@@ -49,6 +49,10 @@ internal sealed record EvaluateInput(
     Kernels Kernels,
     int Threads);
 
+/// <summary>What <see cref="Stages.Capture"/> reads.</summary>
+/// <param name="Timer">Cuts the sub-graphs of this very model out.</param>
+internal sealed record CaptureInput(Content<Workspace> Model, Content<IReadOnlyList<Scenario>> Scenarios, [property: Incidental] Func<SubgraphTimer> Timer);
+
 /// <summary>What <see cref="Stages.Compare"/> reads.</summary>
 /// <param name="Original">Path of the original model.</param>
 /// <param name="Emitted">Paths of the emitted ones.</param>
@@ -124,11 +128,24 @@ internal static class Stages
             fraction => context.Report(fraction, ""),
             context.Cancel));
 
-    /// <summary>The original, emitted files and scenarios → end-to-end time of each emitted file against the original's, all in one run.</summary>
-    public static readonly Stage<CompareInput, List<List<ScenarioTiming>>> Compare = new(
+    /// <summary>Model and scenarios → what enters its sub-graphs, which keys of timings hold.</summary>
+    public static readonly Stage<CaptureInput, List<EnteringValues>> Capture = new(
+        "capture",
+        Version: 1,
+        (input, _) => [.. input.Timer().Describe()]);
+
+    /// <summary>The original, emitted files and scenarios → end-to-end times of all, measured in one run.</summary>
+    public static readonly Stage<CompareInput, List<ScenarioComparison>> Compare = new(
         "compare",
         Version: 1,
-        (input, context) => [.. input.Emitted.Select((emitted, i) => new Verifier(input.Original.Value, emitted.Value, input.Machine.Threads)
-            .MeasureTime(input.Scenarios.Value, input.Settings, f => context.Report((i + f) / input.Emitted.Count, ""), context.Cancel).ToList())],
+        (input, context) => [.. EndToEnd.Measure(
+            input.Original.Value,
+            [.. input.Emitted.Select(e => e.Value)],
+            input.Machine.Threads,
+            input.Scenarios.Value,
+            input.Settings,
+            fraction => context.Report(fraction, ""),
+            text => context.Report(0, text),
+            context.Cancel)],
         IsClocked: true);
 }

@@ -1,6 +1,4 @@
 using Microsoft.ML.OnnxRuntime;
-using MixedPrecision.Benchmarking;
-using MixedPrecision.Caching;
 using MixedPrecision.Data;
 using MixedPrecision.Diagnostics;
 using MixedPrecision.Execution;
@@ -28,7 +26,7 @@ public readonly record struct SampleChange(
 /// <param name="threads">Threads within an operator; 0: ONNX Runtime's own choice.</param>
 public sealed class Verifier(string original, string mixed, int threads)
 {
-    private readonly SessionSettings settings = new(threads);
+    private readonly SessionSettings settings = SessionSettings.Timing(threads);
 
     /// <summary>The change of the loss over samples that calibration did not see.</summary>
     /// <param name="outputs">The model outputs that the loss reads.</param>
@@ -82,36 +80,6 @@ public sealed class Verifier(string original, string mixed, int threads)
         };
     }
 
-    /// <summary>End-to-end time in each scenario, under the lock of the machine.</summary>
-    /// <param name="scenarios">At least one.</param>
-    /// <param name="timing">How exactly to measure, per scenario.</param>
-    /// <param name="progress">Told the fraction that is done.</param>
-    /// <param name="cancellation">Checked before every few runs.</param>
-    /// <exception cref="MixedPrecisionException">MPB5002: the original does not run in a scenario. MPB7001: the emitted model does not run.</exception>
-    public IReadOnlyList<ScenarioTiming> MeasureTime(
-        IReadOnlyList<Scenario> scenarios, TimingSettings timing, Action<double> progress, CancellationToken cancellation)
-    {
-        using MachineLock held = MachineLock.Acquire(cancellation);
-        using Session before = Session.Open(original, settings);
-        using Session after = OpenMixed();
-        var results = new List<ScenarioTiming>();
-        foreach (Scenario scenario in scenarios)
-        {
-            using var feed = new Feed(before.Inputs.Where(scenario.Inputs.ContainsKey).Select(name => (name, scenario.Inputs[name])));
-            Try(() => before.RunOnly(feed), scenario.Name);
-            Mixed(() =>
-            {
-                after.RunOnly(feed);
-                return true;
-            });
-            Timing measured = Interleaved.Measure(() => before.RunOnly(feed), () => after.RunOnly(feed), timing, cancellation);
-            results.Add(new ScenarioTiming(scenario.Name, scenario.Sizes, scenario.Weight, measured));
-            progress(results.Count / (double)scenarios.Count);
-        }
-
-        return results;
-    }
-
     private Session OpenMixed() => Mixed(() => Session.Open(mixed, settings));
 
     private T Mixed<T>(Func<T> run)
@@ -123,18 +91,6 @@ public sealed class Verifier(string original, string mixed, int threads)
         catch (OnnxRuntimeException e)
         {
             throw Errors.EmittedModelDoesNotRun(Path.GetFileName(mixed), e.Message.Replace('\n', ' '));
-        }
-    }
-
-    private static void Try(Action run, string scenario)
-    {
-        try
-        {
-            run();
-        }
-        catch (OnnxRuntimeException e)
-        {
-            throw Errors.ScenarioDoesNotRun(scenario, e.Message.Replace('\n', ' '));
         }
     }
 }

@@ -28,6 +28,20 @@ public sealed class MachineLockTests : IDisposable
     }
 
     [Fact]
+    public void AWaitThatIsNotShortIsToldOnceInWords()
+    {
+        var told = new List<string>();
+        using MachineLock held = MachineLock.Acquire(LockPath, CancellationToken.None);
+        using var limit = new CancellationTokenSource();
+        Assert.Throws<OperationCanceledException>(() => MachineLock.Acquire(LockPath, limit.Token, text =>
+        {
+            told.Add(text);
+            limit.CancelAfter(TimeSpan.FromSeconds(0.5));
+        }));
+        Assert.Equal(["waiting for another benchmark on this machine to end"], told);
+    }
+
+    [Fact]
     public void OneHoldsTheLockAtATime()
     {
         int holders = 0;

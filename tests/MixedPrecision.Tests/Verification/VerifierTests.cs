@@ -1,4 +1,3 @@
-using MixedPrecision.Benchmarking;
 using MixedPrecision.Data;
 using MixedPrecision.Diagnostics;
 using MixedPrecision.Execution;
@@ -79,23 +78,6 @@ public class VerifierTests
     }
 
     [Fact]
-    public void BothFilesAreTimedInEveryScenario()
-    {
-        using var emitted = new EmittedModel("int8-dynamic", "fp32");
-        Scenario Of(string name, long batch, double weight) => new(
-            name,
-            new Dictionary<string, long> { ["batch"] = batch },
-            weight,
-            new Dictionary<string, Tensor> { ["x"] = Tensor.Of<float>(new float[batch * EmittedModel.Inputs], batch, EmittedModel.Inputs) });
-        var fractions = new List<double>();
-        IReadOnlyList<ScenarioTiming> timings = new Verifier(emitted.Original, emitted.Mixed, 1).MeasureTime(
-            [Of("one", 1, 0.25), Of("many", 16, 0.75)], new TimingSettings(TimeSpan.FromMilliseconds(20)), fractions.Add, CancellationToken.None);
-        Assert.Equal([("one", 1L, 0.25), ("many", 16L, 0.75)], timings.Select(t => (t.Name, t.Inputs["batch"], t.Weight)));
-        Assert.All(timings, t => Assert.True(t.Timing.BaselineMilliseconds > 0 && t.Timing.CandidateMilliseconds > 0 && t.Timing.SpeedupLow <= t.Timing.SpeedupHigh));
-        Assert.Equal([0.5, 1], fractions);
-    }
-
-    [Fact]
     public void AnEmittedModelThatDoesNotLoadIsAnError()
     {
         using var emitted = new EmittedModel("fp32", "fp32");
@@ -103,17 +85,6 @@ public class VerifierTests
         Diagnostic diagnostic = Assert.Throws<MixedPrecisionException>(() => Measure(emitted, [.. Samples(1)])).Diagnostic;
         Assert.Equal(Codes.EmittedModelDoesNotRun, diagnostic.Code);
         Assert.Equal("model.mixed.onnx", diagnostic.Place.File);
-    }
-
-    [Fact]
-    public void AScenarioThatTheOriginalRefusesIsAnError()
-    {
-        using var emitted = new EmittedModel("fp32", "fp32");
-        var scenario = new Scenario("wrong", new Dictionary<string, long>(), 1, new Dictionary<string, Tensor> { ["x"] = Tensor.Of<float>([1], 1, 1) });
-        Diagnostic diagnostic = Assert.Throws<MixedPrecisionException>(
-            () => new Verifier(emitted.Original, emitted.Mixed, 1).MeasureTime([scenario], TimingSettings.WholeModel, _ => { }, CancellationToken.None)).Diagnostic;
-        Assert.Equal(Codes.ScenarioDoesNotRun, diagnostic.Code);
-        Assert.Contains("'wrong'", diagnostic.Message);
     }
 
     private static LossChange Measure(EmittedModel emitted, IReadOnlyList<Sample> samples) =>
