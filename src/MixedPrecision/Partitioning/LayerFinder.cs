@@ -107,11 +107,15 @@ internal sealed class LayerFinder(OnnxModel model, GraphView view, IReadOnlyDict
         bool secondConstant = view.Constants.Contains(second);
         int elementType = types.TryGetValue(node.Output[0], out TensorType? type) ? type.ElementType : 0;
         return firstConstant && secondConstant ? "both operands are constant"
+            : elementType == 0 || !types.ContainsKey(first) || !types.ContainsKey(second) ? "the types of its values are not known"
             : elementType != ElementType.Float && !HalfPrecision.IsHalf(elementType) ? $"its elements are {ElementType.Name(elementType)}, not float"
             : sparse.Contains(first) || sparse.Contains(second) ? "an operand is stored as a sparse tensor"
             : firstConstant ? "its first operand is the constant one"
             : !secondConstant && kind != "MatMul" ? "its weight is not constant"
             : kind == "Gemm" && node.Int("transA", 0) != 0 ? "it transposes its activation"
+            : secondConstant && model.Defaults.Count > 0 && Region.StoredConstants(view, second).Any(model.Defaults.Contains)
+                ? "its weight is an input of the model with a default value, which an app may replace"
+            : secondConstant && IsTooLarge(second) ? "its weight is larger than 2 GB"
             : secondConstant && HoldsQuantizedData(second) ? "its weight is quantized already"
             : null;
     }
@@ -133,6 +137,10 @@ internal sealed class LayerFinder(OnnxModel model, GraphView view, IReadOnlyDict
     /// <summary>Whether a constant is computed from stored integers (DequantizeLinear): rounding it again would round twice.</summary>
     private bool HoldsQuantizedData(string constant) =>
         Region.ConstantNodes(view, constant).Any(n => view.Nodes[n].OpType is "DequantizeLinear" or "DequantizeBFP");
+
+    /// <summary>Whether a constant, or one that it is computed from, is larger than what is read.</summary>
+    private bool IsTooLarge(string constant) =>
+        Region.StoredConstants(view, constant).Any(c => Weights.Proto(model, view, c) is { } proto && TensorProtos.IsTooLargeToRead(proto));
 
     private string NameOf(NodeProto node) =>
         node.Name.Length > 0 && nameCounts[node.Name] == 1 ? node.Name : node.Output.FirstOrDefault(o => o.Length > 0) ?? node.OpType;
