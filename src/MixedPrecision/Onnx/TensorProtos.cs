@@ -10,8 +10,9 @@ public static class TensorProtos
     /// <summary>Bytes of the largest tensor that is read as one piece.</summary>
     public const long LargestRead = int.MaxValue;
 
-    /// <summary>Whether a tensor is larger than what is read as one piece: it is carried along unread.</summary>
-    public static bool IsTooLargeToRead(TensorProto proto) => ElementType.BitsOf(proto.DataType) > 0 && ByteCount(proto) > LargestRead;
+    /// <summary>Whether a tensor, half precision as float, is larger than what is read as one piece: it is carried along unread.</summary>
+    public static bool IsTooLargeToRead(TensorProto proto) =>
+        ElementType.BitsOf(proto.DataType) > 0 && ByteCount(proto) > LargestRead / (HalfPrecision.IsHalf(proto.DataType) ? 2 : 1);
 
     /// <summary>The bytes a tensor of this message needs; elements without a fixed size and sizes that no file has are an error.</summary>
     public static long ByteCount(TensorProto proto)

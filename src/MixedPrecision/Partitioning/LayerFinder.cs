@@ -115,7 +115,7 @@ internal sealed class LayerFinder(OnnxModel model, GraphView view, IReadOnlyDict
             : kind == "Gemm" && node.Int("transA", 0) != 0 ? "it transposes its activation"
             : secondConstant && model.Defaults.Count > 0 && Region.StoredConstants(view, second).Any(model.Defaults.Contains)
                 ? "its weight is an input of the model with a default value, which an app may replace"
-            : secondConstant && IsTooLarge(second) ? "its weight is larger than 2 GB"
+            : secondConstant && IsTooLarge(second) ? "its weight takes more than 2 GB as float"
             : secondConstant && HoldsQuantizedData(second) ? "its weight is quantized already"
             : null;
     }
