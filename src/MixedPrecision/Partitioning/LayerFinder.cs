@@ -89,9 +89,12 @@ internal sealed class LayerFinder(OnnxModel model, GraphView view, IReadOnlyDict
             excluded.Add(new Excluded(name, kind, "a table to look up in only gains memory, no time"));
         }
 
-        foreach (NodeProto inner in node.Graphs().SelectMany(Nested).Where(IsLinearLike))
+        foreach (NodeProto inner in node.Graphs().SelectMany(Nested))
         {
-            excluded.Add(new Excluded(inner.DisplayName(), inner.Operator(), $"it runs inside of the {kind} '{name}', which may run it any number of times"));
+            if (IsLinearLike(inner) || functions.ContainsKey((inner.Domain, inner.OpType)))
+            {
+                excluded.Add(new Excluded(inner.DisplayName(), inner.Operator(), $"it stands inside of the {kind} '{name}', which may run it never or many times"));
+            }
         }
 
         if (functions.TryGetValue((node.Domain, node.OpType), out string? held))
@@ -152,11 +155,11 @@ internal sealed class LayerFinder(OnnxModel model, GraphView view, IReadOnlyDict
     private static Dictionary<(string Domain, string Name), string> FunctionsWithLinear(OnnxModel model)
     {
         ILookup<(string, string), FunctionProto> callers = model.Proto.Functions
-            .SelectMany(f => f.Node.Select(n => (Callee: (n.Domain, n.OpType), Caller: f))).ToLookup(c => c.Callee, c => c.Caller);
+            .SelectMany(f => NodesOf(f).Select(n => (Callee: (n.Domain, n.OpType), Caller: f))).ToLookup(c => c.Callee, c => c.Caller);
         var held = new Dictionary<(string, string), string>();
         var open = new Queue<(FunctionProto Function, string Operator)>(
             from function in model.Proto.Functions
-            let linear = function.Node.FirstOrDefault(IsLinearLike)
+            let linear = NodesOf(function).FirstOrDefault(IsLinearLike)
             where linear is not null
             select (function, linear.Operator()));
         while (open.TryDequeue(out (FunctionProto Function, string Operator) found))
@@ -173,6 +176,8 @@ internal sealed class LayerFinder(OnnxModel model, GraphView view, IReadOnlyDict
 
         return held;
     }
+
+    private static IEnumerable<NodeProto> NodesOf(FunctionProto function) => function.Node.SelectMany(CanonicalNode.WithInner);
 
     private static IEnumerable<NodeProto> Nested(GraphProto graph) => graph.Node.SelectMany(n => n.Graphs().SelectMany(Nested).Prepend(n));
 
