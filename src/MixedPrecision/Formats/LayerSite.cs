@@ -111,7 +111,7 @@ public sealed record LayerSite(Layer Layer, NodeProto Node, int Opset, TensorTyp
     {
         LayerKind.ActivationMatMul => "both operands are activations; there is no weight to store in fewer bits",
         LayerKind.Conv or LayerKind.ConvTranspose => "ONNX Runtime has no convolution with weights in this format",
-        _ when Layer.WeightShape!.Length != 2 => $"the weight has {Layer.WeightShape.Length} dimensions; the kernel takes a matrix",
+        _ when Layer.WeightShape!.Length != 2 => $"the weight {(Layer.WeightShape.Length == 1 ? "is a vector" : $"has {Layer.WeightShape.Length} dimensions")}; the kernel takes a matrix",
         _ => WhyNotFloat() ?? WhyNotProduct(),
     };
 
