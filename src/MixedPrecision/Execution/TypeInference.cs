@@ -112,7 +112,7 @@ public static class TypeInference
     /// <summary>Inputs and computed values whose rank, or even kind, is not known.</summary>
     private static IEnumerable<string> Open(OnnxModel model, IReadOnlyDictionary<string, TensorType> types) => model.Inputs.Select(i => i.Name)
         .Concat(model.Graph.Node.SelectMany(n => n.Output).Where(o => o.Length > 0))
-        .Where(v => !types.TryGetValue(v, out TensorType? type) || (type.Shape is null && type.ElementType != 0));
+        .Where(v => !types.TryGetValue(v, out TensorType? type) || (type.Shape is null && ElementType.BitsOf(type.ElementType) > 0));
 
     private static TensorType WithOpenSizes(TensorType type) => type with { Shape = type.Shape?.Select(_ => Dimension.Unknown).ToArray() };
 
@@ -146,8 +146,19 @@ public static class TypeInference
         }
         catch (OnnxRuntimeException e)
         {
-            throw Errors.RuntimeRejects(model.DisplayName, e.Message.Replace('\n', ' '));
+            string reason = e.Message.Replace('\n', ' ');
+            throw Errors.RuntimeRejects(model.DisplayName, CustomOperator(model) is { } custom
+                ? $"'{Wording.Escape(custom.OpType)}' of the domain '{Wording.Escape(custom.Domain)}' is no operator of its own, and libraries of custom operators are not loaded here; keep such operators in a model of their own ({reason})"
+                : reason);
         }
+    }
+
+    /// <summary>A node of the main graph that is neither of a domain of the runtime's nor a function of the model's own.</summary>
+    private static NodeProto? CustomOperator(OnnxModel model)
+    {
+        HashSet<(string, string)> functions = [.. model.Proto.Functions.Select(f => (f.Domain, f.Name))];
+        return model.Graph.Node.FirstOrDefault(n => n.Domain is not ("" or "ai.onnx" or "ai.onnx.ml" or "ai.onnx.training" or "ai.onnx.preview.training" or "com.microsoft" or "com.microsoft.nchwc"
+            or "com.ms.internal.nhwc") && !functions.Contains((n.Domain, n.OpType)));
     }
 
     /// <summary>The types of a probe's values, or null when the runtime does not take it.</summary>

@@ -41,8 +41,8 @@ public sealed class OnnxModel : IDisposable
     /// <summary>Initializers that an app may replace, since they are inputs too.</summary>
     public IReadOnlySet<string> Defaults => defaults ??= DefaultInputs.Of(Graph);
 
-    /// <summary>How many initializers were listed as inputs by an exporter that lists all of them, and are constants in this model.</summary>
-    public int UnlistedDefaults { get; private init; }
+    /// <summary>What there is to say of initializers that an exporter listed as inputs out of habit and that are constants in this model; null: there are none.</summary>
+    public string? DefaultsNote { get; private init; }
 
     /// <summary>Reads a model; errors name <paramref name="displayName"/>.</summary>
     /// <param name="path">Path of the file.</param>
@@ -80,7 +80,12 @@ public sealed class OnnxModel : IDisposable
         }
 
         int unlisted = DefaultInputs.Unlist(proto, keepDefaults);
-        return new OnnxModel(proto, Path.GetDirectoryName(Path.GetFullPath(path))!, displayName) { UnlistedDefaults = unlisted };
+        return new OnnxModel(proto, Path.GetDirectoryName(Path.GetFullPath(path))!, displayName) 
+        {
+            DefaultsNote = unlisted == 0 ? null
+                : $"the model lists all of its {unlisted} initializers as inputs too, as exporters used to: they are constants now, which lets ONNX Runtime fold and lay them out; the emitted model lists "
+                    + "only inputs that have to be fed. `defaults: keep` in the policy keeps them",
+        };
     }
 
     /// <summary>The tensor of an initializer of the main graph, or null.</summary>
