@@ -11,9 +11,6 @@ namespace MixedPrecision.Execution;
 /// </summary>
 public static class TypeInference
 {
-    /// <summary>Initializers up to this many bytes stay, since shapes and axes are inferred from their values.</summary>
-    private const int SmallInitializer = 4096;
-
     private static readonly SessionSettings Settings = SessionSettings.Plain with { Threads = 1 };
 
     /// <summary>
@@ -25,7 +22,7 @@ public static class TypeInference
     public static IReadOnlyDictionary<string, TensorType> Infer(OnnxModel model, IReadOnlyDictionary<string, TensorType>? known = null)
     {
         Dictionary<string, TensorType> types;
-        if (Resolve(model, Probe(model, known, hasAllValues: true)) is { } resolved)
+        if (Resolve(model, TypeProbe.Of(model, known, hasAllValues: true)) is { } resolved)
         {
             types = resolved;
         }
@@ -43,7 +40,7 @@ public static class TypeInference
         else
         {
             RequireLoading(model);
-            types = Resolve(model, Probe(model, null, hasAllValues: false)) ?? [];
+            types = Resolve(model, TypeProbe.Of(model, null, hasAllValues: false)) ?? [];
             foreach (ValueInfoProto value in model.Graph.ValueInfo.Concat(model.Graph.Input).Concat(model.Graph.Output).Where(v => v.Type is not null))
             {
                 types.TryAdd(value.Name, TensorType.Read(value.Type));
@@ -188,47 +185,5 @@ public static class TypeInference
         {
             File.Delete(file);
         }
-    }
-
-    /// <summary>The model with large initializers as inputs, and every value as an output if so wanted.</summary>
-    private static ModelProto Probe(OnnxModel model, IReadOnlyDictionary<string, TensorType>? known, bool hasAllValues)
-    {
-        var graph = new GraphProto { Name = "types" };
-        graph.Node.AddRange(model.Graph.Node);
-
-        // Text, and elements that share a byte, cannot be fed.
-        HashSet<string> weights = [.. model.Initializers.Values
-            .Where(t => ElementType.BitsOf(t.DataType) >= 8 && (TensorProtos.ByteCount(t) > SmallInitializer || ModelTensors.IsExternal(t)))
-            .Select(t => t.Name)];
-        graph.Input.AddRange(model.Inputs.Select(i => known?.GetValueOrDefault(i.Name) is { Shape: not null } type ? type.ToProto(i.Name) : i));
-        foreach (TensorProto initializer in model.Graph.Initializer)
-        {
-            if (weights.Contains(initializer.Name))
-            {
-                graph.Input.Add(new TensorType(initializer.DataType, [.. initializer.Dims.Select(Dimension.Of)]).ToProto(initializer.Name));
-            }
-            else
-            {
-                graph.Initializer.Add(initializer);
-            }
-        }
-
-        graph.SparseInitializer.AddRange(model.Graph.SparseInitializer);
-        HashSet<string> declared = [.. model.Graph.Output.Select(o => o.Name)];
-        graph.Output.AddRange(model.Graph.Output);
-        foreach (string output in model.Graph.Node.SelectMany(n => n.Output).Where(o => hasAllValues && o.Length > 0 && declared.Add(o)))
-        {
-            graph.Output.Add(known?.GetValueOrDefault(output) is { Shape: not null } type ? type.ToProto(output) : new ValueInfoProto { Name = output });
-        }
-
-        // The runtime writes what it inferred only if it changed the graph: give it something to fold, which it has in all operator sets.
-        var builder = new GraphBuilder(GraphBuilder.NamesIn(graph), "types/");
-        graph.Output.Add(new ValueInfoProto { Name = builder.Node("Transpose", [builder.Constant(Tensor.Of<float>([1, 2], 1, 2))]) });
-        builder.AppendTo(graph);
-
-        var probe = new ModelProto { IrVersion = Math.Max(model.Proto.IrVersion, 4), Graph = graph };
-        probe.OpsetImport.AddRange(model.Proto.OpsetImport);
-        probe.Functions.AddRange(model.Proto.Functions);
-        return probe;
     }
 }
