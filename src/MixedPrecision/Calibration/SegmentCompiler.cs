@@ -85,8 +85,8 @@ internal static class SegmentCompiler
             .. upstream.Results.Values, .. drawn.Results.Values, .. taylor.Values, .. layers.Values.SelectMany(l => l.Outputs),
             .. values.Except(request.Extracted.Inputs).Except(kept),
         ];
-        Session? backwardSession = Prune(backward, results, [.. kept.Select(k => types[k].ToProto(k))], builder, settings);
-        return new SegmentProgram(Session.Create(forward, settings), backwardSession, upstream, drawn, taylor, layers);
+        Session? backwardSession = Prune(backward, results, [.. kept.Select(k => types[k].ToProto(k))], builder, settings, origin.Folder);
+        return new SegmentProgram(Session.Create(forward, settings, origin.Folder), backwardSession, upstream, drawn, taylor, layers);
     }
 
     private static (GradientFlow Flow, IReadOnlyDictionary<string, string> Found) Differentiate(
@@ -127,7 +127,7 @@ internal static class SegmentCompiler
     }
 
     /// <summary>A session for some outputs of a model, with the nodes these need and no others; values that are given are not computed. Null without outputs.</summary>
-    private static Session? Prune(ModelProto model, string[] outputs, ValueInfoProto[] given, GraphBuilder builder, SessionSettings settings)
+    private static Session? Prune(ModelProto model, string[] outputs, ValueInfoProto[] given, GraphBuilder builder, SessionSettings settings, string folder)
     {
         if (outputs.Length == 0)
         {
@@ -162,7 +162,7 @@ internal static class SegmentCompiler
         var pruned = new ModelProto { IrVersion = model.IrVersion, Graph = graph };
         pruned.OpsetImport.AddRange(model.OpsetImport);
         pruned.Functions.AddRange(model.Functions);
-        return Session.Create(pruned, settings);
+        return Session.Create(pruned, settings, folder);
     }
 
     /// <summary>

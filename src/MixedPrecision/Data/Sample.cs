@@ -24,7 +24,13 @@ public sealed record Sample(string Id, IReadOnlyDictionary<string, Tensor> Input
 /// <summary>An input that every sample has to give.</summary>
 /// <param name="Name">The model's name of it.</param>
 /// <param name="Type">Element type, and dimensions where the model declares them.</param>
-public sealed record InputDeclaration(string Name, TensorType Type);
+public sealed record InputDeclaration(string Name, TensorType Type)
+{
+    /// <summary>The type in words, also of a sequence, a map or an optional value.</summary>
+    public string TypeInWords { get; private init; } = ElementType.Name(Type.ElementType);
+
+    public static InputDeclaration Of(ValueInfoProto input) => new(input.Name, TensorType.Read(input.Type)) { TypeInWords = TypeText.Of(input.Type) };
+}
 
 /// <summary>A key of the data that is read besides the model's inputs.</summary>
 /// <param name="Name">The key.</param>

@@ -1,5 +1,4 @@
 using MixedPrecision.Diagnostics;
-using MixedPrecision.Onnx;
 
 namespace MixedPrecision.Data;
 
@@ -35,7 +34,7 @@ public static class SampleReader
         if (!Path.Exists(path))
             throw Errors.DataNotFound(displayName);
         if (inputs.FirstOrDefault(input => !ElementWriter.Supports(input.Type.ElementType)) is { } other)
-            throw Errors.DataInputUnsupported(displayName, other.Name, ElementType.Name(other.Type.ElementType));
+            throw Errors.DataInputUnsupported(displayName, other.Name, other.TypeInWords);
 
         var wanted = new WantedValues(inputs, labelKey, fields ?? []);
         return Guarded(displayName, () =>

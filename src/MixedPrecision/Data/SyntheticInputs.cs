@@ -25,10 +25,10 @@ public static class SyntheticInputs
     /// <exception cref="MixedPrecisionException">MPB3016: none of the sizes makes the model run.</exception>
     public static (IReadOnlyList<Sample> Samples, string Sizes) Make(OnnxModel model, string modelPath, IReadOnlyDictionary<string, long> sizes, int count)
     {
-        InputDeclaration[] inputs = [.. model.Inputs.Select(i => new InputDeclaration(i.Name, TensorType.Read(i.Type)))];
+        InputDeclaration[] inputs = [.. model.Inputs.Select(InputDeclaration.Of)];
         if (inputs.FirstOrDefault(i => !ElementWriter.Supports(i.Type.ElementType)) is { } other)
         {
-            throw Errors.DataInputUnsupported(model.DisplayName, other.Name, ElementType.Name(other.Type.ElementType));
+            throw Errors.DataInputUnsupported(model.DisplayName, other.Name, other.TypeInWords);
         }
 
         var tables = inputs.ToDictionary(i => i.Name, i => TokenTables.RowsOf(model, i.Name));

@@ -36,6 +36,7 @@ public static class Codes
     public static readonly ErrorCode TensorInvalid = new("MPB2006", "tensor invalid");
     public static readonly ErrorCode GraphInvalid = new("MPB2007", "graph invalid");
     public static readonly ErrorCode RuntimeRejects = new("MPB2008", "ONNX Runtime rejects the model");
+    public static readonly ErrorCode TensorTooLarge = new("MPB2009", "tensor too large to be read");
 
     // 3xxx: data
     public static readonly ErrorCode DataNotFound = new("MPB3001", "data not found");

@@ -45,8 +45,8 @@ public static partial class Errors
         $"this is no NumPy file that can be read: {reason}");
 
     /// <summary>MPB3011: the model has an input that no data format gives.</summary>
-    public static MixedPrecisionException DataInputUnsupported(string file, string input, string elementType) => new(Codes.DataInputUnsupported, new Place(file),
-        $"the model's input {Wording.Quote(input)} is of the type {elementType}, which data files cannot give; expected are numbers of 8 to 64 bits and truth values");
+    public static MixedPrecisionException DataInputUnsupported(string file, string input, string type) => new(Codes.DataInputUnsupported, new Place(file),
+        $"the model's input {Wording.Quote(input)} is of the type {type}, which data files cannot give; expected are tensors of numbers of 8 to 64 bits or truth values");
 
     /// <summary>MPB3012: an image cannot be decoded, is too large, or too small for what is cut out of it.</summary>
     public static MixedPrecisionException DataImageInvalid(Place place, string reason) => new(Codes.DataImageInvalid, place,

@@ -25,4 +25,8 @@ public static partial class Errors
 
     public static MixedPrecisionException RuntimeRejects(string file, string reason) => new(
         Codes.RuntimeRejects, new Place(file), $"ONNX Runtime does not load the model: {reason}. The original model has to run before it can be quantized.");
+
+    public static MixedPrecisionException TensorTooLarge(string tensor, long bytes) => new(
+        Codes.TensorTooLarge, new Place(Tensor: tensor), FormattableString.Invariant(
+            $"the tensor has {bytes / 1e9:0.00} GB and has to be read as one piece, which at most 2.14 GB can be. Split it among several tensors, or keep the layers that read it out of the graph."));
 }

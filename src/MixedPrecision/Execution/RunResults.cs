@@ -13,7 +13,7 @@ public sealed class RunResults : IDisposable
     internal RunResults(IReadOnlyList<string> names, IDisposableReadOnlyCollection<OrtValue> values, IReadOnlyDictionary<string, Tensor> inputs)
     {
         this.values = values;
-        Tensors = names.Select((name, i) => (name, Value: values[i])).Where(r => r.Value.IsTensor)
+        Tensors = names.Select((name, i) => (name, Value: values[i])).Where(r => Session.HoldsNumbers(r.Value))
             .ToDictionary(r => r.name, r => inputs.TryGetValue(r.name, out Tensor? input) ? input : View(r.Value));
     }
 

@@ -102,7 +102,7 @@ public sealed class Session : IDisposable
         return new Session(new InferenceSession(path, options));
     }
 
-    /// <summary>Runs once. Inputs the session does not know are ignored; the values of all outputs, or of those named, are returned by name.</summary>
+    /// <summary>Runs once. Inputs the session does not know are ignored; the values of all outputs, or of those named, are returned by name, but for those that are no dense tensors of numbers.</summary>
     public IReadOnlyDictionary<string, Tensor> Run(IReadOnlyDictionary<string, Tensor> inputs, IReadOnlyList<string>? outputs = null)
     {
         using var feed = new Feed(session.InputNames.Select(n => (n, inputs.TryGetValue(n, out Tensor? t) ? t : throw new ArgumentException($"no value for input '{n}'"))));
@@ -115,7 +115,7 @@ public sealed class Session : IDisposable
         outputs ??= session.OutputNames;
         using var options = new RunOptions();
         using IDisposableReadOnlyCollection<OrtValue> results = session.Run(options, feed.Names, feed.Values, outputs);
-        return outputs.Select((name, i) => (name, results[i])).Where(r => r.Item2.IsTensor).ToDictionary(r => r.name, r => Copy(r.Item2));
+        return outputs.Select((name, i) => (name, results[i])).Where(r => HoldsNumbers(r.Item2)).ToDictionary(r => r.name, r => Copy(r.Item2));
     }
 
     /// <summary>
@@ -147,6 +147,10 @@ public sealed class Session : IDisposable
     }
 
     public void Dispose() => session.Dispose();
+
+    /// <summary>Whether a value is a dense tensor, and not of text.</summary>
+    internal static bool HoldsNumbers(OrtValue value) =>
+        value.IsTensor && ElementType.BitsOf((int)value.GetTensorTypeAndShape().ElementDataType) > 0;
 
     private static Tensor Copy(OrtValue value)
     {

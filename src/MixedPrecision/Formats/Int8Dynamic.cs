@@ -34,7 +34,8 @@ internal static class Int8Dynamic
         LayerKind.Conv or LayerKind.ConvTranspose => "ONNX Runtime's integer convolution with dynamic ranges is slower than the one in float",
         LayerKind.ActivationMatMul => site.WhyNotFloat()
             ?? (site.Opset < FirstOpset ? $"the model's opset {site.Opset} has no DynamicQuantizeLinear; it came with {FirstOpset}"
-                : site.Input.Rank is null or < 2 || site.Weight.Rank is null or < 2 ? "an operand is a vector, or its rank is unknown" : null),
+                : site.Input.Rank is null || site.Weight.Rank is null ? "the number of dimensions of an operand is known only from data"
+                : site.Input.Rank < 2 || site.Weight.Rank < 2 ? "an operand is a vector; the kernel takes matrices" : null),
         _ => site.WhyNoWeightMatrix(),
     };
 

@@ -111,7 +111,7 @@ public sealed record LayerSite(Layer Layer, NodeProto Node, int Opset, TensorTyp
     {
         LayerKind.ActivationMatMul => "both operands are activations; there is no weight to store in fewer bits",
         LayerKind.Conv or LayerKind.ConvTranspose => "ONNX Runtime has no convolution with weights in this format",
-        _ when Layer.WeightShape!.Length != 2 => $"the weight has {Layer.WeightShape.Length} dimensions; the kernel takes a matrix",
+        _ when Layer.WeightShape!.Length != 2 => $"the weight {(Layer.WeightShape.Length == 1 ? "is a vector" : $"has {Layer.WeightShape.Length} dimensions")}; the kernel takes a matrix",
         _ => WhyNotFloat() ?? WhyNotProduct(),
     };
 
@@ -123,6 +123,7 @@ public sealed record LayerSite(Layer Layer, NodeProto Node, int Opset, TensorTyp
 
     private string? WhyNotProduct() =>
         Layer.Kind == LayerKind.Gemm && Node.Int("transA", 0) != 0 ? "Gemm transposes its activation (transA)"
-        : Input.Rank is null or < 2 ? "the activation is a vector, or its rank is unknown"
+        : Input.Rank is null ? "the number of dimensions of its activation is known only from data"
+        : Input.Rank < 2 ? "its activation is a vector; the kernel takes a matrix"
         : null;
 }

@@ -26,16 +26,16 @@ public static class ElementType
     [
         "undefined", "float", "uint8", "int8", "uint16", "int16", "int32", "int64", "string", "bool", "float16", "double", "uint32",
         "uint64", "complex64", "complex128", "bfloat16", "float8e4m3fn", "float8e4m3fnuz", "float8e5m2", "float8e5m2fnuz", "uint4", "int4",
-        "float4e2m1",
+        "float4e2m1", "float8e8m0", "uint2", "int2",
     ];
 
-    private static readonly int[] Bits = [0, 32, 8, 8, 16, 16, 32, 64, 0, 8, 16, 64, 32, 64, 64, 128, 16, 8, 8, 8, 8, 4, 4, 4];
+    private static readonly int[] Bits = [0, 32, 8, 8, 16, 16, 32, 64, 0, 8, 16, 64, 32, 64, 64, 128, 16, 8, 8, 8, 8, 4, 4, 4, 8, 2, 2];
 
     /// <summary>The name the ONNX specification uses, e.g. "float".</summary>
     public static string Name(int elementType) =>
         elementType >= 0 && elementType < Names.Length ? Names[elementType] : $"element type {elementType}";
 
-    /// <summary>Bits per element; 0 for types without a fixed size (strings, undefined, unknown).</summary>
+    /// <summary>Bits per element, less than 8 where several share a byte; 0 for types without a fixed size (strings, undefined, unknown).</summary>
     public static int BitsOf(int elementType) => elementType >= 0 && elementType < Bits.Length ? Bits[elementType] : 0;
 
     /// <summary>Floating types, the ones gradients flow through.</summary>

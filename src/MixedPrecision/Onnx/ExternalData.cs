@@ -13,14 +13,12 @@ public sealed class ExternalData(string folder) : IDisposable
 {
     private readonly Dictionary<string, (MemoryMappedFile File, MappedBytes Bytes)> files = [];
 
-    /// <summary>Full paths of the files that were read, in the order of their names.</summary>
-    public IReadOnlyList<string> Files => [.. files.Keys.Order(StringComparer.Ordinal)];
-
-    /// <summary>The bytes of an external tensor, as a view of the mapped file.</summary>
-    public ReadOnlyMemory<byte> Read(TensorProto tensor, long byteCount)
+    /// <summary>Where the bytes of an external tensor of any size lie; the file is there and long enough.</summary>
+    public DataRange Locate(TensorProto tensor)
     {
         string location = Entry(tensor, "location") ?? throw Errors.ExternalDataInvalid(tensor.Name, "no location");
         long offset = Number(tensor, "offset") ?? 0;
+        long byteCount = TensorProtos.ByteCount(tensor);
         long length = Number(tensor, "length") ?? byteCount;
         if (length != byteCount)
         {
@@ -28,26 +26,39 @@ public sealed class ExternalData(string folder) : IDisposable
         }
 
         string path = Locate(tensor.Name, location);
+        long size = new FileInfo(path).Length;
+        return offset <= size && length <= size - offset
+            ? new DataRange(path, offset, length)
+            : throw Errors.ExternalDataInvalid(tensor.Name, size == 0 ? $"'{location}' is empty" : $"offset {offset} and length {length} pass the end of '{location}'");
+    }
+
+    /// <summary>The bytes of an external tensor, as a view of the mapped file.</summary>
+    /// <exception cref="MixedPrecisionException">MPB2003 to MPB2005: the file is missing, lies outside, or is too short. MPB2009: a view holds at most 2 GB.</exception>
+    public ReadOnlyMemory<byte> Read(TensorProto tensor)
+    {
+        DataRange range = Locate(tensor);
+        if (range.Length > TensorProtos.LargestRead)
+        {
+            throw Errors.TensorTooLarge(tensor.Name, range.Length);
+        }
+
+        // An empty file cannot be mapped.
+        if (range.Length == 0)
+        {
+            return ReadOnlyMemory<byte>.Empty;
+        }
+
         lock (files)
         {
-            if (!files.TryGetValue(path, out var entry))
+            if (!files.TryGetValue(range.Path, out var entry))
             {
-                long size = new FileInfo(path).Length;
-                if (size == 0)
-                {
-                    // An empty file cannot be mapped.
-                    return offset == 0 && length == 0
-                        ? ReadOnlyMemory<byte>.Empty
-                        : throw Errors.ExternalDataInvalid(tensor.Name, $"'{location}' is empty");
-                }
-
-                MemoryMappedFile file = MemoryMappedFile.CreateFromFile(path, FileMode.Open, null, 0, MemoryMappedFileAccess.Read);
-                entry = (file, new MappedBytes(file.CreateViewAccessor(0, 0, MemoryMappedFileAccess.Read), size));
-                files.Add(path, entry);
+                MemoryMappedFile file = MemoryMappedFile.CreateFromFile(range.Path, FileMode.Open, null, 0, MemoryMappedFileAccess.Read);
+                entry = (file, new MappedBytes(file.CreateViewAccessor(0, 0, MemoryMappedFileAccess.Read), new FileInfo(range.Path).Length));
+                files.Add(range.Path, entry);
             }
 
-            return entry.Bytes.Slice(offset, length)
-                ?? throw Errors.ExternalDataInvalid(tensor.Name, $"offset {offset} and length {length} pass the end of '{location}'");
+            return entry.Bytes.Slice(range.Offset, range.Length)
+                ?? throw Errors.ExternalDataInvalid(tensor.Name, $"offset {range.Offset} and length {range.Length} pass the end of '{Entry(tensor, "location")}'");
         }
     }
 

@@ -51,7 +51,7 @@ public sealed class GraphView
     /// <summary>Per node the values it reads, each once, those that its inner graphs read from outside included.</summary>
     public IReadOnlyList<IReadOnlyList<string>> Inputs { get; }
 
-    /// <summary>Values that depend on no input of the model: initializers, and what nodes compute from such values alone.</summary>
+    /// <summary>Values that depend on nothing that has to be fed: initializers, defaults of inputs too, and what nodes compute from such values alone.</summary>
     public IReadOnlySet<string> Constants { get; }
 
     /// <summary>The node that computes a value, or null for inputs and initializers.</summary>
@@ -69,7 +69,7 @@ public sealed class GraphView
     /// <summary>The values an inner graph reads but does not define.</summary>
     public static IEnumerable<string> Captured(GraphProto inner)
     {
-        HashSet<string> defined = [.. inner.Input.Select(i => i.Name), .. inner.Initializer.Select(i => i.Name), .. inner.Node.SelectMany(n => n.Output)];
+        HashSet<string> defined = [.. inner.Input.Select(i => i.Name), .. inner.Initializer.Select(i => i.Name), .. inner.SparseInitializer.Select(i => i.Values?.Name ?? ""), .. inner.Node.SelectMany(n => n.Output)];
         return inner.Node.SelectMany(InputsOf).Concat(inner.Output.Select(o => o.Name)).Where(v => !defined.Contains(v));
     }
 
@@ -131,8 +131,7 @@ public sealed class GraphView
 
     private HashSet<string> FindConstants(GraphProto graph)
     {
-        // An initializer that is also an input can be overridden by the caller only in principle: exporters of old IR versions
-        // list every weight as an input, and nobody feeds them.
+        // An initializer that is also an input has its default value in all that is run here. Layers whose weight an app may replace are left alone.
         HashSet<string> constants = [.. graph.Initializer.Select(i => i.Name)];
         for (int node = 0; node < Nodes.Count; node++)
         {

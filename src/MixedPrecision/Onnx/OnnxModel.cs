@@ -7,6 +7,7 @@ namespace MixedPrecision.Onnx;
 public sealed class OnnxModel : IDisposable
 {
     private Dictionary<string, TensorProto>? initializers;
+    private HashSet<string>? defaults;
 
     public OnnxModel(ModelProto proto, string folder, string displayName)
     {
@@ -37,8 +38,18 @@ public sealed class OnnxModel : IDisposable
     /// <summary>Inputs that a caller has to feed: those without an initializer of the same name.</summary>
     public IEnumerable<ValueInfoProto> Inputs => Graph.Input.Where(i => !Initializers.ContainsKey(i.Name));
 
+    /// <summary>Initializers that an app may replace, since they are inputs too.</summary>
+    public IReadOnlySet<string> Defaults => defaults ??= DefaultInputs.Of(Graph);
+
+    /// <summary>What there is to say of initializers that an exporter listed as inputs out of habit and that are constants in this model; null: there are none.</summary>
+    public string? DefaultsNote { get; private init; }
+
     /// <summary>Reads a model; errors name <paramref name="displayName"/>.</summary>
-    public static OnnxModel Load(string path, string? displayName = null)
+    /// <param name="path">Path of the file.</param>
+    /// <param name="displayName">The path as the user gave it.</param>
+    /// <param name="keepDefaults">Whether initializers that are inputs stay so even where the exporter lists all of them.</param>
+    /// <exception cref="MixedPrecisionException">MPB2001, MPB2002 or MPB2007: there is no such file, it is no model, or its graph is none.</exception>
+    public static OnnxModel Load(string path, string? displayName = null, bool keepDefaults = false)
     {
         displayName ??= path;
         if (!File.Exists(path))
@@ -54,18 +65,27 @@ public sealed class OnnxModel : IDisposable
         }
         catch (InvalidProtocolBufferException e)
         {
-            throw Errors.ModelNotOnnx(displayName, e.Message.Replace('\n', ' '));
+            throw Errors.ModelNotOnnx(displayName, FileKind.Recognize(path) ?? e.Message.TrimEnd('.').Replace('\n', ' '));
         }
 
         if (proto.Graph is null || proto.Graph.Output.Count == 0 || proto.OpsetImport.Count == 0)
         {
-            throw Errors.ModelNotOnnx(displayName, proto.Graph is null ? "it holds no graph" : "it names no outputs or no operator set");
+            throw Errors.ModelNotOnnx(displayName, FileKind.Recognize(path) ?? (proto.Graph is null ? "it holds no graph" : "it names no outputs or no operator set"));
         }
 
         string? twice = proto.Graph.Initializer.GroupBy(t => t.Name).FirstOrDefault(g => g.Count() > 1)?.Key;
-        return twice is null
-            ? new OnnxModel(proto, Path.GetDirectoryName(Path.GetFullPath(path))!, displayName)
-            : throw Errors.GraphInvalid(twice, "two initializers have this name");
+        if (twice is not null)
+        {
+            throw Errors.GraphInvalid(twice, "two initializers have this name");
+        }
+
+        int unlisted = DefaultInputs.Unlist(proto, keepDefaults);
+        return new OnnxModel(proto, Path.GetDirectoryName(Path.GetFullPath(path))!, displayName) 
+        {
+            DefaultsNote = unlisted == 0 ? null
+                : $"the model lists all of its {unlisted} initializers as inputs too, as exporters used to: they are constants now, which lets ONNX Runtime fold and lay them out; the emitted model lists "
+                    + "only inputs that have to be fed. `defaults: keep` in the policy keeps them",
+        };
     }
 
     /// <summary>The tensor of an initializer of the main graph, or null.</summary>

@@ -3,8 +3,8 @@ using System.Runtime.InteropServices;
 namespace MixedPrecision.Onnx;
 
 /// <summary>
-/// A dense tensor: element type, shape and its elements as little-endian bytes, row-major. 4-bit types hold two elements
-/// a byte, the lower half first. The bytes may be a view of a mapped file and are then never copied.
+/// A dense tensor: element type, shape and its elements as little-endian bytes, row-major. Elements of 4 and 2 bits share
+/// bytes, the lowest bits first. The bytes may be a view of a mapped file and are then never copied.
 /// </summary>
 public sealed class Tensor
 {
@@ -64,7 +64,7 @@ public sealed class Tensor
         return count;
     }
 
-    /// <summary>Bytes that a tensor of this type and shape occupies; 4-bit elements are packed in pairs.</summary>
+    /// <summary>Bytes that a tensor of this type and shape occupies; elements of 4 and 2 bits are packed.</summary>
     public static long ByteCount(int elementType, ReadOnlySpan<long> shape) =>
         checked((ElementCount(shape) * Onnx.ElementType.BitsOf(elementType)) + 7) / 8;
 

@@ -7,7 +7,14 @@ namespace MixedPrecision.Onnx;
 /// <summary>Between <see cref="TensorProto"/> and <see cref="Tensor"/>.</summary>
 public static class TensorProtos
 {
-    /// <summary>The bytes a tensor of this message needs; a negative size or one beyond 2 GB is an error.</summary>
+    /// <summary>Bytes of the largest tensor that is read as one piece.</summary>
+    public const long LargestRead = int.MaxValue;
+
+    /// <summary>Whether a tensor, half precision as float, is larger than what is read as one piece: it is carried along unread.</summary>
+    public static bool IsTooLargeToRead(TensorProto proto) =>
+        ElementType.BitsOf(proto.DataType) > 0 && ByteCount(proto) > LargestRead / (HalfPrecision.IsHalf(proto.DataType) ? 2 : 1);
+
+    /// <summary>The bytes a tensor of this message needs; elements without a fixed size and sizes that no file has are an error.</summary>
     public static long ByteCount(TensorProto proto)
     {
         if (ElementType.BitsOf(proto.DataType) == 0)
@@ -18,7 +25,7 @@ public static class TensorProtos
         try
         {
             long bytes = proto.Dims.Any(d => d < 0) ? -1 : Tensor.ByteCount(proto.DataType, [.. proto.Dims]);
-            return bytes is >= 0 and <= int.MaxValue ? bytes : throw Errors.TensorInvalid(proto.Name, $"shape [{string.Join(", ", proto.Dims)}]");
+            return bytes >= 0 ? bytes : throw Errors.TensorInvalid(proto.Name, $"shape [{string.Join(", ", proto.Dims)}]");
         }
         catch (OverflowException)
         {
@@ -30,7 +37,7 @@ public static class TensorProtos
     public static Tensor Read(TensorProto proto, ExternalData external)
     {
         long byteCount = ByteCount(proto);
-        ReadOnlyMemory<byte> bytes = proto.DataLocation == 1 ? external.Read(proto, byteCount)
+        ReadOnlyMemory<byte> bytes = ModelTensors.IsExternal(proto) ? external.Read(proto)
             : proto.HasRawData ? proto.RawData.Memory
             : TypedData(proto);
         return bytes.Length == byteCount

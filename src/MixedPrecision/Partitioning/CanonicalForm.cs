@@ -38,6 +38,11 @@ internal sealed class CanonicalForm(OnnxModel model, GraphView view, IReadOnlyDi
     {
         ModelProto form = Of(nodes).Extracted.Model;
         HashSet<string> read = [.. form.Graph.Node.SelectMany(GraphView.InputsOf)];
+        foreach (TensorProto tensor in form.Graph.Initializer.Where(ModelTensors.IsExternal))
+        {
+            tensor.ExternalData.Clear();
+        }
+
         form.Graph.Output.Clear();
         form.Graph.Output.AddRange(form.Graph.Node.SelectMany(n => n.Output).Where(o => o.Length > 0 && !read.Contains(o)).Select(o => new ValueInfoProto { Name = o }));
         return Convert.ToHexStringLower(SHA256.HashData(form.ToByteArray()).AsSpan(0, 16));
@@ -52,6 +57,8 @@ internal sealed class CanonicalForm(OnnxModel model, GraphView view, IReadOnlyDi
         var names = new CanonicalNames();
         var graph = new GraphProto { Name = "subgraph" };
         HashSet<string> constants = [.. region.Constants];
+        Dictionary<string, TensorProto> unread = region.Constants.Select(c => (Name: c, Proto: Weights.Proto(model, view, c)!))
+            .Where(c => TensorProtos.IsTooLargeToRead(c.Proto)).ToDictionary(c => c.Name, c => c.Proto);
         var inputs = new List<string>();
         var weights = new List<string>();
         var written = new HashSet<string>();
@@ -68,6 +75,13 @@ internal sealed class CanonicalForm(OnnxModel model, GraphView view, IReadOnlyDi
                         named.Name = name;
                         graph.Initializer.Add(named);
                     }
+                }
+                else if (unread.TryGetValue(value, out TensorProto? large))
+                {
+                    // Too large to be fed: it stays where it is.
+                    TensorProto named = large.Clone();
+                    named.Name = names.Add(value, 'w');
+                    graph.Initializer.Add(named);
                 }
                 else
                 {

@@ -4,8 +4,8 @@ namespace MixedPrecision.Partitioning;
 
 /// <summary>How nodes are cut out.</summary>
 /// <param name="WeightsAsInputs">
-/// Whether stored floating constants above <see cref="Extraction.SmallConstant"/> bytes become inputs, so that they can be exchanged or shared;
-/// otherwise the model holds them.
+/// Whether stored floating constants above <see cref="Extraction.SmallConstant"/> bytes become inputs, so that they can be exchanged or shared, unless they are too large to
+/// be fed; otherwise the model holds them.
 /// </param>
 /// <param name="FurtherOutputs">Values computed inside that are to be outputs although nothing outside reads them.</param>
 public sealed record ExtractionOptions(bool WeightsAsInputs = false, IReadOnlyList<string>? FurtherOutputs = null);
@@ -54,7 +54,7 @@ public static class Extraction
         foreach (string name in region.Constants)
         {
             TensorProto tensor = Weights.Proto(model, view, name)!;
-            if (options.WeightsAsInputs && ElementType.IsFloating(tensor.DataType) && TensorProtos.ByteCount(tensor) > SmallConstant)
+            if (options.WeightsAsInputs && ElementType.IsFloating(tensor.DataType) && TensorProtos.ByteCount(tensor) > SmallConstant && !TensorProtos.IsTooLargeToRead(tensor))
             {
                 weights.Add(name);
                 proto.Graph.Input.Add(new TensorType(tensor.DataType, [.. tensor.Dims.Select(Dimension.Of)]).ToProto(name));

@@ -89,9 +89,12 @@ internal sealed class LayerFinder(OnnxModel model, GraphView view, IReadOnlyDict
             excluded.Add(new Excluded(name, kind, "a table to look up in only gains memory, no time"));
         }
 
-        foreach (NodeProto inner in node.Graphs().SelectMany(Nested).Where(IsLinearLike))
+        foreach (NodeProto inner in node.Graphs().SelectMany(Nested))
         {
-            excluded.Add(new Excluded(inner.DisplayName(), inner.Operator(), $"it runs inside of the {kind} '{name}', which may run it any number of times"));
+            if (IsLinearLike(inner) || functions.ContainsKey((inner.Domain, inner.OpType)))
+            {
+                excluded.Add(new Excluded(inner.DisplayName(), inner.Operator(), $"it stands inside of the {kind} '{name}', which may run it never or many times"));
+            }
         }
 
         if (functions.TryGetValue((node.Domain, node.OpType), out string? held))
@@ -107,11 +110,15 @@ internal sealed class LayerFinder(OnnxModel model, GraphView view, IReadOnlyDict
         bool secondConstant = view.Constants.Contains(second);
         int elementType = types.TryGetValue(node.Output[0], out TensorType? type) ? type.ElementType : 0;
         return firstConstant && secondConstant ? "both operands are constant"
+            : elementType == 0 || !types.ContainsKey(first) || !types.ContainsKey(second) ? "the types of its values are not known"
             : elementType != ElementType.Float && !HalfPrecision.IsHalf(elementType) ? $"its elements are {ElementType.Name(elementType)}, not float"
             : sparse.Contains(first) || sparse.Contains(second) ? "an operand is stored as a sparse tensor"
             : firstConstant ? "its first operand is the constant one"
             : !secondConstant && kind != "MatMul" ? "its weight is not constant"
             : kind == "Gemm" && node.Int("transA", 0) != 0 ? "it transposes its activation"
+            : secondConstant && model.Defaults.Count > 0 && Region.StoredConstants(view, second).Any(model.Defaults.Contains)
+                ? "its weight is an input of the model with a default value, which an app may replace"
+            : secondConstant && IsTooLarge(second) ? "its weight takes more than 2 GB as float"
             : secondConstant && HoldsQuantizedData(second) ? "its weight is quantized already"
             : null;
     }
@@ -134,6 +141,10 @@ internal sealed class LayerFinder(OnnxModel model, GraphView view, IReadOnlyDict
     private bool HoldsQuantizedData(string constant) =>
         Region.ConstantNodes(view, constant).Any(n => view.Nodes[n].OpType is "DequantizeLinear" or "DequantizeBFP");
 
+    /// <summary>Whether a constant, or one that it is computed from, is larger than what is read.</summary>
+    private bool IsTooLarge(string constant) =>
+        Region.StoredConstants(view, constant).Any(c => Weights.Proto(model, view, c) is { } proto && TensorProtos.IsTooLargeToRead(proto));
+
     private string NameOf(NodeProto node) =>
         node.Name.Length > 0 && nameCounts[node.Name] == 1 ? node.Name : node.Output.FirstOrDefault(o => o.Length > 0) ?? node.OpType;
 
@@ -144,11 +155,11 @@ internal sealed class LayerFinder(OnnxModel model, GraphView view, IReadOnlyDict
     private static Dictionary<(string Domain, string Name), string> FunctionsWithLinear(OnnxModel model)
     {
         ILookup<(string, string), FunctionProto> callers = model.Proto.Functions
-            .SelectMany(f => f.Node.Select(n => (Callee: (n.Domain, n.OpType), Caller: f))).ToLookup(c => c.Callee, c => c.Caller);
+            .SelectMany(f => NodesOf(f).Select(n => (Callee: (n.Domain, n.OpType), Caller: f))).ToLookup(c => c.Callee, c => c.Caller);
         var held = new Dictionary<(string, string), string>();
         var open = new Queue<(FunctionProto Function, string Operator)>(
             from function in model.Proto.Functions
-            let linear = function.Node.FirstOrDefault(IsLinearLike)
+            let linear = NodesOf(function).FirstOrDefault(IsLinearLike)
             where linear is not null
             select (function, linear.Operator()));
         while (open.TryDequeue(out (FunctionProto Function, string Operator) found))
@@ -165,6 +176,8 @@ internal sealed class LayerFinder(OnnxModel model, GraphView view, IReadOnlyDict
 
         return held;
     }
+
+    private static IEnumerable<NodeProto> NodesOf(FunctionProto function) => function.Node.SelectMany(CanonicalNode.WithInner);
 
     private static IEnumerable<NodeProto> Nested(GraphProto graph) => graph.Node.SelectMany(n => n.Graphs().SelectMany(Nested).Prepend(n));
 

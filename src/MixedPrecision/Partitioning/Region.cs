@@ -51,6 +51,14 @@ internal sealed record Region(IReadOnlyList<int> Nodes, IReadOnlyList<string> In
         return nodes;
     }
 
+    /// <summary>The stored constants that a constant is computed from; itself when it is stored.</summary>
+    public static IEnumerable<string> StoredConstants(GraphView view, string constant)
+    {
+        var stored = new OrderedDictionary<string, bool>();
+        Need(view, constant, [], stored);
+        return stored.Keys;
+    }
+
     /// <summary>Whether all a node computes is constant.</summary>
     public static bool IsConstant(GraphView view, int node) => view.Nodes[node].Output.Any(view.Constants.Contains);
 

@@ -61,7 +61,7 @@ internal sealed record Datasets(
             ]);
 
         IReadOnlyList<Sample> Read(string file, string displayName, int? maximum) => SampleReader.Read(
-            file, displayName, [.. workspace.Model.Inputs.Select(i => new InputDeclaration(i.Name, TensorType.Read(i.Type)))], policy.Calibration.Labels, maximum, loss.Value.Fields, format);
+            file, displayName, [.. workspace.Model.Inputs.Select(InputDeclaration.Of)], policy.Calibration.Labels, maximum, loss.Value.Fields, format);
     }
 
     /// <summary>How images and text become samples.</summary>

@@ -25,7 +25,7 @@ internal sealed record EmittedModel(IReadOnlyList<string> Files)
     public long Bytes { get; } = Files.Sum(f => new FileInfo(f).Length);
 
     /// <summary>SHA-256 over the files.</summary>
-    public string Hash { get; } = Workspace.HashOf(Files);
+    public string Hash { get; } = ModelFiles.HashOf(Files);
 
     /// <summary>The model as stages read it: its path, with its content in the key.</summary>
     public Content<string> Content => new(CacheKey.Of(("content", Hash)), () => Path);

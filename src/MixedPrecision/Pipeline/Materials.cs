@@ -51,7 +51,7 @@ internal sealed record Materials(
             policy = policy with { Calibration = policy.Calibration with { Labels = "label" } };
         }
 
-        Workspace workspace = Workspace.Open(policy.Resolve(policy.Model), policy.Model);
+        Workspace workspace = Workspace.Open(policy.Resolve(policy.Model), policy.Model, policy.KeepsDefaults);
         Content<LossFunction> loss = Losses(policy, workspace);
         try
         {

@@ -15,12 +15,16 @@ internal static class Reports
 {
     public static InspectReport Inspect(Workspace workspace) => new(
         Model(workspace),
-        [.. workspace.Model.Inputs.Select(i => new InspectedValue(i.Name, workspace.Types[i.Name].ToString()))],
-        [.. workspace.Model.Graph.Output.Select(o => new InspectedValue(o.Name, workspace.Types[o.Name].ToString()))],
+        [.. workspace.Model.Inputs.Select(i => Inspected(workspace, i))],
+        [.. workspace.Model.Graph.Output.Select(o => Inspected(workspace, o))],
         [.. workspace.Partition.Subgraphs.Select(s => new InspectedSubgraph(s.Index, s.Fingerprint, [.. s.Layers.Select(l => new InspectedLayer(
             l.Name, l.Operator, l.WeightShape ?? [], l.Parameters, NotApplicable(workspace.Sites[l.Name], NumberFormats.All.Select(f => f.Name)))) ]))],
         Excluded(workspace),
         Gaps(workspace));
+
+    /// <summary>A value at the border: what is known of a tensor, or the declared type of what is none.</summary>
+    private static InspectedValue Inspected(Workspace workspace, ValueInfoProto value) => new(
+        value.Name, workspace.Types.TryGetValue(value.Name, out TensorType? type) && type.ElementType != 0 ? type.ToString() : TypeText.Of(value.Type));
 
     public static CalibrateReport Calibrate(Materials materials, Sensitivities sensitivities) => new(
         Model(materials.Workspace),

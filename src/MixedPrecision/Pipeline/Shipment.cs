@@ -54,7 +54,8 @@ internal sealed class Shipment(Materials materials, StageRunner runner, string s
     private readonly List<Contestant> emitted = [];
 
     /// <summary>The original as stages read it.</summary>
-    public static Content<Workspace> ModelOf(Workspace workspace) => new(Caching.CacheKey.Of(("model", workspace.Hash)), () => workspace);
+    public static Content<Workspace> ModelOf(Workspace workspace) => new(
+        Caching.CacheKey.Of(("model", workspace.Hash)).With("defaults", workspace.Model.Defaults.Count), () => workspace);
 
     /// <exception cref="MixedPrecisionException">MPB6001, MPB6002: rules of the policy force more loss than the budget allows.</exception>
     public Shipped Run()

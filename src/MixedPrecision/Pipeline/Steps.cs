@@ -14,7 +14,7 @@ internal static class Steps
     /// <exception cref="MixedPrecisionException">MPB1014: the budget is of a kind that the loss cannot tell.</exception>
     public static Sensitivities Calibrate(Materials materials, StageRunner runner)
     {
-        foreach (string note in materials.Loss.Value.Notes)
+        foreach (string note in new[] { materials.Workspace.Model.DefaultsNote }.OfType<string>().Concat(materials.Loss.Value.Notes))
         {
             runner.Log.Say(Stages.Calibrate.Name, note);
         }

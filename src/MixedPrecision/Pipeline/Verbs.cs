@@ -1,7 +1,8 @@
 using Google.Protobuf;
+using MixedPrecision.Autodiff;
 using MixedPrecision.Caching;
 using MixedPrecision.Calibration;
-using MixedPrecision.Autodiff;
+using MixedPrecision.Data;
 using MixedPrecision.Diagnostics;
 using MixedPrecision.Onnx;
 using MixedPrecision.Quantization;
@@ -18,7 +19,24 @@ public static class Verbs
     {
         options.Cancel.ThrowIfCancellationRequested();
         using Workspace workspace = Workspace.Open(Path.GetFullPath(modelFile), modelFile);
+        if (workspace.NeedsRun)
+        {
+            CompleteWithoutData(workspace);
+        }
+
         return Reports.Inspect(workspace);
+    }
+
+    /// <summary>Takes from a run on synthetic inputs what a policy's data would show; where the model does not run on such, it stays open.</summary>
+    private static void CompleteWithoutData(Workspace workspace)
+    {
+        try
+        {
+            workspace.Complete(SyntheticInputs.Make(workspace.Model, workspace.Path, new Dictionary<string, long>(), 1).Samples[0].Inputs);
+        }
+        catch (MixedPrecisionException e) when (e.Diagnostic.Code == Codes.SyntheticInputsFail || e.Diagnostic.Code == Codes.DataInputUnsupported)
+        {
+        }
     }
 
     /// <summary>The sensitivity of every layer in every format, over all calibration samples: nothing is verified here.</summary>

@@ -15,6 +15,7 @@ namespace MixedPrecision.Policies;
 /// <param name="Scenarios">Input sizes to time; empty: the pipeline derives one from the calibration data.</param>
 /// <param name="Layers">Rules that pin layers to a format, in the file's order.</param>
 /// <param name="Runtime">How the app runs the model.</param>
+/// <param name="KeepsDefaults">Whether initializers that are listed as inputs stay inputs with a default, even where the exporter lists all of them.</param>
 public sealed record Policy(
     string File,
     string Folder,
@@ -27,7 +28,8 @@ public sealed record Policy(
     Objective Objective,
     IReadOnlyList<ScenarioPolicy> Scenarios,
     IReadOnlyList<LayerRule> Layers,
-    RuntimePolicy Runtime)
+    RuntimePolicy Runtime,
+    bool KeepsDefaults = false)
 {
     /// <summary>Full path of a path written in the policy; a relative one starts at the policy's folder.</summary>
     public string Resolve(string relative) => Path.GetFullPath(relative, Folder);

@@ -108,6 +108,7 @@ internal static class PolicyKeys
     public static readonly ValueReader<Policy> Root =
         new Section<Policy>("the policy", "keys and values, at least 'model: model.onnx'", Defaults)
             .Required("model", Values.FilePath("the path of an ONNX model"), (policy, value) => policy with { Model = value })
+            .Optional("defaults", Values.Choice([("keep", true)]), (policy, value) => policy with { KeepsDefaults = value })
             .Optional("output", Values.OnnxFileName(), (policy, value) => policy with { Output = value })
             .Optional("budget", Budget, (policy, value) => policy with { Budget = value })
             .Optional("calibration", Calibration, (policy, value) => policy with { Calibration = value })

@@ -111,7 +111,6 @@ public static class LayerRewriter
         }
 
         Remove(graph.Initializer, t => unread.Contains(t.Name));
-        Remove(graph.Input, i => unread.Contains(i.Name));
         Remove(graph.ValueInfo, v => unread.Contains(v.Name));
         Remove(graph.Node, dropped.Contains);
     }

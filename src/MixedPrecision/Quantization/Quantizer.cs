@@ -21,10 +21,10 @@ public static class Quantizer
     {
         ModelProto emitted = model.Proto.Clone();
         LayerRewriter.Apply(emitted, assignments, weight);
-        TensorProto[] external = [.. ExternalTensors(emitted.Graph)];
         var files = new List<string>();
-        if (external.Length > 0)
+        if (ModelTensors.External(model.Proto).Any())
         {
+            TensorProto[] external = ExternalTensors(model, emitted);
             string data = Path.GetFileName(path) + ".data";
             files.Add(Path.Combine(Path.GetDirectoryName(path)!, data));
             Aside(files[0], stream => CopyExternal(model, external, data, stream));
@@ -55,23 +55,45 @@ public static class Quantizer
         }
     }
 
-    private static IEnumerable<TensorProto> ExternalTensors(GraphProto graph) =>
-        graph.Initializer.Concat(graph.Node.SelectMany(n => n.Attribute).Where(a => a.T is not null).Select(a => a.T))
-            .Where(t => t.DataLocation == 1)
-            .Concat(graph.Node.SelectMany(n => n.Graphs()).SelectMany(ExternalTensors));
+    /// <summary>
+    /// Tensors of a model with external data that lie in its file: those that did in the original, wherever they stand, and new constants too, since a model's own file
+    /// takes no more than 2 GB.
+    /// </summary>
+    private static TensorProto[] ExternalTensors(OnnxModel model, ModelProto emitted)
+    {
+        IEnumerable<TensorProto> added = emitted.Graph.Initializer.Where(t => t.HasRawData && t.RawData.Length >= Alignment && !model.Initializers.ContainsKey(t.Name));
+        return [.. ModelTensors.External(emitted), .. added];
+    }
 
-    /// <summary>Copies tensors into one file of external data and lets the messages point there.</summary>
+    /// <summary>Copies tensors into one file of external data and lets the messages point there; what several of them share is copied once.</summary>
     private static void CopyExternal(OnnxModel model, TensorProto[] tensors, string location, Stream stream)
     {
+        var copied = new Dictionary<DataRange, long>();
         foreach (TensorProto tensor in tensors)
         {
-            ReadOnlyMemory<byte> bytes = TensorProtos.Read(tensor, model.External).Bytes;
-            stream.Write(new byte[(Alignment - (stream.Position % Alignment)) % Alignment]);
+            DataRange? range = ModelTensors.IsExternal(tensor) ? model.External.Locate(tensor) : null;
+            long length = range?.Length ?? tensor.RawData.Length;
+            if (range is not { } known || !copied.TryGetValue(known, out long offset))
+            {
+                stream.Write(new byte[(Alignment - (stream.Position % Alignment)) % Alignment]);
+                offset = stream.Position;
+                if (range is { } original)
+                {
+                    original.AppendTo(stream);
+                    copied.Add(original, offset);
+                }
+                else
+                {
+                    stream.Write(tensor.RawData.Span);
+                    tensor.ClearRawData();
+                    tensor.DataLocation = 1;
+                }
+            }
+
             tensor.ExternalData.Clear();
             tensor.ExternalData.Add(new StringStringEntryProto { Key = "location", Value = location });
-            tensor.ExternalData.Add(new StringStringEntryProto { Key = "offset", Value = stream.Position.ToString(CultureInfo.InvariantCulture) });
-            tensor.ExternalData.Add(new StringStringEntryProto { Key = "length", Value = bytes.Length.ToString(CultureInfo.InvariantCulture) });
-            stream.Write(bytes.Span);
+            tensor.ExternalData.Add(new StringStringEntryProto { Key = "offset", Value = offset.ToString(CultureInfo.InvariantCulture) });
+            tensor.ExternalData.Add(new StringStringEntryProto { Key = "length", Value = length.ToString(CultureInfo.InvariantCulture) });
         }
     }
 }

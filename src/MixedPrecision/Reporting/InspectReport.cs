@@ -1,4 +1,5 @@
 using MixedPrecision.Diagnostics;
+using MixedPrecision.Formats;
 
 namespace MixedPrecision.Reporting;
 
@@ -34,17 +35,10 @@ public sealed record InspectReport(
             yield return line;
         }
 
-        foreach (InspectedLayer layer in layers)
+        int formats = NumberFormats.All.Count(f => f != NumberFormats.Baseline);
+        foreach (string line in LeftAlone.Lines(layers.SelectMany(l => LeftAlone.Of(l.Name, l.Operator, l.NotApplicable, formats)).Concat(Excluded)))
         {
-            foreach ((string format, string reason) in layer.NotApplicable)
-            {
-                yield return $"{Wording.Escape(layer.Name)}: not {format}: {reason}";
-            }
-        }
-
-        foreach (ExcludedNode node in Excluded)
-        {
-            yield return $"excluded: {Wording.Escape(node.Name)} ({Wording.Escape(node.Operator)}): {node.Reason}";
+            yield return line;
         }
 
         foreach (DifferentiationGap gap in Differentiation)

@@ -3,12 +3,12 @@ namespace MixedPrecision.Reporting;
 /// <summary>Plans for people: the lines that the report of <c>solve</c> and the manifest share.</summary>
 internal static class PlanText
 {
-    /// <summary>"31 layers: 20 int8-dynamic, 11 fp32".</summary>
+    /// <summary>"31 layers: 20 int8-dynamic, 11 fp32"; "0 layers".</summary>
     public static string Formats(IReadOnlyList<PlannedSubgraph> subgraphs)
     {
         PlannedLayer[] layers = [.. subgraphs.SelectMany(s => s.Layers)];
         var counts = layers.CountBy(l => l.Format).OrderByDescending(c => c.Value).ThenBy(c => c.Key, StringComparer.Ordinal);
-        return $"{ReportText.Count(layers.Length, "layer")}: {string.Join(", ", counts.Select(c => $"{c.Value} {c.Key}"))}";
+        return layers.Length == 0 ? "0 layers" : $"{ReportText.Count(layers.Length, "layer")}: {string.Join(", ", counts.Select(c => $"{c.Value} {c.Key}"))}";
     }
 
     public static string Predicted(Prediction predicted, double tau) =>

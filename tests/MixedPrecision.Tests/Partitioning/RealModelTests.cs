@@ -51,7 +51,7 @@ public class RealModelTests
         Excluded[] recurrent = [.. Of("silero-vad").Excluded];
         Assert.Equal(2, recurrent.Length);
         Assert.All(recurrent, e => Assert.Equal("LSTM", e.Operator));
-        Assert.All(recurrent, e => Assert.StartsWith("it runs inside of the If '/model/decoder/If_1'", e.Reason));
+        Assert.All(recurrent, e => Assert.StartsWith("it stands inside of the If '/model/decoder/If_1'", e.Reason));
     }
 
     private static void AssertEqualBlocks(Partition partition, int blocks, int lastDiffersIn = -1)

@@ -19,7 +19,7 @@ public class PolicyErrorTests
     [InlineData("model: !!str m.onnx", "MPB1004", 1, 8, "tag 'tag:yaml.org,2002:str'")]
     [InlineData(M + "---\nmodel: b", "MPB1004", 2, 1, "second document")]
     [InlineData("[a]: b", "MPB1004", 1, 1, "key that is no text")]
-    [InlineData(M + "budgt: 1%", "MPB1005", 2, 1, "did you mean 'budget'? The keys here are 'model', 'output', 'budget'")]
+    [InlineData(M + "budgt: 1%", "MPB1005", 2, 1, "did you mean 'budget'? The keys here are 'model', 'defaults', 'output', 'budget'")]
     [InlineData(M + "Budget: 1%", "MPB1005", 2, 1, "did you mean 'budget'?")]
     [InlineData(M + "ubdget: 1%", "MPB1005", 2, 1, "did you mean 'budget'?")]
     [InlineData(M + "something: 1%", "MPB1005", 2, 1, "in the policy. The keys here are")]

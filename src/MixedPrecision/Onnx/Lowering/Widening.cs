@@ -18,9 +18,21 @@ internal static class Widening
 
     private static void Widen(GraphProto graph, ExternalData external)
     {
+        var casts = new List<NodeProto>();
         for (int index = 0; index < graph.Initializer.Count; index++)
         {
-            graph.Initializer[index] = Widen(graph.Initializer[index], external);
+            TensorProto tensor = graph.Initializer[index];
+            if (HalfPrecision.IsHalf(tensor.DataType) && TensorProtos.IsTooLargeToRead(tensor))
+            {
+                var cast = new NodeProto { OpType = "Cast", Input = { $"{tensor.Name}/half" }, Output = { tensor.Name } };
+                cast.Attribute.Add(Attributes.Of("to", ElementType.Float));
+                casts.Add(cast);
+                tensor.Name = cast.Input[0];
+            }
+            else
+            {
+                graph.Initializer[index] = Widen(tensor, external);
+            }
         }
 
         foreach (ValueInfoProto value in graph.Input.Concat(graph.Output).Concat(graph.ValueInfo).Where(v => HalfPrecision.IsHalf(v.Type?.TensorType?.ElemType ?? 0)))
@@ -29,6 +41,12 @@ internal static class Widening
         }
 
         Widen(graph.Node, external);
+        if (casts.Count > 0)
+        {
+            NodeProto[] nodes = [.. casts, .. graph.Node];
+            graph.Node.Clear();
+            graph.Node.AddRange(nodes);
+        }
     }
 
     private static void Widen(IEnumerable<NodeProto> nodes, ExternalData external)
@@ -42,6 +60,12 @@ internal static class Widening
             else if (attribute.G is not null)
             {
                 Widen(attribute.G, external);
+            }
+            else if (attribute.Tensors.Count > 0)
+            {
+                TensorProto[] wide = [.. attribute.Tensors.Select(t => Widen(t, external))];
+                attribute.Tensors.Clear();
+                attribute.Tensors.AddRange(wide);
             }
             else if (attribute.Name is "to" or "dtype" or "output_dtype" && HalfPrecision.IsHalf((int)attribute.I))
             {
