@@ -17,7 +17,7 @@ internal sealed class Workspace : IDisposable
         Path = path;
         Types = types;
         Partition = partition;
-        Sites = SitesOf(types);
+        Sites = WeightFaults.Find(Model, Partition.View, SitesOf(types));
     }
 
     public OnnxModel Model { get; }
@@ -80,7 +80,7 @@ internal sealed class Workspace : IDisposable
     public void Complete(IReadOnlyDictionary<string, Tensor> inputs)
     {
         Types = TypeInference.Complete(Model, Types, inputs);
-        Sites = SitesOf(Types);
+        Sites = WeightFaults.Find(Model, Partition.View, SitesOf(Types));
     }
 
     /// <summary>The tensor of a weight, wherever the model keeps it.</summary>

@@ -10,11 +10,11 @@ namespace MixedPrecision.Tests.Verification;
 public class VerifierTests
 {
     /// <summary>A loss whose values are known: the first class's score.</summary>
-    private static SampleChange FirstScore(Sample sample, int number, IReadOnlyDictionary<string, Tensor> from, IReadOnlyDictionary<string, Tensor> to)
+    private static LossComparison FirstScore(Sample sample, int number, IReadOnlyDictionary<string, Tensor> from, IReadOnlyDictionary<string, Tensor> to)
     {
         double g = from["logits"].Values<float>()[0], change = to["logits"].Values<float>()[0] - g;
         long Hits(Tensor scores) => System.Numerics.Tensors.TensorPrimitives.IndexOfMax(scores.Values<float>()) == sample.Label?.Values<long>()[0] ? 1 : 0;
-        return new SampleChange(g * g, change * change, g, change, sample.Label?.Count ?? 0, Hits(from["logits"]), Hits(to["logits"]));
+        return new LossComparison(g * g, change * change, g, change, sample.Label?.Count ?? 0, Hits(from["logits"]), Hits(to["logits"]));
     }
 
     [Fact]
@@ -74,7 +74,7 @@ public class VerifierTests
     {
         using var emitted = new EmittedModel("int8-weight", "fp32");
         LossChange change = new Verifier(emitted.Original, emitted.Mixed, 1).MeasureLoss(
-            ["logits"], [.. Samples(2)], (_, _, _, _) => new SampleChange(1, double.NaN, 1, double.NaN), _ => { }, CancellationToken.None);
+            ["logits"], [.. Samples(2)], (_, _, _, _) => new LossComparison(1, double.NaN, 1, double.NaN), _ => { }, CancellationToken.None);
         Assert.Equal(double.PositiveInfinity, change.RelativeLossError);
     }
 
