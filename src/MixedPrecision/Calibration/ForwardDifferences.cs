@@ -22,7 +22,7 @@ internal static class ForwardDifferences
         SessionSettings settings = SessionSettings.Default with { Threads = request.Threads };
         Sample[] samples = [.. request.Samples.Where((_, i) => !left.Contains(i))];
         var exact = new List<(LossTarget Target, double Loss)>();
-        using (Session session = Session.Create(request.Model.Proto, settings, request.Model.Folder))
+        using (Session session = Session.Create(Instrumented.Of(request.Model, []), settings, request.Model.Folder))
         {
             foreach (Sample sample in samples)
             {
@@ -46,6 +46,7 @@ internal static class ForwardDifferences
         {
             (LayerSite site, NumberFormat format) = cases[number];
             ModelProto model = request.Model.Proto.Clone();
+            Instrumented.OpenSizes(model.Graph);
             LayerRewriter.Apply(model, [(site, format)], name => Partitioning.Weights.Read(request.Model, request.Partition.View, name)!);
             using Session session = Session.Create(model, settings, request.Model.Folder);
             double[] deltas = [.. samples.Select((sample, i) =>

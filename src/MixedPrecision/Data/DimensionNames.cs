@@ -1,4 +1,5 @@
 using MixedPrecision.Diagnostics;
+using MixedPrecision.Execution;
 using MixedPrecision.Onnx;
 
 namespace MixedPrecision.Data;
@@ -34,6 +35,27 @@ public static class DimensionNames
         {
             Type = i.Type with { Shape = [.. shape.Select((d, axis) => names.TryGetValue((i.Name, axis), out string? own) ? new Dimension(null, own) : d)] },
         })];
+    }
+
+    /// <summary>The types of a model's values where the names of its inputs' dimensions hold for the samples; as they were when they hold anyway.</summary>
+    public static IReadOnlyDictionary<string, TensorType> Types(
+        OnnxModel model, IReadOnlyDictionary<string, TensorType> types, IReadOnlyList<IReadOnlyDictionary<string, Tensor>> samples)
+    {
+        InputDeclaration[] inputs = [.. model.Inputs.Select(i => new InputDeclaration(i.Name, TensorType.Read(i.Type)))];
+        IReadOnlyList<InputDeclaration> independent = Independent(inputs, samples);
+        if (ReferenceEquals(independent, inputs))
+        {
+            return types;
+        }
+
+        // What was known by a run besides stays.
+        var renamed = new Dictionary<string, TensorType>(types);
+        foreach ((string value, TensorType type) in TypeInference.Infer(model, independent.ToDictionary(i => i.Name, i => i.Type)).Where(t => t.Value.Shape is not null))
+        {
+            renamed[value] = type;
+        }
+
+        return renamed;
     }
 
     /// <summary>A warning for each name that has two sizes within a sample.</summary>

@@ -73,11 +73,11 @@ public sealed class LossFunction : IDisposable
         var candidates = open.Where(t => !ObservedScores.IsLinear(model, t.Outputs[0])).ToList();
         if (candidates.Count > 0)
         {
-            using Session session = Session.Create(model.Proto, SessionSettings.Plain, model.Folder);
+            using Session session = Session.Create(Instrumented.Of(model, [.. candidates.Select(t => t.Outputs[0]).Distinct()]), SessionSettings.Plain, model.Folder);
             foreach (Sample sample in samples)
             {
                 cancel.ThrowIfCancellationRequested();
-                IReadOnlyDictionary<string, Tensor> outputs = session.Run(sample.Inputs, [.. candidates.Select(t => t.Outputs[0]).Distinct()]);
+                IReadOnlyDictionary<string, Tensor> outputs = session.Run(sample.Inputs);
                 candidates.RemoveAll(t => !t.Observe(outputs[t.Outputs[0]]));
                 if (candidates.Count == 0)
                 {
