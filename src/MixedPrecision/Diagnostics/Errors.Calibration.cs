@@ -25,8 +25,9 @@ public static partial class Errors
     {
         const int Most = 3;
         var groups = layers.GroupBy(l => l.Reason).ToList();
-        string Names(IGrouping<string, (string Layer, string Reason)> group) => Wording.List([.. group.Take(Most).Select(l => l.Layer)]) + (group.Count() > Most ? $" and {group.Count() - Most} more" : "");
-        return string.Join("; ", groups.Take(Most).Select(g => $"{Names(g)}: {g.Key}")) + (groups.Count > Most ? $"; and {groups.Skip(Most).Sum(g => g.Count())} more" : "");
+        return string.Join("; ", groups.Take(Most).Select(g =>
+            $"{Wording.List([.. g.Take(Most).Select(l => l.Layer)])}{(g.Count() > Most ? $" and {g.Count() - Most} more" : "")}: {g.Key}"))
+            + (groups.Count > Most ? $"; and {groups.Skip(Most).Sum(g => g.Count())} more" : "");
     }
 
     public static MixedPrecisionException GradientRequest(string value, string reason) => new(
