@@ -107,7 +107,7 @@ public static class Calibrator
             found = found with { Layers = [.. found.Layers.Select(l => measured.GetValueOrDefault(l.Name, l))] };
         }
 
-        return found with { LossNotes = request.Loss.Notes, Warnings = Warnings(request, found) };
+        return found with { Notes = request.Loss.Notes, Warnings = Warnings(request, found) };
     }
 
     /// <summary>What a user has to know of samples and layers that do not count.</summary>

@@ -13,8 +13,8 @@ public sealed record Sensitivities(string Loss, int Samples, double MeanSquareLo
     /// <summary>Numbers of the calibration samples that were left out, since the loss, or its gradient by an output, is no finite number on them.</summary>
     public IReadOnlyList<int> NotFinite { get; init; } = [];
 
-    /// <summary>How the loss reads the model's outputs, and how it was guessed.</summary>
-    public IReadOnlyList<string> LossNotes { get; init; } = [];
+    /// <summary>How the loss reads the model's outputs, how it was guessed, and what was filled in for the data.</summary>
+    public IReadOnlyList<string> Notes { get; init; } = [];
 
     /// <summary>What was left out, and which layers keep the baseline for what calibration saw of them. Kept with the result: they hold when it is reused.</summary>
     public IReadOnlyList<Diagnostic> Warnings { get; init; } = [];
@@ -63,7 +63,7 @@ public sealed record LayerSensitivity(
     public string? Reason => State switch
     {
         LayerState.Judged => null,
-        LayerState.Unreached => "the loss does not depend on it, or no gradient reaches it",
+        LayerState.Unreached => "the loss does not depend on it, as far as gradients tell",
         LayerState.NotFinite => Fault,
         LayerState.ReadsZeros => "it read nothing but zeros on all calibration samples",
         _ => "no gradient other than zero reached it on any calibration sample",

@@ -1,4 +1,5 @@
 using MixedPrecision.Benchmarking;
+using MixedPrecision.Data;
 using MixedPrecision.Formats;
 using MixedPrecision.Partitioning;
 using MixedPrecision.Policies;
@@ -13,7 +14,7 @@ internal sealed class Measuring(Materials materials, StageRunner runner)
     private readonly Lazy<SubgraphTimer> timer = new(() => new SubgraphTimer(
         materials.Workspace.Model,
         materials.Workspace.Partition,
-        materials.Workspace.Types,
+        DimensionNames.Types(materials.Workspace.Model, materials.Workspace.Types, [.. materials.Scenarios.Value.Select(s => s.Inputs)]),
         materials.Scenarios.Value,
         materials.Machine,
         TimingSettings.Subgraph,

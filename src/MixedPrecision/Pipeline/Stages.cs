@@ -68,8 +68,8 @@ internal static class Stages
     /// <summary>Model, data and loss → sensitivities of every layer in every format.</summary>
     public static readonly Stage<CalibrateInput, Sensitivities> Calibrate = new(
         "calibrate",
-        Version: 6,
-        (input, context) => Calibrator.Run(
+        Version: 7,
+        (input, context) => WithNotes(input, Calibrator.Run(
             new CalibrationRequest(
                 input.Model.Value.Model,
                 input.Model.Value.Partition,
@@ -83,7 +83,7 @@ internal static class Stages
                 progress => context.Save(() => StageRunner.Serialize(progress)))
             { MeasuresUnreached = input.MeasuresUnreached },
             update => context.Report(update.Fraction, $"sample {update.Sample + 1} of {input.Samples.Value.Count}"),
-            context.Cancel));
+            context.Cancel)));
 
     /// <summary>A problem → its plan.</summary>
     public static readonly Stage<SolveInput, Plan> Solve = new(
@@ -112,15 +112,11 @@ internal static class Stages
     /// <summary>The two files and evaluation data → change of the loss.</summary>
     public static readonly Stage<EvaluateInput, LossChange> Evaluate = new(
         "evaluate",
-        Version: 2,
+        Version: 3,
         (input, context) => new Verifier(input.Original.Value, input.Emitted.Value, input.Threads).MeasureLoss(
             input.Loss.Value.Outputs,
             input.Samples.Value,
-            (sample, number, original, mixed) =>
-            {
-                LossComparison c = input.Loss.Value.Compare(original, mixed, input.Loss.Value.TargetOf(sample, number, original));
-                return new SampleChange(c.SquareLoss, c.SquareChange, c.Loss, c.Change, c.Labels, c.OriginalHits, c.MixedHits);
-            },
+            (sample, number, original, mixed) => input.Loss.Value.Compare(original, mixed, input.Loss.Value.TargetOf(sample, number, original)),
             fraction => context.Report(fraction, ""),
             context.Cancel));
 
@@ -131,4 +127,16 @@ internal static class Stages
         (input, context) => [.. input.Emitted.Select((emitted, i) => new Verifier(input.Original.Value, emitted.Value, input.Machine.Threads)
             .MeasureTime(input.Scenarios.Value, input.Settings, f => context.Report((i + f) / input.Emitted.Count, ""), context.Cancel).ToList())],
         IsClocked: true);
+
+    /// <summary>The sensitivities with what the samples tell besides: kept with them, since a run that reuses them reads no data.</summary>
+    private static Sensitivities WithNotes(CalibrateInput input, Sensitivities found)
+    {
+        OnnxModel model = input.Model.Value.Model;
+        InputDeclaration[] inputs = [.. model.Inputs.Select(i => new InputDeclaration(i.Name, TensorType.Read(i.Type)))];
+        return found with
+        {
+            Notes = [.. found.Notes, .. SampleChecks.Notes(input.Samples.Value)],
+            Warnings = [.. DimensionNames.Warnings(model.DisplayName, inputs, input.Samples.Value), .. found.Warnings],
+        };
+    }
 }
