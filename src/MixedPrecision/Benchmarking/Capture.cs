@@ -16,7 +16,7 @@ internal static class Capture
     {
         try
         {
-            using Session session = Session.Create(WithOutputs(model, [.. values.Where(v => !scenario.Inputs.ContainsKey(v))]), SessionSettings.Plain, model.Folder);
+            using Session session = Session.Create(Instrumented.Of(model, [.. values.Where(v => !scenario.Inputs.ContainsKey(v))]), SessionSettings.Plain, model.Folder);
             var captured = new Dictionary<string, Tensor>(session.Run(scenario.Inputs));
             foreach ((string name, Tensor value) in scenario.Inputs)
             {
@@ -29,21 +29,5 @@ internal static class Capture
         {
             throw Errors.ScenarioDoesNotRun(scenario.Name, e.Message.Replace('\n', ' '));
         }
-    }
-
-    /// <summary>The model with these outputs in place of its own; tensors and nodes are shared with it, not copied.</summary>
-    private static ModelProto WithOutputs(OnnxModel model, IReadOnlyList<string> outputs)
-    {
-        var graph = new GraphProto { Name = "capture" };
-        graph.Node.AddRange(model.Graph.Node);
-        graph.Initializer.AddRange(model.Graph.Initializer);
-        graph.SparseInitializer.AddRange(model.Graph.SparseInitializer);
-        graph.Input.AddRange(model.Graph.Input);
-        // A model has to have an output, also where all that is taken is an input.
-        graph.Output.AddRange(outputs.Count > 0 ? outputs.Select(o => new ValueInfoProto { Name = o }) : model.Graph.Output);
-        var proto = new ModelProto { IrVersion = Math.Max(model.Proto.IrVersion, 4), Graph = graph };
-        proto.OpsetImport.AddRange(model.Proto.OpsetImport);
-        proto.Functions.AddRange(model.Proto.Functions);
-        return proto;
     }
 }

@@ -1,5 +1,6 @@
 using System.Globalization;
 using MixedPrecision.Caching;
+using MixedPrecision.Data;
 using MixedPrecision.Diagnostics;
 using MixedPrecision.Onnx;
 using MixedPrecision.Policies;
@@ -21,7 +22,8 @@ public static class Scenarios
     public static IReadOnlyList<Scenario> Make(
         OnnxModel model, IReadOnlyList<ScenarioPolicy> policies, IReadOnlyList<IReadOnlyDictionary<string, Tensor>> samples)
     {
-        (string Name, TensorType Type)[] inputs = [.. model.Inputs.Select(i => (i.Name, TensorType.Read(i.Type)))];
+        // Dimensions that share a name and differ in the data are sizes of their own.
+        (string Name, TensorType Type)[] inputs = [.. DimensionNames.Independent([.. model.Inputs.Select(i => new InputDeclaration(i.Name, TensorType.Read(i.Type)))], samples).Select(i => (i.Name, i.Type))];
         Dictionary<string, Tensor> median = Median(inputs, samples);
         SortedDictionary<string, long> defaults = Symbols(inputs, median);
         if (policies.Count == 0)

@@ -1,4 +1,5 @@
 using System.Runtime.ExceptionServices;
+using MixedPrecision.Diagnostics;
 using MixedPrecision.Losses;
 using MixedPrecision.Onnx;
 
@@ -60,7 +61,7 @@ internal sealed class CalibrationPass(
                 finished.Add(number, sample.Terms);
                 while (finished.Remove(progress.Samples, out SampleTerms? terms))
                 {
-                    progress = progress.Add(terms);
+                    Add(terms);
                     request.Save?.Invoke(progress);
                 }
             }
@@ -132,7 +133,7 @@ internal sealed class CalibrationPass(
                 foreach (SampleState sample in group)
                 {
                     AddInputs(sample);
-                    progress = progress.Add(sample.Terms);
+                    Add(sample.Terms);
                 }
             }
             finally
@@ -146,6 +147,8 @@ internal sealed class CalibrationPass(
         SegmentPass Pass(SegmentInstance segment) => new(request, segment, weightGradient, isWhole: false, cancel);
     }
 
+    private void Add(SampleTerms terms) => progress = progress.Add(terms, request.Samples[progress.Samples].Place.ToString());
+
     /// <summary>The gradients of the loss by the outputs it reads: for the labels, and for labels drawn from the model.</summary>
     private void Seed(SampleState sample)
     {
@@ -155,8 +158,10 @@ internal sealed class CalibrationPass(
         foreach ((string output, Tensor gradient) in request.Loss.ValueAndGradients(outputs, target).Gradients)
         {
             sample.Gradients[output] = gradient;
+            sample.Terms.IsFinite &= NonFinite.In(gradient) is null;
         }
 
+        sample.Terms.IsFinite &= double.IsFinite(sample.Terms.SquareLoss);
         if (!request.TakesRise)
         {
             return;
@@ -165,6 +170,7 @@ internal sealed class CalibrationPass(
         foreach ((string output, Tensor gradient) in request.Loss.DrawnGradients(outputs, target))
         {
             sample.DrawnGradients[output] = gradient;
+            sample.Terms.IsFinite &= NonFinite.In(gradient) is null;
         }
     }
 
@@ -182,14 +188,23 @@ internal sealed class CalibrationPass(
 
     private Sensitivities Result()
     {
-        int samples = request.Samples.Count;
+        int samples = progress.SquareLosses.Count;
+        if (samples == 0)
+        {
+            throw Errors.LossNeverFinite(request.Samples[0].Place, request.Samples.Count);
+        }
+
         HashSet<string> reachable = [.. segments.SelectMany(p => p.Layers).Select(l => l.Site.Layer.Name)];
         return new Sensitivities(request.Loss.Name, samples, progress.SquareLosses.Average(), [.. request.Partition.Layers.Select(l => progress.Layers[l.Name].Result(
             l.Name,
             reachable.Contains(l.Name),
             samples,
             progress.Operands.GetValueOrDefault(l.Input) / samples,
-            l.HasWeight ? null : progress.Operands.GetValueOrDefault(l.Weight) / samples))]);
+            l.HasWeight ? null : progress.Operands.GetValueOrDefault(l.Weight) / samples,
+            request.Sites[l.Name].Fault ?? progress.OperandFaults.GetValueOrDefault(l.Input) ?? progress.OperandFaults.GetValueOrDefault(l.Weight)))])
+        {
+            NotFinite = progress.NotFinite,
+        };
     }
 
     private void Step(SampleState sample)

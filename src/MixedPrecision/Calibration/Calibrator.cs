@@ -55,7 +55,7 @@ public static class Calibrator
     /// <summary>Samples that should fit into a group before operands and outputs of layers are kept.</summary>
     private const int FewSamples = 8;
 
-    /// <exception cref="MixedPrecisionException">MPB4xxx: the model cannot be differentiated, or data and loss do not fit it.</exception>
+    /// <exception cref="MixedPrecisionException">MPB4xxx: the model cannot be differentiated, data and loss do not fit it, or the loss is a number on no sample.</exception>
     public static Sensitivities Run(CalibrationRequest request, Action<CalibrationUpdate> report, CancellationToken cancel)
     {
         CalibrationRequest original = request;
@@ -100,14 +100,30 @@ public static class Calibrator
         using var pass = new CalibrationPass(request, segments, concurrency, report, cancel);
         Sensitivities found = pass.Run();
         Layer[] hidden = [.. request.Partition.Layers.Where(l => limits.Hidden.Contains(l.Output))];
-        if (!request.MeasuresUnreached || hidden.Length == 0)
+        if (request.MeasuresUnreached && hidden.Length > 0)
         {
-            return found;
+            IReadOnlyDictionary<string, LayerSensitivity> measured = ForwardDifferences.Measure(
+                original, hidden, found.NotFinite, fraction => report(new CalibrationUpdate(request.Samples.Count - 1, fraction)), cancel);
+            found = found with { Layers = [.. found.Layers.Select(l => measured.GetValueOrDefault(l.Name, l))] };
         }
 
-        IReadOnlyDictionary<string, LayerSensitivity> measured = ForwardDifferences.Measure(
-            original, hidden, fraction => report(new CalibrationUpdate(request.Samples.Count - 1, fraction)), cancel);
-        return found with { Layers = [.. found.Layers.Select(l => measured.GetValueOrDefault(l.Name, l))] };
+        return found with { Notes = request.Loss.Notes, Warnings = Warnings(request, found) };
+    }
+
+    /// <summary>What a user has to know of samples and layers that do not count.</summary>
+    private static Diagnostic[] Warnings(CalibrationRequest request, Sensitivities found)
+    {
+        // Of a layer that no format suits anyway there is nothing to say.
+        bool HasChoice(LayerSite site) => site.Fault is not null || request.Formats.Any(f => f != NumberFormats.Baseline && f.WhyNot(site) is null);
+        (string Layer, string Reason)[] Of(params LayerState[] states) =>
+            [.. found.Layers.Where(l => states.Contains(l.State) && HasChoice(request.Sites[l.Name])).Select(l => (l.Name, l.Reason!))];
+        (string Layer, string Reason)[] notFinite = Of(LayerState.NotFinite), unseen = Of(LayerState.ReadsZeros, LayerState.NoGradient);
+        return
+        [
+            .. found.NotFinite.Count == 0 ? [] : new[] { Errors.LossNotFinite(request.Samples[found.NotFinite[0]].Place, found.NotFinite.Count, request.Samples.Count) },
+            .. notFinite.Length == 0 ? [] : new[] { Errors.LayersNotFinite(request.Model.DisplayName, notFinite) },
+            .. unseen.Length == 0 ? [] : new[] { Errors.LayersNotSeen(request.Model.DisplayName, unseen) },
+        ];
     }
 
     /// <summary>The values that depend on the output of some layer: through them gradients flow back to layers.</summary>

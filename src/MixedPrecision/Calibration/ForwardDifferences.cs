@@ -1,3 +1,4 @@
+using MixedPrecision.Data;
 using MixedPrecision.Execution;
 using MixedPrecision.Formats;
 using MixedPrecision.Losses;
@@ -14,14 +15,16 @@ namespace MixedPrecision.Calibration;
 internal static class ForwardDifferences
 {
     /// <param name="layers">The layers to judge.</param>
+    /// <param name="left">Numbers of samples that do not count.</param>
     /// <param name="report">Told the fraction that is done.</param>
-    public static IReadOnlyDictionary<string, LayerSensitivity> Measure(CalibrationRequest request, IReadOnlyList<Layer> layers, Action<double> report, CancellationToken cancel)
+    public static IReadOnlyDictionary<string, LayerSensitivity> Measure(CalibrationRequest request, IReadOnlyList<Layer> layers, IReadOnlyCollection<int> left, Action<double> report, CancellationToken cancel)
     {
         SessionSettings settings = SessionSettings.Default with { Threads = request.Threads };
+        Sample[] samples = [.. request.Samples.Where((_, i) => !left.Contains(i))];
         var exact = new List<(LossTarget Target, double Loss)>();
-        using (Session session = Session.Create(request.Model.Proto, settings, request.Model.Folder))
+        using (Session session = Session.Create(Instrumented.Of(request.Model, []), settings, request.Model.Folder))
         {
-            foreach (var sample in request.Samples)
+            foreach (Sample sample in samples)
             {
                 using RunResults outputs = session.RunInPlace(sample.Inputs, cancel);
                 LossTarget target = request.Loss.TargetOf(sample, exact.Count, outputs.Tensors);
@@ -38,22 +41,42 @@ internal static class ForwardDifferences
                select (site, format),
         ];
         var found = layers.ToDictionary(l => l.Name, _ => new Dictionary<string, FormatSensitivity>());
+        var faults = new Dictionary<string, string>();
         for (int number = 0; number < cases.Length; number++)
         {
             (LayerSite site, NumberFormat format) = cases[number];
             ModelProto model = request.Model.Proto.Clone();
+            Instrumented.OpenSizes(model.Graph);
             LayerRewriter.Apply(model, [(site, format)], name => Partitioning.Weights.Read(request.Model, request.Partition.View, name)!);
             using Session session = Session.Create(model, settings, request.Model.Folder);
-            double[] deltas = [.. request.Samples.Select((sample, i) =>
+            double[] deltas = [.. samples.Select((sample, i) =>
             {
                 using RunResults outputs = session.RunInPlace(sample.Inputs, cancel);
                 return request.Loss.Value(outputs.Tensors, exact[i].Target) - exact[i].Loss;
             })];
-            double square = deltas.Average(d => d * d);
-            found[site.Layer.Name][format.Name] = new FormatSensitivity(square, square, 0, deltas);
+            int fault = Array.FindIndex(deltas, d => !double.IsFinite(d));
+            if (fault >= 0)
+            {
+                faults.TryAdd(site.Layer.Name, $"in {format.Name} it makes the loss {(double.IsNaN(deltas[fault]) ? "NaN" : "infinite")} on {samples[fault].Place}");
+            }
+            else
+            {
+                double square = deltas.Average(d => d * d);
+                found[site.Layer.Name][format.Name] = new FormatSensitivity(square, square, 0, deltas);
+            }
+
             report((number + 1.0) / cases.Length);
         }
 
-        return layers.ToDictionary(l => l.Name, l => new LayerSensitivity(l.Name, true, 0, 0, found[l.Name]));
+        return layers.ToDictionary(l => l.Name, l =>
+        {
+            string? fault = request.Sites[l.Name].Fault ?? faults.GetValueOrDefault(l.Name);
+            bool isSeen = found[l.Name].Count == 0 || found[l.Name].Values.Any(f => f.Measured > 0);
+            return new LayerSensitivity(l.Name, true, 0, 0, fault is null ? found[l.Name] : new Dictionary<string, FormatSensitivity>())
+            {
+                State = fault is not null ? LayerState.NotFinite : isSeen ? LayerState.Judged : LayerState.ReadsZeros,
+                Fault = fault,
+            };
+        });
     }
 }

@@ -15,8 +15,26 @@ public sealed class LayerSums
     /// <summary>Σ (w ẇ)².</summary>
     public double Weight { get; set; }
 
-    internal void Add(LayerTerms terms)
+    /// <summary>What was no finite number on some sample, and on which, or null; nothing that was summed counts then.</summary>
+    public string? Fault { get; set; }
+
+    /// <summary>Whether the layer read a value other than zero on some sample.</summary>
+    public bool ReadsValues { get; set; }
+
+    /// <summary>Whether a gradient other than zero reached its output on some sample.</summary>
+    public bool HasGradient { get; set; }
+
+    /// <param name="sample">Where the sample comes from, for people.</param>
+    internal void Add(LayerTerms terms, string sample)
     {
+        ReadsValues |= terms.ReadsValues;
+        HasGradient |= terms.HasGradient;
+        Fault ??= (terms.Fault ?? (terms.AreFinite ? null : Faults.Of())) is { } fault ? $"{fault} on {sample}" : null;
+        if (Fault is not null)
+        {
+            return;
+        }
+
         Weight += terms.Weight;
         foreach ((string format, double noise) in terms.Taylor)
         {
@@ -38,14 +56,28 @@ public sealed class LayerSums
     /// <param name="samples">How many samples were added.</param>
     /// <param name="activation">E‖x ⊙ ẋ‖².</param>
     /// <param name="second">E‖z ⊙ ż‖² of the second activation, or null for a weight.</param>
-    internal LayerSensitivity Result(string name, bool reachable, int samples, double activation, double? second) => new(
-        name,
-        reachable,
-        activation,
-        second ?? Weight / samples,
-        Deltas.ToDictionary(f => f.Key, f => new FormatSensitivity(
-            Taylor.GetValueOrDefault(f.Key) / samples,
-            f.Value.Average(d => d * d),
-            Rises[f.Key] / samples,
-            [.. f.Value])));
+    /// <param name="fault">What is no finite number in what the layer reads, or null.</param>
+    internal LayerSensitivity Result(string name, bool reachable, int samples, double activation, double? second, string? fault)
+    {
+        fault ??= Fault;
+        bool isJudged = reachable && fault is null && Deltas.Count > 0;
+        return new LayerSensitivity(
+            name,
+            reachable,
+            activation,
+            second ?? Weight / samples,
+            fault is not null ? new Dictionary<string, FormatSensitivity>() : Deltas.ToDictionary(f => f.Key, f => new FormatSensitivity(
+                Taylor.GetValueOrDefault(f.Key) / samples,
+                f.Value.Average(d => d * d),
+                Rises[f.Key] / samples,
+                [.. f.Value])))
+        {
+            State = !reachable ? LayerState.Unreached
+                : fault is not null ? LayerState.NotFinite
+                : isJudged && !ReadsValues ? LayerState.ReadsZeros
+                : isJudged && !HasGradient ? LayerState.NoGradient
+                : LayerState.Judged,
+            Fault = reachable ? fault : null,
+        };
+    }
 }

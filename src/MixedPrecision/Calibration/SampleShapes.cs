@@ -60,10 +60,7 @@ internal static class SampleShapes
             return types;
         }
 
-        ModelProto probe = model.Proto.Clone();
-        probe.Graph.Output.Clear();
-        probe.Graph.Output.AddRange(open.Select(o => new ValueInfoProto { Name = o }));
-        using Session session = Session.Create(probe, SessionSettings.Plain, model.Folder);
+        using Session session = Session.Create(Instrumented.Of(model, open), SessionSettings.Plain, model.Folder);
         var shapes = new List<IReadOnlyDictionary<string, long[]>>();
         foreach (Sample sample in observed)
         {

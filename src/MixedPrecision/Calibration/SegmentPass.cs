@@ -185,6 +185,11 @@ internal sealed class SegmentPass : IDisposable
         {
             sample.Terms.Of(site.Layer.Name).AddChange(format, delta, drawnDelta);
         }
+
+        foreach ((LayerSite site, LayerProgram _) in segment.Layers.Where(l => l.Program.Output is not null))
+        {
+            sample.Terms.Of(site.Layer.Name).Note(site, values[site.Layer.Name]);
+        }
     }
 
     private Tensor Value(string name, SampleState sample, IReadOnlyDictionary<string, Tensor> results) =>

@@ -53,25 +53,30 @@ internal static class NumpyArchive
 
     private static List<Sample> Samples(string file, WantedValues wanted, int maximum, IReadOnlyCollection<string> found, Func<string, Stream?> open)
     {
-        NumpyHeader[] headers = [.. wanted.Names.Select(name => Header(name) ?? throw wanted.Missing(name, found, new Place(file)))];
+        (string Name, NumpyHeader? Header)[] arrays = [.. wanted.Names.Select(name => (name, Header(name)))];
+        if (arrays.FirstOrDefault(a => a.Header is null && !wanted.MayLack(a.Name)).Name is { } missing)
+            throw wanted.Missing(missing, found, new Place(file));
+        arrays = [.. arrays.Where(a => a.Header is not null)];
+        string[] names = [.. arrays.Select(a => a.Name)];
+        NumpyHeader[] headers = [.. arrays.Select(a => a.Header!)];
         if (headers.Length == 0 || headers.All(header => Tensor.ElementCount(header.RowShape) == 0))
             throw Errors.DataEmpty(file);
         int other = Array.FindIndex(headers, header => header.Rows != headers[0].Rows);
         if (other >= 0)
-            throw Errors.DataWrongShape(new Place(file), wanted.Names[other], headers[other].Shape, $"{headers[0].Rows} samples along the first axis as in {Wording.Quote(wanted.Names[0])}");
+            throw Errors.DataWrongShape(new Place(file), names[other], headers[other].Shape, $"{headers[0].Rows} samples along the first axis as in {Wording.Quote(names[0])}");
 
         int rows = (int)Math.Min(headers[0].Rows, maximum);
         var columns = new Dictionary<string, IReadOnlyList<Tensor>>(StringComparer.Ordinal);
         // What has elements comes first: a damaged header cannot make many empty rows before it is found out.
         foreach (int i in Enumerable.Range(0, headers.Length).OrderBy(i => Tensor.ElementCount(headers[i].RowShape) == 0))
         {
-            using Stream stream = open(wanted.Names[i])!;
-            NumpyHeader header = NumpyHeader.Read(stream, file, wanted.Names[i]);
-            columns.Add(wanted.Names[i], NumpyData.ReadRows(stream, header, rows, wanted.TypeOf(wanted.Names[i]), file, wanted.Names[i], wanted.IsLabel(wanted.Names[i])));
+            using Stream stream = open(names[i])!;
+            NumpyHeader header = NumpyHeader.Read(stream, file, names[i]);
+            columns.Add(names[i], NumpyData.ReadRows(stream, header, rows, wanted.TypeOf(names[i]), file, names[i], wanted.IsLabel(names[i])));
         }
 
         return [.. Enumerable.Range(0, rows).Select(row =>
-            wanted.Sample($"{file}[{row}]", wanted.Names.ToDictionary(name => name, name => columns[name][row], StringComparer.Ordinal), found, new Place($"{file}[{row}]")))];
+            wanted.Sample($"{file}[{row}]", names.ToDictionary(name => name, name => columns[name][row], StringComparer.Ordinal), found, new Place($"{file}[{row}]")))];
 
         NumpyHeader? Header(string name)
         {

@@ -12,6 +12,9 @@ public sealed record Sample(string Id, IReadOnlyDictionary<string, Tensor> Input
     /// <summary>Further values of the data that the loss asked for, by key: labels of several losses, masks.</summary>
     public IReadOnlyDictionary<string, Tensor> Fields { get; init; } = new Dictionary<string, Tensor>();
 
+    /// <summary>Inputs that the data does not give and that were filled in: caches of a decoder, which are empty at the first token.</summary>
+    public IReadOnlyList<string> Filled { get; init; } = [];
+
     /// <summary>A field or an input of this name, or null.</summary>
     public Tensor? Find(string name) => Fields.TryGetValue(name, out Tensor? field) ? field : Inputs.GetValueOrDefault(name);
 

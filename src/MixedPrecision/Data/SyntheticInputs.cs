@@ -63,7 +63,7 @@ public static class SyntheticInputs
         IReadOnlyList<Dimension> shape = i.Type.Shape ?? [];
         bool isImage = shape.Count is 4 && ElementType.IsFloating(i.Type.ElementType) && (shape[1].Size is 1 or 3 or 4 || shape[3].Size is 1 or 3 or 4);
         return shape.Select((d, axis) => d.Size is > 0 and long size ? size
-            : d.Symbol is string symbol && sizes.TryGetValue(symbol, out long known) ? known
+            : d.Symbol is string symbol && (sizes.TryGetValue($"{i.Name}.{symbol}", out long known) || sizes.TryGetValue(symbol, out known)) ? known
             : Size((d.Symbol ?? "").ToLowerInvariant(), i.Name.ToLowerInvariant(), axis, shape.Count, isImage, sequence, side)).ToArray();
     });
 

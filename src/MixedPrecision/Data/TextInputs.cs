@@ -61,7 +61,7 @@ internal sealed class TextInputs
             Role.Mask => Make(i, Row(p => p < tokens.Length ? 1 : 0)),
             Role.Positions => Make(i, Row(p => p)),
             Role.Types => Make(i, Row(_ => 0)),
-            _ => Empty(i),
+            _ => EmptyCaches.Of(i, _ => null)!,
         });
     }
 
@@ -70,7 +70,7 @@ internal sealed class TextInputs
         string name = input.Name.ToLowerInvariant();
         bool isInteger = input.Type.ElementType is ElementType.Int64 or ElementType.Int32 or ElementType.Bool;
         bool isRow = input.Type.Rank is null or 2;
-        return name.Contains("past", StringComparison.Ordinal) && ElementType.IsFloating(input.Type.ElementType) ? Role.Past
+        return EmptyCaches.Of(input, _ => null) is not null ? Role.Past
             : !isRow ? Role.None
             : name.Contains("mask", StringComparison.Ordinal) && (isInteger || ElementType.IsFloating(input.Type.ElementType)) ? Role.Mask
             : !isInteger ? Role.None
@@ -95,12 +95,5 @@ internal sealed class TextInputs
             _ => MemoryMarshal.AsBytes(all.Select(v => (float)v).ToArray().AsSpan()).ToArray(),
         };
         return new Tensor(input.Type.ElementType, [batch, row.Length], bytes);
-    }
-
-    /// <summary>A cache of keys or values that holds no position yet: [batch, heads, 0, size].</summary>
-    private static Tensor Empty(InputDeclaration input)
-    {
-        long[] shape = [.. (input.Type.Shape ?? []).Select((d, axis) => d.Size ?? (axis == 0 ? 1 : 0))];
-        return new Tensor(input.Type.ElementType, shape, new byte[Tensor.ByteCount(input.Type.ElementType, shape)]);
     }
 }

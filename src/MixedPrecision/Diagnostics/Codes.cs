@@ -27,6 +27,10 @@ public static class Codes
     public static readonly ErrorCode CalibrationDataNotNamed = new("MPB1013", "calibration data not named");
     public static readonly ErrorCode BudgetDoesNotSuit = new("MPB1014", "budget does not suit the loss");
 
+    public static readonly ErrorCode BudgetLarge = new("MPB1015", "large budget");
+    public static readonly ErrorCode BudgetFinerThanALabel = new("MPB1016", "budget finer than one label");
+    public static readonly ErrorCode MoreThreadsThanProcessors = new("MPB1017", "more threads than processors");
+
     // 2xxx: model
     public static readonly ErrorCode ModelNotFound = new("MPB2001", "model not found");
     public static readonly ErrorCode ModelNotOnnx = new("MPB2002", "not an ONNX model");
@@ -56,6 +60,10 @@ public static class Codes
     public static readonly ErrorCode TokenizerUnusable = new("MPB3015", "tokenizer cannot be used");
     public static readonly ErrorCode SyntheticInputsFail = new("MPB3016", "model does not run on synthetic inputs");
 
+    public static readonly ErrorCode DimensionSizesDiffer = new("MPB3017", "one name for two sizes");
+    public static readonly ErrorCode EvaluationSeen = new("MPB3018", "evaluation samples seen before");
+    public static readonly ErrorCode SingleSample = new("MPB3019", "a single sample");
+
     // 4xxx: calibration
     public static readonly ErrorCode NoGradientRule = new("MPB4001", "operator without a gradient");
     public static readonly ErrorCode RankUnknown = new("MPB4002", "rank of a value unknown");
@@ -66,6 +74,10 @@ public static class Codes
     public static readonly ErrorCode LayersNotReached = new("MPB4007", "loss does not depend on layers");
     public static readonly ErrorCode NoLayerReached = new("MPB4008", "no layer can be calibrated");
     public static readonly ErrorCode LossGraphUnusable = new("MPB4009", "loss graph cannot be used");
+
+    public static readonly ErrorCode LossNotFinite = new("MPB4010", "loss is no number");
+    public static readonly ErrorCode LayersNotFinite = new("MPB4011", "values that are no numbers");
+    public static readonly ErrorCode LayersNotSeen = new("MPB4012", "layers that calibration saw nothing of");
 
     // 5xxx: benchmark
     public static readonly ErrorCode ScenarioDimensionUnknown = new("MPB5001", "scenario names an unknown dimension");

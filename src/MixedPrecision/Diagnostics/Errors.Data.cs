@@ -3,7 +3,9 @@ namespace MixedPrecision.Diagnostics;
 public static partial class Errors
 {
     /// <summary>MPB3001: a file of samples does not exist.</summary>
-    public static MixedPrecisionException DataNotFound(string file) => new(Codes.DataNotFound, new Place(file),
+    /// <param name="file">The file as the user named it.</param>
+    /// <param name="place">Where it is named, if that is known.</param>
+    public static MixedPrecisionException DataNotFound(string file, Place? place = null) => new(Codes.DataNotFound, place ?? new Place(file),
         $"there is no file {Wording.Quote(file)}; correct the path, which is relative to the policy");
 
     /// <summary>MPB3002: a file of samples exists, and reading it failed.</summary>
@@ -72,4 +74,21 @@ public static partial class Errors
     /// <summary>MPB3016: the model does not run on what was drawn for it.</summary>
     public static MixedPrecisionException SyntheticInputsFail(string model, string reason) => new(Codes.SyntheticInputsFail, new Place(model),
         $"the policy names no data, and the model does not run on inputs that were drawn for it: {reason.TrimEnd('.')}. Name data, or sizes of the inputs as a scenario");
+
+    /// <summary>MPB3017: a name that stands for two sizes.</summary>
+    public static Diagnostic DimensionSizesDiffer(string model, string name, (string Input, int Axis, long Size) one, (string Input, int Axis, long Size) other, string sample) =>
+        new(Codes.DimensionSizesDiffer, Severity.Warning, new Place(model),
+            $"the model names two dimensions {Wording.Quote(name)}, and they differ on the sample {sample}: {one.Size} along axis {one.Axis} of {Wording.Quote(one.Input)}, {other.Size} along axis {other.Axis} of {Wording.Quote(other.Input)}. "
+            + $"They are taken as independent; a scenario calls the second {Wording.Quote($"{other.Input}.{name}")}. If they should agree, correct the data");
+
+    /// <summary>MPB3018: verification on what calibration has seen, or on the same more than once.</summary>
+    public static Diagnostic EvaluationSeen(Place place, int samples, int common, (string Evaluation, string Calibration)? first, int repeated) => new(Codes.EvaluationSeen, Severity.Warning, place,
+        (common == 0 ? "" : $"{(common == samples ? samples == 1 ? "the only sample" : $"all {samples} samples" : $"{common} of {samples} samples")} that the emitted model is verified on {(common == 1 ? "is" : "are")} among those of calibration too "
+            + $"({first!.Value.Evaluation} has the inputs of {first.Value.Calibration}): what is measured on them says little of others. ")
+        + (repeated == 0 ? "" : $"{repeated} of the {samples} {(repeated == 1 ? "repeats" : "repeat")} the inputs of another one, and {(repeated == 1 ? "adds" : "add")} nothing. ")
+        + "Name other samples as evaluation.data, or remove those that stand twice");
+
+    /// <summary>MPB3019: one sample is no sample.</summary>
+    public static Diagnostic SingleSample(Place place, string purpose, string sample) => new(Codes.SingleSample, Severity.Warning, place,
+        $"there is one sample for {purpose}, {sample}: what is measured on it says nothing of others. A few hundred are good");
 }

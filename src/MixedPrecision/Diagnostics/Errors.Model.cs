@@ -2,8 +2,10 @@ namespace MixedPrecision.Diagnostics;
 
 public static partial class Errors
 {
-    public static MixedPrecisionException ModelNotFound(string file) => new(
-        Codes.ModelNotFound, new Place(file), $"there is no model '{file}'. Give the path of an .onnx file; a policy's paths are relative to the policy.");
+    /// <param name="file">The file as the user named it.</param>
+    /// <param name="place">Where it is named, if that is known.</param>
+    public static MixedPrecisionException ModelNotFound(string file, Place? place = null) => new(
+        Codes.ModelNotFound, place ?? new Place(file), $"there is no model '{file}'. Give the path of an .onnx file; a policy's paths are relative to the policy.");
 
     public static MixedPrecisionException ModelNotOnnx(string file, string reason) => new(
         Codes.ModelNotOnnx, new Place(file), $"'{file}' is not an ONNX model: {reason}. Expected a protobuf file written by an ONNX exporter; check that it was copied whole.");

@@ -44,6 +44,18 @@ public static partial class Errors
     public static MixedPrecisionException PolicyImpossibleValue(Place place, string key, string found, string expected) =>
         new(Codes.PolicyImpossibleValue, place, $"{key}: found {found}, expected {expected}");
 
+    /// <summary>MPB1015: a budget that lets nearly everything pass.</summary>
+    public static Diagnostic BudgetLarge(Place place, string budget) => new(Codes.BudgetLarge, Severity.Warning, place,
+        $"the budget {budget} is large: beyond a few percent predictions do not hold, and the model may be of no use within it; common are 0.1% to 2%");
+
+    /// <summary>MPB1016: a budget that only a model without any loss of labels meets.</summary>
+    public static Diagnostic BudgetFinerThanALabel(Place place, string budget, long labels) => new(Codes.BudgetFinerThanALabel, Severity.Warning, place,
+        $"the budget {budget} is finer than one of the {labels} labels of the evaluation samples, which is {100.0 / labels:0.###}%: it is met only if not one is lost. Evaluate on more samples, or allow more");
+
+    /// <summary>MPB1017: threads that have to share processors.</summary>
+    public static Diagnostic MoreThreadsThanProcessors(Place place, int threads, int processors) => new(Codes.MoreThreadsThanProcessors, Severity.Warning, place,
+        $"the policy sets {threads} threads, and this machine has {processors} {(processors == 1 ? "processor" : "processors")} for them: timings are not those of a machine that has as many. Build on such a machine, or set runtime.threads to at most {processors}");
+
     /// <summary>MPB1011: the pattern of a layer rule matches none of the model's layers.</summary>
     public static MixedPrecisionException PolicyRuleMatchesNothing(Place place, string pattern, IReadOnlyList<string> layers) =>
         new(Codes.PolicyRuleMatchesNothing, place,

@@ -1,10 +1,12 @@
+using MixedPrecision.Policies;
+
 namespace MixedPrecision.Formats;
 
 /// <summary>The baseline: the layer as the model has it, untouched. Applies to every layer, adds no noise.</summary>
 internal static class Fp32
 {
     public static readonly NumberFormat Format = new(
-        Name: "fp32",
+        Name: FormatNames.Baseline,
         Version: 1,
         TimePerMac: 1,
         WhyNot: _ => null,

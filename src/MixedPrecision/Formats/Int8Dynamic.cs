@@ -1,6 +1,7 @@
 using System.Buffers;
 using MixedPrecision.Onnx;
 using MixedPrecision.Partitioning;
+using MixedPrecision.Policies;
 
 namespace MixedPrecision.Formats;
 
@@ -18,7 +19,7 @@ internal static class Int8Dynamic
     private const int FirstOpset = 11;
 
     public static readonly NumberFormat Format = new(
-        Name: "int8-dynamic",
+        Name: FormatNames.Int8Dynamic,
         Version: 2,
         TimePerMac: 0.25,
         WhyNot: WhyNot,

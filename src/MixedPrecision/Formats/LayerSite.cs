@@ -19,6 +19,9 @@ public delegate void ColumnsAction(int first, int count, ReadOnlySpan<float> col
 /// <param name="Weight">Type of the weight, or of the second activation.</param>
 public sealed record LayerSite(Layer Layer, NodeProto Node, int Opset, TensorType Input, TensorType Weight)
 {
+    /// <summary>What the values of the weight keep every format but the baseline from: see <see cref="WeightFaults"/>. Null when nothing, or when they were not looked at.</summary>
+    public string? Fault { get; init; }
+
     /// <summary>Columns and rows of a tile: as floats it lies in the processor's first cache.</summary>
     private const int ColumnTile = 64;
     private const int RowTile = 64;

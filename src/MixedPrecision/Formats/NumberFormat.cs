@@ -1,4 +1,5 @@
 using MixedPrecision.Onnx;
+using MixedPrecision.Policies;
 
 namespace MixedPrecision.Formats;
 
@@ -32,4 +33,8 @@ public sealed record NumberFormat(
     Func<GraphBuilder, LayerSite, string, string, string>? InputNoise,
     int WeightBlock,
     Func<LayerSite, Tensor, float[]> WeightSteps,
-    Func<LayerSite, long> Bytes);
+    Func<LayerSite, long> Bytes)
+{
+    /// <summary>The reason why the format cannot run a layer, or null when it can. A weight without numbers to round keeps every format but the baseline from its layer.</summary>
+    public Func<LayerSite, string?> WhyNot { get; } = Name == FormatNames.Baseline ? WhyNot : site => site.Fault ?? WhyNot(site);
+}

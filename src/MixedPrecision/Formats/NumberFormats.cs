@@ -1,6 +1,6 @@
 namespace MixedPrecision.Formats;
 
-/// <summary>The table of formats. A format is one file and one line here (and its name in the policy's list of names).</summary>
+/// <summary>The table of formats. A format is one file and one line here (and its name in the policy's list of names, <see cref="Policies.FormatNames"/>).</summary>
 public static class NumberFormats
 {
     public static readonly IReadOnlyList<NumberFormat> All =

@@ -18,9 +18,16 @@ internal sealed record LabelSource(string? Labels, string? Tokens, string? Mask,
 /// </summary>
 internal sealed class CrossEntropy(string name, double weight, string output, Scores scores, LabelSource source, IReadOnlyList<string> inputs) : LossTerm(name, weight)
 {
+    /// <summary>Axes along which the output was a distribution on all samples that were looked at; null: none was.</summary>
+    private int[]? distributions;
+    private int observed;
+
     public override IReadOnlyList<string> Outputs { get; } = [output];
 
     public override bool HasCurvature => true;
+
+    /// <summary>Whether the graph does not tell what the output's numbers are.</summary>
+    public bool IsOpen => scores.Operator is null;
 
     /// <summary>Whether labels are read from the data.</summary>
     public bool HasLabels => source.Labels is not null;
@@ -28,13 +35,34 @@ internal sealed class CrossEntropy(string name, double weight, string output, Sc
     public override IReadOnlyList<DataField> Fields =>
         [.. new[] { source.Labels, inputs.Contains(source.Mask) ? null : source.Mask }.OfType<string>().Distinct().Select(f => new DataField(f, ElementType.Int64))];
 
-    public override IEnumerable<string> Notes => scores.Operator is null ? []
+    public override IEnumerable<string> Notes => scores.Operator is null
+        ? observed == 0 ? []
+            : [scores.Kind == ScoreKind.Probabilities
+                ? $"output '{output}' holds rows of values from 0 to 1 that sum to 1 on all {observed} samples: it is taken as probabilities, whose logarithm counts"
+                : $"output '{output}' is taken as scores, of which softmax makes probabilities"]
         : [$"output '{output}' ends in {scores.Operator}: {(scores.Kind switch
         {
             ScoreKind.Sigmoids => "each element is taken as a probability of its own, with labels 0 and 1",
             ScoreKind.Probabilities => "it is taken as probabilities, whose logarithm counts",
             _ => "it is taken as logarithms of probabilities",
         })}"];
+
+    /// <summary>Looks at the original's output on one more sample.</summary>
+    /// <returns>Whether it may still be one of probabilities.</returns>
+    public bool Observe(Tensor prediction)
+    {
+        int[] axes = [.. ObservedScores.Axes(prediction)];
+        distributions = distributions is null ? axes : [.. distributions.Intersect(axes)];
+        return distributions.Length > 0;
+    }
+
+    /// <summary>Takes the output for what was observed.</summary>
+    /// <param name="samples">How many samples there are.</param>
+    public void Settle(int samples)
+    {
+        observed = samples;
+        scores = new Scores(distributions is { Length: > 0 } ? ScoreKind.Probabilities : ScoreKind.Logits, distributions is [int axis, ..] ? axis : null, null);
+    }
 
     public override TermTarget Target(Sample sample, int number, IReadOnlyDictionary<string, Tensor> outputs)
     {

@@ -42,7 +42,8 @@ internal static class Labels
 
         if (scores.Kind != ScoreKind.Sigmoids && last >= 0)
         {
-            int[] candidates = shape.Length > 2 ? [last, 1] : [last];
+            int[] known = scores.Axis is int told && told < shape.Length ? [told] : [];
+            int[] candidates = [.. known.Concat(shape.Length > 2 ? [last, 1] : [last]).Distinct()];
             if (candidates.Where(IsExact).Concat(candidates.Where(Fits)).Select(a => (int?)a).FirstOrDefault() is int axis)
             {
                 return axis;

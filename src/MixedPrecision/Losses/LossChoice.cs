@@ -100,19 +100,34 @@ internal static class LossChoice
 
     /// <summary>The output named, or one that is called logits (exporters may write hidden states before it), or the first of floating type.</summary>
     private static string ScoresOutput(OnnxModel model, IReadOnlyDictionary<string, TensorType> types, string? named, string policyFile) => FirstOutput(
-        model, types, named ?? model.Graph.Output.Select(o => o.Name).FirstOrDefault(o => o == "logits" && ElementType.IsFloating(types[o].ElementType)), policyFile);
+        model, types, named ?? model.Graph.Output.Select(o => o.Name).FirstOrDefault(o => o == "logits" && IsFloating(types, o)), policyFile);
 
     /// <summary>The output named, or the first of floating type.</summary>
     private static string FirstOutput(OnnxModel model, IReadOnlyDictionary<string, TensorType> types, string? named, string policyFile)
     {
-        string[] outputs = [.. model.Graph.Output.Select(o => o.Name)];
-        string? output = outputs.FirstOrDefault(o => named is null ? ElementType.IsFloating(types[o].ElementType) : o == named);
-        return output is not null && ElementType.IsFloating(types[output].ElementType) ? output : throw Errors.LossOutputUnusable(policyFile, named ?? "", outputs);
+        string? output = model.Graph.Output.Select(o => o.Name).FirstOrDefault(o => named is null ? IsFloating(types, o) : o == named);
+        if (output is not null && IsFloating(types, output))
+        {
+            return output;
+        }
+
+        string problem = named is null ? "the model has no output of floating type for a loss to read"
+            : output is not null ? $"the output {Wording.Quote(named)} is not of floating type, which a loss reads"
+            : $"{Wording.Quote(named)} is {(types.ContainsKey(named) ? "a value inside of the model, and no output of it" : "no output of the model")}{Suggestion()}";
+        throw Errors.LossOutputUnusable(
+            new Place(policyFile),
+            problem,
+            [.. model.Graph.Output.Select(o => (o.Name, types.GetValueOrDefault(o.Name) is { ElementType: not 0 } type ? type.ToString() : TypeText.Of(o.Type), IsFloating(types, o.Name)))],
+            [.. InnerScores.Of(model, types).Select(i => (i.Value, i.Type, i.Operator))]);
+
+        string Suggestion() => Wording.Nearest(named, model.Graph.Output.Select(o => o.Name)) is { } nearest ? $"; did you mean {Wording.Quote(nearest)}?" : "";
     }
+
+    private static bool IsFloating(IReadOnlyDictionary<string, TensorType> types, string value) => types.GetValueOrDefault(value) is { } type && ElementType.IsFloating(type.ElementType);
 
     /// <summary>A floating output of one element that is called loss.</summary>
     private static string? ScalarLoss(OnnxModel model, IReadOnlyDictionary<string, TensorType> types) => model.Graph.Output.Select(o => o.Name).FirstOrDefault(o =>
-        o.Contains("loss", StringComparison.OrdinalIgnoreCase) && ElementType.IsFloating(types[o].ElementType) && types[o].Shape is { } shape && shape.All(d => d.Size == 1));
+        o.Contains("loss", StringComparison.OrdinalIgnoreCase) && IsFloating(types, o) && types[o].Shape is { } shape && shape.All(d => d.Size == 1));
 
     /// <summary>The input that holds token numbers: integers [batch, sequence], by preference one called so.</summary>
     private static string? Tokens(OnnxModel model)

@@ -1,5 +1,6 @@
 using MixedPrecision.Data;
 using MixedPrecision.Diagnostics;
+using MixedPrecision.Execution;
 using MixedPrecision.Onnx;
 using MixedPrecision.Policies;
 
@@ -18,16 +19,17 @@ namespace MixedPrecision.Losses;
 public sealed class LossFunction : IDisposable
 {
     private readonly IReadOnlyList<LossTerm> terms;
+    private readonly string? guess;
     private readonly CrossEntropy? accuracy;
 
     /// <param name="accuracy">What accuracy is told by when labels are named and none of the losses reads them; it adds nothing to the loss.</param>
     internal LossFunction(IReadOnlyList<LossTerm> terms, string? guess, CrossEntropy? accuracy)
     {
         this.terms = terms;
+        this.guess = guess;
         this.accuracy = accuracy;
         Outputs = [.. terms.SelectMany(t => t.Outputs).Concat(accuracy?.Outputs ?? []).Distinct()];
         Fields = [.. terms.SelectMany(t => t.Fields).Concat(accuracy?.Fields ?? []).DistinctBy(f => f.Name)];
-        Notes = [.. guess is null ? [] : new[] { guess }, .. terms.SelectMany(t => t.Notes).Distinct()];
     }
 
     /// <summary>The model outputs that the loss reads, each once.</summary>
@@ -37,7 +39,7 @@ public sealed class LossFunction : IDisposable
     public IReadOnlyList<DataField> Fields { get; }
 
     /// <summary>What a user should know of it: how it was guessed, and how it reads the outputs.</summary>
-    public IReadOnlyList<string> Notes { get; }
+    public IReadOnlyList<string> Notes => [.. guess is null ? [] : new[] { guess }, .. terms.SelectMany(t => t.Notes).Distinct()];
 
     /// <summary>The name policies use; of several losses their weighted sum.</summary>
     public string Name => terms.Count == 1 ? terms[0].Name
@@ -61,6 +63,33 @@ public sealed class LossFunction : IDisposable
         LossChoice.Create(model, types, policy, policyFile, keys ?? []);
 
     /// <summary>
+    /// Settles how outputs are read whose graph does not tell what their numbers are, by what the original model gives on samples: rows from 0 to 1 that sum to 1
+    /// on every sample are probabilities, everything else scores. Called once, before the loss of anything is taken, with the calibration samples, so that
+    /// what it finds follows from model, loss and these samples.
+    /// </summary>
+    public void Observe(OnnxModel model, IReadOnlyList<Sample> samples, CancellationToken cancel)
+    {
+        CrossEntropy[] open = [.. terms.Append(accuracy).OfType<CrossEntropy>().Where(t => t.IsOpen)];
+        var candidates = open.Where(t => !ObservedScores.IsLinear(model, t.Outputs[0])).ToList();
+        if (candidates.Count > 0)
+        {
+            using Session session = Session.Create(Instrumented.Of(model, [.. candidates.Select(t => t.Outputs[0]).Distinct()]), SessionSettings.Plain, model.Folder);
+            foreach (Sample sample in samples)
+            {
+                cancel.ThrowIfCancellationRequested();
+                IReadOnlyDictionary<string, Tensor> outputs = session.Run(sample.Inputs);
+                candidates.RemoveAll(t => !t.Observe(outputs[t.Outputs[0]]));
+                if (candidates.Count == 0)
+                {
+                    break;
+                }
+            }
+        }
+
+        Array.ForEach(open, t => t.Settle(samples.Count));
+    }
+
+    /// <summary>
     /// What the loss of one sample is taken against: labels (those of the sample, or the most likely ones of the original model), next
     /// tokens, or random signs.
     /// </summary>
@@ -68,7 +97,7 @@ public sealed class LossFunction : IDisposable
     /// <param name="outputs">At least <see cref="Outputs"/> of the original model.</param>
     /// <exception cref="MixedPrecisionException">MPB4006: the labels do not fit the output.</exception>
     public LossTarget TargetOf(Sample sample, int number, IReadOnlyDictionary<string, Tensor> outputs) =>
-        new(number, [.. terms.Select(t => t.Target(sample, number, outputs))], AccuracyTarget(sample, number, outputs));
+        new(number, [.. terms.Select(t => t.Target(sample, number, outputs))], AccuracyTarget(sample, number, outputs, out Diagnostic? misfit), misfit);
 
     /// <summary>The loss of outputs against a target.</summary>
     public double Value(IReadOnlyDictionary<string, Tensor> outputs, LossTarget target) => terms.Zip(target.Terms, (t, one) => t.Weight * t.Value(outputs, one)).Sum();
@@ -139,7 +168,7 @@ public sealed class LossFunction : IDisposable
             mixedHits = accuracy.Accuracy(mixed, target.Accuracy).Hits;
         }
 
-        return new LossComparison((before * before) + square, (change * change) + squareChange, before, change, labels, originalHits, mixedHits);
+        return new LossComparison((before * before) + square, (change * change) + squareChange, before, change, labels, originalHits, mixedHits, target.AccuracyMisfit);
     }
 
     public void Dispose()
@@ -152,15 +181,17 @@ public sealed class LossFunction : IDisposable
         accuracy?.Dispose();
     }
 
-    /// <summary>Labels that do not fit the output tell no accuracy, and are no error of a loss that does not read them.</summary>
-    private TermTarget? AccuracyTarget(Sample sample, int number, IReadOnlyDictionary<string, Tensor> outputs)
+    /// <summary>Labels that do not fit the output tell no accuracy; for a loss that does not read them that is no error, but worth a warning.</summary>
+    private TermTarget? AccuracyTarget(Sample sample, int number, IReadOnlyDictionary<string, Tensor> outputs, out Diagnostic? misfit)
     {
+        misfit = null;
         try
         {
             return outputs.ContainsKey(accuracy?.Outputs[0] ?? "") ? accuracy!.Target(sample, number, outputs) : null;
         }
-        catch (MixedPrecisionException)
+        catch (MixedPrecisionException e) when (e.Diagnostic.Code == Codes.LabelsDoNotFit)
         {
+            misfit = e.Diagnostic;
             return null;
         }
     }
@@ -169,9 +200,10 @@ public sealed class LossFunction : IDisposable
 /// <summary>What the loss of one sample is taken against.</summary>
 public sealed class LossTarget
 {
-    internal LossTarget(int number, IReadOnlyList<TermTarget> terms, TermTarget? accuracy)
+    internal LossTarget(int number, IReadOnlyList<TermTarget> terms, TermTarget? accuracy, Diagnostic? accuracyMisfit)
     {
         Accuracy = accuracy;
+        AccuracyMisfit = accuracyMisfit;
         Number = number;
         Terms = terms;
     }
@@ -182,6 +214,9 @@ public sealed class LossTarget
 
     /// <summary>Labels that accuracy is told by and no loss reads, or null.</summary>
     internal TermTarget? Accuracy { get; }
+
+    /// <summary>Why the labels that accuracy is told by do not fit this sample's output, or null.</summary>
+    internal Diagnostic? AccuracyMisfit { get; }
 }
 
 /// <summary>The loss g of a sample before and g′ after a change, as the budget counts them; random projections only in the squares.</summary>
@@ -189,7 +224,16 @@ public sealed class LossTarget
 /// <param name="SquareChange">(g′ − g)².</param>
 /// <param name="Loss">g.</param>
 /// <param name="Change">g′ − g.</param>
-/// <param name="Labels">Given labels that count.</param>
+/// <param name="Labels">Given labels that count; 0: none.</param>
 /// <param name="OriginalHits">How many of them the original's largest score hits.</param>
 /// <param name="MixedHits">How many the other's hits.</param>
-public readonly record struct LossComparison(double SquareLoss, double SquareChange, double Loss, double Change, long Labels, long OriginalHits, long MixedHits);
+/// <param name="LabelMisfit">Why labels beside the loss, which accuracy is told by, do not fit the output; null: they do, or there are none.</param>
+public readonly record struct LossComparison(
+    double SquareLoss,
+    double SquareChange,
+    double Loss,
+    double Change,
+    long Labels = 0,
+    long OriginalHits = 0,
+    long MixedHits = 0,
+    Diagnostic? LabelMisfit = null);

@@ -61,7 +61,7 @@ internal sealed class LossGraph : LossTerm
                 $"none of its inputs ({Wording.List(inputs.Keys)}) has the name of an output of the model ({Wording.List([.. model.Graph.Output.Select(o => o.Name)])})");
         }
 
-        string[] differentiated = [.. outputs.Where(o => ElementType.IsFloating(inputs[o].ElementType) && ElementType.IsFloating(types[o].ElementType))];
+        string[] differentiated = [.. outputs.Where(o => ElementType.IsFloating(inputs[o].ElementType) && types.GetValueOrDefault(o) is { } type && ElementType.IsFloating(type.ElementType))];
         DataField[] fields = [.. inputs.Where(i => !outputs.Contains(i.Key) && model.Inputs.All(m => m.Name != i.Key)).Select(i => new DataField(i.Key, i.Value.ElementType))];
         ModelProto gradient = GradientModel.Build(graph, graph.Graph.Output[0].Name, differentiated);
         // The gradient model is in single precision wherever the graph is in half.

@@ -18,12 +18,15 @@ internal enum ScoreKind
     Sigmoids,
 }
 
-/// <summary>What the numbers of an output are, as the end of the graph tells.</summary>
+/// <summary>What the numbers of an output are, as the end of the graph tells, or else the values themselves (<see cref="ObservedScores"/>).</summary>
 /// <param name="Axis">The axis of the classes, or null when it cannot be told.</param>
 /// <param name="Operator">The operator that tells, or null.</param>
 internal sealed record Scores(ScoreKind Kind, int? Axis, string? Operator)
 {
     private static readonly HashSet<string> Passed = ["Identity", "Cast", "Dropout", "Reshape", "Transpose", "Squeeze", "Unsqueeze", "Flatten"];
+
+    /// <summary>Whether a node only moves elements, or changes their type.</summary>
+    public static bool Passes(NodeProto node) => Passed.Contains(node.OpType);
 
     /// <summary>Follows an output back through operators that only move elements.</summary>
     public static Scores Of(OnnxModel model, IReadOnlyDictionary<string, TensorType> types, string output)
@@ -63,7 +66,7 @@ internal sealed record Scores(ScoreKind Kind, int? Axis, string? Operator)
                     break;
             }
 
-            if (!Passed.Contains(node.OpType) && node.OpType != "Log")
+            if (!Passes(node) && node.OpType != "Log")
             {
                 break;
             }

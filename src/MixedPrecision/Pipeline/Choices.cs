@@ -39,10 +39,10 @@ internal static class Choices
         {
             LayerOptions options = allowed[l.Name];
             string[] others = [.. options.Formats.Where(f => f != Problems.Baseline)];
-            return l.Reachable || options.Pinned is not null || others.Length == 0 ? options : options with
+            return l.Reason is null || options.Pinned is not null || others.Length == 0 ? options : options with
             {
                 Formats = [Problems.Baseline],
-                NotApplicable = options.NotApplicable.Concat(others.Select(f => KeyValuePair.Create(f, "the loss does not depend on it, as far as gradients tell"))).ToDictionary(),
+                NotApplicable = options.NotApplicable.Concat(others.Select(f => KeyValuePair.Create(f, l.Reason!))).ToDictionary(),
             };
         });
 

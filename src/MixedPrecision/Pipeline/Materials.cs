@@ -14,6 +14,7 @@ namespace MixedPrecision.Pipeline;
 /// <param name="Allowed">By layer, the formats it may take.</param>
 /// <param name="Data">Samples to calibrate and to evaluate on.</param>
 /// <param name="Loss">What the budget is about.</param>
+/// <param name="ObservedLoss">The same, settled in how it reads outputs by the calibration samples: what calibration and evaluation take.</param>
 /// <param name="Scenarios">Concrete inputs to time with.</param>
 /// <param name="Machine">Where it is measured.</param>
 internal sealed record Materials(
@@ -22,9 +23,13 @@ internal sealed record Materials(
     IReadOnlyDictionary<string, LayerOptions> Allowed,
     Datasets Data,
     Content<LossFunction> Loss,
+    Content<LossFunction> ObservedLoss,
     Content<IReadOnlyList<Scenario>> Scenarios,
     Machine Machine) : IDisposable
 {
+    /// <summary>The policy as stages read it: by what stands in its file, and the budget, which an option may set.</summary>
+    public Content<Policy> PolicyContent => new(CacheKey.Of(("budget", Policy.Budget.ToString())).WithFile("policy", Path.GetFullPath(Policy.File)), () => Policy);
+
     /// <summary>Files that the run depends on: policy, model and its external data, calibration and evaluation data, loss graphs.</summary>
     public IReadOnlyList<string> InputFiles =>
     [
@@ -45,6 +50,12 @@ internal sealed record Materials(
             policy = policy.WithBudget(options.Budget, new Place("--budget"));
         }
 
+        PolicyFiles.Check(policy);
+        foreach (Diagnostic warning in PolicyWarnings.Of(policy, Environment.ProcessorCount))
+        {
+            log.Warn(warning);
+        }
+
         // A file of labels is named to be used.
         if (policy.Calibration is { Labels: null, Images.Labels: not null })
         {
@@ -62,7 +73,7 @@ internal sealed record Materials(
             }
 
             return new Materials(
-                policy, workspace, Choices.Of(policy, workspace), data, loss, ScenariosOf(policy, workspace, data), Machine.Detect(policy.Runtime));
+                policy, workspace, Choices.Of(policy, workspace), data, loss, Observed(loss, data, workspace, options.Cancel), ScenariosOf(policy, workspace, data), Machine.Detect(policy.Runtime));
         }
         catch
         {
@@ -92,6 +103,13 @@ internal sealed record Materials(
             policy.File,
             c.Data is null ? [] : SampleReader.Keys(policy.Resolve(c.Data), c.Data, Datasets.FormatOf(policy))));
     }
+
+    private static Content<LossFunction> Observed(Content<LossFunction> loss, Datasets data, Workspace workspace, CancellationToken cancel) =>
+        new(loss.Key.With("outputs read as on", data.Calibration.Key), () =>
+        {
+            loss.Value.Observe(workspace.Model, data.Calibration.Value, cancel);
+            return loss.Value;
+        });
 
     private static Content<IReadOnlyList<Scenario>> ScenariosOf(Policy policy, Workspace workspace, Datasets data)
     {

@@ -1,5 +1,7 @@
 using MixedPrecision.Benchmarking;
+using MixedPrecision.Data;
 using MixedPrecision.Formats;
+using MixedPrecision.Onnx;
 using MixedPrecision.Partitioning;
 using MixedPrecision.Policies;
 
@@ -12,16 +14,23 @@ internal sealed class Measuring(Materials materials, StageRunner runner)
 
     private readonly Lazy<SubgraphTimer> timer = new(() =>
     {
+        Content<Workspace> model = Shipment.ModelOf(materials.Workspace);
+        IReadOnlyDictionary<string, TensorType> types = materials.Workspace.Types;
+        if (!runner.Get(Stages.Name, new NameInput(model, materials.Scenarios)))
+        {
+            types = DimensionNames.Types(materials.Workspace.Model, types, [.. materials.Scenarios.Value.Select(s => s.Inputs)]);
+        }
+
         var timer = new SubgraphTimer(
             materials.Workspace.Model,
             materials.Workspace.Partition,
-            materials.Workspace.Types,
+            types,
             () => materials.Scenarios.Value,
             materials.Machine,
             TimingSettings.Subgraph,
             runner.Store,
             text => runner.Log.Say(Stage, text));
-        timer.Entering = runner.Get(Stages.Capture, new CaptureInput(Shipment.ModelOf(materials.Workspace), materials.Scenarios, () => timer));
+        timer.Entering = runner.Get(Stages.Capture, new CaptureInput(model, materials.Scenarios, () => timer));
         return timer;
     });
 

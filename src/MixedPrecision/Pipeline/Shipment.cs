@@ -122,7 +122,12 @@ internal sealed class Shipment(Materials materials, StageRunner runner, string s
     {
         EmittedModel files = Emission.Write(runner, model, plan.Formats, Path.Combine(staging, $"{emitted.Count}"), name);
         LossChange loss = runner.Get(Stages.Evaluate, new EvaluateInput(
-            Original, files.Content, materials.Data.Evaluation, materials.Loss, Kernels.Of(materials.Machine), materials.Machine.Threads));
+            Original, files.Content, materials.Data.Evaluation, materials.ObservedLoss, Kernels.Of(materials.Machine), materials.Machine.Threads));
+        foreach (Diagnostic warning in loss.Warnings)
+        {
+            runner.Log.Warn(warning);
+        }
+
         BudgetPolicy budget = materials.Policy.Budget;
         if (budget.Kind == BudgetKind.AccuracyDrop && loss.Accuracy is null)
         {

@@ -1,9 +1,11 @@
 using MixedPrecision.Benchmarking;
 using MixedPrecision.Calibration;
 using MixedPrecision.Data;
+using MixedPrecision.Diagnostics;
 using MixedPrecision.Formats;
 using MixedPrecision.Losses;
 using MixedPrecision.Onnx;
+using MixedPrecision.Policies;
 using MixedPrecision.Solving;
 using MixedPrecision.Verification;
 
@@ -49,6 +51,12 @@ internal sealed record EvaluateInput(
     Kernels Kernels,
     int Threads);
 
+/// <summary>What <see cref="Stages.CheckData"/> reads.</summary>
+internal sealed record CheckDataInput(Content<Policy> Policy, Content<IReadOnlyList<Sample>> Calibration, Content<IReadOnlyList<Sample>> Evaluation);
+
+/// <summary>What <see cref="Stages.Name"/> reads.</summary>
+internal sealed record NameInput(Content<Workspace> Model, Content<IReadOnlyList<Scenario>> Scenarios);
+
 /// <summary>What <see cref="Stages.Capture"/> reads.</summary>
 /// <param name="Timer">Cuts the sub-graphs of this very model out.</param>
 internal sealed record CaptureInput(Content<Workspace> Model, Content<IReadOnlyList<Scenario>> Scenarios, [property: Incidental] Func<SubgraphTimer> Timer);
@@ -72,8 +80,8 @@ internal static class Stages
     /// <summary>Model, data and loss → sensitivities of every layer in every format.</summary>
     public static readonly Stage<CalibrateInput, Sensitivities> Calibrate = new(
         "calibrate",
-        Version: 6,
-        (input, context) => Calibrator.Run(
+        Version: 7,
+        (input, context) => WithNotes(input, Calibrator.Run(
             new CalibrationRequest(
                 input.Model.Value.Model,
                 input.Model.Value.Partition,
@@ -87,7 +95,7 @@ internal static class Stages
                 progress => context.Save(() => StageRunner.Serialize(progress)))
             { MeasuresUnreached = input.MeasuresUnreached },
             update => context.Report(update.Fraction, $"sample {update.Sample + 1} of {input.Samples.Value.Count}"),
-            context.Cancel));
+            context.Cancel)));
 
     /// <summary>A problem → its plan.</summary>
     public static readonly Stage<SolveInput, Plan> Solve = new(
@@ -116,17 +124,27 @@ internal static class Stages
     /// <summary>The two files and evaluation data → change of the loss.</summary>
     public static readonly Stage<EvaluateInput, LossChange> Evaluate = new(
         "evaluate",
-        Version: 2,
+        Version: 3,
         (input, context) => new Verifier(input.Original.Value, input.Emitted.Value, input.Threads).MeasureLoss(
             input.Loss.Value.Outputs,
             input.Samples.Value,
-            (sample, number, original, mixed) =>
-            {
-                LossComparison c = input.Loss.Value.Compare(original, mixed, input.Loss.Value.TargetOf(sample, number, original));
-                return new SampleChange(c.SquareLoss, c.SquareChange, c.Loss, c.Change, c.Labels, c.OriginalHits, c.MixedHits);
-            },
+            (sample, number, original, mixed) => input.Loss.Value.Compare(original, mixed, input.Loss.Value.TargetOf(sample, number, original)),
             fraction => context.Report(fraction, ""),
             context.Cancel));
+
+    /// <summary>Policy and samples → warnings of data that say less than they seem to.</summary>
+    public static readonly Stage<CheckDataInput, List<Diagnostic>> CheckData = new(
+        "data",
+        Version: 1,
+        (input, _) => [.. SampleChecks.Warnings(input.Policy.Value, input.Calibration.Value, input.Evaluation.Value)]);
+
+    /// <summary>Model and scenarios → whether each name of a dimension stands for one size.</summary>
+    public static readonly Stage<NameInput, bool> Name = new(
+        "dimensions",
+        Version: 1,
+        (input, _) => ReferenceEquals(
+            input.Model.Value.Types,
+            DimensionNames.Types(input.Model.Value.Model, input.Model.Value.Types, [.. input.Scenarios.Value.Select(s => s.Inputs)])));
 
     /// <summary>Model and scenarios → what enters its sub-graphs, which keys of timings hold.</summary>
     public static readonly Stage<CaptureInput, List<EnteringValues>> Capture = new(
@@ -148,4 +166,16 @@ internal static class Stages
             text => context.Report(0, text),
             context.Cancel)],
         IsClocked: true);
+
+    /// <summary>The sensitivities with what the samples tell besides: kept with them, since a run that reuses them reads no data.</summary>
+    private static Sensitivities WithNotes(CalibrateInput input, Sensitivities found)
+    {
+        OnnxModel model = input.Model.Value.Model;
+        InputDeclaration[] inputs = [.. model.Inputs.Select(i => new InputDeclaration(i.Name, TensorType.Read(i.Type)))];
+        return found with
+        {
+            Notes = [.. found.Notes, .. SampleChecks.Notes(input.Samples.Value)],
+            Warnings = [.. DimensionNames.Warnings(model.DisplayName, inputs, input.Samples.Value), .. found.Warnings],
+        };
+    }
 }

@@ -14,7 +14,8 @@ internal static class Steps
     /// <exception cref="MixedPrecisionException">MPB1014: the budget is of a kind that the loss cannot tell.</exception>
     public static Sensitivities Calibrate(Materials materials, StageRunner runner)
     {
-        foreach (string note in new[] { materials.Workspace.Model.DefaultsNote }.OfType<string>().Concat(materials.Loss.Value.Notes))
+        string[] known = [.. new[] { materials.Workspace.Model.DefaultsNote }.OfType<string>(), .. materials.Loss.Value.Notes];
+        foreach (string note in known)
         {
             runner.Log.Say(Stages.Calibrate.Name, note);
         }
@@ -22,11 +23,21 @@ internal static class Steps
         Sensitivities found = runner.Get(Stages.Calibrate, new CalibrateInput(
             Shipment.ModelOf(materials.Workspace),
             materials.Data.Calibration,
-            materials.Loss,
+            materials.ObservedLoss,
             [.. materials.Policy.Formats.Select(f => FormatVersion.Of(NumberFormats.Get(f)))],
             materials.Policy.Calibration.MeasuresUnreached,
             Kernels.Of(materials.Machine),
             materials.Machine.Threads));
+        foreach (string note in found.Notes.Except(known))
+        {
+            runner.Log.Say(Stages.Calibrate.Name, note);
+        }
+
+        foreach (Diagnostic warning in found.Warnings)
+        {
+            runner.Log.Warn(warning);
+        }
+
         string[] unreached = [.. found.Layers.Where(l => !l.Reachable).Select(l => l.Name)];
         if (unreached.Length > 0)
         {
@@ -55,6 +66,15 @@ internal static class Steps
         if (budget.Kind == BudgetKind.LossIncrease && !materials.Loss.Value.HasMean)
         {
             throw Errors.BudgetDoesNotSuit(materials.Policy.File, budget.ToString(), "output-mse compares outputs, and has no mean that could increase");
+        }
+    }
+
+    /// <summary>Warns of data that say less than they seem to.</summary>
+    public static void CheckData(Materials materials, StageRunner runner)
+    {
+        foreach (Diagnostic warning in runner.Get(Stages.CheckData, new CheckDataInput(materials.PolicyContent, materials.Data.Calibration, materials.Data.Evaluation)))
+        {
+            runner.Log.Warn(warning);
         }
     }
 

@@ -68,6 +68,7 @@ public static class Verbs
         using (materials)
         {
             Steps.CheckBudget(materials);
+            Steps.CheckData(materials, runner);
             Sensitivities sensitivities = Steps.Calibrate(materials, runner);
             var measuring = new Measuring(materials, runner);
             var input = new PlanningInput(materials.Workspace.Partition, Choices.Judged(materials.Allowed, sensitivities), sensitivities);
@@ -87,6 +88,7 @@ public static class Verbs
         using (materials)
         {
             Steps.CheckBudget(materials);
+            Steps.CheckData(materials, runner);
             return Delivery.Deliver(materials, runner, outputFolder);
         }
     }

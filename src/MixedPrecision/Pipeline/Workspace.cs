@@ -16,7 +16,7 @@ internal sealed class Workspace : IDisposable
         Path = path;
         Types = types;
         Partition = partition;
-        Sites = SitesOf(types);
+        Sites = WeightFaults.Find(Model, Partition.View, SitesOf(types));
     }
 
     public OnnxModel Model { get; }
@@ -67,7 +67,7 @@ internal sealed class Workspace : IDisposable
     {
         Types = TypeInference.Complete(Model, Types, inputs);
         Partition = Partitioner.Partition(Model, Types);
-        Sites = SitesOf(Types);
+        Sites = WeightFaults.Find(Model, Partition.View, SitesOf(Types));
     }
 
     /// <summary>The tensor of a weight, wherever the model keeps it.</summary>

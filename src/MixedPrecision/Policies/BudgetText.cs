@@ -6,6 +6,9 @@ namespace MixedPrecision.Policies;
 /// <summary>How a budget is written: in the policy and on the command line.</summary>
 internal static class BudgetText
 {
+    /// <summary>From here on a plain number may be a share, or percents that lack their sign.</summary>
+    private const double Ambiguous = 0.1;
+
     public const string Expected = "a relative error of the loss, above 0 and at most 100 %, as 1% or 0.01";
 
     public const string ExpectedShare = "a share from 0 to 100 %, as 1% or 0.01";
@@ -53,7 +56,7 @@ internal static class BudgetText
         throw Errors.PolicyImpossibleValue(node.Place, path, mapping.Entries.Count == 0 ? "nothing" : $"{mapping.Entries.Count} keys", $"one key: {LongForm}");
     }
 
-    /// <summary>A share as a fraction. A bare 1 is refused: it would be 100 %, and 1 % was meant.</summary>
+    /// <summary>A share as a fraction. A bare 1, which would be 100 %, and a bare 0.5, which would be 50 %, are refused: 1 % and half a percent may be meant.</summary>
     private static double Parse(string text, string key, Place place, string expected, bool isZeroPossible)
     {
         bool percent = text.EndsWith('%');
@@ -63,6 +66,8 @@ internal static class BudgetText
         double fraction = percent ? number / 100 : number;
         if (!percent && number is >= 1 and <= 100)
             throw Errors.PolicyImpossibleValue(place, key, $"{text}, which is {number * 100:0.##} %", $"{expected}; for {number:0.##} % write {number:0.##}%");
+        if (!percent && number is >= Ambiguous and < 1)
+            throw Errors.PolicyImpossibleValue(place, key, $"{text}, which may mean {number:0.####} % or {number * 100:0.##} %", $"a percentage: {number:0.####}% or {number * 100:0.##}%");
         return fraction is > 0 and <= 1 || (fraction == 0 && isZeroPossible) ? fraction : throw Errors.PolicyImpossibleValue(place, key, Wording.Quote(text), expected);
     }
 }

@@ -31,6 +31,12 @@ public sealed record Policy(
     RuntimePolicy Runtime,
     bool KeepsDefaults = false)
 {
+    /// <summary>Where each value stands in the file, by the path of its key: <c>calibration.data</c>, <c>layers[0].match</c>.</summary>
+    public IReadOnlyDictionary<string, Place> Places { get; init; } = new Dictionary<string, Place>();
+
+    /// <summary>Where the value of a key stands; the file itself when it is not in there.</summary>
+    public Place PlaceOf(string key) => Places.TryGetValue(key, out Place? place) ? place : new Place(File);
+
     /// <summary>Full path of a path written in the policy; a relative one starts at the policy's folder.</summary>
     public string Resolve(string relative) => Path.GetFullPath(relative, Folder);
 
@@ -45,7 +51,11 @@ public sealed record Policy(
     /// <summary>This policy with another budget.</summary>
     /// <param name="text">The budget as a policy would say it: <c>1%</c>, <c>0.01</c>, or <c>lossIncrease: 1%</c>.</param>
     /// <param name="place">Where the text comes from, for the error.</param>
-    public Policy WithBudget(string text, Place place) => this with { Budget = BudgetText.Read(text, "budget", place) };
+    public Policy WithBudget(string text, Place place) => this with
+    {
+        Budget = BudgetText.Read(text, "budget", place),
+        Places = new Dictionary<string, Place>(Places) { ["budget"] = place },
+    };
 }
 
 /// <summary>How much worse the emitted model may be.</summary>

@@ -11,7 +11,9 @@ internal static class PolicyReader
     public static Policy Read(string file, string text, string folder)
     {
         YamlNode root = YamlReader.Parse(file, text) ?? new YamlMapping(new Place(file, 1, 1), []);
-        Policy policy = PolicyKeys.Root.Read(root, "") with { Folder = folder };
+        var places = new Dictionary<string, Place>(StringComparer.Ordinal);
+        Note(root, "", places);
+        Policy policy = PolicyKeys.Root.Read(root, "") with { Folder = folder, Places = places };
         if (policy.Scenarios.Count > 0 && policy.Scenarios.All(scenario => scenario.Weight == 0))
             throw Errors.PolicyImpossibleValue(policy.Scenarios[0].Place, "scenarios", "only weights of 0", "at least one weight above 0");
         if (policy.Layers.FirstOrDefault(rule => !policy.Formats.Contains(rule.Format)) is { } rule)
@@ -22,5 +24,28 @@ internal static class PolicyReader
         }
 
         return policy;
+    }
+
+    /// <summary>Notes where each value stands, by the path of its key.</summary>
+    private static void Note(YamlNode node, string path, Dictionary<string, Place> places)
+    {
+        places[path] = node.Place;
+        switch (node)
+        {
+            case YamlMapping mapping:
+                foreach (YamlEntry entry in mapping.Entries)
+                {
+                    Note(entry.Value, path.Length == 0 ? entry.Name : $"{path}.{entry.Name}", places);
+                }
+
+                break;
+            case YamlList list:
+                for (int i = 0; i < list.Items.Count; i++)
+                {
+                    Note(list.Items[i], $"{path}[{i}]", places);
+                }
+
+                break;
+        }
     }
 }

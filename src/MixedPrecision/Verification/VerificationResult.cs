@@ -1,4 +1,5 @@
 using MixedPrecision.Benchmarking;
+using MixedPrecision.Diagnostics;
 
 namespace MixedPrecision.Verification;
 
@@ -12,7 +13,7 @@ public sealed record VerificationResult(LossChange Loss, IReadOnlyList<ScenarioT
 }
 
 /// <summary>Change of the loss from the original model (g) to the emitted one (g').</summary>
-/// <param name="Samples">Samples evaluated.</param>
+/// <param name="Samples">Samples that were compared: all on which the original's loss is a number.</param>
 /// <param name="LossMse">E[(g' − g)²].</param>
 /// <param name="MeanSquareLoss">E[g²].</param>
 /// <param name="RelativeLossError">√(<paramref name="LossMse"/> / <paramref name="MeanSquareLoss"/>): what must not pass the budget τ.</param>
@@ -28,6 +29,12 @@ public sealed record LossChange(
 {
     /// <summary>E[g], the mean loss of the original.</summary>
     public double MeanLoss { get; init; }
+
+    /// <summary>Labels that <see cref="Accuracy"/> counts; 0 without it.</summary>
+    public long Labels { get; init; }
+
+    /// <summary>What was left out, and why. Kept with the result: they hold when it is reused.</summary>
+    public IReadOnlyList<Diagnostic> Warnings { get; init; } = [];
 }
 
 /// <summary>Share of labels that the largest score hits, from 0 to 1.</summary>

@@ -188,10 +188,10 @@ public class NumpyTests
         return SampleReader.Read(folder.Combine(name), name, inputs, labelKey, maximum);
     }
 
-    private static byte[] Bytes<T>(params T[] values)
+    internal static byte[] Bytes<T>(params T[] values)
         where T : unmanaged => MemoryMarshal.AsBytes<T>(values).ToArray();
 
-    private static byte[] Npy(string type, string shape, byte[] data, byte version = 1, bool fortran = false)
+    internal static byte[] Npy(string type, string shape, byte[] data, byte version = 1, bool fortran = false)
     {
         string text = $"{{'descr': '{type}', 'fortran_order': {(fortran ? "True" : "False")}, 'shape': {shape}, }}\n";
         byte[] length = new byte[version == 1 ? 2 : 4];
@@ -202,7 +202,7 @@ public class NumpyTests
         return [0x93, .. "NUMPY"u8, version, 0, .. length, .. Encoding.ASCII.GetBytes(text), .. data];
     }
 
-    private static byte[] Archive(params (string Name, byte[] Content)[] files)
+    internal static byte[] Archive(params (string Name, byte[] Content)[] files)
     {
         using var stream = new MemoryStream();
         using (var archive = new ZipArchive(stream, ZipArchiveMode.Create, leaveOpen: true))

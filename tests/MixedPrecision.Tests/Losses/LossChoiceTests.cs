@@ -2,6 +2,7 @@ using MixedPrecision.Diagnostics;
 using MixedPrecision.Losses;
 using MixedPrecision.Onnx;
 using MixedPrecision.Policies;
+using MixedPrecision.Tests.Autodiff;
 using static MixedPrecision.Tests.Losses.LossGradientTests;
 using static MixedPrecision.Tests.Losses.LossModels;
 
@@ -123,8 +124,79 @@ public class LossChoiceTests
         Assert.True(loss.HasLabels && !plain.HasLabels);
         Assert.Equal((2, 2, 1), (compared.Labels, compared.OriginalHits, compared.MixedHits));
         Assert.Equal(Compare(plain, Label(1, 0)) with { Labels = 2, OriginalHits = 2, MixedHits = 1 }, compared);
-        // What does not fit the output tells none, and is no error.
-        Assert.Equal(0, Compare(loss, Label(1, 0, 3)).Labels);
+        Assert.Null(compared.LabelMisfit);
+        // What does not fit the output tells none; for this loss that is no error, but it is said.
+        LossComparison misfit = Compare(loss, Label(1, 0, 3));
+        Assert.Equal(0, misfit.Labels);
+        Assert.Contains("3 labels", misfit.LabelMisfit!.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void WithoutAFloatingOutputTheScoresInsideAreOffered()
+    {
+        using OnnxModel model = TestModels.Of(["x"], ["pred", "again"], b =>
+        {
+            string scores = b.Node("Softmax", [b.Node("MatMul", ["x", "x"])]);
+            b.Nodes[^1].Output[0] = scores = "scores";
+            b.NodeTo(["pred"], "ArgMax", "", [scores]);
+            b.NodeTo(["again"], "Cast", "", [b.Node("Add", ["pred", "pred"])], Attributes.Of("to", ElementType.Int32));
+        });
+        Diagnostic error = Assert.Throws<MixedPrecisionException>(() => Loss(model, Nothing)).Diagnostic;
+        Assert.Equal(Codes.LossOutputUnusable, error.Code);
+        Assert.Contains("'pred' (int64", error.Message, StringComparison.Ordinal);
+        Assert.Contains("'again' (int32", error.Message, StringComparison.Ordinal);
+        Assert.Contains("that ArgMax makes them from as a further output: 'scores' (float", error.Message, StringComparison.Ordinal);
+        Assert.DoesNotContain("Name an output", error.Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("pred", "the output 'pred' is not of floating type")]
+    [InlineData("scores", "'scores' is a value inside of the model, and no output of it")]
+    [InlineData("logit", "'logit' is no output of the model; did you mean 'logits'?")]
+    public void AnOutputThatIsNamedAndCannotBeReadLeadsToThoseThatCan(string output, string problem)
+    {
+        using OnnxModel model = TestModels.Of(["x"], ["pred", "logits"], b =>
+        {
+            b.NodeTo(["scores"], "Relu", "", ["x"]);
+            b.NodeTo(["logits"], "Neg", "", ["scores"]);
+            b.NodeTo(["pred"], "ArgMax", "", ["scores"]);
+        });
+        Diagnostic error = Assert.Throws<MixedPrecisionException>(() => Loss(model, Nothing with { Loss = LossKind.OutputMse, Output = output })).Diagnostic;
+        Assert.Equal(Codes.LossOutputUnusable, error.Code);
+        Assert.Contains(problem, error.Message, StringComparison.Ordinal);
+        Assert.Contains("Name an output of floating type: 'logits'.", error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void MapsAreNamedForWhatTheyAreAndTheFloatOutputIsTaken()
+    {
+        OnnxModel Zipped(bool isTensor)
+        {
+            var model = TestModels.Of(["x"], isTensor ? ["label", "probabilities"] : ["label", "maps"], b =>
+            {
+                string scores = isTensor ? "probabilities" : "inner";
+                b.NodeTo([scores], "Softmax", "", ["x"]);
+                b.NodeTo(["label"], "ArgMax", "", [scores]);
+                if (!isTensor)
+                {
+                    b.NodeTo(["maps"], "ZipMap", "ai.onnx.ml", [scores], Attributes.Of("classlabels_int64s", [0L, 1, 2]));
+                }
+            });
+            model.Proto.OpsetImport.Add(new OperatorSetIdProto { Domain = "ai.onnx.ml", Version = 1 });
+            if (!isTensor)
+            {
+                model.Graph.Output[1].Type = new TypeProto { SequenceType = new() { ElemType = new TypeProto { MapType = new() { KeyType = ElementType.Int64, ValueType = new TypeProto { TensorType = new() { ElemType = ElementType.Float } } } } } };
+            }
+
+            return model;
+        }
+
+        using OnnxModel tensor = Zipped(true), maps = Zipped(false);
+        using LossFunction loss = Loss(tensor, Nothing with { Loss = LossKind.CrossEntropy });
+        Assert.Equal("probabilities", Assert.Single(loss.Outputs));
+        string message = Assert.Throws<MixedPrecisionException>(() => Loss(maps, Nothing)).Diagnostic.Message;
+        Assert.Contains("'maps' (sequence of map from int64 to float)", message, StringComparison.Ordinal);
+        Assert.Contains("'inner' (float", message, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -1,6 +1,7 @@
 using MixedPrecision.Data;
 using MixedPrecision.Diagnostics;
 using MixedPrecision.Execution;
+using MixedPrecision.Losses;
 using MixedPrecision.Onnx;
 using MixedPrecision.Verification;
 
@@ -9,11 +10,11 @@ namespace MixedPrecision.Tests.Verification;
 public class VerifierTests
 {
     /// <summary>A loss whose values are known: the first class's score.</summary>
-    private static SampleChange FirstScore(Sample sample, int number, IReadOnlyDictionary<string, Tensor> from, IReadOnlyDictionary<string, Tensor> to)
+    private static LossComparison FirstScore(Sample sample, int number, IReadOnlyDictionary<string, Tensor> from, IReadOnlyDictionary<string, Tensor> to)
     {
         double g = from["logits"].Values<float>()[0], change = to["logits"].Values<float>()[0] - g;
         long Hits(Tensor scores) => System.Numerics.Tensors.TensorPrimitives.IndexOfMax(scores.Values<float>()) == sample.Label?.Values<long>()[0] ? 1 : 0;
-        return new SampleChange(g * g, change * change, g, change, sample.Label?.Count ?? 0, Hits(from["logits"]), Hits(to["logits"]));
+        return new LossComparison(g * g, change * change, g, change, sample.Label?.Count ?? 0, Hits(from["logits"]), Hits(to["logits"]));
     }
 
     [Fact]
@@ -73,8 +74,37 @@ public class VerifierTests
     {
         using var emitted = new EmittedModel("int8-weight", "fp32");
         LossChange change = new Verifier(emitted.Original, emitted.Mixed, 1).MeasureLoss(
-            ["logits"], [.. Samples(2)], (_, _, _, _) => new SampleChange(1, double.NaN, 1, double.NaN), _ => { }, CancellationToken.None);
+            ["logits"], [.. Samples(2)], (_, _, _, _) => new LossComparison(1, double.NaN, 1, double.NaN), _ => { }, CancellationToken.None);
         Assert.Equal(double.PositiveInfinity, change.RelativeLossError);
+    }
+
+    [Fact]
+    public void SamplesOnWhichTheOriginalsLossIsNoNumberAreLeftOut()
+    {
+        using var emitted = new EmittedModel("int8-weight", "fp32");
+        LossComparison Compare(int number) => number == 1 ? new(double.NaN, double.NaN, double.NaN, double.NaN, 1) : new(4, 1, 2, 1, 1, 1, 0);
+        LossChange change = new Verifier(emitted.Original, emitted.Mixed, 1).MeasureLoss(["logits"], [.. Samples(3)], (_, n, _, _) => Compare(n), _ => { }, CancellationToken.None);
+        Assert.Equal((2, 1, 4, 0.5, 2), (change.Samples, change.LossMse, change.MeanSquareLoss, change.RelativeLossError, change.Labels));
+        Diagnostic warning = Assert.Single(change.Warnings);
+        Assert.Equal((Codes.LossNotFinite, Severity.Warning, Samples(2).Last().Place), (warning.Code, warning.Severity, warning.Place));
+        Assert.Contains("1 of 3 samples", warning.Message, StringComparison.Ordinal);
+
+        Diagnostic error = Assert.Throws<MixedPrecisionException>(() => new Verifier(emitted.Original, emitted.Mixed, 1).MeasureLoss(
+            ["logits"], [.. Samples(2)], (_, _, _, _) => Compare(1), _ => { }, CancellationToken.None)).Diagnostic;
+        Assert.Equal((Codes.LossNotFinite, Severity.Error), (error.Code, error.Severity));
+    }
+
+    [Fact]
+    public void LabelsBesideTheLossThatDoNotFitAreWarnedOf()
+    {
+        using var emitted = new EmittedModel("int8-weight", "fp32");
+        var misfit = new Diagnostic(Codes.LabelsDoNotFit, Severity.Error, new Place("data.jsonl", 2), "found 3 labels, expected 1.");
+        LossChange change = new Verifier(emitted.Original, emitted.Mixed, 1).MeasureLoss(
+            ["logits"], [.. Samples(3)], (_, n, _, _) => new LossComparison(4, 1, 2, 1, n == 0 ? 1 : 0, 1, 0, n == 0 ? null : misfit), _ => { }, CancellationToken.None);
+        Assert.Null(change.Accuracy);
+        Diagnostic warning = Assert.Single(change.Warnings);
+        Assert.Equal((Codes.LabelsDoNotFit, Severity.Warning, misfit.Place), (warning.Code, warning.Severity, warning.Place));
+        Assert.Contains("2 of 3 samples", warning.Message, StringComparison.Ordinal);
     }
 
     [Fact]
