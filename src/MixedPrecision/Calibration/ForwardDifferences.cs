@@ -42,7 +42,7 @@ internal static class ForwardDifferences
         {
             (LayerSite site, NumberFormat format) = cases[number];
             ModelProto model = request.Model.Proto.Clone();
-            LayerRewriter.Apply(model, [(site, format)], name => Partitioning.Weights.Read(request.Model, request.Partition.View, name)!);
+            LayerRewriter.Apply(model, [(site, format)], name => Partitioning.Weights.Read(request.Model, request.Partition.View, name)!, request.Preparations);
             using Session session = Session.Create(model, settings, request.Model.Folder);
             double[] deltas = [.. request.Samples.Select((sample, i) =>
             {
