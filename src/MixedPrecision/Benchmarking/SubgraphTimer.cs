@@ -57,6 +57,9 @@ public sealed class SubgraphTimer(
     private readonly Dictionary<int, Cut> cuts = [];
     private IReadOnlyList<IReadOnlyDictionary<string, Tensor>>? captured;
 
+    /// <summary>Where prepared constants are kept, or null.</summary>
+    public Preparations? Preparations { get; init; }
+
     /// <summary>Timings taken so far: one per configuration and scenario.</summary>
     public int Measured => timings.Measured;
 
@@ -201,7 +204,7 @@ public sealed class SubgraphTimer(
     private byte[] Rewrite(Subgraph subgraph, Cut cut, IReadOnlyList<NumberFormat> formats)
     {
         ModelProto rewritten = cut.Extracted.Model.Clone();
-        LayerRewriter.Apply(rewritten, [.. subgraph.Layers.Zip(formats, (l, f) => (SiteOf(l), f))], name => Weights.Read(model, partition.View, name)!);
+        LayerRewriter.Apply(rewritten, [.. subgraph.Layers.Zip(formats, (l, f) => (SiteOf(l), f))], name => Weights.Read(model, partition.View, name)!, Preparations);
         return rewritten.ToByteArray();
     }
 

@@ -118,14 +118,27 @@ public sealed class ContentStore(string folder)
     /// <exception cref="MixedPrecisionException">The folder cannot be written.</exception>
     public void PutFile(string stage, CacheKey key, string sourcePath)
     {
-        byte[] reference = new byte[SHA256.HashSizeInBytes + sizeof(long)];
         // The source is opened outside of the block: a source that is missing is no fault of the cache.
         using FileStream source = File.OpenRead(sourcePath);
+        PutFile(stage, key, target => source.CopyTo(target, BufferLength));
+    }
+
+    /// <summary>Stores as a file what is written, without holding it in memory.</summary>
+    /// <exception cref="MixedPrecisionException">The folder cannot be written.</exception>
+    public void PutFile(string stage, CacheKey key, Action<Stream> write)
+    {
+        byte[] reference = new byte[SHA256.HashSizeInBytes + sizeof(long)];
         try
         {
             using var temporary = new TemporaryFile(Folder);
-            long length = CopyHashing(source, temporary.Stream, reference);
-            BinaryPrimitives.WriteInt64LittleEndian(reference.AsSpan(SHA256.HashSizeInBytes), length);
+            using SHA256 sha = SHA256.Create();
+            using (var hashing = new CryptoStream(temporary.Stream, sha, CryptoStreamMode.Write, leaveOpen: true))
+            {
+                write(hashing);
+            }
+
+            sha.Hash!.CopyTo(reference, 0);
+            BinaryPrimitives.WriteInt64LittleEndian(reference.AsSpan(SHA256.HashSizeInBytes), temporary.Stream.Length);
             string target = ContentPath(reference.AsSpan(0, SHA256.HashSizeInBytes));
             Directory.CreateDirectory(Path.GetDirectoryName(target)!);
             temporary.MoveTo(target);
@@ -183,21 +196,5 @@ public sealed class ContentStore(string folder)
         {
             return $"unreadable: {exception.Message}";
         }
-    }
-
-    private static long CopyHashing(Stream source, Stream target, Span<byte> hash)
-    {
-        using IncrementalHash sha = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
-        byte[] buffer = new byte[BufferLength];
-        long length = 0;
-        for (int count = source.Read(buffer); count > 0; count = source.Read(buffer))
-        {
-            sha.AppendData(buffer, 0, count);
-            target.Write(buffer, 0, count);
-            length += count;
-        }
-
-        sha.GetHashAndReset(hash);
-        return length;
     }
 }

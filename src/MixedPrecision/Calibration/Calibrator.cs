@@ -4,6 +4,7 @@ using MixedPrecision.Formats;
 using MixedPrecision.Losses;
 using MixedPrecision.Onnx;
 using MixedPrecision.Partitioning;
+using MixedPrecision.Quantization;
 
 namespace MixedPrecision.Calibration;
 
@@ -27,6 +28,9 @@ public sealed record CalibrationRequest(
 {
     /// <summary>Whether layers that no gradient reaches are judged by <see cref="ForwardDifferences"/>.</summary>
     public bool MeasuresUnreached { get; init; }
+
+    /// <summary>Where constants that formats prepare from weights are kept, or null.</summary>
+    public Preparations? Preparations { get; init; }
 
     /// <summary>How much memory is taken to save time.</summary>
     internal CalibrationMemory Memory { get; init; } = CalibrationMemory.Default;

@@ -51,7 +51,8 @@ internal sealed class FormatProbe : IDisposable
     }
 
     /// <param name="constant">The tensor of a constant value of the model.</param>
-    public static FormatProbe Create(IReadOnlyList<ProbeCase> batch, Func<string, Tensor> constant, int threads)
+    /// <param name="preparations">Where prepared constants are kept, or null.</param>
+    public static FormatProbe Create(IReadOnlyList<ProbeCase> batch, Func<string, Tensor> constant, int threads, Preparations? preparations = null)
     {
         var graph = new GraphProto { Name = "formats" };
         var declared = new HashSet<string>();
@@ -88,7 +89,8 @@ internal sealed class FormatProbe : IDisposable
                 format,
                 isWhole ? constant : name => ColumnTile.OfWeight(site, constant(name), first, count),
                 shared,
-                output);
+                output,
+                preparations);
             cases.Add((probed, output));
             graph.Output.Add(new ValueInfoProto { Name = output });
         }

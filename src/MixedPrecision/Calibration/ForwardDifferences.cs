@@ -47,7 +47,7 @@ internal static class ForwardDifferences
             (LayerSite site, NumberFormat format) = cases[number];
             ModelProto model = request.Model.Proto.Clone();
             Instrumented.OpenSizes(model.Graph);
-            LayerRewriter.Apply(model, [(site, format)], name => Partitioning.Weights.Read(request.Model, request.Partition.View, name)!);
+            LayerRewriter.Apply(model, [(site, format)], name => Partitioning.Weights.Read(request.Model, request.Partition.View, name)!, request.Preparations);
             using Session session = Session.Create(model, settings, request.Model.Folder);
             double[] deltas = [.. samples.Select((sample, i) =>
             {

@@ -94,6 +94,10 @@ public static class Codes
     public static readonly ErrorCode EmittedModelDiffersFromPlan = new("MPB7002", "emitted model differs from the plan");
 
     public static readonly ErrorCode NothingGained = new("MPB7003", "original model kept");
+    public static readonly ErrorCode KernelNotAsPromised = new("MPB7004", "layer not in the promised kernel");
+    public static readonly ErrorCode OutputsDisagree = new("MPB7005", "optimizations change the outputs");
+    public static readonly ErrorCode NotRepeatable = new("MPB7006", "model differs from run to run");
+    public static readonly ErrorCode LossOutputChangesSize = new("MPB7007", "loss's output changes its size");
 
     // 8xxx: cache and files
     public static readonly ErrorCode CacheNotWritable = new("MPB8001", "cache folder not writable");

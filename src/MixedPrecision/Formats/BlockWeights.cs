@@ -31,6 +31,11 @@ internal static class BlockWeights
         InputNoise: InputNoise,
         WeightBlock: Block,
         WeightSteps: (site, weight) => Scales(site, weight, bits),
+        Kernels: site =>
+        [
+            new("com.microsoft.MatMulNBits", ("K", site.InputSize), ("N", site.OutputSize), ("bits", bits), ("block_size", Block), ("accuracy_level", AccuracyLevel)),
+        ],
+        Disagreement: Math.Sqrt(2),
         Bytes: site => (long)site.OutputSize * Blocks(site) * ((Block * bits / 8) + 4));
 
     private static int Blocks(LayerSite site) => (site.InputSize + Block - 1) / Block;

@@ -15,5 +15,7 @@ internal static class Fp32
         InputNoise: null,
         WeightBlock: 0,
         WeightSteps: (_, _) => [],
+        Kernels: _ => [],
+        Disagreement: 0,
         Bytes: site => site.BaselineBytes);
 }

@@ -28,6 +28,8 @@ internal static class Int8Dynamic
         InputNoise: InputNoise,
         WeightBlock: 0,
         WeightSteps: Scales,
+        Kernels: _ => [new("com.microsoft.DynamicQuantizeMatMul"), new("com.microsoft.MatMulIntegerToFloat")],
+        Disagreement: Math.Sqrt(2),
         Bytes: site => site.HasWeightMatrix ? ((long)site.InputSize * site.OutputSize) + (4L * site.OutputSize) : 0);
 
     private static string? WhyNot(LayerSite site) => site.Layer.Kind switch

@@ -3,6 +3,17 @@ using MixedPrecision.Policies;
 
 namespace MixedPrecision.Formats;
 
+/// <summary>A kernel of ONNX Runtime.</summary>
+/// <param name="Operator">Operator with its domain unless that is ONNX's own.</param>
+/// <param name="Attributes">Attributes it has to have, with their values.</param>
+public sealed record Kernel(string Operator, params (string Name, long Value)[] Attributes)
+{
+    /// <summary>Whether a node of an optimized graph runs in it.</summary>
+    public bool Runs(NodeProto node) => node.Operator() == Operator && Attributes.All(a => node.Attribute(a.Name)?.I == a.Value);
+
+    public override string ToString() => Attributes.Length == 0 ? Operator : $"{Operator} ({string.Join(", ", Attributes.Select(a => $"{a.Name} = {a.Value}"))})";
+}
+
 /// <summary>
 /// A way to run a layer. All that belongs to one format stands in its own file: where it applies, what it does to the weights, the
 /// nodes that replace the layer's, its noise model, its bytes and its theoretical cost. <see cref="NumberFormats"/> lists them.
@@ -22,6 +33,14 @@ namespace MixedPrecision.Formats;
 /// The steps Δ of the integer grid that a weight matrix is rounded to, [N, ⌈K/WeightBlock⌉] ([N] for whole columns). The noise model of the
 /// paper (section 3) gives a rounded value the variance Δ²/12.
 /// </param>
+/// <param name="Kernels">
+/// What the runtime has to run a layer in, any of these, once it has optimized the graph: the promise that the format's speed rests on. Empty when there is none.
+/// </param>
+/// <param name="Disagreement">
+/// How far two correct ways to run the emitted model may lie apart, as a share of the error that the format itself makes. √2 where activations are rounded at run time:
+/// a change in the last bit of an activation, as fused operators bring, takes a value to the other side of a step, in the next layer more of them, and in the end the two
+/// runs carry independent rounding errors, whose difference has twice the variance of one. 0 where nothing is rounded at run time.
+/// </param>
 /// <param name="Bytes">Bytes of the layer's constants in this format.</param>
 public sealed record NumberFormat(
     string Name,
@@ -33,6 +52,8 @@ public sealed record NumberFormat(
     Func<GraphBuilder, LayerSite, string, string, string>? InputNoise,
     int WeightBlock,
     Func<LayerSite, Tensor, float[]> WeightSteps,
+    Func<LayerSite, IReadOnlyList<Kernel>> Kernels,
+    double Disagreement,
     Func<LayerSite, long> Bytes)
 {
     /// <summary>The reason why the format cannot run a layer, or null when it can. A weight without numbers to round keeps every format but the baseline from its layer.</summary>

@@ -97,10 +97,15 @@ public sealed class LossFunction : IDisposable
     /// <param name="outputs">At least <see cref="Outputs"/> of the original model.</param>
     /// <exception cref="MixedPrecisionException">MPB4006: the labels do not fit the output.</exception>
     public LossTarget TargetOf(Sample sample, int number, IReadOnlyDictionary<string, Tensor> outputs) =>
-        new(number, [.. terms.Select(t => t.Target(sample, number, outputs))], AccuracyTarget(sample, number, outputs, out Diagnostic? misfit), misfit);
+        new(number, sample.Place, Shapes(outputs), [.. terms.Select(t => t.Target(sample, number, outputs))], AccuracyTarget(sample, number, outputs, out Diagnostic? misfit), misfit);
 
     /// <summary>The loss of outputs against a target.</summary>
-    public double Value(IReadOnlyDictionary<string, Tensor> outputs, LossTarget target) => terms.Zip(target.Terms, (t, one) => t.Weight * t.Value(outputs, one)).Sum();
+    /// <exception cref="MixedPrecisionException">MPB7007: an output has another size than the original's.</exception>
+    public double Value(IReadOnlyDictionary<string, Tensor> outputs, LossTarget target)
+    {
+        CheckSizes(outputs, target);
+        return terms.Zip(target.Terms, (t, one) => t.Weight * t.Value(outputs, one)).Sum();
+    }
 
     /// <summary>The loss and its gradients by output, each of the output's shape.</summary>
     public (double Value, IReadOnlyDictionary<string, Tensor> Gradients) ValueAndGradients(IReadOnlyDictionary<string, Tensor> outputs, LossTarget target)
@@ -140,8 +145,10 @@ public sealed class LossFunction : IDisposable
     }
 
     /// <summary>How the loss of a sample changes from the original's outputs to others.</summary>
+    /// <exception cref="MixedPrecisionException">MPB7007: an output has another size than the original's.</exception>
     public LossComparison Compare(IReadOnlyDictionary<string, Tensor> original, IReadOnlyDictionary<string, Tensor> mixed, LossTarget target)
     {
+        CheckSizes(mixed, target);
         double before = 0, change = 0, square = 0, squareChange = 0;
         long labels = 0, originalHits = 0, mixedHits = 0;
         foreach ((LossTerm term, TermTarget one) in terms.Zip(target.Terms))
@@ -181,6 +188,23 @@ public sealed class LossFunction : IDisposable
         accuracy?.Dispose();
     }
 
+    private static string Size(Tensor tensor) => $"[{string.Join(", ", tensor.Shape)}]";
+
+    private Dictionary<string, string> Shapes(IReadOnlyDictionary<string, Tensor> outputs) =>
+        Outputs.Where(outputs.ContainsKey).ToDictionary(o => o, o => Size(outputs[o]));
+
+    /// <summary>Outputs that end in a choice by value (NonMaxSuppression, NonZero, Compress) may have another size after rounding.</summary>
+    private void CheckSizes(IReadOnlyDictionary<string, Tensor> outputs, LossTarget target)
+    {
+        foreach (string output in terms.Where(t => !t.TakesAnySize).SelectMany(t => t.Outputs))
+        {
+            if (Size(outputs[output]) != target.Shapes[output])
+            {
+                throw Errors.LossOutputChangesSize(target.Sample, output, target.Shapes[output], Size(outputs[output]));
+            }
+        }
+    }
+
     /// <summary>Labels that do not fit the output tell no accuracy; for a loss that does not read them that is no error, but worth a warning.</summary>
     private TermTarget? AccuracyTarget(Sample sample, int number, IReadOnlyDictionary<string, Tensor> outputs, out Diagnostic? misfit)
     {
@@ -200,8 +224,11 @@ public sealed class LossFunction : IDisposable
 /// <summary>What the loss of one sample is taken against.</summary>
 public sealed class LossTarget
 {
-    internal LossTarget(int number, IReadOnlyList<TermTarget> terms, TermTarget? accuracy, Diagnostic? accuracyMisfit)
+    internal LossTarget(
+        int number, Place sample, IReadOnlyDictionary<string, string> shapes, IReadOnlyList<TermTarget> terms, TermTarget? accuracy, Diagnostic? accuracyMisfit)
     {
+        Sample = sample;
+        Shapes = shapes;
         Accuracy = accuracy;
         AccuracyMisfit = accuracyMisfit;
         Number = number;
@@ -211,6 +238,12 @@ public sealed class LossTarget
     internal int Number { get; }
 
     internal IReadOnlyList<TermTarget> Terms { get; }
+
+    /// <summary>Where the sample comes from.</summary>
+    internal Place Sample { get; }
+
+    /// <summary>Shape of each of the original's outputs that the loss reads.</summary>
+    internal IReadOnlyDictionary<string, string> Shapes { get; }
 
     /// <summary>Labels that accuracy is told by and no loss reads, or null.</summary>
     internal TermTarget? Accuracy { get; }

@@ -37,6 +37,8 @@ internal sealed class LossGraph : LossTerm
 
     public override IReadOnlyList<string> Outputs { get; }
 
+    public override bool TakesAnySize => true;
+
     public override IReadOnlyList<DataField> Fields { get; }
 
     public override IEnumerable<string> Notes => [$"the loss is the graph '{file}': no second-order rise of the loss is predicted, since its curvature is not known"];

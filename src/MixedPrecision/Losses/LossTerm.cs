@@ -21,6 +21,9 @@ internal abstract class LossTerm(string name, double weight) : IDisposable
     /// <summary>Whether noise raises the loss in the mean by a second-order term that is known: true for likelihoods.</summary>
     public virtual bool HasCurvature => false;
 
+    /// <summary>Whether outputs of another size than the original's can be compared with it: only by a graph that says how.</summary>
+    public virtual bool TakesAnySize => false;
+
     /// <summary>What is worth saying of how the loss reads the model.</summary>
     public virtual IEnumerable<string> Notes => [];
 

@@ -135,8 +135,7 @@ public sealed class GraphView
         HashSet<string> constants = [.. graph.Initializer.Select(i => i.Name)];
         for (int node = 0; node < Nodes.Count; node++)
         {
-            bool drawsRandom = Nodes[node].OpType.StartsWith("Random", StringComparison.Ordinal) || Nodes[node].OpType is "Multinomial" or "Bernoulli";
-            if (!drawsRandom && Inputs[node].All(constants.Contains))
+            if (!RandomOperators.Draws(Nodes[node], _ => true) && Inputs[node].All(constants.Contains))
             {
                 constants.UnionWith(Nodes[node].Output.Where(o => o.Length > 0));
             }

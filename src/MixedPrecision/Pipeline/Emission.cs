@@ -35,7 +35,7 @@ internal sealed record EmittedModel(IReadOnlyList<string> Files)
 internal static class Emission
 {
     private const string Stage = "quantize";
-    private const int Version = 3;
+    private const int Version = 4;
 
     /// <summary>Puts the model of a plan, and its external data if it has any, into a folder, and reads the plan back from it.</summary>
     /// <param name="formats">By sub-graph and layer.</param>
@@ -51,7 +51,7 @@ internal static class Emission
         string[] files = workspace.ExternalFiles.Count > 0 ? [path, path + ".data"] : [path];
         var input = new EmitInput(model, name, [.. changed.Select(a => new LayerFormat(a.Site.Layer.Name, FormatVersion.Of(a.Format)))]);
         runner.GetFiles(Stage, Version, input, files, () => Quantizer.Write(workspace.Model, changed, workspace.Weight, path));
-        new PlanReader(workspace.Model, workspace.Weight).Check(path, plan);
+        Conformance.Check(workspace.Model, path, plan, workspace.Weight);
         return new EmittedModel([.. files.Reverse()]);
     }
 

@@ -1,7 +1,16 @@
+using System.Security.Cryptography;
+using Google.Protobuf;
 using MixedPrecision.Formats;
 using MixedPrecision.Onnx;
 
 namespace MixedPrecision.Quantization;
+
+/// <summary>A layer as it was written in a format.</summary>
+/// <param name="Site">The layer.</param>
+/// <param name="Format">The format; not the baseline.</param>
+/// <param name="Nodes">The nodes added for it; what it shares with an earlier layer is among that one's.</param>
+/// <param name="Constants">Names of what the format prepared from the weight, in its order; layers may share them.</param>
+public sealed record RewrittenLayer(LayerSite Site, NumberFormat Format, IReadOnlyList<NodeProto> Nodes, IReadOnlyList<string> Constants);
 
 /// <summary>Replaces layers by their form in a format, in a whole model or in a sub-graph that was cut out with its value names.</summary>
 public static class LayerRewriter
@@ -11,15 +20,19 @@ public static class LayerRewriter
     /// more are dropped. Nothing else of the model changes. Layers in the baseline format are left alone.
     /// </summary>
     /// <param name="weight">The tensor of a weight, by its value name.</param>
-    public static void Apply(ModelProto model, IReadOnlyList<(LayerSite Site, NumberFormat Format)> assignments, Func<string, Tensor> weight)
+    /// <param name="preparations">Where prepared constants are kept, or null. The model refers to their memory: it has to outlive the model.</param>
+    /// <returns>The layers rewritten, in the order of the graph.</returns>
+    public static IReadOnlyList<RewrittenLayer> Apply(
+        ModelProto model, IReadOnlyList<(LayerSite Site, NumberFormat Format)> assignments, Func<string, Tensor> weight, Preparations? preparations = null)
     {
         GraphProto graph = model.Graph;
         var byOutput = assignments.Where(a => a.Format != NumberFormats.Baseline).ToDictionary(a => a.Site.Layer.Output);
         if (byOutput.Count == 0)
         {
-            return;
+            return [];
         }
 
+        var rewritten = new List<RewrittenLayer>();
         var builder = new GraphBuilder(GraphBuilder.NamesIn(graph));
         var shared = new Dictionary<string, string[]>();
         var nodes = new List<NodeProto>();
@@ -32,8 +45,9 @@ public static class LayerRewriter
             }
 
             int first = builder.Nodes.Count;
-            Emit(builder, assignment.Site, assignment.Format, weight, shared);
-            nodes.AddRange(builder.Nodes.Skip(first));
+            IReadOnlyList<string> constants = Emit(builder, assignment.Site, assignment.Format, weight, shared, preparations: preparations);
+            rewritten.Add(new RewrittenLayer(assignment.Site, assignment.Format, [.. builder.Nodes.Skip(first)], constants));
+            nodes.AddRange(rewritten[^1].Nodes);
         }
 
         if (byOutput.Count > 0)
@@ -43,25 +57,39 @@ public static class LayerRewriter
 
         graph.Node.Clear();
         graph.Node.AddRange(nodes);
-        graph.Initializer.AddRange(builder.Constants.Select(c => c.Value.ToProto(c.Key)));
+        graph.Initializer.AddRange(builder.Constants.Select(c => Wrap(c.Key, c.Value)));
         foreach ((string domain, long version) in builder.Domains.Where(d => model.OpsetImport.All(o => o.Domain != d.Key)))
         {
             model.OpsetImport.Add(new OperatorSetIdProto { Domain = domain, Version = version });
         }
 
         DropUnread(graph, [.. assignments.Select(a => a.Site.Layer.Weight)]);
+        return rewritten;
     }
 
-    /// <summary>Adds the nodes of one layer in one format to a builder; the result has the name of the layer's output.</summary>
-    public static void Emit(GraphBuilder builder, LayerSite site, NumberFormat format, Func<string, Tensor> weight, Dictionary<string, string[]> shared, string? output = null)
+    /// <summary>
+    /// Adds the nodes of one layer in one format to a builder; the result has the name of the layer's output. Constants of equal type, shape and content are made
+    /// once for all layers that were given the same <paramref name="shared"/>.
+    /// </summary>
+    /// <returns>Names of the constants that the format prepared from the weight.</returns>
+    public static IReadOnlyList<string> Emit(
+        GraphBuilder builder,
+        LayerSite site,
+        NumberFormat format,
+        Func<string, Tensor> weight,
+        Dictionary<string, string[]> shared,
+        string? output = null,
+        Preparations? preparations = null)
     {
-        IReadOnlyList<Tensor> constants = site.HasWeightMatrix ? format.Prepare(site, weight(site.Layer.Weight)) : [];
-        string[] names = [.. constants.Select((c, i) => builder.Constant(c, $"{site.Layer.Weight}/{format.Name}/{i}"))];
+        IReadOnlyList<Tensor> constants = !site.HasWeightMatrix ? []
+            : preparations is null ? format.Prepare(site, weight(site.Layer.Weight))
+            : preparations.Get(site, format, weight(site.Layer.Weight));
+        string[] names = [.. constants.Select((c, i) => Constant(builder, c, $"{site.Layer.Weight}/{format.Name}/{i}", shared))];
         output ??= site.Layer.Output;
         if (!HalfPrecision.IsHalf(site.Input.ElementType))
         {
             format.Emit(new LayerEmission(builder, site, site.Layer.Input, site.Layer.Weight, site.Layer.Bias, names, output, shared));
-            return;
+            return names;
         }
 
         // The kernels compute from and to float; what surrounds the layer stays as it is.
@@ -70,6 +98,27 @@ public static class LayerRewriter
         string? bias = site.Layer.Bias is null ? null : Widen(builder, site.Layer.Bias, shared);
         format.Emit(new LayerEmission(builder, site, Widen(builder, site.Layer.Input, shared), second, bias, names, result, shared));
         builder.NodeTo([output], "Cast", "", [result], Attributes.Of("to", site.Input.ElementType));
+        return names;
+    }
+
+    /// <summary>The name of a constant, made once for all that have its content: layers that read one weight, directly or transposed, store it once.</summary>
+    private static string Constant(GraphBuilder builder, Tensor constant, string hint, Dictionary<string, string[]> shared)
+    {
+        string key = $"constant {constant} {Convert.ToHexStringLower(SHA256.HashData(constant.Bytes.Span))}";
+        if (!shared.TryGetValue(key, out string[]? name))
+        {
+            shared.Add(key, name = [builder.Constant(constant, hint)]);
+        }
+
+        return name[0];
+    }
+
+    /// <summary>A message that refers to the tensor's memory, which may be that of a mapped file.</summary>
+    private static TensorProto Wrap(string name, Tensor tensor)
+    {
+        var proto = new TensorProto { Name = name, DataType = tensor.ElementType, RawData = UnsafeByteOperations.UnsafeWrap(tensor.Bytes) };
+        proto.Dims.AddRange(tensor.Shape);
+        return proto;
     }
 
     /// <summary>A half-precision value as float, made once for all layers that read it.</summary>
@@ -90,26 +139,7 @@ public static class LayerRewriter
     /// </summary>
     private static void DropUnread(GraphProto graph, HashSet<string> weights)
     {
-        var readers = graph.Node.SelectMany(GraphView.InputsOf).Concat(graph.Output.Select(o => o.Name)).CountBy(v => v).ToDictionary();
-        var producers = graph.Node.SelectMany(n => n.Output.Where(o => o.Length > 0).Select(o => (Output: o, Node: n))).ToDictionary(p => p.Output, p => p.Node);
-        var dropped = new HashSet<NodeProto>(ReferenceEqualityComparer.Instance);
-        var unread = new HashSet<string>();
-        var open = new Queue<string>(weights);
-        while (open.TryDequeue(out string? value))
-        {
-            if (readers.GetValueOrDefault(value) > 0 || !unread.Add(value)
-                || !producers.TryGetValue(value, out NodeProto? producer) || producer.Output.Any(o => readers.GetValueOrDefault(o) > 0) || !dropped.Add(producer))
-            {
-                continue;
-            }
-
-            foreach (string input in GraphView.InputsOf(producer))
-            {
-                readers[input]--;
-                open.Enqueue(input);
-            }
-        }
-
+        (IReadOnlySet<string> unread, IReadOnlySet<NodeProto> dropped) = new ValueReaders(graph).Unread(weights, new Dictionary<string, int>());
         Remove(graph.Initializer, t => unread.Contains(t.Name));
         Remove(graph.ValueInfo, v => unread.Contains(v.Name));
         Remove(graph.Node, dropped.Contains);

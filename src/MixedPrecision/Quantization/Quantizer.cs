@@ -15,12 +15,13 @@ public static class Quantizer
     /// <param name="model">The original; not changed.</param>
     /// <param name="assignments">A format for each layer that is not to stay as it is.</param>
     /// <param name="weight">The tensor of a weight, by its value name.</param>
+    /// <param name="preparations">Where prepared constants are kept, or null.</param>
     /// <param name="path">Where to write the model. Everything is written aside and renamed, the model last.</param>
     /// <returns>The files written.</returns>
-    public static IReadOnlyList<string> Write(OnnxModel model, IReadOnlyList<(LayerSite Site, NumberFormat Format)> assignments, Func<string, Tensor> weight, string path)
+    public static IReadOnlyList<string> Write(
+        OnnxModel model, IReadOnlyList<(LayerSite Site, NumberFormat Format)> assignments, Func<string, Tensor> weight, string path, Preparations? preparations = null)
     {
-        ModelProto emitted = model.Proto.Clone();
-        LayerRewriter.Apply(emitted, assignments, weight);
+        (ModelProto emitted, _) = Emit(model, assignments, weight, preparations);
         var files = new List<string>();
         if (ModelTensors.External(model.Proto).Any())
         {
@@ -33,6 +34,19 @@ public static class Quantizer
         files.Add(path);
         Aside(path, emitted.WriteTo);
         return files;
+    }
+
+    /// <summary>The emitted model in memory, before its external data is moved: what is written, and what the written file is held against.</summary>
+    /// <param name="model">The original; not changed.</param>
+    /// <param name="assignments">A format for each layer that is not to stay as it is.</param>
+    /// <param name="weight">The tensor of a weight, by its value name.</param>
+    /// <param name="preparations">Where prepared constants are kept, or null; has to outlive the result.</param>
+    /// <returns>The model, whose untouched external tensors refer to the original's files, and the layers rewritten.</returns>
+    public static (ModelProto Model, IReadOnlyList<RewrittenLayer> Layers) Emit(
+        OnnxModel model, IReadOnlyList<(LayerSite Site, NumberFormat Format)> assignments, Func<string, Tensor> weight, Preparations? preparations = null)
+    {
+        ModelProto emitted = model.Proto.Clone();
+        return (emitted, LayerRewriter.Apply(emitted, assignments, weight, preparations));
     }
 
     /// <summary>Writes a file under another name and renames it when it is whole; a failure leaves nothing behind.</summary>

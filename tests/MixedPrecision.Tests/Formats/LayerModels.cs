@@ -56,7 +56,7 @@ internal static class LayerModels
         }
     }
 
-    private static ModelProto Model((string Name, long[] Shape)[] inputs, Action<GraphBuilder> build, params (string Name, Tensor Value)[] weights)
+    public static ModelProto Model((string Name, long[] Shape)[] inputs, Action<GraphBuilder> build, params (string Name, Tensor Value)[] weights)
     {
         var graph = new GraphProto { Name = "layers" };
         foreach ((string name, long[] shape) in inputs)
@@ -74,7 +74,7 @@ internal static class LayerModels
         return model;
     }
 
-    private static Tensor Random(int seed, params long[] shape)
+    public static Tensor Random(int seed, params long[] shape)
     {
         var random = new Random(seed);
         return Tensor.Of<float>([.. Enumerable.Range(0, (int)Tensor.ElementCount(shape)).Select(_ => (float)((random.NextDouble() * 2) - 1))], shape);

@@ -1,11 +1,10 @@
-using Google.Protobuf;
 using MixedPrecision.Execution;
 using MixedPrecision.Formats;
 using MixedPrecision.Onnx;
 using MixedPrecision.Partitioning;
 using MixedPrecision.Policies;
 using MixedPrecision.Quantization;
-using MixedPrecision.Verification;
+using MixedPrecision.Tests.Verification;
 
 namespace MixedPrecision.Tests.Formats;
 
@@ -162,11 +161,8 @@ public class NumberFormatTests
         Assert.DoesNotContain(mixed.Graph.Node, n => n.OpType == "Transpose");
         Assert.DoesNotContain(mixed.Graph.Initializer, i => i.Name == "stored");
         Assert.Contains(model.Graph.Initializer, i => i.Name == "stored");
-        (LayerSite site, Func<string, Tensor> weight) = Site(model);
-        string file = Path.GetTempFileName();
-        File.WriteAllBytes(file, mixed.ToByteArray());
-        new PlanReader(new OnnxModel(model, ".", "test"), weight).Check(file, [(site, NumberFormats.Get("int8-weight"))]);
-        File.Delete(file);
+        using var emitted = new EmittedModel(model, "int8-weight");
+        emitted.Check();
     }
 
     private static ModelProto Rewrite(ModelProto model, string format)

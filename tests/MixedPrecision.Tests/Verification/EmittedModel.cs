@@ -1,3 +1,4 @@
+using MixedPrecision.Data;
 using MixedPrecision.Execution;
 using MixedPrecision.Formats;
 using MixedPrecision.Onnx;
@@ -6,7 +7,7 @@ using MixedPrecision.Quantization;
 
 namespace MixedPrecision.Tests.Verification;
 
-/// <summary>A classifier of two layers, y = relu(x V + b) W, on disk: as the original, and emitted by a plan.</summary>
+/// <summary>A model on disk, as the original and emitted by a plan: unless another is given, a classifier of two layers, y = relu(x V + b) W.</summary>
 internal sealed class EmittedModel : IDisposable
 {
     public const int Inputs = 32;
@@ -15,20 +16,32 @@ internal sealed class EmittedModel : IDisposable
     private readonly TemporaryFolder folder = new();
 
     public EmittedModel(params string[] formats)
+        : this(Build(), formats)
+    {
+    }
+
+    /// <param name="formats">One for each layer; a single one: for all to which it applies.</param>
+    public EmittedModel(ModelProto model, params string[] formats)
     {
         Original = folder.Combine("model.onnx");
         Mixed = folder.Combine("model.mixed.onnx");
         using (FileStream stream = File.Create(Original))
         {
-            Google.Protobuf.MessageExtensions.WriteTo(Build(), stream);
+            Google.Protobuf.MessageExtensions.WriteTo(model, stream);
         }
 
         Model = OnnxModel.Load(Original);
         IReadOnlyDictionary<string, TensorType> types = TypeInference.Infer(Model);
+        if (types.Values.Any(t => t.Shape is null && t.ElementType != 0))
+        {
+            types = TypeInference.Complete(Model, types, SyntheticInputs.Make(Model, Original, new Dictionary<string, long>(), 1).Samples[0].Inputs);
+        }
+
         Partition partition = Partitioner.Partition(Model, types);
         Weight = name => Weights.Read(Model, partition.View, name)!;
-        Plan = [.. partition.Layers.Zip(formats, (l, f) => (
-            new LayerSite(l, partition.View.Nodes[l.Node], Model.Opset, types[l.Input], types[l.Weight]), NumberFormats.Get(f)))];
+        LayerSite[] sites = [.. partition.Layers.Select(l => new LayerSite(l, partition.View.Nodes[l.Node], Model.Opset, types[l.Input], types[l.Weight]))];
+        Plan = [.. sites.Select((site, i) => (site, NumberFormats.Get(formats.Length > 1 ? formats[i] : formats[0]))).Select(
+            p => formats.Length > 1 || p.Item2.WhyNot(p.site) is null ? p : (p.site, NumberFormats.Baseline))];
         Quantizer.Write(Model, Plan, Weight, Mixed);
     }
 
@@ -41,6 +54,16 @@ internal sealed class EmittedModel : IDisposable
     public Func<string, Tensor> Weight { get; }
 
     public IReadOnlyList<(LayerSite Site, NumberFormat Format)> Plan { get; }
+
+    public IReadOnlyList<RewrittenLayer> Check() => MixedPrecision.Verification.Conformance.Check(Model, Mixed, Plan, Weight);
+
+    /// <summary>Changes the emitted file.</summary>
+    public void Edit(Action<ModelProto> edit)
+    {
+        ModelProto model = ModelProto.Parser.ParseFrom(File.ReadAllBytes(Mixed));
+        edit(model);
+        File.WriteAllBytes(Mixed, Google.Protobuf.MessageExtensions.ToByteArray(model));
+    }
 
     public void Dispose()
     {

@@ -1,0 +1,39 @@
+using MixedPrecision.Onnx;
+
+namespace MixedPrecision.Quantization;
+
+/// <summary>How often each value of a graph is read, by nodes, graphs inside of them and the graph's outputs, and which node computes it.</summary>
+internal sealed class ValueReaders(GraphProto graph)
+{
+    private readonly Dictionary<string, int> readers = graph.Node.SelectMany(GraphView.InputsOf).Concat(graph.Output.Select(o => o.Name)).CountBy(v => v).ToDictionary();
+    private readonly Dictionary<string, NodeProto> producers =
+        graph.Node.SelectMany(n => n.Output.Where(o => o.Length > 0).Select(o => (Output: o, Node: n))).ToDictionary(p => p.Output, p => p.Node);
+
+    /// <summary>Values that nothing reads once some readings are gone, and the nodes that only computed such values.</summary>
+    /// <param name="values">Values that may have lost their readers.</param>
+    /// <param name="gone">How many readings of a value do not count.</param>
+    public (IReadOnlySet<string> Values, IReadOnlySet<NodeProto> Nodes) Unread(IEnumerable<string> values, IReadOnlyDictionary<string, int> gone)
+    {
+        var lost = new Dictionary<string, int>(gone);
+        var dropped = new HashSet<NodeProto>(ReferenceEqualityComparer.Instance);
+        var unread = new HashSet<string>();
+        var open = new Queue<string>(values);
+        bool IsRead(string value) => readers.GetValueOrDefault(value) > lost.GetValueOrDefault(value);
+        while (open.TryDequeue(out string? value))
+        {
+            if (IsRead(value) || !unread.Add(value)
+                || !producers.TryGetValue(value, out NodeProto? producer) || producer.Output.Any(IsRead) || !dropped.Add(producer))
+            {
+                continue;
+            }
+
+            foreach (string input in GraphView.InputsOf(producer))
+            {
+                lost[input] = lost.GetValueOrDefault(input) + 1;
+                open.Enqueue(input);
+            }
+        }
+
+        return (unread, dropped);
+    }
+}
