@@ -7,6 +7,7 @@ public static class VerbRunner
 {
     public const int Success = 0;
     public const int UserError = 1;
+    public const int Defect = 70;
     public const int Cancelled = 130;
 
     /// <summary>Runs to an exit code; a failure that the user can mend is reported, any other is thrown.</summary>
@@ -23,6 +24,12 @@ public static class VerbRunner
         catch (MixedPrecisionException exception)
         {
             reporter.Diagnose(exception.Diagnostic);
+            return UserError;
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            // Where a stage knows more than the system's own words, it has said so with a code of its own.
+            reporter.Diagnose(Errors.FileUnusable(Place.None, exception.Message).Diagnostic);
             return UserError;
         }
         catch (OperationCanceledException) when (cancel.IsCancellationRequested)

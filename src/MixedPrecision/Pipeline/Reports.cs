@@ -76,6 +76,7 @@ internal static class Reports
         return new Manifest(
             Reporting.Manifest.CurrentSchema,
             typeof(Shipment).Assembly.GetName().Version!.ToString(3),
+            Path.GetFileName(materials.Policy.File),
             Model(materials.Workspace),
             output,
             new ShippedModel(shipped.What, shipped.Why),

@@ -69,6 +69,7 @@ public static class Verbs
         using (materials)
         {
             Steps.CheckBudget(materials);
+            Delivery.Guard(materials, outputFolder);
             return Delivery.Deliver(materials, runner, outputFolder);
         }
     }
@@ -79,6 +80,7 @@ public static class Verbs
         string modelFile, string outputFile, string? loss, IReadOnlyList<string>? withRespectTo, RunOptions options)
     {
         using OnnxModel model = OnnxModel.Load(modelFile);
+        OutputGuard.Check([Path.GetFullPath(outputFile)], [Path.GetFullPath(modelFile)]);
         ModelProto gradient = GradientModel.Build(model, loss, withRespectTo);
         options.Cancel.ThrowIfCancellationRequested();
         try

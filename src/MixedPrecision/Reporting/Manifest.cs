@@ -8,6 +8,7 @@ namespace MixedPrecision.Reporting;
 /// </summary>
 /// <param name="Schema">Version of the manifest's schema: <see cref="CurrentSchema"/>.</param>
 /// <param name="Engine">Version of the engine that wrote it.</param>
+/// <param name="Policy">File name of the policy: another one's files are never replaced.</param>
 /// <param name="Model">The original model.</param>
 /// <param name="Output">The emitted model.</param>
 /// <param name="Shipped">What the emitted model is, and why.</param>
@@ -29,6 +30,7 @@ namespace MixedPrecision.Reporting;
 public sealed record Manifest(
     int Schema,
     string Engine,
+    string Policy,
     ModelSummary Model,
     ModelSummary Output,
     ShippedModel Shipped,
