@@ -19,7 +19,6 @@ public class MixedPrecisionQuantize : ToolTask
 
     private readonly List<string> warnings = [];
     private string lastWords = "it wrote nothing";
-    private string run = "";
     private volatile bool cancelled;
 
     /// <summary>Full path of <c>dotnet</c>, which runs the tool; empty: the one on the search path.</summary>
@@ -40,10 +39,13 @@ public class MixedPrecisionQuantize : ToolTask
     /// <summary>Folder of the cache; empty: the user's cache folder: <c>--cache</c>.</summary>
     public string CacheDirectory { get; set; } = "";
 
-    private string OutputDirectory => Path.Combine(run, "emitted");
+    /// <summary>Folder of the run under way.</summary>
+    protected string RunFolder { get; set; } = "";
+
+    private string OutputDirectory => Path.Combine(RunFolder, "emitted");
 
     /// <summary>Receives the paths of all files that the run read, one per line, when it has succeeded.</summary>
-    private string InputsFile => Path.Combine(run, "read.txt");
+    private string InputsFile => Path.Combine(RunFolder, "read.txt");
 
     /// <inheritdoc/>
     protected override string ToolName => Path.GetFileName(GenerateFullPathToTool());
@@ -146,7 +148,7 @@ public class MixedPrecisionQuantize : ToolTask
             }
             return !Log.HasLoggedErrors;
         }
-        run = folder.NewRun();
+        RunFolder = folder.NewRun();
         try
         {
             Directory.CreateDirectory(OutputDirectory);
@@ -162,7 +164,7 @@ public class MixedPrecisionQuantize : ToolTask
         }
         finally
         {
-            folder.Delete(run);
+            folder.Delete(RunFolder);
         }
     }
 

@@ -19,7 +19,7 @@ public static class DefectReport
             cause = inner;
         }
 
-        string what = $"{cause.GetType().Name}: {string.Join(' ', cause.Message.Split(default(char[]), StringSplitOptions.RemoveEmptyEntries))}";
+        string what = $"{cause.GetType().Name}: {VerbRunner.OneLine(cause.Message)}";
         if (cause is OutOfMemoryException || (cause is OnnxRuntimeException && cause.Message.Contains(RuntimeIsOutOfMemory, StringComparison.OrdinalIgnoreCase)))
         {
             reporter.Diagnose(Errors.MemoryExhausted(what).Diagnostic);
