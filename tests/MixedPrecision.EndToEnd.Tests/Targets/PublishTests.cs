@@ -250,7 +250,7 @@ public sealed class PublishTests : IClassFixture<AppFixture>
 
     private string RunPublished()
     {
-        var start = new ProcessStartInfo(app.Published("App")) { RedirectStandardOutput = true };
+        var start = new ProcessStartInfo(app.Published("App")) { RedirectStandardOutput = true, RedirectStandardError = true };
         start.Environment["DOTNET_ROOT"] = Path.GetDirectoryName(ProcessRun.DotnetHost);
         start.Environment["DOTNET_BUNDLE_EXTRACT_BASE_DIR"] = app.Stage("extracted");
         using Process process = Process.Start(start)!;
