@@ -9,17 +9,17 @@ using Microsoft.Build.Utilities;
 namespace MixedPrecision.Build;
 
 /// <summary>
-/// Runs <c>mixed-precision quantize</c> in a process of its own and turns the JSON lines that it writes into messages,
-/// warnings and errors. Holds no logic: each property is one switch of the command line.
+/// Runs <c>mixed-precision quantize</c> in a process of its own, where something changed since the last run, and turns the JSON lines that it writes
+/// into messages, warnings and errors. Each property is one switch of the command line, or a folder.
 /// </summary>
 [MSBuildMultiThreadableTask]
 public class MixedPrecisionQuantize : ToolTask
 {
-    private const string FailedCode = "MPB9001";
-    private const string HelpAnchor = "#mpb9001-tool-failed";
     private const string CrashMark = "Unhandled exception";
 
+    private readonly List<string> warnings = [];
     private string lastWords = "it wrote nothing";
+    private volatile bool cancelled;
 
     /// <summary>Full path of <c>dotnet</c>, which runs the tool; empty: the one on the search path.</summary>
     public string DotnetHost { get; set; } = "";
@@ -32,15 +32,20 @@ public class MixedPrecisionQuantize : ToolTask
     [Required]
     public string Policy { get; set; } = "";
 
-    /// <summary>Full path of the folder that the emitted files go to: <c>--output</c>.</summary>
+    /// <summary>Full path of the folder in obj that is the task's own: it keeps the emitted files in <c>emitted</c>, and what they came from.</summary>
     [Required]
-    public string OutputDirectory { get; set; } = "";
+    public string Folder { get; set; } = "";
 
     /// <summary>Folder of the cache; empty: the user's cache folder: <c>--cache</c>.</summary>
     public string CacheDirectory { get; set; } = "";
 
-    /// <summary>File that receives the paths of all files which the run read, one per line: <c>--inputs-file</c>.</summary>
-    public string InputsFile { get; set; } = "";
+    /// <summary>Folder of the run under way.</summary>
+    protected string RunFolder { get; set; } = "";
+
+    private string OutputDirectory => Path.Combine(RunFolder, "emitted");
+
+    /// <summary>Receives the paths of all files that the run read, one per line, when it has succeeded.</summary>
+    private string InputsFile => Path.Combine(RunFolder, "read.txt");
 
     /// <inheritdoc/>
     protected override string ToolName => Path.GetFileName(GenerateFullPathToTool());
@@ -63,6 +68,29 @@ public class MixedPrecisionQuantize : ToolTask
     /// <summary>The policy's folder: the tool is given full paths and needs no current directory, but a process has one.</summary>
     protected override string GetWorkingDirectory() => Path.GetDirectoryName(Policy) ?? "";
 
+    /// <summary>Waits for a run of the same policy beside this one, then reuses its result, or runs the tool and keeps what it emitted.</summary>
+    public override bool Execute()
+    {
+        try
+        {
+            using EmittedFolder? folder = EmittedFolder.Open(Folder, () => cancelled, () => Log.LogMessage(
+                MessageImportance.High, "MixedPrecision: waits for another run of '{0}', whose result it then reuses", Policy));
+            return folder is not null && Execute(folder);
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            LogError("MPB8004", "#mpb8004-output-folder-not-writable", Folder, $"The folder of emitted files cannot be written: {exception.Message} Make room and rights in it.");
+            return false;
+        }
+    }
+
+    /// <inheritdoc/>
+    public override void Cancel()
+    {
+        cancelled = true;
+        base.Cancel();
+    }
+
     /// <summary>Host and program alone; everything else stands in the response file.</summary>
     protected override string GenerateCommandLineCommands()
     {
@@ -83,6 +111,10 @@ public class MixedPrecisionQuantize : ToolTask
     {
         if (ToolEvent.TryParse(singleLine) is { } parsed)
         {
+            if (parsed.Kind == "warning")
+            {
+                warnings.Add(singleLine);
+            }
             parsed.LogTo(Log);
             return;
         }
@@ -99,11 +131,45 @@ public class MixedPrecisionQuantize : ToolTask
     {
         if (!Log.HasLoggedErrors)
         {
-            string helpLink = new Uri(new Uri(ToolAssembly), "errors.md").AbsoluteUri + HelpAnchor;
-            Log.LogError(null, FailedCode, null, helpLink, Policy, 0, 0, 0, 0, "{0}", $"The tool ended with exit code {ExitCode} without naming an error: {lastWords}");
+            LogError("MPB9001", "#mpb9001-tool-failed", Policy, $"The tool ended with exit code {ExitCode} without naming an error: {lastWords}");
         }
         return false;
     }
+
+    private bool Execute(EmittedFolder folder)
+    {
+        string[] settings = ["policy " + Policy, "cache " + CacheDirectory, "tool " + ToolAssembly];
+        if (folder.WarningsIfCurrent(settings) is { } kept)
+        {
+            Log.LogMessage(MessageImportance.Low, "MixedPrecision: nothing changed since the last run of '{0}'", Policy);
+            foreach (string line in kept)
+            {
+                ToolEvent.TryParse(line)?.LogTo(Log);
+            }
+            return !Log.HasLoggedErrors;
+        }
+        RunFolder = folder.NewRun();
+        try
+        {
+            Directory.CreateDirectory(OutputDirectory);
+            DateTime began = DateTime.UtcNow;
+            bool succeeded = base.Execute();
+            // Written last: the tool succeeded, though a warning that counts as an error may fail the build, now and whenever it is repeated.
+            if (File.Exists(InputsFile))
+            {
+                IEnumerable<string> tool = Directory.GetFiles(Path.GetDirectoryName(ToolAssembly)!, "*.dll");
+                folder.Commit(OutputDirectory, Stamp.Of(settings, [Policy, .. File.ReadAllLines(InputsFile), .. tool], OutputDirectory, warnings, began));
+            }
+            return succeeded;
+        }
+        finally
+        {
+            folder.Delete(RunFolder);
+        }
+    }
+
+    private void LogError(string code, string anchor, string file, string text) =>
+        Log.LogError(null, code, null, new Uri(new Uri(ToolAssembly), "errors.md").AbsoluteUri + anchor, file, 0, 0, 0, 0, "{0}", text);
 
     private IEnumerable<string> Arguments()
     {

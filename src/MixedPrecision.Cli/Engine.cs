@@ -1,3 +1,4 @@
+using MixedPrecision.Caching;
 using MixedPrecision.Pipeline;
 
 namespace MixedPrecision.Cli;
@@ -8,7 +9,14 @@ internal static class Engine
     /// <summary>The lines of the result: a summary for people, or with <c>--json</c> the document.</summary>
     public static IReadOnlyList<string> Execute(Invocation invocation, Reporter reporter, CancellationToken cancel)
     {
-        var options = new RunOptions(invocation.CacheFolder, invocation.Budget, reporter.Progress, reporter.Diagnose, cancel);
+        bool hasPolicy = invocation.Verb is not (Verb.Inspect or Verb.Gradient);
+        string? cache = hasPolicy ? Path.GetFullPath(invocation.CacheFolder ?? ContentStore.DefaultFolder()) : null;
+        var options = new RunOptions(cache, invocation.Budget, reporter.Progress, reporter.Diagnose, cancel);
+        string? output = invocation.Output is null ? null : Path.GetFullPath(invocation.Output);
+        WritableFolders.Check(cache, invocation.Verb == Verb.Gradient ? Path.GetDirectoryName(output) : output);
+        OutputGuard.Check(new[] { invocation.InputsFile }.OfType<string>(), [invocation.File]);
+        using MachineLock? alone = hasPolicy && File.Exists(invocation.File) ? MachineLock.OfPolicy(invocation.File, cache!, cancel, file => reporter.Progress(new ProgressUpdate(
+            invocation.Verb.ToString().ToLowerInvariant(), $"waits for another run of this policy, whose results it then reuses (lock '{file}')"))) : null;
         return invocation.Verb switch
         {
             Verb.Inspect => Verbs.Inspect(invocation.File, options) is var report && invocation.Json ? [report.ToJson()] : [.. report.ToLines()],
@@ -25,6 +33,7 @@ internal static class Engine
         QuantizeResult result = Verbs.Quantize(invocation.File, invocation.Output!, options);
         if (invocation.InputsFile is not null)
         {
+            OutputGuard.Check([invocation.InputsFile], result.InputFiles);
             File.WriteAllLines(invocation.InputsFile, result.InputFiles);
         }
 

@@ -5,8 +5,10 @@ using MixedPrecision.Pipeline;
 
 namespace MixedPrecision.Cli;
 
-/// <summary>One JSON object per line on standard output, for the MSBuild task.</summary>
-public sealed class MSBuildReporter(TextWriter output) : Reporter
+/// <summary>One JSON object per line on standard output, for the MSBuild task. Files are given by their full paths, which a build log needs.</summary>
+/// <param name="output">Receives the lines.</param>
+/// <param name="folders">Full paths of the folders that messages name files relative to: the policy's, then that of the emitted files.</param>
+public sealed class MSBuildReporter(TextWriter output, params IReadOnlyList<string> folders) : Reporter
 {
     private readonly Lock gate = new();
 
@@ -21,7 +23,7 @@ public sealed class MSBuildReporter(TextWriter output) : Reporter
         Write(new Event(diagnostic.Severity == Severity.Error ? "error" : "warning", model.Length == 0 ? diagnostic.Message : $"{model}: {diagnostic.Message}")
         {
             Code = diagnostic.Code.Id,
-            File = place.File,
+            File = place.File is null ? null : FullPath(place.File),
             Line = place.Line,
             Column = place.Column,
             HelpLink = HelpLink(diagnostic.Code),
@@ -35,6 +37,10 @@ public sealed class MSBuildReporter(TextWriter output) : Reporter
             Write(new Event("message", line));
         }
     }
+
+    /// <summary>In the first of the folders that has the file, or where none has it in the first.</summary>
+    private string FullPath(string file) =>
+        folders.Select(folder => Path.GetFullPath(file, folder)).FirstOrDefault(Path.Exists) ?? Path.GetFullPath(file, folders is [var first, ..] ? first : Environment.CurrentDirectory);
 
     private void Write(Event entry)
     {

@@ -1,3 +1,4 @@
+using MixedPrecision.Caching;
 using System.Diagnostics;
 using MixedPrecision.Calibration;
 using MixedPrecision.Data;
@@ -19,7 +20,7 @@ internal static class CalibrationBenchmark
         foreach (string policy in policies)
         {
             var options = new RunOptions(null, null, _ => { }, w => Console.Error.WriteLine(w.Message), CancellationToken.None);
-            using Materials run = Materials.Open(policy, options, new RunLog(options));
+            using Materials run = Materials.Open(policy, options, new StageRunner(new ContentStore(ContentStore.DefaultFolder()), new RunLog(options)));
             Compare(Path.GetFileName(Path.GetDirectoryName(Path.GetFullPath(policy)))!, run);
         }
 

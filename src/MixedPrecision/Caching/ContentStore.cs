@@ -23,6 +23,7 @@ public sealed class ContentStore(string folder)
     /// <summary>
     /// The cache folder of the user: <c>mixed-precision</c> in XDG_CACHE_HOME or ~/.cache, on Windows in the local application data.
     /// </summary>
+    /// <exception cref="MixedPrecisionException">MPB8001: the user has no such folder.</exception>
     public static string DefaultFolder()
     {
         string? parent = OperatingSystem.IsWindows()
@@ -31,6 +32,8 @@ public sealed class ContentStore(string folder)
         // The XDG specification asks to ignore a relative path.
         if (!Path.IsPathFullyQualified(parent ?? ""))
             parent = Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.UserProfile, Environment.SpecialFolderOption.DoNotVerify), ".cache");
+        if (!Path.IsPathFullyQualified(parent!))
+            throw Errors.CacheNotWritable(parent!, "neither XDG_CACHE_HOME nor HOME names a folder by its full path");
         return Path.Combine(parent!, "mixed-precision");
     }
 

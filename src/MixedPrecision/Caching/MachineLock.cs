@@ -4,7 +4,7 @@ using MixedPrecision.Diagnostics;
 namespace MixedPrecision.Caching;
 
 /// <summary>
-/// An exclusive lock among the processes of a machine, so that one benchmark runs at a time. It is a lock of the operating
+/// An exclusive lock among the processes of a machine, so that one benchmark runs at a time, and one run of a policy. It is a lock of the operating
 /// system on an open file: it ends with the process that holds it, also on a crash. Dispose to release.
 /// </summary>
 public sealed class MachineLock : IDisposable
@@ -27,6 +27,29 @@ public sealed class MachineLock : IDisposable
     /// <exception cref="MixedPrecisionException">The file of the lock cannot be opened.</exception>
     public static MachineLock Acquire(CancellationToken cancellation, Action<string>? waiting = null) =>
         Acquire(DefaultPath(), cancellation, waiting);
+
+    /// <summary>
+    /// The same for one policy: of several runs that share a cache folder (apps that refer to one library, runtimes of one app) the first does the
+    /// work, and the others wait and then find it done.
+    /// </summary>
+    /// <param name="policyFile">The policy's file.</param>
+    /// <param name="cacheFolder">The cache folder; made if missing.</param>
+    /// <exception cref="MixedPrecisionException">The cache folder cannot be written, or the file of the lock cannot be opened.</exception>
+    public static MachineLock OfPolicy(string policyFile, string cacheFolder, CancellationToken cancellation, Action<string>? waiting = null)
+    {
+        string name = FileIdentity.Of(policyFile) ?? Path.GetFullPath(policyFile);
+        string folder = Path.Combine(cacheFolder, "locks");
+        try
+        {
+            Directory.CreateDirectory(folder);
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            throw Errors.CacheNotWritable(cacheFolder, exception.Message);
+        }
+
+        return Acquire(Path.Combine(folder, CacheKey.Of(("policy", name)).Hex), cancellation, waiting);
+    }
 
     internal static MachineLock Acquire(string path, CancellationToken cancellation, Action<string>? waiting = null)
     {

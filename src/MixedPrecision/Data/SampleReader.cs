@@ -1,3 +1,4 @@
+using System.Security.Cryptography;
 using MixedPrecision.Diagnostics;
 
 namespace MixedPrecision.Data;
@@ -71,6 +72,14 @@ public static class SampleReader
     /// <summary>The files that samples depend on, in a fixed order: for the keys of stages that read them.</summary>
     public static IReadOnlyList<string> FilesOf(string path, DataFormat? format = null) =>
         [.. Directory.Exists(path) ? ImageFolder.Files(path).Select(file => Path.Combine(path, file)) : [path], .. (format ?? Plain).Files];
+
+    /// <summary>SHA-256 of a file that samples depend on, in lower-case hexadecimal.</summary>
+    /// <exception cref="MixedPrecisionException">MPB3002: the file cannot be read.</exception>
+    public static string HashOf(string file, string displayName) => Guarded(displayName, () =>
+    {
+        using FileStream stream = File.OpenRead(file);
+        return Convert.ToHexStringLower(SHA256.HashData(stream));
+    });
 
     private static string KindOf(string path) => Directory.Exists(path) ? "folder" : Path.GetExtension(path).ToUpperInvariant();
 

@@ -101,11 +101,16 @@ public static class Codes
 
     // 8xxx: cache and files
     public static readonly ErrorCode CacheNotWritable = new("MPB8001", "cache folder not writable");
-    public static readonly ErrorCode LockUnavailable = new("MPB8002", "benchmark lock unavailable");
+    public static readonly ErrorCode LockUnavailable = new("MPB8002", "lock unavailable");
     public static readonly ErrorCode CacheEntryDamaged = new("MPB8003", "cached result damaged");
     public static readonly ErrorCode OutputNotWritable = new("MPB8004", "output folder not writable");
+    public static readonly ErrorCode OutputOverwrites = new("MPB8005", "output would overwrite another file");
+    public static readonly ErrorCode TemporaryFolderNotWritable = new("MPB8006", "temporary folder not writable");
+    public static readonly ErrorCode FileUnusable = new("MPB8007", "file cannot be read or written");
 
     // 9xxx: build and command line
     public static readonly ErrorCode ToolFailed = new("MPB9001", "tool failed");
     public static readonly ErrorCode InvalidCommandLine = new("MPB9002", "invalid command line");
+    public static readonly ErrorCode Defect = new("MPB9003", "defect of the tool");
+    public static readonly ErrorCode MemoryExhausted = new("MPB9004", "memory exhausted");
 }

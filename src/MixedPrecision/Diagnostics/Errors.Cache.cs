@@ -11,6 +11,35 @@ public static partial class Errors
     public static MixedPrecisionException LockUnavailable(string path, string reason) => new(
         Codes.LockUnavailable,
         new Place(path),
-        $"The lock that lets one benchmark run at a time cannot be opened: {reason.TrimEnd('.')}. Its file '{path}' has to be readable, or its folder "
-        + "writable, for this user. Mend the permissions, or on Linux and macOS set TMPDIR to another folder.");
+        $"The lock that lets one run at a time do this work cannot be opened: {reason.TrimEnd('.')}. Its file '{path}' has to be readable, or its folder "
+        + "writable, for this user. Mend the permissions; or name another folder, of a benchmark's lock by TMPDIR on Linux and macOS, of a policy's by the option --cache.");
+
+    public static MixedPrecisionException OutputIsInput(string target, string input) => new(
+        Codes.OutputOverwrites,
+        new Place(target),
+        (target == input ? "This file is read by the run" : $"This is the file '{input}', which is read by the run")
+        + ", and the emitted file would replace it. Give another output folder, or another name as `output` in the policy.");
+
+    /// <param name="manifest">The manifest that is there.</param>
+    /// <param name="owner">The policy, or where the manifest names none the model, that it is of.</param>
+    /// <param name="own">The same of this run.</param>
+    public static MixedPrecisionException OutputOfAnother(string manifest, string owner, string own) => new(
+        Codes.OutputOverwrites,
+        new Place(manifest),
+        $"This manifest and the model beside it were emitted for {Wording.Quote(owner)}, and would be replaced by those for {Wording.Quote(own)}. Give another output folder, or another "
+        + "name as `output` in one of the policies; if the other is not wanted any more, delete its files.");
+
+    public static MixedPrecisionException TemporaryFolderNotWritable(string folder, string reason) => new(
+        Codes.TemporaryFolderNotWritable,
+        new Place(folder),
+        $"The temporary folder cannot be written: {reason.TrimEnd('.')}. It has to be a folder in which this user may create files, on a disk with space left. "
+        + "Mend that, or name another one: by TMPDIR on Linux and macOS, by TEMP on Windows.");
+
+    /// <param name="place">The file, or none where the reason names it.</param>
+    /// <param name="reason">What the operating system says.</param>
+    public static MixedPrecisionException FileUnusable(Place place, string reason) => new(
+        Codes.FileUnusable,
+        place,
+        $"A file cannot be read or written: {reason.TrimEnd('.')}. Let this user read what the policy names, make room on the disk, and look whether the disk or its "
+        + "connection fails.");
 }

@@ -67,6 +67,10 @@ public sealed class OnnxModel : IDisposable
         {
             throw Errors.ModelNotOnnx(displayName, FileKind.Recognize(path) ?? e.Message.TrimEnd('.').Replace('\n', ' '));
         }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw Errors.FileUnusable(new Place(displayName), e.Message);
+        }
 
         if (proto.Graph is null || proto.Graph.Output.Count == 0 || proto.OpsetImport.Count == 0)
         {

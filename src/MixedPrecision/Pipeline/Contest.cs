@@ -1,3 +1,4 @@
+using MixedPrecision.Diagnostics;
 using MixedPrecision.Policies;
 using MixedPrecision.Solving;
 using MixedPrecision.Verification;
@@ -14,6 +15,9 @@ namespace MixedPrecision.Pipeline;
 internal sealed record Contestant(
     string Name, Plan Plan, EmittedModel Emitted, LossChange Loss, double Measured, bool IsWithin, IReadOnlyList<ScenarioTiming>? Times = null)
 {
+    /// <summary>Why it must not be shipped though it is within the budget, or null.</summary>
+    public Diagnostic? Problem { get; init; }
+
     /// <summary>Milliseconds that a run saves over the original, the mean over the scenarios by their weights, with its interval.</summary>
     public Gain Gain => (Times ?? []).Aggregate(
         Pipeline.Gain.None, (sum, s) => sum + new Gain(s.Timing.Low * s.Weight, s.Timing.Gain * s.Weight, s.Timing.High * s.Weight));

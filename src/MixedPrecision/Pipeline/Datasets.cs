@@ -87,8 +87,7 @@ internal sealed record Datasets(
         bool isFormatted = folder == path || format?.Text is not null;
         string[] parts = [.. SampleReader.FilesOf(path, isFormatted ? format : null).Where(File.Exists).Select(file =>
         {
-            using FileStream stream = File.OpenRead(file);
-            string hash = Convert.ToHexStringLower(SHA256.HashData(stream));
+            string hash = SampleReader.HashOf(file, displayName);
             return folder == path ? $"{Path.GetRelativePath(folder, file).Replace('\\', '/')} {hash}" : hash;
         })];
         if (!isFormatted)

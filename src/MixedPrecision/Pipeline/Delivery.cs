@@ -1,4 +1,5 @@
-using MixedPrecision.Diagnostics;
+using MixedPrecision.Caching;
+using MixedPrecision.Policies;
 using MixedPrecision.Reporting;
 
 namespace MixedPrecision.Pipeline;
@@ -17,43 +18,27 @@ public sealed record QuantizeResult(Manifest Manifest, IReadOnlyList<string> Fil
 /// <summary>Puts what was made into the output folder, whole or not at all.</summary>
 internal static class Delivery
 {
+    private const string ManifestExtension = ".precision.json";
+
+    /// <summary>Refuses to start where an emitted file would replace an input of the run, or what another policy emitted.</summary>
+    public static void Guard(Materials materials, string outputFolder)
+    {
+        string path = Path.Combine(Path.GetFullPath(outputFolder), NameOf(materials.Policy));
+        string manifest = Path.ChangeExtension(path, ManifestExtension);
+        OutputGuard.Check([path, manifest, .. materials.Workspace.ExternalFiles.Count > 0 ? [path + ".data"] : Array.Empty<string>()], materials.InputFiles);
+        OutputGuard.CheckOwner(manifest, Path.GetFileName(materials.Policy.File), materials.Policy.Model);
+    }
+
     public static QuantizeResult Deliver(Materials materials, StageRunner runner, string outputFolder)
     {
-        string name = materials.Policy.Output ?? Path.GetFileNameWithoutExtension(materials.Policy.Model) + ".mixed.onnx";
-        string manifestName = Path.GetFileNameWithoutExtension(name) + ".precision.json";
-        string folder = Path.GetFullPath(outputFolder);
-        bool isNew = !Directory.Exists(folder);
-        string staging = Path.Combine(folder, $".mixed-precision-{Guid.NewGuid():N}");
-        try
-        {
-            Directory.CreateDirectory(staging);
-            Shipped shipped = new Shipment(materials, runner, staging, name).Run();
-            Manifest manifest = Reports.Manifest(materials, runner, shipped);
-            string manifestPath = Path.Combine(staging, manifestName);
-            File.WriteAllText(manifestPath, manifest.ToJson());
-            string[] delivered = [.. shipped.Emitted.Files.Append(manifestPath).Select(file =>
-            {
-                string target = Path.Combine(folder, Path.GetFileName(file));
-                File.Move(file, target, overwrite: true);
-                return target;
-            })];
-            return new QuantizeResult(manifest, delivered, materials.InputFiles);
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            throw Errors.OutputNotWritable(outputFolder, e.Message);
-        }
-        finally
-        {
-            if (Directory.Exists(staging))
-            {
-                Directory.Delete(staging, recursive: true);
-            }
-
-            if (isNew && Directory.Exists(folder) && !Directory.EnumerateFileSystemEntries(folder).Any())
-            {
-                Directory.Delete(folder);
-            }
-        }
+        string name = NameOf(materials.Policy);
+        using StagingFolder staging = StagingFolder.In(Path.GetFullPath(outputFolder));
+        Shipped shipped = new Shipment(materials, runner, staging.Folder, name).Run();
+        Manifest manifest = Reports.Manifest(materials, runner, shipped);
+        string manifestPath = Path.Combine(staging.Folder, Path.ChangeExtension(name, ManifestExtension));
+        File.WriteAllText(manifestPath, manifest.ToJson());
+        return new QuantizeResult(manifest, staging.Ship(shipped.Emitted.Files.Append(manifestPath)), materials.InputFiles);
     }
+
+    private static string NameOf(Policy policy) => policy.Output ?? Path.GetFileNameWithoutExtension(policy.Model) + ".mixed.onnx";
 }

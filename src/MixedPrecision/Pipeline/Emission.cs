@@ -2,7 +2,6 @@ using MixedPrecision.Caching;
 using MixedPrecision.Formats;
 using MixedPrecision.Onnx;
 using MixedPrecision.Quantization;
-using MixedPrecision.Verification;
 
 namespace MixedPrecision.Pipeline;
 
@@ -37,32 +36,45 @@ internal static class Emission
     private const string Stage = "quantize";
     private const int Version = 4;
 
-    /// <summary>Puts the model of a plan, and its external data if it has any, into a folder, and reads the plan back from it.</summary>
+    /// <summary>Puts the model of a plan, and its external data if it has any, into a folder.</summary>
     /// <param name="formats">By sub-graph and layer.</param>
     /// <param name="name">File name of the model.</param>
-    public static EmittedModel Write(StageRunner runner, Content<Workspace> model, IReadOnlyList<IReadOnlyList<string>> formats, string folder, string name)
+    public static EmittedModel Write(
+        StageRunner runner, Content<Workspace> model, IReadOnlyList<IReadOnlyList<string>> formats, string folder, string name, Preparations preparations)
     {
         Workspace workspace = model.Value;
-        (LayerSite Site, NumberFormat Format)[] plan = [.. workspace.Partition.Subgraphs
-            .SelectMany(s => s.Layers.Zip(formats[s.Index], (layer, format) => (workspace.Sites[layer.Name], NumberFormats.Get(format))))];
-        (LayerSite Site, NumberFormat Format)[] changed = [.. plan.Where(p => p.Format != NumberFormats.Baseline)];
         Directory.CreateDirectory(folder);
         string path = Path.Combine(folder, name);
         string[] files = workspace.ExternalFiles.Count > 0 ? [path, path + ".data"] : [path];
-        var input = new EmitInput(model, name, [.. changed.Select(a => new LayerFormat(a.Site.Layer.Name, FormatVersion.Of(a.Format)))]);
-        runner.GetFiles(Stage, Version, input, files, () => Quantizer.Write(workspace.Model, changed, workspace.Weight, path));
-        Conformance.Check(workspace.Model, path, plan, workspace.Weight);
+        var input = new EmitInput(model, name, LayersOf(workspace, formats));
+        runner.GetFiles(Stage, Version, input, files, () => Quantizer.Write(
+            workspace.Model, PlanOf(workspace, input.Layers), workspace.Weight, path, preparations));
         return new EmittedModel([.. files.Reverse()]);
+    }
+
+    /// <summary>The layers that leave the baseline, in the model's order.</summary>
+    public static IReadOnlyList<LayerFormat> LayersOf(Workspace workspace, IReadOnlyList<IReadOnlyList<string>> formats) =>
+    [
+        .. workspace.Partition.Subgraphs.SelectMany(s => s.Layers.Zip(formats[s.Index], (layer, format) => (layer.Name, Format: NumberFormats.Get(format))))
+            .Where(l => l.Format != NumberFormats.Baseline)
+            .Select(l => new LayerFormat(l.Name, FormatVersion.Of(l.Format))),
+    ];
+
+    /// <summary>Every layer of the model with its format.</summary>
+    public static (LayerSite Site, NumberFormat Format)[] PlanOf(Workspace workspace, IReadOnlyList<LayerFormat> layers)
+    {
+        var formats = layers.ToDictionary(l => l.Layer, l => NumberFormats.Get(l.Format.Name));
+        return [.. workspace.Partition.Layers.Select(l => (workspace.Sites[l.Name], formats.GetValueOrDefault(l.Name, NumberFormats.Baseline)))];
     }
 
     /// <summary>
     /// Puts the original into a folder under another name: byte for byte; where it has external data, that lies in one file beside it, which the model refers to by name.
     /// </summary>
-    public static EmittedModel Keep(StageRunner runner, Content<Workspace> model, string folder, string name)
+    public static EmittedModel Keep(StageRunner runner, Content<Workspace> model, string folder, string name, Preparations preparations)
     {
         if (model.Value.ExternalFiles.Count > 0)
         {
-            return Write(runner, model, [.. model.Value.Partition.Subgraphs.Select(s => (IReadOnlyList<string>)[.. s.Layers.Select(_ => Problems.Baseline)])], folder, name);
+            return Write(runner, model, [.. model.Value.Partition.Subgraphs.Select(s => (IReadOnlyList<string>)[.. s.Layers.Select(_ => Problems.Baseline)])], folder, name, preparations);
         }
 
         Directory.CreateDirectory(folder);

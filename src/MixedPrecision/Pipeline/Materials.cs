@@ -5,6 +5,7 @@ using MixedPrecision.Data;
 using MixedPrecision.Diagnostics;
 using MixedPrecision.Losses;
 using MixedPrecision.Policies;
+using MixedPrecision.Quantization;
 
 namespace MixedPrecision.Pipeline;
 
@@ -17,6 +18,7 @@ namespace MixedPrecision.Pipeline;
 /// <param name="ObservedLoss">The same, settled in how it reads outputs by the calibration samples: what calibration and evaluation take.</param>
 /// <param name="Scenarios">Concrete inputs to time with.</param>
 /// <param name="Machine">Where it is measured.</param>
+/// <param name="Preparations">Where formats' constants are kept.</param>
 internal sealed record Materials(
     Policy Policy,
     Workspace Workspace,
@@ -25,7 +27,8 @@ internal sealed record Materials(
     Content<LossFunction> Loss,
     Content<LossFunction> ObservedLoss,
     Content<IReadOnlyList<Scenario>> Scenarios,
-    Machine Machine) : IDisposable
+    Machine Machine,
+    Preparations Preparations) : IDisposable
 {
     /// <summary>The policy as stages read it: by what stands in its file, and the budget, which an option may set.</summary>
     public Content<Policy> PolicyContent => new(CacheKey.Of(("budget", Policy.Budget.ToString())).WithFile("policy", Path.GetFullPath(Policy.File)), () => Policy);
@@ -42,8 +45,9 @@ internal sealed record Materials(
 
     /// <summary>Opens all that a policy names; samples and sessions are made when a stage reads them.</summary>
     /// <param name="verifies">Whether a plan follows, to be judged on samples that calibration did not see.</param>
-    public static Materials Open(string policyFile, RunOptions options, RunLog log, bool verifies = true)
+    public static Materials Open(string policyFile, RunOptions options, StageRunner runner, bool verifies = true)
     {
+        RunLog log = runner.Log;
         Policy policy = Policy.Load(policyFile);
         if (options.Budget is not null)
         {
@@ -73,7 +77,9 @@ internal sealed record Materials(
             }
 
             return new Materials(
-                policy, workspace, Choices.Of(policy, workspace), data, loss, Observed(loss, data, workspace, options.Cancel), ScenariosOf(policy, workspace, data), Machine.Detect(policy.Runtime));
+                policy, workspace, Choices.Of(policy, workspace), data, loss, Observed(loss, data, workspace, options.Cancel), ScenariosOf(policy, workspace, data),
+                Machine.Detect(policy.Runtime),
+                new Preparations(runner.Store, log.WarnOnly));
         }
         catch
         {
@@ -85,6 +91,7 @@ internal sealed record Materials(
 
     public void Dispose()
     {
+        Preparations.Dispose();
         Loss.Dispose();
         Workspace.Dispose();
     }

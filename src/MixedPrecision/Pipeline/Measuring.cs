@@ -4,6 +4,7 @@ using MixedPrecision.Formats;
 using MixedPrecision.Onnx;
 using MixedPrecision.Partitioning;
 using MixedPrecision.Policies;
+using MixedPrecision.Quantization;
 
 namespace MixedPrecision.Pipeline;
 
@@ -29,7 +30,8 @@ internal sealed class Measuring(Materials materials, StageRunner runner)
             materials.Machine,
             TimingSettings.Subgraph,
             runner.Store,
-            text => runner.Log.Say(Stage, text));
+            text => runner.Log.Say(Stage, text))
+        { Preparations = materials.Preparations };
         timer.Entering = runner.Get(Stages.Capture, new CaptureInput(model, materials.Scenarios, () => timer));
         return timer;
     });
@@ -37,6 +39,7 @@ internal sealed class Measuring(Materials materials, StageRunner runner)
     private readonly Lazy<IReadOnlyDictionary<string, double>> operations = new(() =>
         OperationCount.Of(materials.Workspace.Model, materials.Workspace.Sites.Values, materials.Scenarios.Value));
 
+    private readonly Lazy<Savings> savings = new(() => new Savings(materials.Workspace.Model.Graph));
     private int warned;
 
     /// <summary>Timings taken in this run, and timings that were there.</summary>
@@ -89,17 +92,14 @@ internal sealed class Measuring(Materials materials, StageRunner runner)
         }
     }
 
-    /// <summary>Bytes saved, or multiply-accumulates saved, weighted over the scenarios and counted in those of the baseline.</summary>
+    /// <summary>Bytes that the emitted file saves, or multiply-accumulates saved, weighted over the scenarios and counted in those of the baseline.</summary>
     private Gain Computed(Configuration configuration)
     {
-        double gain = configuration.Subgraph.Layers.Zip(configuration.Formats).Where(l => l.Second != Problems.Baseline).Sum(l =>
-        {
-            NumberFormat format = NumberFormats.Get(l.Second);
-            LayerSite site = materials.Workspace.Sites[l.First.Name];
-            return materials.Policy.Objective == Objective.Memory
-                ? site.BaselineBytes - format.Bytes(site)
-                : (1 - format.TimePerMac) * operations.Value[l.First.Name];
-        });
+        (LayerSite Site, NumberFormat Format)[] changed =
+            [.. configuration.Subgraph.Layers.Zip(configuration.Formats, (l, f) => (materials.Workspace.Sites[l.Name], NumberFormats.Get(f))).Where(l => l.Item2 != NumberFormats.Baseline)];
+        double gain = materials.Policy.Objective == Objective.Memory
+            ? savings.Value.Bytes(changed)
+            : changed.Sum(l => (1 - l.Format.TimePerMac) * operations.Value[l.Site.Layer.Name]);
         return new Gain(gain, gain, gain);
     }
 

@@ -1,43 +1,35 @@
 using MixedPrecision.Diagnostics;
 using MixedPrecision.Partitioning;
+using MixedPrecision.Reporting;
 
 namespace MixedPrecision.Pipeline;
 
-/// <summary>Why a layer, or a linear operation that is no layer, keeps its precision.</summary>
-internal sealed record Reason(string Operator, string Name, string Text);
-
-/// <summary>Why layers keep their precision, told alike by log, manifest and inspect.</summary>
+/// <summary>Why layers keep their precision: told alike by log, manifest and inspect, which put them into words by <see cref="LeftAlone"/>.</summary>
 internal static class Reasons
 {
-    /// <summary>Of all layers that have no choice, and of operations that are no layers.</summary>
-    public static IEnumerable<Reason> Of(Partition partition, Findings findings) => partition.Layers
-        .Select(l => (Layer: l, Options: findings.Allowed[l.Name]))
-        .Select(l => (l.Layer, Text: TextOf(partition, findings, l.Layer, l.Options)))
-        .Where(l => l.Text is not null)
-        .Select(l => new Reason(l.Layer.Operator, l.Layer.Name, l.Text!))
-        .Concat(partition.Excluded.Select(e => new Reason(e.Operator, e.Name, e.Reason)));
+    /// <summary>Of all layers that stay in the baseline and for which a reason is known, and of linear operations that are no layers.</summary>
+    /// <param name="formats">How many formats the policy names, without the baseline.</param>
+    public static IEnumerable<ExcludedNode> Of(Partition partition, Findings findings, int formats) => partition.Subgraphs
+        .SelectMany(s => s.Layers.SelectMany((layer, index) => Of(s, layer, index, findings, formats)))
+        .Concat(partition.Excluded.Select(e => new ExcludedNode(e.Name, e.Operator, e.Reason)));
 
-    /// <summary>Each reason once, with how many of each operator have it: "60 Conv: …".</summary>
-    public static IEnumerable<string> ByKind(IEnumerable<Reason> reasons) => reasons
-        .GroupBy(r => (r.Operator, r.Text))
-        .Select(r => $"{r.Count()} {Wording.Escape(r.Key.Operator)}: {r.Key.Text}");
-
-    private static string? TextOf(Partition partition, Findings findings, Layer layer, LayerOptions options)
+    private static IEnumerable<ExcludedNode> Of(Subgraph subgraph, Layer layer, int index, Findings findings, int formats)
     {
+        LayerOptions options = findings.Allowed[layer.Name];
         if (options.Pinned is not null)
         {
-            return $"the rule '{Wording.Escape(options.Pinned)}' pins it";
+            return [new ExcludedNode(layer.Name, layer.Operator, $"the rule '{Wording.Escape(options.Pinned)}' pins it")];
         }
 
         if (options.Formats.All(f => f == Problems.Baseline))
         {
-            string[] reasons = [.. options.NotApplicable.Values.Distinct()];
-            return reasons.Length == 1 ? reasons[0] : string.Join("; ", options.NotApplicable.Select(r => $"not {r.Key}: {r.Value}"));
+            return formats == 0 ? [new ExcludedNode(layer.Name, layer.Operator, "the policy names no other format than the original's")]
+                : LeftAlone.Of(layer.Name, layer.Operator, options.NotApplicable, formats);
         }
 
-        Subgraph subgraph = partition.Subgraphs.First(s => s.Layers.Contains(layer));
-        int index = subgraph.Layers.ToList().IndexOf(layer);
-        (IReadOnlyList<string> Formats, Gain Gain)[] known = [.. findings.Gains.Of(subgraph).Where(g => g.Formats[index] != Problems.Baseline)];
-        return known.Length > 0 && known.All(g => g.Gain.Low <= 0) ? "no format was measured to be faster" : null;
+        Gain[] known = [.. findings.Gains.Of(subgraph).Where(g => g.Formats[index] != Problems.Baseline).Select(g => g.Gain)];
+        return known.Length > 0 && known.All(g => g.Low <= 0)
+            ? [new ExcludedNode(layer.Name, layer.Operator, "no format was found to gain")]
+            : [];
     }
 }

@@ -80,6 +80,7 @@ internal static class Reports
         return new Manifest(
             Reporting.Manifest.CurrentSchema,
             typeof(Shipment).Assembly.GetName().Version!.ToString(3),
+            Path.GetFileName(materials.Policy.File),
             Model(materials.Workspace),
             output,
             new ShippedModel(shipped.What, shipped.Why),
@@ -97,6 +98,7 @@ internal static class Reports
             Strategies(findings.Strategies, input?.LossBudget(solved) ?? 0),
             [.. (findings.Meeting?.Attempts ?? []).Select(a => AttemptOf(a, input!, budget))],
             [.. shipped.Compared.Select(c => ComparedOf(c, materials, findings.Gains))],
+            [.. LeftAlone.Lines(Reasons.Of(materials.Workspace.Partition, findings, materials.Policy.Formats.Count - 1))],
             WarningsOf(runner));
     }
 

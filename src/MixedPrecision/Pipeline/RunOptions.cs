@@ -60,9 +60,12 @@ internal sealed class RunLog(RunOptions options)
     {
         if (damage is not null)
         {
-            options.Warn(Errors.CacheEntryDamaged(stage, damage));
+            WarnOnly(Errors.CacheEntryDamaged(stage, damage));
         }
     }
+
+    /// <summary>Warns the front of what has no part in what is made.</summary>
+    public void WarnOnly(Diagnostic warning) => options.Warn(warning);
 
     public void Key(string stage, CacheKey inputs)
     {

@@ -66,6 +66,8 @@ internal sealed class Shipment(Materials materials, StageRunner runner, string s
             return KeepOriginal("no layer has a format to choose", findings);
         }
 
+        Steps.CheckData(materials, runner);
+        Steps.CheckRepeatable(materials, runner);
         Sensitivities sensitivities = Steps.Calibrate(materials, runner);
         findings = findings with { Sensitivities = sensitivities, Allowed = Choices.Judged(findings.Allowed, sensitivities) };
         if (!Choices.Any(findings.Allowed))
@@ -105,8 +107,14 @@ internal sealed class Shipment(Materials materials, StageRunner runner, string s
 
         List<Contestant> contestants = [emitted.Single(c => c.Plan.Formats == met.Plan.Formats || Same(c.Plan, met.Plan)) with { Name = "plan" }];
         contestants.AddRange(Uniforms(input, findings.Gains, met));
+        contestants = [.. contestants.Select(Conforming)];
         contestants = Timed(contestants);
-        Contestant[] within = [.. contestants.Where(c => c.IsWithin)];
+        Contestant[] within = [.. contestants.Where(c => c.Times is not null)];
+        if (within.Length == 0)
+        {
+            return KeepRules(contestants[0].Problem!.Message, findings, input, contestants);
+        }
+
         Verdict verdict = Contest.Decide(within, materials.Policy.Objective, materials.Workspace.Bytes);
         if (verdict.Winner is not { } winner)
         {
@@ -120,7 +128,7 @@ internal sealed class Shipment(Materials materials, StageRunner runner, string s
     /// <summary>Emits a plan and measures the change of its loss; the plan is not timed yet.</summary>
     private Contestant Emit(string contestant, Plan plan)
     {
-        EmittedModel files = Emission.Write(runner, model, plan.Formats, Path.Combine(staging, $"{emitted.Count}"), name);
+        EmittedModel files = Emission.Write(runner, model, plan.Formats, Path.Combine(staging, $"{emitted.Count}"), name, materials.Preparations);
         LossChange loss = runner.Get(Stages.Evaluate, new EvaluateInput(
             Original, files.Content, materials.Data.Evaluation, materials.ObservedLoss, Kernels.Of(materials.Machine), materials.Machine.Threads));
         foreach (Diagnostic warning in loss.Warnings)
@@ -174,10 +182,46 @@ internal sealed class Shipment(Materials materials, StageRunner runner, string s
         return found;
     }
 
+    /// <summary>The contestant as it may be shipped: it carries the plan, in the kernels that its formats promise; if its outputs depend on optimizations, with that problem.</summary>
+    /// <exception cref="MixedPrecisionException">MPB7002, MPB7004: the file is not what was planned.</exception>
+    private Contestant Conforming(Contestant contestant)
+    {
+        if (!contestant.IsWithin)
+        {
+            return contestant;
+        }
+
+        Conformity found = runner.Get(Stages.Conform, new ConformInput(
+            model,
+            contestant.Emitted.Content,
+            Emission.LayersOf(materials.Workspace, contestant.Plan.Formats),
+            materials.Data.Evaluation,
+            Kernels.Of(materials.Machine),
+            materials.Machine.Threads,
+            materials.Preparations));
+        foreach (string note in found.Notes)
+        {
+            runner.Log.Say(Stages.Conform.Name, note);
+        }
+
+        if (found.Problem is not { } problem)
+        {
+            return contestant;
+        }
+
+        runner.Log.Warn(problem with { Severity = Severity.Warning });
+        return contestant with { Problem = problem };
+    }
+
     /// <summary>Those within the budget with their times against the original, measured in turn in one run.</summary>
     private List<Contestant> Timed(List<Contestant> contestants)
     {
-        Contestant[] within = [.. contestants.Where(c => c.IsWithin)];
+        Contestant[] within = [.. contestants.Where(c => c.IsWithin && c.Problem is null)];
+        if (within.Length == 0)
+        {
+            return contestants;
+        }
+
         List<ScenarioComparison> comparisons = runner.Get(Stages.Compare, new CompareInput(
             Original, [.. within.Select(c => c.Emitted.Content)], materials.Scenarios, materials.Machine, TimingSettings.WholeModel));
         return [.. contestants.Select(c => Array.IndexOf(within, c) is var i and >= 0 ? c with { Times = [.. comparisons.Select(s => s.Of(i + 1))] } : c)];
@@ -197,10 +241,15 @@ internal sealed class Shipment(Materials materials, StageRunner runner, string s
         }
 
         Plan plan = Strategies.Of(input.Problem(findings.Gains, 0), input.RulesAlone);
-        Contestant rules = Emit("rules", plan);
+        Contestant rules = Conforming(Emit("rules", plan));
         if (!rules.IsWithin)
         {
             throw Errors.RulesOverBudget(materials.Policy.File, materials.Policy.Budget.ToString(), rules.Measured, [.. findings.Allowed.Where(a => a.Value.Pinned is not null).Select(a => a.Key)]);
+        }
+
+        if (rules.Problem is { } problem)
+        {
+            throw new MixedPrecisionException(problem);
         }
 
         rules = Timed([rules])[0];
@@ -210,10 +259,10 @@ internal sealed class Shipment(Materials materials, StageRunner runner, string s
 
     private Shipped KeepOriginal(string why, Findings findings, IReadOnlyList<Contestant>? compared = null)
     {
-        string[] kinds = [.. Reasons.ByKind(Reasons.Of(materials.Workspace.Partition, findings))];
+        string[] kinds = [.. LeftAlone.Lines(Reasons.Of(materials.Workspace.Partition, findings, materials.Policy.Formats.Count - 1))];
         runner.Log.Warn(Errors.NothingGained(materials.Policy.Model, kinds.Length == 0 ? why : $"{why} ({string.Join("; ", kinds)})"));
         IReadOnlyList<IReadOnlyList<string>> formats = [.. materials.Workspace.Partition.Subgraphs.Select(s => (IReadOnlyList<string>)[.. s.Layers.Select(_ => Problems.Baseline)])];
-        EmittedModel kept = Emission.Keep(runner, model, Path.Combine(staging, "original"), name);
+        EmittedModel kept = Emission.Keep(runner, model, Path.Combine(staging, "original"), name, materials.Preparations);
         return new Shipped("original", why, formats, kept, findings, null, null, [], compared ?? []);
     }
 

@@ -2,10 +2,12 @@ using MixedPrecision.Benchmarking;
 using MixedPrecision.Calibration;
 using MixedPrecision.Data;
 using MixedPrecision.Diagnostics;
+using MixedPrecision.Execution;
 using MixedPrecision.Formats;
 using MixedPrecision.Losses;
 using MixedPrecision.Onnx;
 using MixedPrecision.Policies;
+using MixedPrecision.Quantization;
 using MixedPrecision.Solving;
 using MixedPrecision.Verification;
 
@@ -32,7 +34,8 @@ internal sealed record CalibrateInput(
     IReadOnlyList<FormatVersion> Formats,
     bool MeasuresUnreached,
     Kernels Kernels,
-    [property: Incidental] int Threads);
+    [property: Incidental] int Threads,
+    [property: Incidental] Preparations Preparations);
 
 /// <summary>What <see cref="Stages.Solve"/> reads.</summary>
 internal sealed record SolveInput(Content<SolverProblem> Problem);
@@ -50,6 +53,27 @@ internal sealed record EvaluateInput(
     Content<LossFunction> Loss,
     Kernels Kernels,
     int Threads);
+
+/// <summary>What <see cref="Stages.Repeat"/> reads.</summary>
+internal sealed record RepeatInput(Content<Workspace> Model, Content<IReadOnlyList<Sample>> Samples, Kernels Kernels, int Threads);
+
+/// <summary>What <see cref="Stages.Conform"/> reads.</summary>
+/// <param name="Model">The original.</param>
+/// <param name="Emitted">Path of the emitted model.</param>
+/// <param name="Layers">The layers that do not stay as they are.</param>
+internal sealed record ConformInput(
+    Content<Workspace> Model,
+    Content<string> Emitted,
+    IReadOnlyList<LayerFormat> Layers,
+    Content<IReadOnlyList<Sample>> Samples,
+    Kernels Kernels,
+    int Threads,
+    [property: Incidental] Preparations Preparations);
+
+/// <summary>Whether an emitted file is what was planned.</summary>
+/// <param name="Problem">Why it must not be shipped, or null.</param>
+/// <param name="Notes">What could not be compared.</param>
+internal sealed record Conformity(Diagnostic? Problem, IReadOnlyList<string> Notes);
 
 /// <summary>What <see cref="Stages.CheckData"/> reads.</summary>
 internal sealed record CheckDataInput(Content<Policy> Policy, Content<IReadOnlyList<Sample>> Calibration, Content<IReadOnlyList<Sample>> Evaluation);
@@ -93,7 +117,7 @@ internal static class Stages
                 input.Threads,
                 context.Kept is null ? null : StageRunner.Deserialize<CalibrationProgress>(context.Kept),
                 progress => context.Save(() => StageRunner.Serialize(progress)))
-            { MeasuresUnreached = input.MeasuresUnreached },
+            { MeasuresUnreached = input.MeasuresUnreached, Preparations = input.Preparations },
             update => context.Report(update.Fraction, $"sample {update.Sample + 1} of {input.Samples.Value.Count}"),
             context.Cancel)));
 
@@ -131,6 +155,30 @@ internal static class Stages
             (sample, number, original, mixed) => input.Loss.Value.Compare(original, mixed, input.Loss.Value.TargetOf(sample, number, original)),
             fraction => context.Report(fraction, ""),
             context.Cancel));
+
+    /// <summary>The original and samples → outputs that differ from run to run.</summary>
+    public static readonly Stage<RepeatInput, List<Unrepeatable>> Repeat = new(
+        "repeat",
+        Version: 1,
+        (input, context) => [.. Repeatability.Check(
+            input.Model.Value.Model, input.Model.Value.Path, input.Samples.Value, SessionSettings.Timing(input.Threads), context.Cancel)]);
+
+    /// <summary>The original, an emitted file and its plan → whether the file carries the plan, runs in the kernels that its formats promise, and does so rightly.</summary>
+    public static readonly Stage<ConformInput, Conformity> Conform = new(
+        "conform",
+        Version: 1,
+        (input, context) =>
+        {
+            Workspace original = input.Model.Value;
+            SessionSettings settings = SessionSettings.Timing(input.Threads);
+            (LayerSite Site, NumberFormat Format)[] plan = Emission.PlanOf(original, input.Layers);
+            KernelCheck.Check(
+                input.Emitted.Value, Conformance.Check(original.Model, input.Emitted.Value, plan, original.Weight, input.Preparations), settings);
+            AgreementResult agreement = Agreement.Measure(
+                original.Path, input.Emitted.Value, plan.Select(p => p.Format).Distinct(), input.Samples.Value, settings, context.Cancel);
+            return new Conformity(
+                agreement.Problem(Path.GetFileName(input.Emitted.Value)), [.. new[] { agreement.NotJudged }.OfType<string>(), .. agreement.Notes]);
+        });
 
     /// <summary>Policy and samples → warnings of data that say less than they seem to.</summary>
     public static readonly Stage<CheckDataInput, List<Diagnostic>> CheckData = new(

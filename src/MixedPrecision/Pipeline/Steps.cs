@@ -4,6 +4,7 @@ using MixedPrecision.Diagnostics;
 using MixedPrecision.Formats;
 using MixedPrecision.Policies;
 using MixedPrecision.Solving;
+using MixedPrecision.Verification;
 
 namespace MixedPrecision.Pipeline;
 
@@ -27,7 +28,8 @@ internal static class Steps
             [.. materials.Policy.Formats.Select(f => FormatVersion.Of(NumberFormats.Get(f)))],
             materials.Policy.Calibration.MeasuresUnreached,
             Kernels.Of(materials.Machine),
-            materials.Machine.Threads));
+            materials.Machine.Threads,
+            materials.Preparations));
         foreach (string note in found.Notes.Except(known))
         {
             runner.Log.Say(Stages.Calibrate.Name, note);
@@ -75,6 +77,23 @@ internal static class Steps
         foreach (Diagnostic warning in runner.Get(Stages.CheckData, new CheckDataInput(materials.PolicyContent, materials.Data.Calibration, materials.Data.Evaluation)))
         {
             runner.Log.Warn(warning);
+        }
+    }
+
+    /// <summary>Refuses a model whose loss is another one in every run, and warns of other outputs that are.</summary>
+    /// <exception cref="MixedPrecisionException">MPB7006: an output that the loss reads differs from run to run.</exception>
+    public static void CheckRepeatable(Materials materials, StageRunner runner)
+    {
+        foreach (Unrepeatable output in runner.Get(Stages.Repeat, new RepeatInput(
+            Shipment.ModelOf(materials.Workspace), materials.Data.Calibration, Kernels.Of(materials.Machine), materials.Machine.Threads)))
+        {
+            Diagnostic found = output.Diagnostic(materials.Policy.Model, materials.Loss.Value.Outputs);
+            if (found.Severity == Severity.Error)
+            {
+                throw new MixedPrecisionException(found);
+            }
+
+            runner.Log.Warn(found);
         }
     }
 

@@ -69,6 +69,7 @@ public static class Verbs
         {
             Steps.CheckBudget(materials);
             Steps.CheckData(materials, runner);
+            Steps.CheckRepeatable(materials, runner);
             Sensitivities sensitivities = Steps.Calibrate(materials, runner);
             var measuring = new Measuring(materials, runner);
             var input = new PlanningInput(materials.Workspace.Partition, Choices.Judged(materials.Allowed, sensitivities), sensitivities);
@@ -87,8 +88,8 @@ public static class Verbs
         (Materials materials, StageRunner runner) = Open(policyFile, options);
         using (materials)
         {
+            Delivery.Guard(materials, outputFolder);
             Steps.CheckBudget(materials);
-            Steps.CheckData(materials, runner);
             return Delivery.Deliver(materials, runner, outputFolder);
         }
     }
@@ -99,6 +100,7 @@ public static class Verbs
         string modelFile, string outputFile, string? loss, IReadOnlyList<string>? withRespectTo, RunOptions options)
     {
         using OnnxModel model = OnnxModel.Load(modelFile);
+        OutputGuard.Check([Path.GetFullPath(outputFile)], [Path.GetFullPath(modelFile)]);
         ModelProto gradient = GradientModel.Build(model, loss, withRespectTo);
         options.Cancel.ThrowIfCancellationRequested();
         try
@@ -117,6 +119,6 @@ public static class Verbs
     {
         var log = new RunLog(options);
         var runner = new StageRunner(new ContentStore(options.CacheFolder ?? ContentStore.DefaultFolder()), log);
-        return (Materials.Open(policyFile, options, log, verifies), runner);
+        return (Materials.Open(policyFile, options, runner, verifies), runner);
     }
 }

@@ -8,6 +8,7 @@ namespace MixedPrecision.Reporting;
 /// </summary>
 /// <param name="Schema">Version of the manifest's schema: <see cref="CurrentSchema"/>.</param>
 /// <param name="Engine">Version of the engine that wrote it.</param>
+/// <param name="Policy">File name of the policy: another one's files are never replaced.</param>
 /// <param name="Model">The original model.</param>
 /// <param name="Output">The emitted model.</param>
 /// <param name="Shipped">What the emitted model is, and why.</param>
@@ -25,10 +26,12 @@ namespace MixedPrecision.Reporting;
 /// <param name="Strategies">Simpler ways to choose.</param>
 /// <param name="Attempts">The plans that were made and measured, in order.</param>
 /// <param name="Compared">The files that were compared before one was shipped.</param>
+/// <param name="Reasons">Why layers and other linear operators keep their precision, each reason once for each kind of them.</param>
 /// <param name="Warnings">What the reader should know.</param>
 public sealed record Manifest(
     int Schema,
     string Engine,
+    string Policy,
     ModelSummary Model,
     ModelSummary Output,
     ShippedModel Shipped,
@@ -46,6 +49,7 @@ public sealed record Manifest(
     IReadOnlyList<StrategyPlan> Strategies,
     IReadOnlyList<PlanAttempt> Attempts,
     IReadOnlyList<ComparedModel> Compared,
+    IReadOnlyList<string> Reasons,
     IReadOnlyList<string> Warnings)
 {
     public const int CurrentSchema = 2;
@@ -62,6 +66,7 @@ public sealed record Manifest(
         .. Attempts.Count > 1 ? ReportText.Table([.. Attempts.Select(PlanText.Row)]) : [],
         .. ReportText.Table([.. Compared.Select(PlanText.Row)]),
         .. Solver is null ? [] : new[] { PlanText.Solver(Solver) },
+        .. Reasons.Select(r => "kept: " + r),
         .. ReportText.Warnings(Warnings),
     ];
 }

@@ -10,6 +10,8 @@ namespace MixedPrecision.EndToEnd.Tests.Targets;
 public sealed class AppFixture : IDisposable
 {
     public const string Emitting = "emit\ndata.txt\n";
+    public const string Model = "model.mixed.onnx";
+    public const string Manifest = "model.mixed.precision.json";
 
     private readonly string root = Directory.CreateTempSubdirectory("mixed précision test ").FullName;
 
@@ -19,7 +21,10 @@ public sealed class AppFixture : IDisposable
         string other = Path.Combine(root, "Other");
         Directory.CreateDirectory(App);
         Directory.CreateDirectory(other);
-        File.WriteAllText(Path.Combine(App, "Program.cs"), "System.Console.WriteLine(1);");
+        Another = Path.Combine(root, "Another");
+        Directory.CreateDirectory(Another);
+        File.WriteAllText(Path.Combine(App, "Program.cs"), $"System.Console.WriteLine(System.IO.File.Exists(System.IO.Path.Combine(System.AppContext.BaseDirectory, \"{Model}\")));");
+        File.WriteAllText(Path.Combine(Another, "Program.cs"), "System.Console.WriteLine(3);");
         File.WriteAllText(Path.Combine(other, "Program.cs"), "System.Console.WriteLine(2);");
         File.WriteAllText(Path.Combine(App, "App.csproj"), Project($"""
               <PropertyGroup>
@@ -30,17 +35,21 @@ public sealed class AppFixture : IDisposable
               <Import Project="{Repository.Path("build/MixedPrecision.Build.props")}" />
               <Import Project="{Repository.Path("build/MixedPrecision.Build.targets")}" />
             """));
-        File.WriteAllText(Path.Combine(other, "Other.csproj"), Project("""
+        string reference = Project("""
               <ItemGroup>
                 <ProjectReference Include="../My App/App.csproj" />
               </ItemGroup>
-            """));
+            """);
+        File.WriteAllText(Path.Combine(other, "Other.csproj"), reference);
+        File.WriteAllText(Path.Combine(Another, "Another.csproj"), reference);
         WritePolicy(Emitting);
         WriteData("first");
         Other = other;
         ProcessRun built = ProcessRun.Dotnet(other, "build", "-c", "Release", "-nodeReuse:false");
         Assert.True(built.ExitCode == 0, built.All);
         BuiltLog = built.Output;
+        built = ProcessRun.Dotnet(Another, "build", "-c", "Release", "-nodeReuse:false");
+        Assert.True(built.ExitCode == 0, built.All);
     }
 
     /// <summary>The app's folder.</summary>
@@ -49,7 +58,10 @@ public sealed class AppFixture : IDisposable
     /// <summary>The folder of an app that refers to the first.</summary>
     public string Other { get; }
 
-    /// <summary>What the one build wrote.</summary>
+    /// <summary>The folder of one more such app.</summary>
+    public string Another { get; }
+
+    /// <summary>What the first build wrote.</summary>
     public string BuiltLog { get; }
 
     /// <summary>How often the fake tool ran since <see cref="Reset"/>.</summary>

@@ -1,12 +1,18 @@
+using System.Diagnostics;
+using System.Globalization;
+using System.Runtime.InteropServices;
+
 namespace MixedPrecision.EndToEnd.Tests.Targets;
 
 /// <summary>What <c>dotnet publish</c> and its relatives do, with a tool that only pretends.</summary>
 public sealed class PublishTests : IClassFixture<AppFixture>
 {
-    private const string Model = "model.mixed.onnx";
-    private const string Manifest = "model.mixed.precision.json";
+    private const string Model = AppFixture.Model;
+    private const string Manifest = AppFixture.Manifest;
 
     private readonly AppFixture app;
+
+    private string Warning => Path.Combine(app.App, "model.policy.yaml") + "(2,1): warning MPB7001: a warning";
 
     public PublishTests(AppFixture app)
     {
@@ -23,10 +29,14 @@ public sealed class PublishTests : IClassFixture<AppFixture>
         Assert.Equal(AppFixture.Emitting + "first", File.ReadAllText(app.Published(Model)));
         Assert.True(File.Exists(app.Published(Manifest)));
         Assert.Contains("1.62 times as fast", published.Output, StringComparison.Ordinal);
-        Assert.Contains("model.policy.yaml(2,1): warning MPB7001: a warning", published.Output, StringComparison.Ordinal);
+        Assert.Contains(Warning, published.Output, StringComparison.Ordinal);
+        string[] arguments = Assert.Single(app.RunLines).Split('|');
+        string run = Path.GetDirectoryName(arguments[3])!;
+        Assert.Equal(app.Stage("run-"), run[..^32]);
         Assert.Equal(
-            string.Join('|', "quantize", Path.Combine(app.App, "model.policy.yaml"), "--output", app.Stage("emitted/"), "--cache", Path.Combine(app.App, "my cache"), "--inputs-file", app.Stage("read.txt"), "--log-format", "msbuild"),
-            Assert.Single(app.RunLines));
+            ["quantize", Path.Combine(app.App, "model.policy.yaml"), "--output", Path.Combine(run, "emitted"), "--cache", Path.Combine(app.App, "my cache"), "--inputs-file", Path.Combine(run, "read.txt"), "--log-format", "msbuild"],
+            arguments);
+        Assert.False(Directory.Exists(run));
     }
 
     [Fact]
@@ -37,6 +47,7 @@ public sealed class PublishTests : IClassFixture<AppFixture>
 
         Success(second);
         Assert.Equal(1, app.Runs);
+        Assert.Contains(Warning, second.Output, StringComparison.Ordinal);
         int[] costs = [.. new[] { "_MixedPrecisionPrepare", "_MixedPrecisionQuantize", "_MixedPrecisionAddItems" }.Select(target => AppFixture.MillisecondsOf(second.Output, target)).OfType<int>()];
         Assert.True(costs.Length >= 2, second.Output);
         Assert.InRange(costs.Sum(), 0, 499);
@@ -45,6 +56,23 @@ public sealed class PublishTests : IClassFixture<AppFixture>
         Success(app.Publish("--no-build"));
         Assert.Equal(1, app.Runs);
         Assert.True(File.Exists(app.Published(Model)));
+    }
+
+    [Fact]
+    public void A_warning_that_counts_as_an_error_fails_the_second_publish_like_the_first()
+    {
+        foreach (int _ in new[] { 1, 2 })
+        {
+            ProcessRun published = app.Publish("-warnaserror:MPB7001");
+
+            Assert.NotEqual(0, published.ExitCode);
+            Assert.Contains(Warning.Replace("warning", "error", StringComparison.Ordinal).Replace("a error", "a warning", StringComparison.Ordinal), published.Output, StringComparison.Ordinal);
+            Assert.Equal(1, app.Runs);
+        }
+        ProcessRun tolerated = app.Publish("-p:MSBuildWarningsAsMessages=MPB7001");
+        Success(tolerated);
+        Assert.DoesNotContain("MPB7001", tolerated.Output, StringComparison.Ordinal);
+        Assert.Equal(1, app.Runs);
     }
 
     [Fact]
@@ -138,6 +166,41 @@ public sealed class PublishTests : IClassFixture<AppFixture>
     }
 
     [Fact]
+    public void A_cancelled_publish_leaves_nothing_half_written_and_a_killed_one_nothing_that_clean_does_not_remove()
+    {
+        app.WritePolicy(AppFixture.Emitting + "wait: 30000\n");
+        Stop("-INT");
+        Assert.Equal(["lock"], Directory.GetFileSystemEntries(app.Stage("")).Select(Path.GetFileName));
+        Assert.False(File.Exists(app.Published(Model)));
+
+        Stop("-KILL");
+        Assert.Contains(Directory.GetFileSystemEntries(app.Stage("")), entry => Path.GetFileName(entry).StartsWith("run-", StringComparison.Ordinal));
+        app.WritePolicy(AppFixture.Emitting);
+        Success(app.Publish());
+        Assert.Equal(["emitted", "lock", "stamp"], Directory.GetFileSystemEntries(app.Stage("")).Select(Path.GetFileName).Order());
+
+        app.WritePolicy(AppFixture.Emitting + "wait: 30000\n");
+        Stop("-KILL");
+        // `dotnet clean` is of another configuration than `dotnet publish` unless told.
+        Success(ProcessRun.Dotnet(app.App, "clean", "-nodeReuse:false"));
+        Assert.False(Directory.Exists(app.Stage("")));
+    }
+
+    [Fact]
+    public void A_file_that_extracts_itself_has_the_model_where_content_is()
+    {
+        string runtime = RuntimeInformation.RuntimeIdentifier;
+        Success(ProcessRun.Dotnet(
+            app.App, "publish", "-c", "Release", "-r", runtime, "--self-contained", "false", "-o", "out", "-nodeReuse:false", "-p:PublishSingleFile=true", "-p:IncludeAllContentForSelfExtract=true"));
+        Assert.False(File.Exists(app.Published(Model)));
+        Assert.Equal("True", RunPublished());
+
+        Success(ProcessRun.Dotnet(app.App, "publish", "-c", "Release", "-r", runtime, "--self-contained", "false", "-o", "out", "-nodeReuse:false", "-p:PublishSingleFile=true"));
+        Assert.True(File.Exists(app.Published(Model)));
+        Assert.Equal("True", RunPublished());
+    }
+
+    [Fact]
     public void Build_pack_and_design_time_builds_do_nothing()
     {
         Success(app.Dotnet("build"));
@@ -168,6 +231,30 @@ public sealed class PublishTests : IClassFixture<AppFixture>
         Assert.Equal(1, app.Runs);
         Assert.True(File.Exists(app.Published(Model)));
         Assert.True(File.Exists(app.Published(Manifest)));
+    }
+
+    /// <summary>Starts a publish, and sends it a signal once the tool runs.</summary>
+    private void Stop(string signal)
+    {
+        int runs = app.Runs;
+        using Process publish = ProcessRun.StartDotnet(app.App, "publish", "-c", "Release", "--no-restore", "-o", "out", "-nodeReuse:false");
+        Task<string> output = publish.StandardOutput.ReadToEndAsync(TestContext.Current.CancellationToken);
+        Assert.True(SpinWait.SpinUntil(() => app.Runs > runs || publish.HasExited, TimeSpan.FromMinutes(2)) && !publish.HasExited, "The tool did not start.");
+        using (Process kill = Process.Start("kill", [signal, publish.Id.ToString(CultureInfo.InvariantCulture)]))
+        {
+            kill.WaitForExit();
+        }
+        Assert.True(publish.WaitForExit(TimeSpan.FromSeconds(40)), "The publish did not end.");
+        Assert.NotEqual(0, publish.ExitCode);
+    }
+
+    private string RunPublished()
+    {
+        var start = new ProcessStartInfo(app.Published("App")) { RedirectStandardOutput = true, RedirectStandardError = true };
+        start.Environment["DOTNET_ROOT"] = Path.GetDirectoryName(ProcessRun.DotnetHost);
+        start.Environment["DOTNET_BUNDLE_EXTRACT_BASE_DIR"] = app.Stage("extracted");
+        using Process process = Process.Start(start)!;
+        return ProcessRun.End(process).Output.Trim();
     }
 
     private static void Success(ProcessRun run) => Assert.True(run.ExitCode == 0, run.All);

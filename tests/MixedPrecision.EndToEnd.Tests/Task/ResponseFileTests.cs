@@ -14,21 +14,19 @@ public sealed class ResponseFileTests
         {
             ToolAssembly = "/tools/mixed-precision.dll",
             Policy = "/app/model.policy.yaml",
-            OutputDirectory = "/app/obj/emitted/",
             CacheDirectory = "/cache",
-            InputsFile = "/app/obj/read.txt",
+            Run = "/app/obj/run",
         });
 
-        Assert.Equal(new Invocation(Verb.Quantize, "/app/model.policy.yaml", "/app/obj/emitted/", "/cache", null, false, LogFormat.MSBuild, "/app/obj/read.txt"), invocation);
+        Assert.Equal(new Invocation(Verb.Quantize, "/app/model.policy.yaml", "/app/obj/run/emitted", "/cache", null, false, LogFormat.MSBuild, "/app/obj/run/read.txt"), invocation);
     }
 
     [Fact]
-    public void Properties_that_are_not_set_are_left_to_the_tool()
+    public void A_cache_that_is_not_set_is_left_to_the_tool()
     {
-        Invocation invocation = Read(new TaskProbe { ToolAssembly = "/t.dll", Policy = "p.yaml", OutputDirectory = "out" });
+        Invocation invocation = Read(new TaskProbe { ToolAssembly = "/t.dll", Policy = "p.yaml" });
 
         Assert.Null(invocation.CacheFolder);
-        Assert.Null(invocation.InputsFile);
     }
 
     [Theory]
@@ -46,7 +44,7 @@ public sealed class ResponseFileTests
     [InlineData("a%20b;c,d'e$(f)`g`")]
     public void Paths_arrive_as_they_are(string path)
     {
-        Invocation invocation = Read(new TaskProbe { ToolAssembly = "/t.dll", Policy = "/p.yaml", OutputDirectory = "/out", CacheDirectory = "/" + path });
+        Invocation invocation = Read(new TaskProbe { ToolAssembly = "/t.dll", Policy = "/p.yaml", CacheDirectory = "/" + path });
 
         Assert.Equal("/" + path, invocation.CacheFolder);
     }
@@ -54,13 +52,13 @@ public sealed class ResponseFileTests
     [Fact]
     public void Any_path_arrives_as_it_is() =>
         Gen.String[Gen.Char.Where(c => c is not ('\n' or '\r' or '\0') && !char.IsSurrogate(c)), 0, 30].Sample(
-            path => Read(new TaskProbe { ToolAssembly = "/t.dll", Policy = "/p.yaml", OutputDirectory = "/" + path }).Output == "/" + path,
+            path => Read(new TaskProbe { ToolAssembly = "/t.dll", Policy = "/p.yaml", Run = "/" + path }).Output == Path.Combine("/" + path, "emitted"),
             iter: 200);
 
     [Fact]
     public void Host_and_tool_alone_stand_on_the_command_line()
     {
-        var task = new TaskProbe { DotnetHost = "/usr/bin/dotnet", ToolAssembly = "/a b/mixed-precision.dll", Policy = "/p.yaml", OutputDirectory = "/out" };
+        var task = new TaskProbe { DotnetHost = "/usr/bin/dotnet", ToolAssembly = "/a b/mixed-precision.dll", Policy = "/p.yaml" };
 
         Assert.Equal("exec --roll-forward Major \"/a b/mixed-precision.dll\"", task.CommandLineText);
         Assert.Equal("/usr/bin/dotnet", task.Program);

@@ -19,6 +19,12 @@ internal sealed class TaskProbe : MixedPrecisionQuantize, IBuildEngine
 
     public string CommandLineText => GenerateCommandLineCommands();
 
+    public string Run
+    {
+        get => RunFolder;
+        set => RunFolder = value;
+    }
+
     public string Program => GenerateFullPathToTool();
 
     public void Read(string line) => LogEventsFromTextOutput(line, MessageImportance.High);

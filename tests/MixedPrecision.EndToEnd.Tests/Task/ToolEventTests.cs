@@ -22,13 +22,13 @@ public sealed class ToolEventTests
     }
 
     [Fact]
-    public void A_warning_about_a_node_names_it_in_the_text()
+    public void A_warning_about_a_node_names_it_in_the_text_and_its_file_by_the_full_path()
     {
         var task = new TaskProbe();
-        task.Read(Written(reporter => reporter.Diagnose(new Diagnostic(Codes.GraphInvalid, Severity.Warning, new Place("m.onnx", Node: "/q"), "odd"))));
+        task.Read(Written(reporter => reporter.Diagnose(new Diagnostic(Codes.GraphInvalid, Severity.Warning, new Place("m.onnx", Node: "/q"), "odd")), "/app"));
 
         BuildWarningEventArgs warning = Assert.Single(task.Warnings);
-        Assert.Equal(("MPB2007", "m.onnx", 0, "node '/q': odd"), (warning.Code, warning.File, warning.LineNumber, warning.Message));
+        Assert.Equal(("MPB2007", "/app/m.onnx", 0, "node '/q': odd"), (warning.Code, warning.File, warning.LineNumber, warning.Message));
     }
 
     [Fact]
@@ -108,10 +108,10 @@ public sealed class ToolEventTests
         Assert.Single(task.Errors);
     }
 
-    private static string Written(Action<MSBuildReporter> report)
+    private static string Written(Action<MSBuildReporter> report, params string[] folders)
     {
         var output = new StringWriter();
-        report(new MSBuildReporter(output));
+        report(new MSBuildReporter(output, folders));
         string line = output.ToString().TrimEnd('\r', '\n');
         Assert.DoesNotContain('\n', line);
         return line;

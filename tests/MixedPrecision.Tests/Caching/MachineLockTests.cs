@@ -77,6 +77,24 @@ public sealed class MachineLockTests : IDisposable
     }
 
     [Fact]
+    public void RunsOfOnePolicyShareALockUnderEveryNameOfItsFile()
+    {
+        string policy = folder.Combine("p.yaml"), link = folder.Combine("link.yaml"), other = folder.Combine("other.yaml");
+        File.WriteAllText(policy, "");
+        File.WriteAllText(other, "");
+        File.CreateSymbolicLink(link, policy);
+        using var cancellation = new CancellationTokenSource();
+        using (MachineLock.OfPolicy(policy, folder.Combine("cache"), CancellationToken.None))
+        {
+            MachineLock.OfPolicy(other, folder.Combine("cache"), CancellationToken.None).Dispose();
+            MachineLock.OfPolicy(policy, folder.Combine("cache 2"), CancellationToken.None).Dispose();
+            Assert.Throws<OperationCanceledException>(() => MachineLock.OfPolicy(link, folder.Combine("cache"), cancellation.Token, _ => cancellation.Cancel()));
+        }
+
+        MachineLock.OfPolicy(link, folder.Combine("cache"), CancellationToken.None).Dispose();
+    }
+
+    [Fact]
     public void FolderThatIsMissingIsAnError()
     {
         var error = Assert.Throws<MixedPrecisionException>(() => MachineLock.Acquire(folder.Combine("absent", "lock"), CancellationToken.None));

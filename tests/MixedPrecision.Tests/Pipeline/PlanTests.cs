@@ -20,9 +20,8 @@ public class PlanTests
     {
         using var folder = new PipelineFolder();
         folder.WritePolicy("1%", $"objective: {objective}");
-        var log = new RunLog(folder.Options());
-        using Materials materials = Materials.Open(folder.PolicyFile, folder.Options(), log);
-        var runner = new StageRunner(new ContentStore(folder["cache"]), log);
+        var runner = new StageRunner(new ContentStore(folder["cache"]), new RunLog(folder.Options()));
+        using Materials materials = Materials.Open(folder.PolicyFile, folder.Options(), runner);
         Sensitivities sensitivities = Steps.Calibrate(materials, runner);
         var measuring = new Measuring(materials, runner);
         var input = new PlanningInput(materials.Workspace.Partition, materials.Allowed, sensitivities);

@@ -1,3 +1,4 @@
+using MixedPrecision.Caching;
 using System.Text.Json;
 using MixedPrecision.Diagnostics;
 using MixedPrecision.Onnx;
@@ -46,7 +47,7 @@ public class StageTests
         Assert.Equal(12, Verbs.Calibrate(folder.PolicyFile, folder.Options()).Samples);
         folder.Quantize();
         Assert.Contains("calibrate started", folder.Log);
-        using Materials materials = Materials.Open(folder.PolicyFile, folder.Options(), new RunLog(folder.Options()));
+        using Materials materials = Materials.Open(folder.PolicyFile, folder.Options(), new StageRunner(new ContentStore(folder["cache"]), new RunLog(folder.Options())));
         Assert.Equal((9, 3), (materials.Data.Calibration.Value.Count, materials.Data.Evaluation.Value.Count));
     }
 

@@ -50,6 +50,7 @@ internal static class Examples
     public static Manifest Manifest => new(
         Manifest.CurrentSchema,
         "0.1.0",
+        "model.policy.yaml",
         Model,
         Model with { File = "model.mixed.onnx", Bytes = 9_000_000, Sha256 = new string('b', 64) },
         new ShippedModel("plan", "the fastest of 2 files within the budget, timed in one run"),
@@ -67,6 +68,7 @@ internal static class Examples
         Strategies,
         Attempts,
         Compared,
+        ["1 matrix product ('/encoder/query'): no format was found to gain"],
         ["the machine is noisy"]);
 
     public static InspectReport Inspect => new(

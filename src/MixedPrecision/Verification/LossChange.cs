@@ -3,15 +3,6 @@ using MixedPrecision.Diagnostics;
 
 namespace MixedPrecision.Verification;
 
-/// <summary>What was measured on the emitted file itself.</summary>
-/// <param name="Loss">Change of the loss on samples that calibration did not see.</param>
-/// <param name="Scenarios">End-to-end time of the emitted model against the original's, per scenario.</param>
-public sealed record VerificationResult(LossChange Loss, IReadOnlyList<ScenarioTiming> Scenarios)
-{
-    /// <summary>Weighted mean over the scenarios of the milliseconds that a run saves.</summary>
-    public double WeightedGain => Scenarios.Sum(s => s.Weight * s.Timing.Gain);
-}
-
 /// <summary>Change of the loss from the original model (g) to the emitted one (g').</summary>
 /// <param name="Samples">Samples that were compared: all on which the original's loss is a number.</param>
 /// <param name="LossMse">E[(g' − g)²].</param>
