@@ -31,6 +31,9 @@ public sealed record Policy(
     RuntimePolicy Runtime,
     bool KeepsDefaults = false)
 {
+    /// <summary>The least gain that is one, as a share of what the original model takes (of its time, operations or bytes, as the objective says); from 0 to 1.</summary>
+    public double MinimumGain { get; init; } = 0.01;
+
     /// <summary>Full path of a path written in the policy; a relative one starts at the policy's folder.</summary>
     public string Resolve(string relative) => Path.GetFullPath(relative, Folder);
 
