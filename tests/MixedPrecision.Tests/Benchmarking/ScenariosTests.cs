@@ -74,33 +74,6 @@ public class ScenariosTests
         Assert.Equal(Codes.ScenarioTooLarge, diagnostic.Code);
     }
 
-    [Fact]
-    public void TheKeyHoldsSizesThatOnlyTheDataGive()
-    {
-        string Key(IReadOnlyList<IReadOnlyDictionary<string, Tensor>> samples, long batch = 2) => Scenarios.Key(
-            Scenarios.Make(Model(), [new ScenarioPolicy("named", new Dictionary<string, long> { ["batch"] = batch }, 1, Place)], samples)).Hex;
-        Dictionary<string, Tensor> Rated(long rate) => new(Sample(10, 11)) { ["rate"] = Tensor.Scalar(rate) };
-
-        string key = Key(Samples);
-        Assert.Equal(key, Key(Samples));
-        // Other tokens of the same number are other values only; the policy names the batch and leaves the sequence to the median sample.
-        Assert.Equal(key, Key([Sample(7, 7), Sample(8, 8)]));
-        Assert.NotEqual(key, Key([Sample(7, 7, 7)]));
-        Assert.NotEqual(key, Key(Samples, batch: 3));
-        // An integer that may decide on what is computed.
-        Assert.NotEqual(Key([Rated(16000)]), Key([Rated(8000)]));
-    }
-
-    [Fact]
-    public void TheKeyHoldsNamesAndWeights()
-    {
-        string Key(string name, double weight) => Scenarios.Key(Scenarios.Make(
-            Model(),
-            [new ScenarioPolicy(name, new Dictionary<string, long>(), weight, Place), new ScenarioPolicy("other", new Dictionary<string, long>(), 1, Place)],
-            Samples)).Hex;
-        Assert.Equal(3, new[] { Key("a", 1), Key("b", 1), Key("a", 2) }.Distinct().Count());
-    }
-
     private static IReadOnlyList<Scenario> Make(Dictionary<string, long> sizes) =>
         Scenarios.Make(Model(), [new ScenarioPolicy(null, sizes, 1, Place)], Samples);
 
