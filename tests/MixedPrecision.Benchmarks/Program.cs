@@ -15,6 +15,7 @@ return args switch
     ["decoder-calibrate", string folder, string policy, .. string[] forward] =>
         DecoderBenchmark.Calibrate(folder, policy, forward.Length > 0 ? double.Parse(forward[0], CultureInfo.InvariantCulture) : null),
     ["operators", string folder, .. string[] filter] => OperatorBenchmark.Run(folder, filter.FirstOrDefault()),
+    ["aa", string repeats, .. string[] folders] when folders.Length > 0 => SameFileBenchmark.Run(Number(repeats), folders),
     _ => Usage(),
 };
 
@@ -31,6 +32,7 @@ static int Usage()
         decoder-forward FOLDER                              seconds of one forward pass of it
         decoder-calibrate FOLDER taylor|measured [FORWARD]  time of calibrating a sample, over that of FORWARD seconds, and peak memory
         operators FOLDER [NAME]                             gradients of ONNX's test models below FOLDER (with NAME in theirs) against differences
+        aa REPEATS FOLDER…                                  timings of models, and of their sub-graphs, against themselves: how many intervals exclude zero
         """);
     return 1;
 }

@@ -22,18 +22,18 @@ public sealed record Comparison(IReadOnlyList<IReadOnlyList<double>> Millisecond
         double[] gains = [.. Milliseconds.Select(round => round[baseline] - round[candidate])];
         (double gain, double low, double high, _) = MedianInterval.Of(gains, LookConfidence);
         var timing = new Timing(Median(baseline), Median(candidate), gain, low, high, Confidence, gains.Length, []);
-        double halfWidth = HalfWidth(timing);
+        double halfWidth = HalfWidthOf(timing);
         return halfWidth <= Precision ? timing : timing with
         {
             Warnings = [string.Create(CultureInfo.InvariantCulture, $"the gain is known to ±{halfWidth:0.0%} of the baseline, not to ±{Precision:0.0%}, when the time was over")],
         };
     }
 
-    /// <summary>Whether the intervals of all against the first are narrow enough. Nothing but their width counts.</summary>
-    internal bool IsPrecise => Enumerable.Range(1, Milliseconds[0].Count - 1).All(candidate => HalfWidth(Of(candidate)) <= Precision);
+    /// <summary>Half the width of the widest interval against the first, relative to the time of that.</summary>
+    internal double HalfWidth => Enumerable.Range(1, Milliseconds[0].Count - 1).Max(candidate => HalfWidthOf(Of(candidate)));
 
     private double Median(int contender) => MedianInterval.Of([.. Milliseconds.Select(round => round[contender])], LookConfidence).Median;
 
     /// <summary>Half the width of the interval, relative to the baseline.</summary>
-    private static double HalfWidth(Timing timing) => (timing.High - timing.Low) / 2 / timing.BaselineMilliseconds;
+    private static double HalfWidthOf(Timing timing) => (timing.High - timing.Low) / 2 / timing.BaselineMilliseconds;
 }

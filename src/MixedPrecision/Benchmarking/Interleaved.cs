@@ -7,14 +7,17 @@ namespace MixedPrecision.Benchmarking;
 /// many runs of one opening tell: so the unit of observation is a round, in which all sessions are opened anew, in an order that the next round reverses. Within a round
 /// they run in turn, forth and back, so that a drift of the machine meets all alike. What disturbs a run (another process, an interrupt) only ever makes
 /// it longer, so the undisturbed time of a session is taken to be the lower quartile of its measurements, which stands as long as a quarter of them is
-/// undisturbed. Measuring ends at one of a few numbers of rounds that are fixed beforehand, for the width of the intervals alone, and
-/// the confidence is shared among these (<see cref="TimingPlan"/>): looking again and again would favour lucky ones.
+/// undisturbed. Measuring ends at one of a few looks, for the width of the intervals or the time spent, and each look takes a part of the probability of missing, so that
+/// the sum of all stays within what is allowed (Bonferroni's inequality): to look again and again would favour lucky ones.
 /// All contenders are alive at once, which takes the memory of them all.
 /// </summary>
 public static class Interleaved
 {
     /// <summary>Up to so many bytes shift the memory of a session, so that two openings do not lie at the same addresses as the two before.</summary>
     private const int MostShift = 1 << 17;
+
+    /// <summary>An interval this many times wider than asked for says little.</summary>
+    private const int SaysLittle = 5;
 
     /// <param name="contenders">The baseline, then at least one candidate.</param>
     /// <param name="settings">When to stop.</param>
@@ -28,29 +31,39 @@ public static class Interleaved
         var random = new Random(contenders.Count);
         var rounds = new List<IReadOnlyList<double>>();
         int[] order = [.. Enumerable.Range(0, contenders.Count)];
-        for (int look = 0; ; look++)
+        double left = 1 - settings.Confidence;
+        int look = 0, last = plan.Looks.Count - 1;
+        long begin = clock.Ticks();
+        while (true)
         {
-            while (rounds.Count < plan.Looks[look])
+            // Every second order is the one before it reversed.
+            if (rounds.Count % 2 == 0)
             {
-                // Every second order is the one before it reversed.
-                if (rounds.Count % 2 == 0)
-                {
-                    random.Shuffle(order);
-                }
-                else
-                {
-                    Array.Reverse(order);
-                }
-
-                rounds.Add(Round(contenders, order, plan, clock, random, cancellation));
+                random.Shuffle(order);
+            }
+            else
+            {
+                Array.Reverse(order);
             }
 
-            double spent = plan.Looks.Zip(plan.Misses, (n, miss) => 1 - MedianInterval.Reached(n, 1 - miss)).Sum();
-            var comparison = new Comparison([.. rounds], 1 - plan.Misses[look], 1 - spent, settings.Precision);
-            if (look == plan.Looks.Count - 1 || comparison.IsPrecise)
+            rounds.Add(Round(contenders, order, plan, clock, random, cancellation));
+            double budgets = (clock.Ticks() - begin) / (double)clock.TicksPerSecond / (settings.Budget.TotalSeconds * (contenders.Count - 1));
+            look = budgets >= TimingPlan.LongestBudgets ? last : budgets >= 1 ? Math.Max(look, last - 1) : look;
+            bool isDue = rounds.Count >= plan.Looks[look] || budgets >= (look == last ? TimingPlan.LongestBudgets : 1);
+            double miss = left / (plan.Looks.Count - look);
+            if (!isDue || rounds.Count < MedianInterval.FewestObservations(1 - miss))
+            {
+                continue;
+            }
+
+            left -= 1 - MedianInterval.Reached(rounds.Count, 1 - miss);
+            var comparison = new Comparison([.. rounds], 1 - miss, look == last ? settings.Confidence + left : settings.Confidence, settings.Precision);
+            if (look == last || comparison.HalfWidth <= settings.Precision * (look == last - 1 ? SaysLittle : 1))
             {
                 return comparison;
             }
+
+            look++;
         }
     }
 

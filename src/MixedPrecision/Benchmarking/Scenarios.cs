@@ -1,5 +1,4 @@
 using System.Globalization;
-using MixedPrecision.Caching;
 using MixedPrecision.Data;
 using MixedPrecision.Diagnostics;
 using MixedPrecision.Onnx;
@@ -43,19 +42,6 @@ public static class Scenarios
             return new Scenario(policy.Name ?? NameOf(sizes), sizes, policy.Weight / total, Fill(inputs, sizes, median, samples, policy.Place));
         })];
     }
-
-    /// <summary>
-    /// All of scenarios that a measurement in them depends on or states: names, weights, dimensions, and of each input type and shape, whether the policy or the data gave
-    /// it, and the values of short integers, which decide on sizes inside. Other values do not count.
-    /// </summary>
-    public static CacheKey Key(IReadOnlyList<Scenario> scenarios) => CacheKey.Of([.. scenarios.Select((s, i) => ($"scenario {i}", KeyOf(s).Hex))]);
-
-    private static CacheKey KeyOf(Scenario scenario) => CacheKey.Of(
-        [
-            ("name", scenario.Name),
-            .. scenario.Sizes.OrderBy(s => s.Key, StringComparer.Ordinal).Select(s => ($"size {s.Key}", s.Value.ToString(CultureInfo.InvariantCulture))),
-            .. scenario.Inputs.OrderBy(i => i.Key, StringComparer.Ordinal).Select(i => ($"input {i.Key}", TimingKeys.Describe(i.Value))),
-        ]).With("weight", scenario.Weight);
 
     /// <summary>The sample whose number of elements is the median, the lower one of two.</summary>
     private static Dictionary<string, Tensor> Median((string Name, TensorType Type)[] inputs, IReadOnlyList<IReadOnlyDictionary<string, Tensor>> samples)

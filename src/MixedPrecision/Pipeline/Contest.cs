@@ -1,3 +1,4 @@
+using MixedPrecision.Benchmarking;
 using MixedPrecision.Diagnostics;
 using MixedPrecision.Policies;
 using MixedPrecision.Solving;
@@ -21,6 +22,9 @@ internal sealed record Contestant(
     /// <summary>Milliseconds that a run saves over the original, the mean over the scenarios by their weights, with its interval.</summary>
     public Gain Gain => (Times ?? []).Aggregate(
         Pipeline.Gain.None, (sum, s) => sum + new Gain(s.Timing.Low * s.Weight, s.Timing.Gain * s.Weight, s.Timing.High * s.Weight));
+
+    /// <summary>Milliseconds of a run of the original, likewise.</summary>
+    public double OriginalMilliseconds => (Times ?? []).Sum(s => s.Timing.BaselineMilliseconds * s.Weight);
 }
 
 /// <summary>What is shipped.</summary>
@@ -37,7 +41,8 @@ internal static class Contest
     /// </summary>
     /// <param name="contestants">Each within the budget; the plan first.</param>
     /// <param name="originalBytes">Bytes of the original's files.</param>
-    public static Verdict Decide(IReadOnlyList<Contestant> contestants, Objective objective, long originalBytes)
+    /// <param name="minimumGain">Share of the original's time from which on a gain is one.</param>
+    public static Verdict Decide(IReadOnlyList<Contestant> contestants, Objective objective, long originalBytes, double minimumGain)
     {
         if (objective == Objective.TheoreticalTime)
         {
@@ -53,17 +58,17 @@ internal static class Contest
         }
 
         Contestant[] fastest = [.. contestants.OrderByDescending(c => c.Gain.Centre)];
-        if (fastest.FirstOrDefault(c => c.Gain.Low > 0) is { } faster)
+        if (fastest.FirstOrDefault(c => c.Gain.Low > 0 && MinimumGain.Counts(c.Gain.Centre, c.OriginalMilliseconds, minimumGain)) is { } faster)
         {
             return new Verdict(faster, faster.Gain.Centre < fastest[0].Gain.Centre || contestants.Count == 1
                 ? "faster than the original, and within the budget"
                 : $"the fastest of {Files(contestants)} within the budget, timed in one run");
         }
 
-        // Not told from zero on either side.
+        // Not told from zero, or too little to count.
         Contestant? smaller = fastest.FirstOrDefault(c => c.Gain.High >= 0 && c.Emitted.Bytes < originalBytes);
         return smaller is not null
-            ? new Verdict(smaller, "smaller than the original; a difference in time was not found")
+            ? new Verdict(smaller, "smaller than the original; no gain in time that counts was found")
             : new Verdict(null, fastest[0].Gain.High < 0
                 ? "the mixed model was measured to be slower than the original"
                 : "the mixed model was not measured to be faster than the original, and it is not smaller");

@@ -25,28 +25,37 @@ internal sealed record Configuration(Subgraph Subgraph, IReadOnlyList<string> Fo
 internal sealed class Gains
 {
     public static readonly Gains Empty = new(
-        ImmutableSortedDictionary.Create<(int, string), Gain?>(), []);
+        ImmutableSortedDictionary.Create<(int, string), Gain?>(), [], ImmutableDictionary<int, double>.Empty);
 
     private readonly ImmutableSortedDictionary<(int Subgraph, string Formats), Gain?> known;
+    private readonly ImmutableDictionary<int, double> originals;
 
-    private Gains(ImmutableSortedDictionary<(int, string), Gain?> known, ImmutableList<(Configuration, ConfigurationTiming)> timings)
+    private Gains(
+        ImmutableSortedDictionary<(int, string), Gain?> known, ImmutableList<(Configuration, ConfigurationTiming)> timings, ImmutableDictionary<int, double> originals)
     {
         this.known = known;
+        this.originals = originals;
         Timings = timings;
     }
+
+    /// <summary>Milliseconds that a run of the original spends in the sub-graphs that were timed, the mean over the scenarios by their weights.</summary>
+    public double OriginalMilliseconds => originals.Values.Sum();
 
     /// <summary>The timings that the gains follow from, in the order in which they were taken; empty for objectives that are computed.</summary>
     public ImmutableList<(Configuration Configuration, ConfigurationTiming Timing)> Timings { get; }
 
     /// <summary>These and one more.</summary>
-    public Gains With(Configuration configuration, Gain? gain) => new(known.SetItem(KeyOf(configuration), gain), Timings);
+    public Gains With(Configuration configuration, Gain? gain) => new(known.SetItem(KeyOf(configuration), gain), Timings, originals);
 
     /// <summary>These and one that follows from a timing: the mean over the scenarios by their weights.</summary>
     public Gains With(Configuration configuration, ConfigurationTiming timing, IReadOnlyList<double> weights)
     {
         Gain? gain = timing.Unavailable is not null ? null
             : timing.Timings.Zip(weights, (t, w) => new Gain(t.Low * w, t.Gain * w, t.High * w)).Aggregate(Gain.None, (sum, g) => sum + g);
-        return new Gains(known.SetItem(KeyOf(configuration), gain), Timings.Add((configuration, timing)));
+        return new Gains(
+            known.SetItem(KeyOf(configuration), gain),
+            Timings.Add((configuration, timing)),
+            gain is null ? originals : originals.SetItem(configuration.Subgraph.Index, timing.Timings.Zip(weights, (t, w) => t.BaselineMilliseconds * w).Sum()));
     }
 
     public bool Knows(Configuration configuration) => known.ContainsKey(KeyOf(configuration));

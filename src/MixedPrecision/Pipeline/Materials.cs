@@ -123,7 +123,7 @@ internal sealed record Materials(
         string text = string.Join("; ", policy.Scenarios.Select(s => string.Create(
             CultureInfo.InvariantCulture, $"{s.Name} {s.Weight:R} {string.Join(',', s.Inputs.OrderBy(i => i.Key, StringComparer.Ordinal).Select(i => $"{i.Key}={i.Value}"))}")));
         return new Content<IReadOnlyList<Scenario>>(
-            Datasets.DataKey(policy, workspace).With("samples", policy.Calibration.Samples).With("policy", text),
+            data.Calibration.Key.With("policy", text),
             () => Benchmarking.Scenarios.Make(workspace.Model, policy.Scenarios, [.. data.Calibration.Value.Select(s => s.Inputs)]));
     }
 }

@@ -60,6 +60,14 @@ internal sealed class Measuring(Materials materials, StageRunner runner)
         return materials.Policy.Objective == Objective.Time ? Time(gains, configurations) : configurations.Aggregate(gains, (all, c) => all.With(c, Computed(c)));
     }
 
+    /// <summary>What the original takes: bytes, multiply-accumulates, or milliseconds in all sub-graphs that were timed.</summary>
+    public double Total(Gains gains) => materials.Policy.Objective switch
+    {
+        Objective.Memory => materials.Workspace.Bytes,
+        Objective.TheoreticalTime => operations.Value.Values.Sum(),
+        _ => gains.OriginalMilliseconds,
+    };
+
     private Gains Time(Gains gains, IReadOnlyList<Configuration> configurations)
     {
         double[] weights = [.. timer.Value.Entering!.Select(e => e.Weight)];

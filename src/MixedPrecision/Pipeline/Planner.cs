@@ -9,6 +9,12 @@ namespace MixedPrecision.Pipeline;
 /// <param name="Allowed">By layer, the formats it may take.</param>
 internal sealed record PlanningInput(Partition Partition, IReadOnlyDictionary<string, LayerOptions> Allowed, Sensitivities Sensitivities)
 {
+    /// <summary>Which gains are worth a loss.</summary>
+    public GainFloor Floor { get; init; } = GainFloor.None;
+
+    /// <summary>Layers that may run in something else than the baseline.</summary>
+    public int Choosing => Allowed.Values.Count(o => o.Formats.Any(f => f != Problems.Baseline));
+
     /// <summary>Whether a rule pins some layer to another format than the baseline.</summary>
     public bool HasPins => Allowed.Values.Any(o => o.Pinned is not null && !o.Formats.Contains(Problems.Baseline));
 
@@ -20,7 +26,7 @@ internal sealed record PlanningInput(Partition Partition, IReadOnlyDictionary<st
 
     /// <summary>The program with all that is predicted of the loss, or with the diagonal alone.</summary>
     public SolverProblem Problem(Gains gains, double lossBudget, bool isQuadratic = true) =>
-        Problems.Build(Partition, Allowed, Sensitivities, gains, lossBudget, isQuadratic);
+        Problems.Build(Partition, Allowed, Sensitivities, gains, lossBudget, isQuadratic, Floor);
 
     /// <summary>For each layer the format that a rule pins it to, else the baseline: what is left when nothing is gained.</summary>
     public IReadOnlyList<IReadOnlyList<string>> RulesAlone => Choose(o => o.Pinned is null ? Problems.Baseline : o.Formats[0]);

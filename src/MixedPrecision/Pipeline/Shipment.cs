@@ -78,7 +78,8 @@ internal sealed class Shipment(Materials materials, StageRunner runner, string s
         var measuring = new Measuring(materials, runner);
         var input = new PlanningInput(materials.Workspace.Partition, findings.Allowed, sensitivities);
         findings = findings with { Gains = measuring.Add(Gains.Empty, Measuring.First(input.Partition, input.Allowed)) };
-        if (!input.HasPins && !input.Partition.Subgraphs.Any(s => findings.Gains.Of(s).Any(g => g.Gain.Low > 0)))
+        input = input with { Floor = new GainFloor(materials.Policy.MinimumGain, measuring.Total(findings.Gains), input.Choosing) };
+        if (!input.HasPins && !input.Partition.Subgraphs.Any(s => findings.Gains.Of(s).Any(g => input.Floor.Count(g.Gain.Low, g.Formats.Count(f => f != Problems.Baseline)) > 0)))
         {
             return KeepOriginal("no format makes a layer cheaper than the original has it", findings);
         }
@@ -115,7 +116,7 @@ internal sealed class Shipment(Materials materials, StageRunner runner, string s
             return KeepRules(contestants[0].Problem!.Message, findings, input, contestants);
         }
 
-        Verdict verdict = Contest.Decide(within, materials.Policy.Objective, materials.Workspace.Bytes);
+        Verdict verdict = Contest.Decide(within, materials.Policy.Objective, materials.Workspace.Bytes, materials.Policy.MinimumGain);
         if (verdict.Winner is not { } winner)
         {
             return KeepRules(verdict.Why, findings, input, contestants);
@@ -157,9 +158,7 @@ internal sealed class Shipment(Materials materials, StageRunner runner, string s
         }
 
         SolverProblem problem = input.Problem(gains, input.LossBudget(met.Tau));
-        double[] weights = [.. materials.Scenarios.Value.Select(s => s.Weight)];
-        double original = gains.Timings.Where(t => t.Timing.Unavailable is null).DistinctBy(t => t.Configuration.Subgraph.Index)
-            .Sum(t => t.Timing.Timings.Zip(weights, (timing, weight) => timing.BaselineMilliseconds * weight).Sum());
+        double original = gains.OriginalMilliseconds;
         double planned = original - PredictedGain(gains, met.Plan.Formats).Centre;
         double mostLoss = Math.Max(input.LossBudget(met.Tau), met.Plan.Loss) * NearInLoss * NearInLoss;
         var found = new List<Contestant>();

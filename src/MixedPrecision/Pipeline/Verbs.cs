@@ -74,8 +74,9 @@ public static class Verbs
             var measuring = new Measuring(materials, runner);
             var input = new PlanningInput(materials.Workspace.Partition, Choices.Judged(materials.Allowed, sensitivities), sensitivities);
             double tau = BudgetMeeting.FirstTau(materials.Policy.Budget);
-            (Plan plan, Gains gains) = Planner.Plan(
-                input, measuring.Add(Gains.Empty, Measuring.First(input.Partition, input.Allowed)), input.LossBudget(tau), problem => Steps.Solve(runner, problem), measuring.Add);
+            Gains gains = measuring.Add(Gains.Empty, Measuring.First(input.Partition, input.Allowed));
+            input = input with { Floor = new GainFloor(materials.Policy.MinimumGain, measuring.Total(gains), input.Choosing) };
+            (Plan plan, gains) = Planner.Plan(input, gains, input.LossBudget(tau), problem => Steps.Solve(runner, problem), measuring.Add);
             BudgetMeeting.RequireFeasible(plan, input, materials.Policy);
             IReadOnlyList<NamedPlan> strategies = Steps.Strategies(runner, input.Problem(gains, input.LossBudget(tau)));
             return Reports.Solve(materials, runner, input, new Findings(input.Allowed, sensitivities, gains, null, strategies), plan, tau);

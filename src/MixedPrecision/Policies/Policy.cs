@@ -31,6 +31,9 @@ public sealed record Policy(
     RuntimePolicy Runtime,
     bool KeepsDefaults = false)
 {
+    /// <summary>The least gain that is one, as a share of what the original model takes (of its time, operations or bytes, as the objective says); from 0 to 1.</summary>
+    public double MinimumGain { get; init; } = 0.01;
+
     /// <summary>Where each value stands in the file, by the path of its key: <c>calibration.data</c>, <c>layers[0].match</c>.</summary>
     public IReadOnlyDictionary<string, Place> Places { get; init; } = new Dictionary<string, Place>();
 

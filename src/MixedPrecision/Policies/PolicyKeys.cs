@@ -115,6 +115,7 @@ internal static class PolicyKeys
             .Optional("evaluation", Evaluation, (policy, value) => policy with { Evaluation = value })
             .Optional("formats", Values.Formats(), (policy, value) => policy with { Formats = value })
             .Optional("objective", Objective, (policy, value) => policy with { Objective = value })
+            .Optional("minimumGain", BudgetText.Share(BudgetText.ExpectedShare, isZeroPossible: true), (policy, value) => policy with { MinimumGain = value })
             .Optional("scenarios", Scenario.List("a list of scenarios"), (policy, value) => policy with { Scenarios = value })
             .Optional("layers", Layer.List("a list of rules for layers"), (policy, value) => policy with { Layers = value })
             .Optional("runtime", Runtime, (policy, value) => policy with { Runtime = value })

@@ -16,7 +16,7 @@ public class InterleavedTests
         Assert.Equal(0.5, timing.Gain, 4);
         Assert.True(timing.IsSignificant);
         Assert.Equal(4 / 3.0, timing.Speedup, 4);
-        Assert.InRange(timing.Pairs, 6, 10);
+        Assert.InRange(machine.Milliseconds, 100, 330);
         Assert.True(timing.Confidence >= 0.95);
         Assert.Empty(timing.Warnings);
         Assert.Equal(0, machine.Alive);
@@ -150,8 +150,20 @@ public class InterleavedTests
         var random = new Random(3);
         var machine = new SyntheticMachine(_ => 0.5 + random.NextDouble(), _ => 0.5 + random.NextDouble());
         Timing timing = machine.Measure(Settings);
-        Assert.InRange(machine.Milliseconds, 200, 450);
+        Assert.InRange(machine.Milliseconds, 280, 1300);
         Assert.Contains("when the time was over", Assert.Single(timing.Warnings));
+    }
+
+    [Fact]
+    public void AMachineThatSlowsDownEndsByTimeAndStillKeepsTheConfidence()
+    {
+        // Runs take ten times as long as those of the probe.
+        var random = new Random(4);
+        double Slow(double now) => (now < 12 ? 0.1 : 1) * (1 + (0.02 * random.NextDouble()));
+        var machine = new SyntheticMachine(Slow, Slow);
+        Timing timing = machine.Measure(Settings);
+        Assert.InRange(machine.Milliseconds, 250, 450);
+        Assert.InRange(timing.Confidence, 0.95, 1);
     }
 
     [Fact]

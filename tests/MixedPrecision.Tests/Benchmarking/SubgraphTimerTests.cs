@@ -89,18 +89,82 @@ public sealed class SubgraphTimerTests : IDisposable
     }
 
     [Fact]
-    public void AConfigurationThatTheRuntimeRejectsIsAResultWithTheReason()
+    public void AConfigurationThatTheRuntimeRejectsIsAResultWithTheReasonAndIsNotTriedAgain()
     {
+        int emitted = 0;
         NumberFormat broken = NumberFormats.Get("int8-dynamic") with
         {
             Name = "broken",
-            Emit = e => e.Product("NoSuchOperator", "", [e.Input, e.Constants[0], e.Constants[1]]),
+            Emit = e =>
+            {
+                emitted++;
+                e.Product("NoSuchOperator", "", [e.Input, e.Constants[0], e.Constants[1]]);
+            },
         };
         using var bench = new Bench(TwoBlocks(seed: 1), folder.Path);
-        ConfigurationTiming timing = bench.Timer.Measure(bench.Partition.Subgraphs[0], [broken], CancellationToken.None);
-        Assert.Empty(timing.Timings);
-        Assert.Contains("NoSuchOperator", timing.Unavailable);
-        Assert.Equal(0, bench.Timer.Measured);
+        IReadOnlyList<ConfigurationTiming> timings = bench.Timer.Measure(bench.Partition.Subgraphs[0], [[broken], [NumberFormats.Get("int8-dynamic")]], CancellationToken.None);
+        Assert.Empty(timings[0].Timings);
+        Assert.Contains("NoSuchOperator", timings[0].Unavailable);
+        Assert.False(timings[0].Reused);
+        Assert.Null(timings[1].Unavailable);
+        Assert.Single(timings[1].Timings);
+        Assert.Equal((1, 0), (bench.Timer.Measured, bench.Timer.Reused));
+
+        using var later = new Bench(TwoBlocks(seed: 2), folder.Path);
+        ConfigurationTiming again = later.Timer.Measure(later.Partition.Subgraphs[1], [broken], CancellationToken.None);
+        Assert.Equal((timings[0].Unavailable, true, 1), (again.Unavailable, again.Reused, emitted));
+    }
+
+    [Fact]
+    public void AnOriginalThatDoesNotRunByItselfIsAnErrorAndNoResult()
+    {
+        // What enters the second block is declared to be of another size than it is.
+        using var bench = new Bench(TwoBlocks(seed: 1), folder.Path, types: types => types["y0"] = new TensorType(ElementType.Float, [Dimension.Of(4), Dimension.Of(31)]));
+        Subgraph second = bench.Partition.Subgraphs[1];
+        Diagnostic diagnostic = Assert.Throws<MixedPrecisionException>(
+            () => bench.Timer.Measure(second, [NumberFormats.Get("int8-dynamic")], CancellationToken.None)).Diagnostic;
+        Assert.Equal(Codes.SubgraphDoesNotRun, diagnostic.Code);
+        Assert.Contains($"'{second.Layers[0].Name}'", diagnostic.Message);
+        Assert.False(Directory.Exists(folder.Combine("timing")));
+    }
+
+    [Fact]
+    public void AReExportInAnotherNodeOrderGivesNoLayerTheTimingOfAnother()
+    {
+        NumberFormat int8 = NumberFormats.Get("int8-dynamic"), fp32 = NumberFormats.Baseline;
+        IReadOnlyList<NumberFormat> Only(Subgraph subgraph, string layer) => [.. subgraph.Layers.Select(l => l.Output == layer ? int8 : fp32)];
+        using var first = new Bench(TwoBranches(["narrow", "wide"], seed: 1), folder.Path);
+        using var second = new Bench(TwoBranches(["wide", "narrow"], seed: 2), folder.Path);
+        Subgraph original = Assert.Single(first.Partition.Subgraphs), reordered = Assert.Single(second.Partition.Subgraphs);
+        Assert.Equal(original.Fingerprint, reordered.Fingerprint);
+        Assert.Equal(original.Layers.Select(l => l.Output).Reverse(), reordered.Layers.Select(l => l.Output));
+
+        ConfigurationTiming narrow = first.Timer.Measure(original, Only(original, "narrow"), CancellationToken.None);
+        ConfigurationTiming same = second.Timer.Measure(reordered, Only(reordered, "narrow"), CancellationToken.None);
+        ConfigurationTiming wide = second.Timer.Measure(reordered, Only(reordered, "wide"), CancellationToken.None);
+        Assert.True(same.Reused);
+        Assert.Equal(narrow.Timings[0], same.Timings[0] with { Warnings = narrow.Timings[0].Warnings });
+        Assert.Equal(narrow.Canonical, same.Canonical);
+        Assert.Equal(narrow.Formats.Reverse(), same.Formats);
+        Assert.False(wide.Reused);
+        Assert.Equal(wide.Canonical.Reverse(), same.Canonical);
+    }
+
+    [Fact]
+    public void ShortIntegersThatEnterArePartOfTheKey()
+    {
+        int Measure(long rows)
+        {
+            using var bench = new Bench(
+                Sliced(), folder.Path, new Dictionary<string, Tensor> { ["x"] = Tensor.Of<float>(new float[64 * 32], 64, 32), ["rows"] = Tensor.Of<long>([rows], 1) });
+            bench.Timer.Measure(Assert.Single(bench.Partition.Subgraphs), [NumberFormats.Get("int8-dynamic")], CancellationToken.None);
+            return bench.Timer.Measured;
+        }
+
+        // The same shapes enter; how many rows are copied is a value.
+        Assert.Equal(1, Measure(1));
+        Assert.Equal(1, Measure(64));
+        Assert.Equal(0, Measure(1));
     }
 
     [Fact]
@@ -167,21 +231,59 @@ public sealed class SubgraphTimerTests : IDisposable
         return new OnnxModel(proto, ".", "blocks.onnx");
     }
 
+    /// <summary>y = concat(x N, relu(x W)), of 32 to 32 and 32 to 96, with the branches in an order.</summary>
+    private static OnnxModel TwoBranches(string[] order, int seed)
+    {
+        var random = new Random(seed);
+        Tensor Values(params long[] shape) => Tensor.Of<float>([.. Enumerable.Range(0, (int)Tensor.ElementCount(shape)).Select(_ => random.NextSingle() - 0.5f)], shape);
+        var builder = new GraphBuilder(["x", "narrow", "wide", "positive", "y"]);
+        foreach (string branch in order)
+        {
+            builder.NodeTo([branch], "MatMul", "", ["x", builder.Constant(Values(32, branch == "wide" ? 96 : 32))]);
+        }
+
+        builder.NodeTo(["positive"], "Relu", "", ["wide"]);
+        builder.NodeTo(["y"], "Concat", "", ["narrow", "positive"], Attributes.Of("axis", 1));
+        return Model(builder, "y");
+    }
+
+    /// <summary>y = (x W)[: rows], whose number of rows is the value of an input.</summary>
+    private static OnnxModel Sliced()
+    {
+        var builder = new GraphBuilder(["x", "rows", "product", "y"]);
+        builder.NodeTo(["product"], "MatMul", "", ["x", builder.Constant(Tensor.Of<float>(new float[32 * 32], 32, 32))]);
+        builder.NodeTo(["y"], "Slice", "", ["product", builder.Integers(0), "rows"]);
+        return Model(builder, "y", new TensorType(ElementType.Int64, [Dimension.Of(1)]).ToProto("rows"));
+    }
+
+    private static OnnxModel Model(GraphBuilder builder, string output, params ValueInfoProto[] inputs)
+    {
+        var graph = new GraphProto { Name = "model" };
+        builder.AppendTo(graph);
+        graph.Input.Add(new TensorType(ElementType.Float, [new(null, "batch"), Dimension.Of(32)]).ToProto("x"));
+        graph.Input.AddRange(inputs);
+        graph.Output.Add(new TensorType(ElementType.Float, null).ToProto(output));
+        var proto = new ModelProto { IrVersion = 8, Graph = graph };
+        proto.OpsetImport.Add(new OperatorSetIdProto { Version = 17 });
+        return new OnnxModel(proto, ".", "model.onnx");
+    }
+
     /// <summary>A model ready to be timed.</summary>
     private sealed class Bench : IDisposable
     {
         private readonly OnnxModel model;
 
-        public Bench(OnnxModel model, string cache, long batch = 4, int threads = 1, TimingSettings? settings = null)
-            : this(model, cache, new Dictionary<string, Tensor> { ["x"] = Tensor.Of<float>([.. Enumerable.Range(0, (int)batch * 32).Select(i => i / 100f)], batch, 32) }, threads, settings)
+        public Bench(OnnxModel model, string cache, long batch = 4, int threads = 1, TimingSettings? settings = null, Action<Dictionary<string, TensorType>>? types = null)
+            : this(model, cache, new Dictionary<string, Tensor> { ["x"] = Tensor.Of<float>([.. Enumerable.Range(0, (int)batch * 32).Select(i => i / 100f)], batch, 32) }, threads, settings, types)
         {
         }
 
-        public Bench(OnnxModel model, string cache, IReadOnlyDictionary<string, Tensor> inputs, int threads = 1, TimingSettings? settings = null)
+        public Bench(OnnxModel model, string cache, IReadOnlyDictionary<string, Tensor> inputs, int threads = 1, TimingSettings? settings = null, Action<Dictionary<string, TensorType>>? tamper = null)
         {
             this.model = model;
-            IReadOnlyDictionary<string, TensorType> types = TypeInference.Infer(model);
+            var types = new Dictionary<string, TensorType>(TypeInference.Infer(model));
             Partition = Partitioner.Partition(model, types);
+            tamper?.Invoke(types);
             Timer = new SubgraphTimer(
                 model,
                 Partition,

@@ -43,6 +43,15 @@ public sealed class ContestTests : IDisposable
     public void ACertainGainGoesBeforeADoubtfulOne() =>
         Assert.Equal("uniform int8-weight", Decide(Of("plan", (-1, 9), 50), Of("uniform int8-weight", (1, 3), 200)).Winner?.Name);
 
+    /// <summary>The original takes 10 ms: a hundredth of it is the least gain.</summary>
+    [Fact]
+    public void AGainBelowTheLeastShareIsNone()
+    {
+        Assert.Null(Decide(Of("plan", (0.05, 0.09), 200)).Winner);
+        Assert.Equal("plan", Decide(Of("plan", (0.05, 0.2), 200)).Winner?.Name);
+        Assert.Contains("smaller", Decide(Of("plan", (0.05, 0.09), 50)).Why);
+    }
+
     [Fact]
     public void ScenariosCountByTheirWeights()
     {
@@ -55,18 +64,18 @@ public sealed class ContestTests : IDisposable
     [Fact]
     public void ForMemoryOnlyASmallerFileGains()
     {
-        Assert.Equal("plan", Contest.Decide([Of("plan", (-2, -1), 99)], Objective.Memory, Original).Winner?.Name);
-        Verdict grown = Contest.Decide([Of("plan", (1, 2), 101)], Objective.Memory, Original);
+        Assert.Equal("plan", Contest.Decide([Of("plan", (-2, -1), 99)], Objective.Memory, Original, 0.01).Winner?.Name);
+        Verdict grown = Contest.Decide([Of("plan", (1, 2), 101)], Objective.Memory, Original, 0.01);
         Assert.Null(grown.Winner);
         Assert.Contains("smaller", grown.Why);
     }
 
     [Fact]
-    public void TheoreticalTimeIsNotMeasured() => Assert.Equal("plan", Contest.Decide([Of("plan", (-2, -1), 200)], Objective.TheoreticalTime, Original).Winner?.Name);
+    public void TheoreticalTimeIsNotMeasured() => Assert.Equal("plan", Contest.Decide([Of("plan", (-2, -1), 200)], Objective.TheoreticalTime, Original, 0.01).Winner?.Name);
 
     public void Dispose() => folder.Dispose();
 
-    private static Verdict Decide(params Contestant[] contestants) => Contest.Decide(contestants, Objective.Time, Original);
+    private static Verdict Decide(params Contestant[] contestants) => Contest.Decide(contestants, Objective.Time, Original, 0.01);
 
     /// <summary>A contestant of an interval of milliseconds saved, and a file of so many bytes.</summary>
     private Contestant Of(string name, (double Low, double High) gain, long bytes)

@@ -28,6 +28,7 @@ public class PolicyTests
         Assert.Equal(new EvaluationPolicy("evaluation.jsonl", null), policy.Evaluation);
         Assert.Equal(FormatNames.All, policy.Formats);
         Assert.Equal(Objective.Time, policy.Objective);
+        Assert.Equal(0.01, policy.MinimumGain);
         ScenarioPolicy scenario = Assert.Single(policy.Scenarios);
         Assert.Equal((8, 48, 1.0), (scenario.Inputs["batch"], scenario.Inputs["sequence"], scenario.Weight));
         Assert.Equal(new Place("p.yaml", 7, 14), scenario.Place);
@@ -52,6 +53,7 @@ public class PolicyTests
               samples: 7
             formats: [int4-weight, int8-dynamic]
             objective: theoretical-time
+            minimumGain: 2%
             scenarios:
               - name: prefill
                 inputs: { batch: 1, "past sequence": 4294967296 }
@@ -70,8 +72,9 @@ public class PolicyTests
         Assert.Equal(new EvaluationPolicy("held out.jsonl", 7), policy.Evaluation);
         Assert.Equal(["fp32", "int8-dynamic", "int4-weight"], policy.Formats);
         Assert.Equal(Objective.TheoreticalTime, policy.Objective);
+        Assert.Equal(0.02, policy.MinimumGain);
         Assert.Equal(("prefill", 0.3, 4294967296), (policy.Scenarios[0].Name, policy.Scenarios[0].Weight, policy.Scenarios[0].Inputs["past sequence"]));
-        Assert.Equal(new Place("p.yaml", 15, 5), policy.Scenarios[0].Place);
+        Assert.Equal(new Place("p.yaml", 16, 5), policy.Scenarios[0].Place);
         Assert.Equal((1.0, 0), (policy.Scenarios[1].Weight, policy.Scenarios[1].Inputs.Count));
         Assert.Equal(["lm_head", "*"], policy.Layers.Select(rule => rule.Match));
     }
