@@ -26,7 +26,7 @@ internal static class Choices
                 return new LayerOptions([.. policy.Formats.Where(f => !reasons.ContainsKey(f))], null, reasons);
             }
 
-            LayerRule rule = policy.Layers.Last(r => Glob.IsMatch(r.Match, l.Name));
+            LayerRule rule = RuleOf(policy, l.Name);
             return NumberFormats.Get(pinned).WhyNot(site) is string reason
                 ? throw Errors.PolicyPinnedFormatDoesNotApply(rule.Place, l.Name, pinned, reason)
                 : new LayerOptions([pinned], rule.Match, reasons);
@@ -34,17 +34,27 @@ internal static class Choices
     }
 
     /// <summary>The same after calibration: a layer that could not be judged keeps the baseline, unless a rule pins it, with the reason.</summary>
-    public static IReadOnlyDictionary<string, LayerOptions> Judged(IReadOnlyDictionary<string, LayerOptions> allowed, Sensitivities sensitivities) =>
+    /// <exception cref="MixedPrecisionException">MPB1012: a rule pins a layer whose values or gradients are no numbers, so that nothing can be told of the loss.</exception>
+    public static IReadOnlyDictionary<string, LayerOptions> Judged(
+        Policy policy, IReadOnlyDictionary<string, LayerOptions> allowed, Sensitivities sensitivities) =>
         sensitivities.Layers.ToDictionary(l => l.Name, l =>
         {
             LayerOptions options = allowed[l.Name];
             string[] others = [.. options.Formats.Where(f => f != Problems.Baseline)];
+            if (l.State == LayerState.NotFinite && options.Pinned is not null && others.Length > 0)
+            {
+                throw Errors.PolicyPinnedFormatDoesNotApply(RuleOf(policy, l.Name).Place, l.Name, others[0], l.Reason!);
+            }
+
             return l.Reason is null || options.Pinned is not null || others.Length == 0 ? options : options with
             {
                 Formats = [Problems.Baseline],
                 NotApplicable = options.NotApplicable.Concat(others.Select(f => KeyValuePair.Create(f, l.Reason!))).ToDictionary(),
             };
         });
+
+    /// <summary>The rule that counts for a layer that some rule matches: the last.</summary>
+    private static LayerRule RuleOf(Policy policy, string layer) => policy.Layers.Last(r => Glob.IsMatch(r.Match, layer));
 
     /// <summary>Whether some layer may run in something else than the baseline.</summary>
     public static bool Any(IReadOnlyDictionary<string, LayerOptions> allowed) => allowed.Values.Any(o => o.Formats.Any(f => f != Problems.Baseline));

@@ -58,7 +58,7 @@ internal static class Contest
         }
 
         Contestant[] fastest = [.. contestants.OrderByDescending(c => c.Gain.Centre)];
-        if (fastest.FirstOrDefault(c => c.Gain.Low > 0 && MinimumGain.Counts(c.Gain.Centre, c.OriginalMilliseconds, minimumGain)) is { } faster)
+        if (fastest.FirstOrDefault(c => MinimumGain.Counts(c.Gain.Low, c.OriginalMilliseconds, minimumGain)) is { } faster)
         {
             return new Verdict(faster, faster.Gain.Centre < fastest[0].Gain.Centre || contestants.Count == 1
                 ? "faster than the original, and within the budget"

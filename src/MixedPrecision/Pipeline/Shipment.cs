@@ -69,7 +69,7 @@ internal sealed class Shipment(Materials materials, StageRunner runner, string s
         Steps.CheckData(materials, runner);
         Steps.CheckRepeatable(materials, runner);
         Sensitivities sensitivities = Steps.Calibrate(materials, runner);
-        findings = findings with { Sensitivities = sensitivities, Allowed = Choices.Judged(findings.Allowed, sensitivities) };
+        findings = findings with { Sensitivities = sensitivities, Allowed = Choices.Judged(materials.Policy, findings.Allowed, sensitivities) };
         if (!Choices.Any(findings.Allowed))
         {
             return KeepOriginal("no layer could be judged", findings);

@@ -72,7 +72,7 @@ public static class Verbs
             Steps.CheckRepeatable(materials, runner);
             Sensitivities sensitivities = Steps.Calibrate(materials, runner);
             var measuring = new Measuring(materials, runner);
-            var input = new PlanningInput(materials.Workspace.Partition, Choices.Judged(materials.Allowed, sensitivities), sensitivities);
+            var input = new PlanningInput(materials.Workspace.Partition, Choices.Judged(materials.Policy, materials.Allowed, sensitivities), sensitivities);
             double tau = BudgetMeeting.FirstTau(materials.Policy.Budget);
             Gains gains = measuring.Add(Gains.Empty, Measuring.First(input.Partition, input.Allowed));
             input = input with { Floor = new GainFloor(materials.Policy.MinimumGain, measuring.Total(gains), input.Choosing) };

@@ -48,7 +48,7 @@ public sealed class ContestTests : IDisposable
     public void AGainBelowTheLeastShareIsNone()
     {
         Assert.Null(Decide(Of("plan", (0.05, 0.09), 200)).Winner);
-        Assert.Equal("plan", Decide(Of("plan", (0.05, 0.2), 200)).Winner?.Name);
+        Assert.Equal("plan", Decide(Of("plan", (0.11, 0.2), 200)).Winner?.Name);
         Assert.Contains("smaller", Decide(Of("plan", (0.05, 0.09), 50)).Why);
     }
 
