@@ -82,8 +82,12 @@ public sealed class CommandLineTests : IDisposable
         string inputs = Path.Combine(folder, "inputs.txt");
         using Process process = ProcessRun.StartDotnet(folder, Arguments(
             ["quantize", Repository.Path("samples/DocArea/model.policy.yaml"), "--output", output, "--inputs-file", inputs, "--cache", Path.Combine(folder, "cache")]));
-        // The first line of progress: the run is on its way.
-        Assert.StartsWith("calibrate: ", process.StandardError.ReadLine(), StringComparison.Ordinal);
+        // The run is on its way once a stage of some length has begun.
+        for (string? line = ""; !line.StartsWith("calibrate: ", StringComparison.Ordinal);)
+        {
+            line = process.StandardError.ReadLine();
+            Assert.NotNull(line);
+        }
         long began = Stopwatch.GetTimestamp();
         using (Process kill = Process.Start("kill", ["-TERM", process.Id.ToString(System.Globalization.CultureInfo.InvariantCulture)]))
         {
