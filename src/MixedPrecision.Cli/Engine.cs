@@ -11,7 +11,7 @@ internal static class Engine
     {
         bool hasPolicy = invocation.Verb is not (Verb.Inspect or Verb.Gradient);
         string? cache = hasPolicy ? Path.GetFullPath(invocation.CacheFolder ?? ContentStore.DefaultFolder()) : null;
-        var options = new RunOptions(cache, invocation.Budget, reporter.Progress, reporter.Diagnose, cancel);
+        var options = new RunOptions(cache, invocation.Budget, reporter.Progress, reporter.Diagnose, cancel) { ShowKeys = invocation.ShowKeys };
         string? output = invocation.Output is null ? null : Path.GetFullPath(invocation.Output);
         WritableFolders.Check(cache, invocation.Verb == Verb.Gradient ? Path.GetDirectoryName(output) : output);
         OutputGuard.Check(new[] { invocation.InputsFile }.OfType<string>(), [invocation.File]);

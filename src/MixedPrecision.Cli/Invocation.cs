@@ -41,4 +41,8 @@ public sealed record Invocation(
     LogFormat LogFormat,
     string? InputsFile,
     string? Loss = null,
-    IReadOnlyList<string>? WithRespectTo = null);
+    IReadOnlyList<string>? WithRespectTo = null)
+{
+    /// <summary><c>--show-keys</c>.</summary>
+    public bool ShowKeys { get; init; }
+}

@@ -74,7 +74,10 @@ internal static class Emission
     {
         if (model.Value.ExternalFiles.Count > 0)
         {
-            return Write(runner, model, [.. model.Value.Partition.Subgraphs.Select(s => (IReadOnlyList<string>)[.. s.Layers.Select(_ => Problems.Baseline)])], folder, name, preparations);
+            // As the file has it, also where planning took its initializers for constants.
+            using Workspace original = Workspace.Open(model.Value.Path, model.Value.Model.DisplayName, keepDefaults: true);
+            return Write(
+                runner, Shipment.ModelOf(original), [.. original.Partition.Subgraphs.Select(s => (IReadOnlyList<string>)[.. s.Layers.Select(_ => Problems.Baseline)])], folder, name, preparations);
         }
 
         Directory.CreateDirectory(folder);

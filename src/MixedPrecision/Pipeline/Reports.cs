@@ -91,7 +91,7 @@ internal static class Reports
             materials.Machine,
             Planned(materials, findings, shipped.Formats),
             Excluded(materials.Workspace),
-            shipped.Plan is { } plan ? Predicted(materials, input!, findings.Gains, plan) : new Prediction(0, 0, GainOf(materials, Gain.None)),
+            shipped.Plan is { } plan && input is not null ? Predicted(materials, input, findings.Gains, plan) : new Prediction(0, 0, GainOf(materials, Gain.None)),
             Measurement.Of(shipped.Loss, shipped.Times),
             new FileSizes(materials.Workspace.Bytes, output.Bytes),
             findings.Meeting?.Met is { } met ? Solver(met.Plan) : null,

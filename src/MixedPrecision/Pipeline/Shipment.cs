@@ -108,6 +108,7 @@ internal sealed class Shipment(Materials materials, StageRunner runner, string s
 
         List<Contestant> contestants = [emitted.Single(c => c.Plan.Formats == met.Plan.Formats || Same(c.Plan, met.Plan)) with { Name = "plan" }];
         contestants.AddRange(Uniforms(input, findings.Gains, met));
+        contestants.AddRange(Constants());
         contestants = [.. contestants.Select(Conforming)];
         contestants = Timed(contestants);
         Contestant[] within = [.. contestants.Where(c => c.Times is not null)];
@@ -180,6 +181,21 @@ internal sealed class Shipment(Materials materials, StageRunner runner, string s
 
         return found;
     }
+
+    /// <summary>
+    /// Where the exporter listed all initializers as inputs, the model in which they are constants and every layer stays as it is: the runtime folds and lays out only constants, so
+    /// that this alone may be faster, and is no gain of any format.
+    /// </summary>
+    private IEnumerable<Contestant> Constants()
+    {
+        if (materials.Workspace.Model.DefaultsNote is not null && materials.Policy.Objective == Objective.Time)
+        {
+            yield return Emit("constants", new Plan(BaselineFormats, 0, 0, SolverStatus.Feasible, 0, 0, 0));
+        }
+    }
+
+    private IReadOnlyList<IReadOnlyList<string>> BaselineFormats =>
+        [.. materials.Workspace.Partition.Subgraphs.Select(s => (IReadOnlyList<string>)[.. s.Layers.Select(_ => Problems.Baseline)])];
 
     /// <summary>The contestant as it may be shipped: it carries the plan, in the kernels that its formats promise; if its outputs depend on optimizations, with that problem.</summary>
     /// <exception cref="MixedPrecisionException">MPB7002, MPB7004: the file is not what was planned.</exception>
@@ -258,11 +274,19 @@ internal sealed class Shipment(Materials materials, StageRunner runner, string s
 
     private Shipped KeepOriginal(string why, Findings findings, IReadOnlyList<Contestant>? compared = null)
     {
+        if (compared is null && Timed([.. Constants().Select(Conforming)]) is [{ Times: not null } constants])
+        {
+            compared = [constants];
+            if (Contest.Decide(compared, materials.Policy.Objective, materials.Workspace.Bytes, materials.Policy.MinimumGain) is { Winner: not null } verdict)
+            {
+                return new Shipped("constants", $"{verdict.Why}; {why}", BaselineFormats, constants.Emitted, findings, constants.Plan, constants.Loss, constants.Times, compared);
+            }
+        }
+
         string[] kinds = [.. LeftAlone.Lines(Reasons.Of(materials.Workspace.Partition, findings, materials.Policy.Formats.Count - 1))];
         runner.Log.Warn(Errors.NothingGained(materials.Policy.Model, kinds.Length == 0 ? why : $"{why} ({string.Join("; ", kinds)})"));
-        IReadOnlyList<IReadOnlyList<string>> formats = [.. materials.Workspace.Partition.Subgraphs.Select(s => (IReadOnlyList<string>)[.. s.Layers.Select(_ => Problems.Baseline)])];
         EmittedModel kept = Emission.Keep(runner, model, Path.Combine(staging, "original"), name, materials.Preparations);
-        return new Shipped("original", why, formats, kept, findings, null, null, [], compared ?? []);
+        return new Shipped("original", why, BaselineFormats, kept, findings, null, null, [], compared ?? []);
     }
 
     private Content<string> Original => new(model.Key, () => materials.Workspace.Path);

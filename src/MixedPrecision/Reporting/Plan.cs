@@ -75,7 +75,7 @@ public sealed record PlanAttempt(
     bool WithinBudget);
 
 /// <summary>A file that might have been shipped.</summary>
-/// <param name="Name">"plan", or "uniform" and the format.</param>
+/// <param name="Name">"plan", "uniform" and the format, or "constants".</param>
 /// <param name="PredictedGain">What it was predicted to gain.</param>
 /// <param name="RelativeLossError">As measured on the evaluation samples.</param>
 /// <param name="Measured">What the budget is about, as measured.</param>
@@ -92,6 +92,6 @@ public sealed record ComparedModel(
     ReportedGain? MeasuredGain);
 
 /// <summary>What is shipped under the emitted name.</summary>
-/// <param name="What">"plan", "uniform" and the format, "original", or "rules" where nothing is left but what rules pin.</param>
+/// <param name="What">"plan", "uniform" and the format, "constants" (every layer as it is, initializers no longer inputs), "original", or "rules" where nothing is left but what rules pin.</param>
 /// <param name="Why">The reason.</param>
 public sealed record ShippedModel(string What, string Why);

@@ -1,5 +1,7 @@
 using MixedPrecision.Caching;
+using Google.Protobuf;
 using MixedPrecision.Diagnostics;
+using MixedPrecision.Onnx;
 using MixedPrecision.Pipeline;
 using MixedPrecision.Reporting;
 
@@ -51,6 +53,36 @@ public class GuaranteeTests
         Assert.Equal(manifest.Predicted.LossMse, last.PredictedLossMse);
         Assert.Equal("bytes", manifest.Predicted.Gain.Unit);
         Assert.All(manifest.Strategies, s => Assert.True(s.WithinBudget));
+    }
+
+    /// <summary>An exporter's habit: constants alone may make a model faster, which is measured and counted as what it is.</summary>
+    [Fact]
+    public void WhereAllInitializersAreInputsTheModelWithConstantsCompetes()
+    {
+        using var folder = new PipelineFolder();
+        ModelProto model = ModelProto.Parser.ParseFrom(File.ReadAllBytes(folder["model.onnx"]));
+        model.Graph.Input.AddRange(model.Graph.Initializer.Select(i => new TensorType(i.DataType, [.. i.Dims.Select(Dimension.Of)]).ToProto(i.Name)));
+        File.WriteAllBytes(folder["model.onnx"], model.ToByteArray());
+        folder.WritePolicy("1%", "formats: [ fp32 ]");
+        QuantizeResult result = folder.Quantize();
+        ComparedModel constants = Assert.Single(result.Manifest.Compared);
+        Assert.Equal("constants", constants.Name);
+        Assert.InRange(constants.RelativeLossError, 0, 1e-4);
+        Assert.NotNull(constants.MeasuredGain);
+        using OnnxModel shipped = OnnxModel.Load(result.Files[0], keepDefaults: true);
+        if (result.Manifest.Shipped.What == "constants")
+        {
+            Assert.Equal(["x"], shipped.Graph.Input.Select(i => i.Name));
+            Assert.DoesNotContain(folder.Warnings, w => w.Code == Codes.NothingGained);
+        }
+        else
+        {
+            Assert.Equal(File.ReadAllBytes(folder["model.onnx"]), File.ReadAllBytes(result.Files[0]));
+            Assert.Contains(folder.Warnings, w => w.Code == Codes.NothingGained);
+        }
+
+        folder.WritePolicy("1%", "formats: [ fp32 ]\ndefaults: keep");
+        Assert.Empty(folder.Quantize().Manifest.Compared);
     }
 
     /// <summary>Computed anew although they are cached, all stages make what they made, so that their keys hold all that they read.</summary>
