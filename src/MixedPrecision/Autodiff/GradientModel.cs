@@ -145,20 +145,22 @@ public static class GradientModel
         }
 
         // Stored tensors of the main graph are shared with the model; those of its nodes are copies.
-        Copy(gradient.Graph.Initializer);
-        Copy(gradient.Graph.SparseInitializer);
+        for (int index = 0; index < gradient.Graph.Initializer.Count; index++)
+        {
+            TensorProto tensor = gradient.Graph.Initializer[index];
+            gradient.Graph.Initializer[index] = ModelTensors.IsExternal(tensor) ? tensor.Clone() : tensor;
+        }
+
+        for (int index = 0; index < gradient.Graph.SparseInitializer.Count; index++)
+        {
+            gradient.Graph.SparseInitializer[index] = gradient.Graph.SparseInitializer[index].Clone();
+        }
+
         foreach (TensorProto tensor in ModelTensors.External(gradient).ToArray())
         {
             tensor.RawData = ByteString.CopyFrom(TensorProtos.Read(tensor, model.External).Bytes.Span);
             tensor.ExternalData.Clear();
             tensor.ClearDataLocation();
         }
-    }
-
-    private static void Copy<T>(Google.Protobuf.Collections.RepeatedField<T> messages) where T : IDeepCloneable<T>
-    {
-        T[] copies = [.. messages.Select(m => m.Clone())];
-        messages.Clear();
-        messages.AddRange(copies);
     }
 }
