@@ -1,4 +1,5 @@
 using System.Globalization;
+using Google.Protobuf;
 using MixedPrecision.Diagnostics;
 using MixedPrecision.Execution;
 using MixedPrecision.Onnx;
@@ -59,7 +60,7 @@ public static class GradientModel
 
         builder.AppendTo(graph);
         RestoreInputs(graph, model, builder);
-        Embed(graph, model);
+        Embed(lowered.Proto, model);
         return lowered.Proto;
     }
 
@@ -133,23 +134,33 @@ public static class GradientModel
         graph.Node.AddRange(nodes);
     }
 
-    /// <summary>Brings external tensors into the graph, since the file may be written anywhere.</summary>
-    private static void Embed(GraphProto graph, OnnxModel model)
+    /// <summary>Brings external tensors into the model, wherever they stand, since the file may be written anywhere.</summary>
+    private static void Embed(ModelProto gradient, OnnxModel model)
     {
-        long bytes = graph.Initializer.Where(i => i.DataLocation == 1).Sum(TensorProtos.ByteCount);
+        long bytes = ModelTensors.External(gradient).Sum(TensorProtos.ByteCount);
         if (bytes > LargestFile)
         {
             string gigabytes = (bytes / 1e9).ToString("F1", CultureInfo.InvariantCulture);
-            throw Errors.GradientRequest(graph.Output[0].Name, $"the model's weights take {gigabytes} GB, and the gradient's file holds 2 GB at most. Ask for it with a smaller model of the same kind.");
+            throw Errors.GradientRequest(gradient.Graph.Output[0].Name, $"the model's weights take {gigabytes} GB, and the gradient's file holds 2 GB at most. Ask for it with a smaller model of the same kind.");
         }
 
-        for (int index = 0; index < graph.Initializer.Count; index++)
+        // Stored tensors of the main graph are shared with the model; those of its nodes are copies.
+        for (int index = 0; index < gradient.Graph.Initializer.Count; index++)
         {
-            TensorProto initializer = graph.Initializer[index];
-            if (initializer.DataLocation == 1)
-            {
-                graph.Initializer[index] = TensorProtos.Read(initializer, model.External).ToProto(initializer.Name);
-            }
+            TensorProto tensor = gradient.Graph.Initializer[index];
+            gradient.Graph.Initializer[index] = ModelTensors.IsExternal(tensor) ? tensor.Clone() : tensor;
+        }
+
+        for (int index = 0; index < gradient.Graph.SparseInitializer.Count; index++)
+        {
+            gradient.Graph.SparseInitializer[index] = gradient.Graph.SparseInitializer[index].Clone();
+        }
+
+        foreach (TensorProto tensor in ModelTensors.External(gradient).ToArray())
+        {
+            tensor.RawData = ByteString.CopyFrom(TensorProtos.Read(tensor, model.External).Bytes.Span);
+            tensor.ExternalData.Clear();
+            tensor.ClearDataLocation();
         }
     }
 }

@@ -26,7 +26,7 @@ public static partial class Errors
         Codes.GraphInvalid, new Place(Node: node), $"the graph is not valid: {reason}. Export the model again, or check it with the onnx checker.");
 
     public static MixedPrecisionException RuntimeRejects(string file, string reason) => new(
-        Codes.RuntimeRejects, new Place(file), $"ONNX Runtime does not load the model: {reason}. The original model has to run before it can be quantized.");
+        Codes.RuntimeRejects, new Place(file), $"ONNX Runtime does not take the model: {reason}. The original model has to run before it can be quantized.");
 
     public static MixedPrecisionException TensorTooLarge(string tensor, long bytes) => new(
         Codes.TensorTooLarge, new Place(Tensor: tensor), FormattableString.Invariant(

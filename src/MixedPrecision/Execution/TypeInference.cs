@@ -130,7 +130,7 @@ public static class TypeInference
         }
         catch (OnnxRuntimeException e)
         {
-            throw Errors.RuntimeRejects(model.DisplayName, e.Message.Replace('\n', ' '));
+            throw Errors.RuntimeRejects(model.DisplayName, $"it does not run on the first sample ({e.Message.Replace('\n', ' ')})");
         }
     }
 

@@ -70,7 +70,7 @@ internal sealed class LossGraph : LossTerm
         var types32 = gradient.Graph.Input.ToDictionary(i => i.Name, i => TensorType.Read(i.Type));
         try
         {
-            return new LossGraph(weight, graph.DisplayName, graph.Graph.Output[0].Name, Session.Create(gradient, SessionSettings.Plain), types32, outputs, differentiated, fields);
+            return new LossGraph(weight, graph.DisplayName, graph.Graph.Output[0].Name, Session.Create(gradient, SessionSettings.Plain, graph.Folder), types32, outputs, differentiated, fields);
         }
         catch (OnnxRuntimeException e)
         {

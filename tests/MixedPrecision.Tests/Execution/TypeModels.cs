@@ -35,11 +35,10 @@ internal static class TypeModels
     {
         ModelProto model = Model(21, [("x", ElementType.Float, [-1, 32])], "y");
         model.Graph.Initializer.Add(Tensor.Scalar(0.1f).ToProto("scale"));
-        model.Graph.Initializer.Add(Tensor.Of<long>([-1, 32], 2).ToProto("shape"));
         model.Graph.Initializer.Add(new TensorProto { Name = "zero", DataType = ElementType.Int4, RawData = ByteString.CopyFrom(0) });
         model.Graph.Initializer.Add(Weight("w", 32, 16));
         model.Graph.Node.Add(new NodeProto { OpType = "QuantizeLinear", Input = { "x", "scale", "zero" }, Output = { "narrow" } });
-        model.Graph.Node.Add(new NodeProto { OpType = "Reshape", Input = { "narrow", "shape" }, Output = { "turned" } });
+        model.Graph.Node.Add(new NodeProto { OpType = "Transpose", Input = { "narrow" }, Output = { "turned" }, Attribute = { Attributes.Of("perm", [0L, 1L]) } });
         model.Graph.Node.Add(new NodeProto { OpType = "DequantizeLinear", Input = { "turned", "scale", "zero" }, Output = { "wide" } });
         model.Graph.Node.Add(new NodeProto { OpType = "MatMul", Name = "layer", Input = { "wide", "w" }, Output = { "y" } });
         return model;
