@@ -40,7 +40,7 @@ internal sealed class PredictionTrial : IDisposable
         samples = SampleReader.Read(evaluation.File, Path.GetFileName(evaluation.File), inputs, policy.Labels, evaluation.Count);
         types = TypeInference.Complete(model, types, seen[0].Inputs);
         partition = Partitioner.Partition(model, types);
-        sites = partition.Layers.ToDictionary(l => l.Name, l => new LayerSite(l, partition.View.Nodes[l.Node], model.Opset, types[l.Input], types[l.Weight]));
+        sites = partition.Layers.ToDictionary(l => l.Name, l => LayerSite.Of(model, partition.View, types, l));
         Sensitivities = Calibrator.Run(
             new CalibrationRequest(model, partition, types, sites, formats, loss, seen, threads), _ => { }, CancellationToken.None);
 

@@ -232,7 +232,7 @@ public sealed class SubgraphTimer(
         return cut;
     }
 
-    private LayerSite SiteOf(Layer layer) => new(layer, partition.View.Nodes[layer.Node], model.Opset, types[layer.Input], types[layer.Weight]);
+    private LayerSite SiteOf(Layer layer) => LayerSite.Of(model, partition.View, types, layer);
 
     /// <summary>A sub-graph as a model of its own.</summary>
     private sealed record Cut(ExtractedSubgraph Extracted, TimingKeys Keys, long Parameters, string? Unavailable);

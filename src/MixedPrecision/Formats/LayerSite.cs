@@ -26,6 +26,12 @@ public sealed record LayerSite(Layer Layer, NodeProto Node, int Opset, TensorTyp
     private const int ColumnTile = 64;
     private const int RowTile = 64;
 
+    /// <summary>A layer of a model.</summary>
+    /// <param name="view">The model's graph, which the layer's index refers to.</param>
+    /// <param name="types">Types of the model's values.</param>
+    public static LayerSite Of(OnnxModel model, GraphView view, IReadOnlyDictionary<string, TensorType> types, Layer layer) =>
+        new(layer, view.Nodes[layer.Node], model.Opset, types[layer.Input], types[layer.Weight]);
+
     /// <summary>Whether the second operand is a weight matrix.</summary>
     public bool HasWeightMatrix => Layer.Kind is LayerKind.MatMul or LayerKind.Gemm && Layer.WeightShape is { Length: 2 };
 

@@ -68,6 +68,10 @@ internal sealed class Gains
         ? Gain.None
         : Find(Problems.Alone(configuration.Subgraph, layer, format)) ?? Gain.None).Aggregate(Gain.None, (sum, g) => sum + g);
 
+    /// <summary>The gain of a plan: formats by sub-graph and layer.</summary>
+    public Gain Sum(Partition partition, IReadOnlyList<IReadOnlyList<string>> formats) =>
+        partition.Subgraphs.Select(s => Of(new Configuration(s, formats[s.Index]))).Aggregate(Gain.None, (sum, g) => sum + g);
+
     /// <summary>The configurations of one sub-graph that run, in a fixed order.</summary>
     public IEnumerable<(IReadOnlyList<string> Formats, Gain Gain)> Of(Subgraph subgraph) => known
         .Where(g => g.Key.Subgraph == subgraph.Index && g.Value is not null)

@@ -4,7 +4,6 @@ using MixedPrecision.Execution;
 using MixedPrecision.Formats;
 using MixedPrecision.Onnx;
 using MixedPrecision.Onnx.Lowering;
-using MixedPrecision.Partitioning;
 using MixedPrecision.Reporting;
 using MixedPrecision.Solving;
 
@@ -99,7 +98,7 @@ internal static class Reports
             [.. (findings.Meeting?.Attempts ?? []).Select(a => AttemptOf(a, input!, budget))],
             [.. shipped.Compared.Select(c => ComparedOf(c, materials, findings.Gains))],
             [.. LeftAlone.Lines(Reasons.Of(materials.Workspace.Partition, findings, materials.Policy.Formats.Count - 1))],
-            WarningsOf(runner));
+            [.. new[] { materials.Workspace.Model.DefaultsNote }.OfType<string>(), .. WarningsOf(runner)]);
     }
 
     public static ModelSummary Model(Workspace workspace) => new(
@@ -135,10 +134,7 @@ internal static class Reports
     }
 
     private static Prediction Predicted(Materials materials, PlanningInput input, Gains gains, Plan plan) =>
-        new(plan.Loss, input.Tau(plan.Loss), GainOf(materials, Sum(gains, input.Partition, plan.Formats)));
-
-    private static Gain Sum(Gains gains, Partition partition, IReadOnlyList<IReadOnlyList<string>> formats) =>
-        partition.Subgraphs.Select(s => gains.Of(new Configuration(s, formats[s.Index]))).Aggregate(Gain.None, (sum, g) => sum + g);
+        new(plan.Loss, input.Tau(plan.Loss), GainOf(materials, gains.Sum(input.Partition, plan.Formats)));
 
     private static PlanAttempt AttemptOf(Attempt attempt, PlanningInput input, Policies.BudgetPolicy budget) => new(
         attempt.Tau,
@@ -151,7 +147,7 @@ internal static class Reports
 
     private static ComparedModel ComparedOf(Contestant contestant, Materials materials, Gains gains) => new(
         contestant.Name,
-        GainOf(materials, Sum(gains, materials.Workspace.Partition, contestant.Plan.Formats)),
+        GainOf(materials, gains.Sum(materials.Workspace.Partition, contestant.Plan.Formats)),
         contestant.Loss.RelativeLossError,
         contestant.Measured,
         contestant.IsWithin,

@@ -44,12 +44,6 @@ internal sealed record Findings(
 /// </summary>
 internal sealed class Shipment(Materials materials, StageRunner runner, string staging, string name)
 {
-    /// <summary>Uniform configurations are tried whose predicted time is at most this much above the plan's.</summary>
-    private const double NearInTime = 1.1;
-
-    /// <summary>And whose predicted loss error is at most so many times the budget: predictions are wrong by less.</summary>
-    private const double NearInLoss = 3;
-
     private readonly Content<Workspace> model = ModelOf(materials.Workspace);
     private readonly List<Contestant> emitted = [];
 
@@ -107,7 +101,7 @@ internal sealed class Shipment(Materials materials, StageRunner runner, string s
         }
 
         List<Contestant> contestants = [emitted.Single(c => c.Plan.Formats == met.Plan.Formats || Same(c.Plan, met.Plan)) with { Name = "plan" }];
-        contestants.AddRange(Uniforms(input, findings.Gains, met));
+        contestants.AddRange(Uniform(input, findings.Gains, met));
         contestants.AddRange(Constants());
         contestants = [.. contestants.Select(Conforming)];
         contestants = Timed(contestants);
@@ -151,36 +145,9 @@ internal sealed class Shipment(Materials materials, StageRunner runner, string s
     }
 
     /// <summary>The uniform configurations that might be as fast as the plan, emitted and measured.</summary>
-    private List<Contestant> Uniforms(PlanningInput input, Gains gains, Attempt met)
-    {
-        if (materials.Policy.Objective != Objective.Time)
-        {
-            return [];
-        }
-
-        SolverProblem problem = input.Problem(gains, input.LossBudget(met.Tau));
-        double original = gains.OriginalMilliseconds;
-        double planned = original - PredictedGain(gains, met.Plan.Formats).Centre;
-        double mostLoss = Math.Max(input.LossBudget(met.Tau), met.Plan.Loss) * NearInLoss * NearInLoss;
-        var found = new List<Contestant>();
-        foreach (string format in materials.Policy.Formats.Where(f => f != Problems.Baseline))
-        {
-            IReadOnlyList<IReadOnlyList<string>> formats = input.Uniform(format);
-            bool runs = input.Partition.Subgraphs.All(s => !gains.Knows(new Configuration(s, formats[s.Index])) || gains.Find(new Configuration(s, formats[s.Index])) is not null);
-            if (!runs || formats.SelectMany(f => f).All(f => f != format) || original - PredictedGain(gains, formats).Centre > planned * NearInTime)
-            {
-                continue;
-            }
-
-            Plan plan = Strategies.Of(problem, formats);
-            if (plan.Loss <= mostLoss && !Same(plan, met.Plan) && found.All(c => !Same(c.Plan, plan)))
-            {
-                found.Add(emitted.FirstOrDefault(c => Same(c.Plan, plan)) is { } known ? known with { Name = $"uniform {format}" } : Emit($"uniform {format}", plan));
-            }
-        }
-
-        return found;
-    }
+    private IEnumerable<Contestant> Uniform(PlanningInput input, Gains gains, Attempt met) => materials.Policy.Objective != Objective.Time ? []
+        : Uniforms.Near(input, gains, met, materials.Policy.Formats).Select(u =>
+            emitted.FirstOrDefault(c => Same(c.Plan, u.Plan)) is { } known ? known with { Name = u.Name } : Emit(u.Name, u.Plan));
 
     /// <summary>
     /// Where the exporter listed all initializers as inputs, the model in which they are constants and every layer stays as it is: the runtime folds and lays out only constants, so
@@ -241,11 +208,6 @@ internal sealed class Shipment(Materials materials, StageRunner runner, string s
             Original, [.. within.Select(c => c.Emitted.Content)], materials.Scenarios, materials.Machine, TimingSettings.WholeModel));
         return [.. contestants.Select(c => Array.IndexOf(within, c) is var i and >= 0 ? c with { Times = [.. comparisons.Select(s => s.Of(i + 1))] } : c)];
     }
-
-    private static Gain PredictedGain(Gains gains, Partitioning.Partition partition, IReadOnlyList<IReadOnlyList<string>> formats) =>
-        partition.Subgraphs.Select(s => gains.Of(new Configuration(s, formats[s.Index]))).Aggregate(Gain.None, (sum, g) => sum + g);
-
-    private Gain PredictedGain(Gains gains, IReadOnlyList<IReadOnlyList<string>> formats) => PredictedGain(gains, materials.Workspace.Partition, formats);
 
     /// <summary>Where nothing is gained the original is shipped; where rules pin layers, with those in the formats that the rules say.</summary>
     private Shipped KeepRules(string why, Findings findings, PlanningInput input, IReadOnlyList<Contestant>? compared = null)

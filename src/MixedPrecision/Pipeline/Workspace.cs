@@ -77,5 +77,5 @@ internal sealed class Workspace : IDisposable
     public void Dispose() => Model.Dispose();
 
     private Dictionary<string, LayerSite> SitesOf(IReadOnlyDictionary<string, TensorType> types) => Partition.Layers.ToDictionary(
-        l => l.Name, l => new LayerSite(l, Partition.View.Nodes[l.Node], Model.Opset, types[l.Input], types[l.Weight]));
+        l => l.Name, l => LayerSite.Of(Model, Partition.View, types, l));
 }

@@ -43,7 +43,7 @@ internal sealed class CalibrationFixture : IDisposable
             Model,
             Partition,
             Types,
-            WeightFaults.Find(Model, Partition.View, Partition.Layers.ToDictionary(l => l.Name, l => new LayerSite(l, Partition.View.Nodes[l.Node], Model.Opset, Types[l.Input], Types[l.Weight]))),
+            WeightFaults.Find(Model, Partition.View, Partition.Layers.ToDictionary(l => l.Name, l => LayerSite.Of(Model, Partition.View, Types, l))),
             [.. formats.Select(NumberFormats.Get)],
             Loss,
             Samples,

@@ -35,7 +35,7 @@ public sealed class DecoderTests : IDisposable
     {
         using CalibrationFixture fixture = Write(blocks: 6, isTied: true);
         var sites = fixture.Partition.Layers.ToDictionary(
-            l => l.Name, l => new LayerSite(l, fixture.Partition.View.Nodes[l.Node], fixture.Model.Opset, fixture.Types[l.Input], fixture.Types[l.Weight]));
+            l => l.Name, l => LayerSite.Of(fixture.Model, fixture.Partition.View, fixture.Types, l));
         var request = new CalibrationRequest(fixture.Model, fixture.Partition, fixture.Types, sites, [.. Formats.Select(NumberFormats.Get)], fixture.Loss, fixture.Samples, Threads: 1);
         HashSet<string> operands = [.. fixture.Partition.Layers.Select(l => l.Input)];
         using var programs = new SegmentPrograms(request, fixture.Types, new GradientValues(operands, operands, new HashSet<string>()), keepsLayerValues: true);

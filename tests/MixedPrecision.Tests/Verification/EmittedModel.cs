@@ -39,7 +39,7 @@ internal sealed class EmittedModel : IDisposable
 
         Partition partition = Partitioner.Partition(Model, types);
         Weight = name => Weights.Read(Model, partition.View, name)!;
-        LayerSite[] sites = [.. partition.Layers.Select(l => new LayerSite(l, partition.View.Nodes[l.Node], Model.Opset, types[l.Input], types[l.Weight]))];
+        LayerSite[] sites = [.. partition.Layers.Select(l => LayerSite.Of(Model, partition.View, types, l))];
         Plan = [.. sites.Select((site, i) => (site, NumberFormats.Get(formats.Length > 1 ? formats[i] : formats[0]))).Select(
             p => formats.Length > 1 || p.Item2.WhyNot(p.site) is null ? p : (p.site, NumberFormats.Baseline))];
         Quantizer.Write(Model, Plan, Weight, Mixed);

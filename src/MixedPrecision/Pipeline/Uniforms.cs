@@ -1,0 +1,39 @@
+using MixedPrecision.Solving;
+
+namespace MixedPrecision.Pipeline;
+
+/// <summary>Uniform configurations, one format for all layers that may take it: what a plan has to beat.</summary>
+internal static class Uniforms
+{
+    /// <summary>Those are tried whose predicted time is at most this much above the plan's.</summary>
+    private const double NearInTime = 1.1;
+
+    /// <summary>And whose predicted loss error is at most so many times that which was solved for: predictions are wrong by less.</summary>
+    private const double NearInLoss = 3;
+
+    /// <summary>The uniform configurations that might be within the budget and as fast as the plan, by what is predicted of them; the plan itself is none.</summary>
+    /// <param name="met">The plan.</param>
+    /// <param name="formats">The formats that the policy names.</param>
+    public static IReadOnlyList<NamedPlan> Near(PlanningInput input, Gains gains, Attempt met, IReadOnlyList<string> formats)
+    {
+        SolverProblem problem = input.Problem(gains, input.LossBudget(met.Tau));
+        double slowest = (gains.OriginalMilliseconds - gains.Sum(input.Partition, met.Plan.Formats).Centre) * NearInTime;
+        double mostLoss = Math.Max(problem.LossBudget, met.Plan.Loss) * NearInLoss * NearInLoss;
+        var found = new List<NamedPlan>();
+        foreach (string format in formats.Where(f => f != Problems.Baseline))
+        {
+            IReadOnlyList<IReadOnlyList<string>> uniform = input.Uniform(format);
+            bool isIt = uniform.SelectMany(f => f).Contains(format) && !found.Select(f => f.Plan).Append(met.Plan).Any(p => Same(p.Formats, uniform));
+            bool runs = input.Partition.Subgraphs.Select(s => new Configuration(s, uniform[s.Index])).All(c => !gains.Knows(c) || gains.Find(c) is not null);
+            if (isIt && runs && gains.OriginalMilliseconds - gains.Sum(input.Partition, uniform).Centre <= slowest
+                && Strategies.Of(problem, uniform) is var plan && plan.Loss <= mostLoss)
+            {
+                found.Add(new NamedPlan($"uniform {format}", plan));
+            }
+        }
+
+        return found;
+    }
+
+    private static bool Same(IReadOnlyList<IReadOnlyList<string>> a, IReadOnlyList<IReadOnlyList<string>> b) => a.SelectMany(f => f).SequenceEqual(b.SelectMany(f => f));
+}
