@@ -1,5 +1,4 @@
 using System.Globalization;
-using Google.Protobuf;
 using MixedPrecision.Diagnostics;
 using MixedPrecision.Execution;
 using MixedPrecision.Onnx;
@@ -158,9 +157,7 @@ public static class GradientModel
 
         foreach (TensorProto tensor in ModelTensors.External(gradient).ToArray())
         {
-            tensor.RawData = ByteString.CopyFrom(TensorProtos.Read(tensor, model.External).Bytes.Span);
-            tensor.ExternalData.Clear();
-            tensor.ClearDataLocation();
+            TensorProtos.Embed(tensor, model.External);
         }
     }
 }

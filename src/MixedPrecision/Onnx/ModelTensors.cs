@@ -12,11 +12,14 @@ public static class ModelTensors
     /// <summary>Those whose data lies in files beside the model.</summary>
     public static IEnumerable<TensorProto> External(ModelProto model) => Of(model).Where(IsExternal);
 
+    /// <summary>The tensors that nodes of a graph hold, in attributes and in graphs inside of them.</summary>
+    public static IEnumerable<TensorProto> OfNodes(GraphProto graph) => graph.Node.SelectMany(n => n.Attribute).SelectMany(Of);
+
     /// <summary>Whether the data lies in a file beside the model.</summary>
     public static bool IsExternal(TensorProto tensor) => tensor.DataLocation == 1;
 
     private static IEnumerable<TensorProto> Of(GraphProto graph) =>
-        graph.Initializer.Concat(graph.SparseInitializer.SelectMany(Of)).Concat(graph.Node.SelectMany(n => n.Attribute).SelectMany(Of));
+        graph.Initializer.Concat(graph.SparseInitializer.SelectMany(Of)).Concat(OfNodes(graph));
 
     private static IEnumerable<TensorProto> Of(AttributeProto attribute)
     {

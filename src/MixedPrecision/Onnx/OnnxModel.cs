@@ -84,7 +84,7 @@ public sealed class OnnxModel : IDisposable
         }
 
         int unlisted = DefaultInputs.Unlist(proto, keepDefaults);
-        return new OnnxModel(proto, Path.GetDirectoryName(Path.GetFullPath(path))!, displayName) 
+        return new OnnxModel(proto, Path.GetDirectoryName(Path.GetFullPath(path))!, displayName)
         {
             DefaultsNote = unlisted == 0 ? null
                 : $"the model lists all of its {unlisted} initializers as inputs too, as exporters used to: they are constants now, which lets ONNX Runtime fold and lay them out; the emitted model lists "

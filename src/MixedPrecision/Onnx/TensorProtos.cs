@@ -45,6 +45,14 @@ public static class TensorProtos
             : throw Errors.TensorInvalid(proto.Name, $"{bytes.Length} bytes of data where shape [{string.Join(", ", proto.Dims)}] needs {byteCount}");
     }
 
+    /// <summary>Brings the data of an external tensor into its message.</summary>
+    public static void Embed(TensorProto proto, ExternalData external)
+    {
+        proto.RawData = ByteString.CopyFrom(Read(proto, external).Bytes.Span);
+        proto.ExternalData.Clear();
+        proto.ClearDataLocation();
+    }
+
     /// <summary>A message with the tensor's bytes as raw data.</summary>
     public static TensorProto ToProto(this Tensor tensor, string name)
     {

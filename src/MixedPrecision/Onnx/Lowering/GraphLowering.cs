@@ -24,6 +24,13 @@ public static class GraphLowering
         }
 
         proto.Graph = Lower(source.Graph, new Source(source, Math.Max(model.Opset, 1), types, null), builder);
+
+        // Graphs inside of nodes are looked at apart from their model, and nodes are copies here.
+        foreach (TensorProto tensor in ModelTensors.OfNodes(proto.Graph).Where(t => ModelTensors.IsExternal(t) && !TensorProtos.IsTooLargeToRead(t)).ToArray())
+        {
+            TensorProtos.Embed(tensor, model.External);
+        }
+
         proto.OpsetImport.Add(new OperatorSetIdProto { Version = Math.Max(model.Opset, TargetOpset) });
         foreach (OperatorSetIdProto import in model.Proto.OpsetImport.Where(o => o.Domain is not ("" or "ai.onnx" or "com.microsoft")))
         {
