@@ -97,10 +97,11 @@ internal sealed class Shipment(Materials materials, StageRunner runner, string s
 
         if (met.Plan.Formats.SelectMany(f => f).All(f => f == Problems.Baseline))
         {
-            return KeepOriginal("nothing gains within the budget", findings);
+            return KeepOriginal(
+                meeting.Attempts.Count > 1 ? "no plan that gains stayed within the budget on the evaluation samples" : "nothing gains within the budget", findings);
         }
 
-        List<Contestant> contestants = [emitted.Single(c => c.Plan.Formats == met.Plan.Formats || Same(c.Plan, met.Plan)) with { Name = "plan" }];
+        List<Contestant> contestants = [emitted.Last(c => Same(c.Plan, met.Plan)) with { Name = "plan" }];
         contestants.AddRange(Uniform(input, findings.Gains, met));
         contestants.AddRange(Constants());
         contestants = [.. contestants.Select(Conforming)];
@@ -141,6 +142,12 @@ internal sealed class Shipment(Materials materials, StageRunner runner, string s
         double measured = BudgetSearch.Measured(budget, loss);
         var made = new Contestant(contestant, plan, files, loss, measured, BudgetSearch.IsWithin(budget, measured));
         emitted.Add(made);
+        if (!made.IsWithin)
+        {
+            // It will not be shipped, and may be large.
+            Directory.Delete(Path.GetDirectoryName(files.Path)!, recursive: true);
+        }
+
         return made;
     }
 
