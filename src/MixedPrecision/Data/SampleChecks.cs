@@ -10,6 +10,9 @@ namespace MixedPrecision.Data;
 /// <summary>What samples tell of themselves before anything is measured with them.</summary>
 public static class SampleChecks
 {
+    /// <summary>Share of the samples up to which repetitions among them are not worth a word.</summary>
+    private const double FewRepeated = 0.01;
+
     /// <summary>What was filled in for the data, in words.</summary>
     public static IReadOnlyList<string> Notes(IReadOnlyList<Sample> samples)
     {
@@ -47,7 +50,7 @@ public static class SampleChecks
         string[] hashes = [.. evaluation.Select(Hash)];
         int[] common = [.. Enumerable.Range(0, hashes.Length).Where(i => seen.ContainsKey(hashes[i]))];
         int repeated = hashes.Length - hashes.Distinct().Count();
-        if (common.Length > 0 || repeated > 0)
+        if (common.Length > 0 || repeated > hashes.Length * FewRepeated)
         {
             warnings.Add(Errors.EvaluationSeen(
                 ofEvaluation, evaluation.Count, common.Length, common.Length == 0 ? null : (evaluation[common[0]].Id, seen[hashes[common[0]]]), repeated));
