@@ -122,9 +122,9 @@ internal static class SameFileBenchmark
         if (timed.Count > 0)
         {
             int excluding = timed.Count(t => t.Timing.IsSignificant), faster = timed.Count(t => t.Timing.Low > 0);
-            double error = timed.Average(t => Math.Abs(t.Timing.Gain) / t.Timing.BaselineMilliseconds);
-            double halfWidth = Median([.. timed.Select(t => (t.Timing.High - t.Timing.Low) / 2 / t.Timing.BaselineMilliseconds)]);
-            string milliseconds = name.StartsWith('*') ? "" : $"{Median([.. timed.Select(t => t.Timing.BaselineMilliseconds)]):0.###}";
+            double error = timed.Average(t => Math.Abs(t.Timing.Gain) / t.Timing.OriginalMilliseconds);
+            double halfWidth = Median([.. timed.Select(t => (t.Timing.High - t.Timing.Low) / 2 / t.Timing.OriginalMilliseconds)]);
+            string milliseconds = name.StartsWith('*') ? "" : $"{Median([.. timed.Select(t => t.Timing.OriginalMilliseconds)]):0.###}";
             Console.WriteLine($"| {name} | {threads} | {kind} | {milliseconds} | {excluding} ({faster}) of {timed.Count} | {error:0.00 %} | ±{halfWidth:0.00 %} | {timed.Average(t => t.Seconds):0.00} |");
         }
     }

@@ -17,15 +17,15 @@ public sealed record Comparison(IReadOnlyList<IReadOnlyList<double>> Millisecond
     /// A timing whose gain is the median over the rounds of the difference of the two; the interval is that of this median, see
     /// <see cref="MedianInterval"/>: a round, in which both sessions are opened anew, is one independent observation.
     /// </returns>
-    public Timing Of(int candidate, int baseline = 0)
+    public Timing Of(int candidate, int against = 0)
     {
-        double[] gains = [.. Milliseconds.Select(round => round[baseline] - round[candidate])];
+        double[] gains = [.. Milliseconds.Select(round => round[against] - round[candidate])];
         (double gain, double low, double high, _) = MedianInterval.Of(gains, LookConfidence);
-        var timing = new Timing(Median(baseline), Median(candidate), gain, low, high, Confidence, gains.Length, []);
+        var timing = new Timing(Median(against), Median(candidate), gain, low, high, Confidence, gains.Length, []);
         double halfWidth = HalfWidthOf(timing);
         return halfWidth <= Precision ? timing : timing with
         {
-            Warnings = [string.Create(CultureInfo.InvariantCulture, $"the gain is known to ±{halfWidth:0.0%} of the baseline, not to ±{Precision:0.0%}, when the time was over")],
+            Warnings = [string.Create(CultureInfo.InvariantCulture, $"the gain is known to ±{halfWidth:0.0%} of the original's time, not to ±{Precision:0.0%}, when the time was over")],
         };
     }
 
@@ -34,6 +34,6 @@ public sealed record Comparison(IReadOnlyList<IReadOnlyList<double>> Millisecond
 
     private double Median(int contender) => MedianInterval.Of([.. Milliseconds.Select(round => round[contender])], LookConfidence).Median;
 
-    /// <summary>Half the width of the interval, relative to the baseline.</summary>
-    private static double HalfWidthOf(Timing timing) => (timing.High - timing.Low) / 2 / timing.BaselineMilliseconds;
+    /// <summary>Half the width of the interval, relative to the time of what is compared with.</summary>
+    private static double HalfWidthOf(Timing timing) => (timing.High - timing.Low) / 2 / timing.OriginalMilliseconds;
 }

@@ -3,7 +3,7 @@ using System.Runtime.InteropServices;
 namespace MixedPrecision.Benchmarking;
 
 /// <summary>
-/// Measures candidates against a baseline in one run. Two openings of the same file differ in time, since they lie elsewhere in memory, and by more than
+/// Measures candidates against the original in one run. Two openings of the same file differ in time, since they lie elsewhere in memory, and by more than
 /// many runs of one opening tell: so the unit of observation is a round, in which all sessions are opened anew, in an order that the next round reverses. Within a round
 /// they run in turn, forth and back, so that a drift of the machine meets all alike. What disturbs a run (another process, an interrupt) only ever makes
 /// it longer, so the undisturbed time of a session is taken to be the lower quartile of its measurements, which stands as long as a quarter of them is
@@ -19,7 +19,7 @@ public static class Interleaved
     /// <summary>An interval this many times wider than asked for says little.</summary>
     private const int SaysLittle = 5;
 
-    /// <param name="contenders">The baseline, then at least one candidate.</param>
+    /// <param name="contenders">The original, then at least one candidate.</param>
     /// <param name="settings">When to stop.</param>
     /// <param name="cancellation">Checked before every few runs.</param>
     /// <param name="clock">The clock; by default the machine's own.</param>

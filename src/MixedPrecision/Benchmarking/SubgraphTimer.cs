@@ -47,7 +47,7 @@ public sealed class SubgraphTimer(
     ContentStore store,
     Action<string>? waiting = null)
 {
-    /// <summary>Candidates timed against one baseline at once: more share its cost, and take more memory.</summary>
+    /// <summary>Candidates timed against the original at once: more share its cost, and take more memory.</summary>
     private const int MostAtOnce = 4;
 
     /// <summary>A sub-graph of more weights than this is timed one candidate at a time: a session may hold them twice.</summary>

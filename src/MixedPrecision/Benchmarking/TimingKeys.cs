@@ -15,6 +15,9 @@ internal sealed class TimingKeys
     /// <summary>Short integer vectors that enter are sizes, positions, axes: what is computed depends on their values.</summary>
     private const int SmallCount = 16;
 
+    /// <summary>Raised when what is stored of a timing changes.</summary>
+    private const int Version = 2;
+
     private readonly Subgraph subgraph;
     private readonly Dictionary<string, string> names;
     private readonly int[] order;
@@ -45,6 +48,7 @@ internal sealed class TimingKeys
             ("fingerprint", subgraph.Fingerprint),
             ("configuration", string.Join(' ', configuration)),
             ("inputs", string.Join("; ", entering.Order(StringComparer.Ordinal))))
+            .With("version", Version)
             .With("machine", machine.Key())
             .With("settings", settings.Key());
     }

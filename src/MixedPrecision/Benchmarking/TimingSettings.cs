@@ -4,7 +4,7 @@ namespace MixedPrecision.Benchmarking;
 
 /// <summary>How long and how exactly a comparison is measured. It is part of a timing's key.</summary>
 /// <param name="Budget">Time of one comparison of two, opening sessions included; up to four times as much where that gave too much noise, and longer where fewer pairs of sessions fit in than an interval needs.</param>
-/// <param name="Precision">Half the width of the gain's interval that is enough, as a fraction of the baseline's time.</param>
+/// <param name="Precision">Half the width of the gain's interval that is enough, as a fraction of the original's time.</param>
 /// <param name="Confidence">Probability with which the interval has to cover the gain.</param>
 public sealed record TimingSettings(TimeSpan Budget, double Precision = 0.01, double Confidence = 0.95)
 {

@@ -24,7 +24,7 @@ internal sealed record Contestant(
         Pipeline.Gain.None, (sum, s) => sum + new Gain(s.Timing.Low * s.Weight, s.Timing.Gain * s.Weight, s.Timing.High * s.Weight));
 
     /// <summary>Milliseconds of a run of the original, likewise.</summary>
-    public double OriginalMilliseconds => (Times ?? []).Sum(s => s.Timing.BaselineMilliseconds * s.Weight);
+    public double OriginalMilliseconds => (Times ?? []).Sum(s => s.Timing.OriginalMilliseconds * s.Weight);
 }
 
 /// <summary>What is shipped.</summary>

@@ -55,7 +55,7 @@ internal sealed class Gains
         return new Gains(
             known.SetItem(KeyOf(configuration), gain),
             Timings.Add((configuration, timing)),
-            gain is null ? originals : originals.SetItem(configuration.Subgraph.Index, timing.Timings.Zip(weights, (t, w) => t.BaselineMilliseconds * w).Sum()));
+            gain is null ? originals : originals.SetItem(configuration.Subgraph.Index, timing.Timings.Zip(weights, (t, w) => t.OriginalMilliseconds * w).Sum()));
     }
 
     public bool Knows(Configuration configuration) => known.ContainsKey(KeyOf(configuration));

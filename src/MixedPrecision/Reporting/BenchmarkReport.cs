@@ -42,7 +42,7 @@ public sealed record BenchmarkReport(
     [
         subgraph.Fingerprint[..Math.Min(8, subgraph.Fingerprint.Length)],
         configuration.Timing is { } timing
-            ? $"{ReportText.Milliseconds(timing.BaselineMilliseconds)} → {ReportText.Milliseconds(timing.Milliseconds)}"
+            ? $"{ReportText.Milliseconds(timing.OriginalMilliseconds)} → {ReportText.Milliseconds(timing.Milliseconds)}"
             : "not available",
         configuration.Timing is not { } t ? configuration.Unavailable ?? ""
             : t.GainInterval[0] > 0 || t.GainInterval[1] < 0 ? $"gain {ReportText.Number(t.Gain)} ms [{ReportText.Number(t.GainInterval[0])}, {ReportText.Number(t.GainInterval[1])}]"
@@ -81,15 +81,15 @@ public sealed record BenchmarkedSubgraph(
 public sealed record BenchmarkedConfiguration(IReadOnlyList<string> Formats, BenchmarkedTiming? Timing, string? Unavailable, bool Reused);
 
 /// <summary>A timing in milliseconds a run.</summary>
-/// <param name="BaselineMilliseconds">Undisturbed time of the original: the lower quartile of all measured.</param>
+/// <param name="OriginalMilliseconds">Undisturbed time of the original: the median over all its sessions of the lower quartile of a session's runs.</param>
 /// <param name="Milliseconds">The same in this configuration.</param>
 /// <param name="Gain">What a run saves.</param>
 /// <param name="GainInterval">Lower and upper end of the gain's confidence interval.</param>
 /// <param name="Confidence">Confidence of the interval, from 0 to 1.</param>
-/// <param name="Pairs">Pairs of measurements.</param>
+/// <param name="Pairs">Pairs of sessions, of the original and of this configuration, that were opened anew and compared.</param>
 /// <param name="Warnings">Why the result is weaker than asked for.</param>
 public sealed record BenchmarkedTiming(
-    double BaselineMilliseconds,
+    double OriginalMilliseconds,
     double Milliseconds,
     double Gain,
     IReadOnlyList<double> GainInterval,
@@ -98,5 +98,5 @@ public sealed record BenchmarkedTiming(
     IReadOnlyList<string> Warnings)
 {
     public static BenchmarkedTiming Of(Timing timing) => new(
-        timing.BaselineMilliseconds, timing.CandidateMilliseconds, timing.Gain, [timing.Low, timing.High], timing.Confidence, timing.Pairs, timing.Warnings);
+        timing.OriginalMilliseconds, timing.CandidateMilliseconds, timing.Gain, [timing.Low, timing.High], timing.Confidence, timing.Pairs, timing.Warnings);
 }

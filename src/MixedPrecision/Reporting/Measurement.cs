@@ -52,12 +52,12 @@ public sealed record MeasuredAccuracy(double Original, double Mixed);
 /// <param name="Name">Its name.</param>
 /// <param name="Inputs">Size of each symbolic dimension.</param>
 /// <param name="Weight">Its share; all shares sum to 1.</param>
-/// <param name="OriginalMilliseconds">Undisturbed time of a run of the original model: the lower quartile of all measured.</param>
+/// <param name="OriginalMilliseconds">Undisturbed time of a run of the original model: the median over all its sessions of the lower quartile of a session's runs.</param>
 /// <param name="MixedMilliseconds">The same of the emitted model.</param>
 /// <param name="Speedup">How many times faster the emitted model is.</param>
 /// <param name="SpeedupInterval">Lower and upper end of the speed-up's confidence interval.</param>
 /// <param name="Confidence">Confidence of the interval, from 0 to 1.</param>
-/// <param name="Pairs">Pairs of measurements.</param>
+/// <param name="Pairs">Pairs of sessions, of the original and of the emitted model, that were opened anew and compared.</param>
 /// <param name="Warnings">Why the result is weaker than asked for.</param>
 public sealed record MeasuredScenario(
     string Name,
@@ -75,7 +75,7 @@ public sealed record MeasuredScenario(
         scenario.Name,
         scenario.Inputs,
         scenario.Weight,
-        scenario.Timing.BaselineMilliseconds,
+        scenario.Timing.OriginalMilliseconds,
         scenario.Timing.CandidateMilliseconds,
         scenario.Timing.Speedup,
         [scenario.Timing.SpeedupLow, scenario.Timing.SpeedupHigh],

@@ -14,7 +14,7 @@ namespace MixedPrecision.Verification;
 public sealed record ScenarioComparison(string Name, IReadOnlyDictionary<string, long> Inputs, double Weight, Comparison Comparison)
 {
     /// <summary>One file against another, by default the first emitted one against the original.</summary>
-    public ScenarioTiming Of(int candidate = 1, int baseline = 0) => new(Name, Inputs, Weight, Comparison.Of(candidate, baseline));
+    public ScenarioTiming Of(int candidate = 1, int against = 0) => new(Name, Inputs, Weight, Comparison.Of(candidate, against));
 }
 
 /// <summary>

@@ -33,7 +33,7 @@ public sealed record LossChange(
 /// <param name="Mixed">With the emitted model.</param>
 public sealed record AccuracyChange(double Original, double Mixed);
 
-/// <summary>End-to-end time in one scenario: the baseline is the original model, the candidate the emitted one.</summary>
+/// <summary>End-to-end time of an emitted model against the original in one scenario.</summary>
 /// <param name="Name">The scenario's name.</param>
 /// <param name="Inputs">Size of each symbolic dimension.</param>
 /// <param name="Weight">The scenario's share; the shares of all scenarios sum to 1.</param>

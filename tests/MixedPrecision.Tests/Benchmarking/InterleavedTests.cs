@@ -11,7 +11,7 @@ public class InterleavedTests
     {
         var machine = new SyntheticMachine(_ => 2, _ => 1.5);
         Timing timing = machine.Measure(Settings);
-        Assert.Equal(2, timing.BaselineMilliseconds, 4);
+        Assert.Equal(2, timing.OriginalMilliseconds, 4);
         Assert.Equal(1.5, timing.CandidateMilliseconds, 4);
         Assert.Equal(0.5, timing.Gain, 4);
         Assert.True(timing.IsSignificant);
@@ -65,7 +65,7 @@ public class InterleavedTests
         }
 
         Timing timing = new SyntheticMachine(_ => Shared(1), _ => Shared(0.7)) { Opening = 5 }.Measure(new TimingSettings(TimeSpan.FromSeconds(3)));
-        Assert.InRange(timing.BaselineMilliseconds, 1, 1.1);
+        Assert.InRange(timing.OriginalMilliseconds, 1, 1.1);
         Assert.InRange(timing.Gain, 0.25, 0.35);
         Assert.True(timing.IsSignificant, $"{timing}");
     }
@@ -171,7 +171,7 @@ public class InterleavedTests
     {
         var machine = new SyntheticMachine(_ => 0.002, _ => 0.001);
         Timing timing = machine.Measure(Settings);
-        Assert.Equal(0.002, timing.BaselineMilliseconds, 6);
+        Assert.Equal(0.002, timing.OriginalMilliseconds, 6);
         Assert.Equal(0.001, timing.Gain, 6);
         Assert.True(machine.Runs >= timing.Pairs * 2 * 100, $"{machine.Runs} runs");
     }
@@ -199,10 +199,10 @@ public class InterleavedTests
         Assert.InRange(comparison.Of(1).Gain, 0.19, 0.21);
         Assert.InRange(comparison.Of(2).Gain, 0.09, 0.11);
         Assert.InRange(comparison.Of(3).Gain, -0.11, -0.09);
-        Timing between = comparison.Of(candidate: 1, baseline: 2);
+        Timing between = comparison.Of(candidate: 1, against: 2);
         Assert.InRange(between.Gain, 0.09, 0.11);
         Assert.True(between.Low > 0);
-        Assert.Equal(between.High, -comparison.Of(candidate: 2, baseline: 1).Low, 12);
+        Assert.Equal(between.High, -comparison.Of(candidate: 2, against: 1).Low, 12);
         Assert.All([1, 2, 3], c => Assert.Equal(between.Pairs, comparison.Of(c).Pairs));
     }
 

@@ -33,7 +33,7 @@ public sealed class SubgraphTimerTests : IDisposable
         {
             Assert.Null(c.Unavailable);
             Timing timing = Assert.Single(c.Timings);
-            Assert.True(timing.BaselineMilliseconds > 0 && timing.CandidateMilliseconds > 0);
+            Assert.True(timing.OriginalMilliseconds > 0 && timing.CandidateMilliseconds > 0);
             Assert.InRange(timing.Gain, timing.Low, timing.High);
         });
         Assert.All(results[0], c => Assert.False(c.Reused));
