@@ -17,15 +17,15 @@ namespace MixedPrecision.Reporting;
 /// <param name="Objective">"time", "theoretical-time" or "memory".</param>
 /// <param name="Samples">How many samples the numbers stand on.</param>
 /// <param name="Machine">Where it was measured.</param>
-/// <param name="Subgraphs">The plan.</param>
+/// <param name="Subgraphs">What is shipped, sub-graph by sub-graph.</param>
 /// <param name="Excluded">Linear operators that are no layers, and why.</param>
-/// <param name="Predicted">What the plan promises.</param>
-/// <param name="Measured">What was measured on the emitted file.</param>
+/// <param name="Predicted">What is predicted of the emitted file; zero for the original.</param>
+/// <param name="Measured">What was measured on the emitted file; zero for the original.</param>
 /// <param name="Bytes">Sizes of the two files.</param>
-/// <param name="Solver">How well the plan was proven; null where none was made.</param>
+/// <param name="Solver">How well the plan was proven; null where none was made that is within the budget.</param>
 /// <param name="Strategies">Simpler ways to choose.</param>
 /// <param name="Attempts">The plans that were made and measured, in order.</param>
-/// <param name="Compared">The files that were compared before one was shipped.</param>
+/// <param name="Compared">The files that one was chosen from, the plan first.</param>
 /// <param name="Reasons">Why layers and other linear operators keep their precision, each reason once for each kind of them.</param>
 /// <param name="Warnings">What the reader should know.</param>
 public sealed record Manifest(
@@ -85,7 +85,7 @@ public sealed record ManifestBudget(string Text, double Allowed, double Measured
 
 /// <summary>How many samples the numbers stand on.</summary>
 /// <param name="Calibration">Samples that sensitivities were taken from.</param>
-/// <param name="Evaluation">Samples, none of them among those, that the emitted file was verified on.</param>
+/// <param name="Evaluation">Samples that calibration did not read, on which the emitted file was verified; 0 for the original.</param>
 public sealed record SampleCounts(int Calibration, int Evaluation);
 
 /// <summary>Sizes of the model files in bytes, external data included.</summary>

@@ -10,11 +10,11 @@ public sealed record ModelSummary(string File, string Sha256, long Bytes, int Op
 
 /// <summary>What a choice gains over the original.</summary>
 /// <param name="Value">Best estimate.</param>
-/// <param name="Interval">Lower and upper end of its confidence interval; equal where the gain is computed.</param>
+/// <param name="Interval">Lower and upper end of its confidence interval, of a sum the sums of the ends; equal where the gain is computed.</param>
 /// <param name="Unit">"milliseconds" a run, weighted over the scenarios; "bytes"; or "multiply-accumulates" a run, counted in those of fp32.</param>
 public sealed record ReportedGain(double Value, IReadOnlyList<double> Interval, string Unit);
 
-/// <summary>A sub-graph in the configuration that was chosen.</summary>
+/// <summary>A sub-graph in a configuration.</summary>
 /// <param name="Index">Its place, from 0.</param>
 /// <param name="Fingerprint">Hash of its structure.</param>
 /// <param name="Gain">What it is predicted to gain.</param>
@@ -38,7 +38,7 @@ public sealed record PlannedLayer(
     IReadOnlyDictionary<string, double> Sensitivity,
     IReadOnlyDictionary<string, string> NotApplicable);
 
-/// <summary>What the plan promises.</summary>
+/// <summary>What is predicted of a plan.</summary>
 /// <param name="LossMse">Predicted loss MSE.</param>
 /// <param name="RelativeLossError">√(loss MSE / E[g²]), to compare with the budget.</param>
 /// <param name="Gain">Sum of what the sub-graphs are predicted to gain.</param>
@@ -79,9 +79,9 @@ public sealed record PlanAttempt(
 /// <param name="PredictedGain">What it was predicted to gain.</param>
 /// <param name="RelativeLossError">As measured on the evaluation samples.</param>
 /// <param name="Measured">What the budget is about, as measured.</param>
-/// <param name="WithinBudget">Whether that is within the budget; if not, it was not timed.</param>
+/// <param name="WithinBudget">Whether that is within the budget; only then it is timed.</param>
 /// <param name="Bytes">Size of its files.</param>
-/// <param name="MeasuredGain">Milliseconds that a run saves over the original, measured in one run with the others; null where it was not timed.</param>
+/// <param name="MeasuredGain">Milliseconds that a run saves over the original, measured in one run with the others; null where it was not timed: over the budget, or with outputs that depend on optimizations.</param>
 public sealed record ComparedModel(
     string Name,
     ReportedGain PredictedGain,
