@@ -25,7 +25,7 @@ namespace MixedPrecision.Reporting;
 /// <param name="Solver">How well the plan was proven; null where none was made that is within the budget.</param>
 /// <param name="Strategies">Simpler ways to choose.</param>
 /// <param name="Attempts">The plans that were made and measured, in order.</param>
-/// <param name="Compared">The files that one was chosen from, the plan first.</param>
+/// <param name="Compared">The files that one was chosen from, the plan first if there is one.</param>
 /// <param name="Reasons">Why layers and other linear operators keep their precision, each reason once for each kind of them.</param>
 /// <param name="Warnings">What the reader should know.</param>
 public sealed record Manifest(
