@@ -51,6 +51,6 @@ public sealed class TextReporter(TextWriter output, TextWriter error, TimeProvid
     {
         string done = update.Fraction is double fraction ? string.Create(CultureInfo.InvariantCulture, $" {fraction:P0}") : "";
         string left = update.Left is TimeSpan time ? string.Create(CultureInfo.InvariantCulture, $", {time.TotalSeconds:F0} s left") : "";
-        return $"{update.Stage}: {update.Text}{done}{left}";
+        return $"{update.Stage}: {$"{update.Text}{done}{left}".TrimStart()}";
     }
 }

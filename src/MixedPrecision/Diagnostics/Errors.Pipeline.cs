@@ -25,6 +25,11 @@ public static partial class Errors
         Codes.NothingGained, Severity.Warning, new Place(model),
         $"the original model is kept: {reason}. A larger budget, other formats or other scenarios may gain something.");
 
+    /// <summary>MPB7003 where rules pin layers, which then are all that differs from the original.</summary>
+    public static Diagnostic NothingGainedButRules(string model, string reason) => new(
+        Codes.NothingGained, Severity.Warning, new Place(model),
+        $"nothing is gained, and what ships is the original with the layers that rules pin in their formats: {reason}. A larger budget, other formats or fewer rules may gain something.");
+
     public static Diagnostic LayersNotReached(string model, IReadOnlyList<string> layers, IReadOnlyList<string> operators) => new(
         Codes.LayersNotReached, Severity.Warning, new Place(model),
         $"no full gradient of the loss reaches {layers.Count} layers ({string.Join(", ", layers.Take(3).Select(l => $"'{l}'"))}{(layers.Count > 3 ? ", …" : "")}), which stay as they are. "

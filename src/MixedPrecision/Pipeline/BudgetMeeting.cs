@@ -1,5 +1,6 @@
 using MixedPrecision.Diagnostics;
 using MixedPrecision.Policies;
+using MixedPrecision.Reporting;
 using MixedPrecision.Solving;
 using MixedPrecision.Verification;
 
@@ -74,7 +75,7 @@ internal static class BudgetMeeting
                 return new Meeting(attempt, attempts, gains);
             }
 
-            steps.Say($"relative loss error {attempt.Measured:P3} is over the budget of {budget:P3}: solving again with less");
+            steps.Say($"relative loss error {ReportText.Percent(attempt.Measured)} is over the budget of {ReportText.Percent(budget)}: solving again with less");
             // A file that is no number is as wrong as can be: the next plan has to be another one.
             double over = double.IsFinite(attempt.Measured) ? budget / attempt.Measured : 0;
             lossBudget = Math.Min(lossBudget * over * over * Margin, plan.Loss * Margin);
@@ -95,7 +96,7 @@ internal static class BudgetMeeting
             FirstTau(budget), budget.Value, MostAttempts, Propose, Measure);
         if (found is { } best)
         {
-            steps.Say($"{budget} is met with τ = {best.Tau:P3}: {best.Trial.Measured:P3} was measured");
+            steps.Say($"{budget} is met with τ = {ReportText.Percent(best.Tau)}: {ReportText.Percent(best.Trial.Measured)} was measured");
         }
 
         Attempt? met = found is { } f ? attempts[f.Trial.Plan] with { Tau = f.Tau } : null;
@@ -115,7 +116,7 @@ internal static class BudgetMeeting
             LossChange loss = steps.Evaluate(plan);
             var attempt = new Attempt(tau, plan, loss, BudgetSearch.Measured(budget, loss));
             attempts.Add(proposed.Plan, attempt);
-            steps.Say($"a plan of predicted τ = {proposed.Tau:P3} measures {attempt.Measured:P3} ({budget})");
+            steps.Say($"a plan of predicted τ = {ReportText.Percent(proposed.Tau)} measures {ReportText.Percent(attempt.Measured)} ({budget})");
             return proposed with { Measured = attempt.Measured };
         }
     }

@@ -77,7 +77,7 @@ internal static class Emission
             // As the file has it, also where planning took its initializers for constants.
             using Workspace original = Workspace.Open(model.Value.Path, model.Value.Model.DisplayName, keepDefaults: true);
             return Write(
-                runner, Shipment.ModelOf(original), [.. original.Partition.Subgraphs.Select(s => (IReadOnlyList<string>)[.. s.Layers.Select(_ => Problems.Baseline)])], folder, name, preparations);
+                runner, Shipment.ModelOf(original), Reports.Baselines(original), folder, name, preparations);
         }
 
         Directory.CreateDirectory(folder);

@@ -57,15 +57,20 @@ internal static class Reports
                     t.Timing.Reused))]))]))],
         WarningsOf(runner));
 
-    public static SolveReport Solve(Materials materials, StageRunner runner, PlanningInput input, Findings findings, Plan plan, double tau) => new(
+    /// <param name="input">Null where no layer has a choice; likewise the plan.</param>
+    public static SolveReport Solve(Materials materials, StageRunner runner, PlanningInput? input, Findings findings, Plan? plan, double tau) => new(
         Model(materials.Workspace),
         tau,
         ObjectiveName(materials),
-        Planned(materials, findings, plan.Formats),
-        Predicted(materials, input, findings.Gains, plan),
-        Solver(plan),
-        Strategies(findings.Strategies, input.LossBudget(tau)),
+        Planned(materials, findings, plan?.Formats ?? Baselines(materials.Workspace)),
+        plan is not null && input is not null ? Predicted(materials, input, findings.Gains, plan) : new Prediction(0, 0, GainOf(materials, Gain.None)),
+        plan is null ? null : Solver(plan),
+        Strategies(findings.Strategies, input?.LossBudget(tau) ?? 0),
         WarningsOf(runner));
+
+    /// <summary>Every layer as the original has it.</summary>
+    public static IReadOnlyList<IReadOnlyList<string>> Baselines(Workspace workspace) =>
+        [.. workspace.Partition.Subgraphs.Select(s => (IReadOnlyList<string>)[.. s.Layers.Select(_ => Problems.Baseline)])];
 
     public static Manifest Manifest(Materials materials, StageRunner runner, Shipped shipped)
     {
@@ -152,7 +157,8 @@ internal static class Reports
         contestant.Measured,
         contestant.IsWithin,
         contestant.Emitted.Bytes,
-        contestant.Times is null ? null : GainOf(contestant.Gain, "milliseconds"));
+        contestant.Times is null ? null : GainOf(contestant.Gain, "milliseconds"),
+        contestant.Problem?.Message);
 
     private static ReportedGain GainOf(Materials materials, Gain gain) => GainOf(gain, materials.Policy.Objective switch
     {

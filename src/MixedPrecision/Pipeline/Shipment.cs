@@ -92,7 +92,7 @@ internal sealed class Shipment(Materials materials, StageRunner runner, string s
         };
         if (meeting.Met is not { } met)
         {
-            return KeepRules($"no plan stayed within the budget ({materials.Policy.Budget}) on the evaluation samples; the last measured {meeting.Attempts[^1].Measured:P3}", findings, input);
+            return KeepRules($"no plan stayed within the budget ({materials.Policy.Budget}) on the evaluation samples; the last measured {ReportText.Percent(meeting.Attempts[^1].Measured)}", findings, input);
         }
 
         if (met.Plan.Formats.SelectMany(f => f).All(f => f == Problems.Baseline))
@@ -164,12 +164,9 @@ internal sealed class Shipment(Materials materials, StageRunner runner, string s
     {
         if (materials.Workspace.Model.DefaultsNote is not null && materials.Policy.Objective == Objective.Time)
         {
-            yield return Emit("constants", new Plan(BaselineFormats, 0, 0, SolverStatus.Feasible, 0, 0, 0));
+            yield return Emit("constants", new Plan(Reports.Baselines(materials.Workspace), 0, 0, SolverStatus.Feasible, 0, 0, 0));
         }
     }
-
-    private IReadOnlyList<IReadOnlyList<string>> BaselineFormats =>
-        [.. materials.Workspace.Partition.Subgraphs.Select(s => (IReadOnlyList<string>)[.. s.Layers.Select(_ => Problems.Baseline)])];
 
     /// <summary>The contestant as it may be shipped: it carries the plan, in the kernels that its formats promise; if its outputs depend on optimizations, with that problem.</summary>
     /// <exception cref="MixedPrecisionException">MPB7002, MPB7004: the file is not what was planned.</exception>
@@ -237,7 +234,7 @@ internal sealed class Shipment(Materials materials, StageRunner runner, string s
         }
 
         rules = Timed([rules])[0];
-        runner.Log.Warn(Errors.NothingGained(materials.Policy.Model, $"{why}; layers that rules pin have their format"));
+        runner.Log.Warn(Errors.NothingGainedButRules(materials.Policy.Model, why));
         return new Shipped("rules", why, plan.Formats, rules.Emitted, findings, plan, rules.Loss, rules.Times!, compared ?? []);
     }
 
@@ -248,14 +245,13 @@ internal sealed class Shipment(Materials materials, StageRunner runner, string s
             compared = [constants];
             if (Contest.Decide(compared, materials.Policy.Objective, materials.Workspace.Bytes, materials.Policy.MinimumGain) is { Winner: not null } verdict)
             {
-                return new Shipped("constants", $"{verdict.Why}; {why}", BaselineFormats, constants.Emitted, findings, constants.Plan, constants.Loss, constants.Times, compared);
+                return new Shipped("constants", $"{verdict.Why}; {why}", Reports.Baselines(materials.Workspace), constants.Emitted, findings, constants.Plan, constants.Loss, constants.Times, compared);
             }
         }
 
-        string[] kinds = [.. LeftAlone.Lines(Reasons.Of(materials.Workspace.Partition, findings, materials.Policy.Formats.Count - 1))];
-        runner.Log.Warn(Errors.NothingGained(materials.Policy.Model, kinds.Length == 0 ? why : $"{why} ({string.Join("; ", kinds)})"));
+        Steps.WarnOfNothingGained(materials, runner, findings, why);
         EmittedModel kept = Emission.Keep(runner, model, Path.Combine(staging, "original"), name, materials.Preparations);
-        return new Shipped("original", why, BaselineFormats, kept, findings, null, null, [], compared ?? []);
+        return new Shipped("original", why, Reports.Baselines(materials.Workspace), kept, findings, null, null, [], compared ?? []);
     }
 
     private Content<string> Original => new(model.Key, () => materials.Workspace.Path);

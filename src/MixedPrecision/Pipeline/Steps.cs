@@ -3,6 +3,7 @@ using MixedPrecision.Calibration;
 using MixedPrecision.Diagnostics;
 using MixedPrecision.Formats;
 using MixedPrecision.Policies;
+using MixedPrecision.Reporting;
 using MixedPrecision.Solving;
 using MixedPrecision.Verification;
 
@@ -78,6 +79,13 @@ internal static class Steps
         {
             runner.Log.Warn(warning);
         }
+    }
+
+    /// <summary>MPB7003, with why each kind of layer keeps its precision.</summary>
+    public static void WarnOfNothingGained(Materials materials, StageRunner runner, Findings findings, string why)
+    {
+        string[] kinds = [.. LeftAlone.Lines(Reasons.Of(materials.Workspace.Partition, findings, materials.Policy.Formats.Count - 1))];
+        runner.Log.Warn(Errors.NothingGained(materials.Policy.Model, kinds.Length == 0 ? why : $"{why} ({string.Join("; ", kinds)})"));
     }
 
     /// <summary>Refuses a model whose loss is another one in every run, and warns of other outputs that are.</summary>

@@ -67,13 +67,20 @@ public static class Verbs
         (Materials materials, StageRunner runner) = Open(policyFile, options);
         using (materials)
         {
+            double tau = BudgetMeeting.FirstTau(materials.Policy.Budget);
+            if (!Choices.Any(materials.Allowed))
+            {
+                var nothing = new Findings(materials.Allowed, null, Gains.Empty, null, []);
+                Steps.WarnOfNothingGained(materials, runner, nothing, "no layer has a format to choose");
+                return Reports.Solve(materials, runner, null, nothing, null, tau);
+            }
+
             Steps.CheckBudget(materials);
             Steps.CheckData(materials, runner);
             Steps.CheckRepeatable(materials, runner);
             Sensitivities sensitivities = Steps.Calibrate(materials, runner);
             var measuring = new Measuring(materials, runner);
             var input = new PlanningInput(materials.Workspace.Partition, Choices.Judged(materials.Policy, materials.Allowed, sensitivities), sensitivities);
-            double tau = BudgetMeeting.FirstTau(materials.Policy.Budget);
             Gains gains = measuring.Add(Gains.Empty, Measuring.First(input.Partition, input.Allowed));
             input = input with { Floor = new GainFloor(materials.Policy.MinimumGain, measuring.Total(gains), input.Choosing) };
             (Plan plan, gains) = Planner.Plan(input, gains, input.LossBudget(tau), problem => Steps.Solve(runner, problem), measuring.Add);

@@ -61,11 +61,11 @@ public sealed record Manifest(
     [
         $"{Output.File}: {PlanText.Formats(Subgraphs)}, {ReportText.Bytes(Bytes.Original)} → {ReportText.Bytes(Bytes.Mixed)}",
         $"shipped: {Shipped.What}: {Shipped.Why}",
-        .. Solver is null ? [] : new[] { PlanText.Predicted(Predicted, Budget.SolvedTau) },
+        .. Samples.Evaluation == 0 || Solver is null ? [] : new[] { PlanText.Predicted(Predicted, Budget.SolvedTau) },
         .. Samples.Evaluation == 0 ? [] : Measured.ToLines(Budget.StatedTau ?? Budget.SolvedTau).Concat(Budget.ToLines()),
         .. Attempts.Count > 1 ? ReportText.Table([.. Attempts.Select(PlanText.Row)]) : [],
         .. ReportText.Table([.. Compared.Select(PlanText.Row)]),
-        .. Solver is null ? [] : new[] { PlanText.Solver(Solver) },
+        .. Samples.Evaluation == 0 || Solver is null ? [] : new[] { PlanText.Solver(Solver) },
         .. Reasons.Select(r => "kept: " + r),
         .. ReportText.Warnings(Warnings),
     ];

@@ -82,6 +82,7 @@ public sealed record PlanAttempt(
 /// <param name="WithinBudget">Whether that is within the budget; only then it is timed.</param>
 /// <param name="Bytes">Size of its files.</param>
 /// <param name="MeasuredGain">Milliseconds that a run saves over the original, measured in one run with the others; null where it was not timed: over the budget, or with outputs that depend on optimizations.</param>
+/// <param name="Problem">Why it must not be shipped though it is within the budget, or null.</param>
 public sealed record ComparedModel(
     string Name,
     ReportedGain PredictedGain,
@@ -89,7 +90,8 @@ public sealed record ComparedModel(
     double Measured,
     bool WithinBudget,
     long Bytes,
-    ReportedGain? MeasuredGain);
+    ReportedGain? MeasuredGain,
+    string? Problem = null);
 
 /// <summary>What is shipped under the emitted name.</summary>
 /// <param name="What">"plan", "uniform" and the format, "constants" (every layer as it is, initializers no longer inputs), "original", or "rules" where nothing is left but what rules pin.</param>

@@ -42,7 +42,7 @@ internal static class PlanText
         ReportText.Bytes(model.Bytes),
         model.MeasuredGain is { } gain
             ? $"{ReportText.Milliseconds(gain.Value)} saved a run [{ReportText.Milliseconds(gain.Interval[0])}, {ReportText.Milliseconds(gain.Interval[1])}]"
-            : model.WithinBudget ? "" : "over budget",
+            : model.Problem is not null ? "not as planned" : model.WithinBudget ? "" : "over budget",
     ];
 
     private const string Milliseconds = "milliseconds";

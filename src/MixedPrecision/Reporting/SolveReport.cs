@@ -6,7 +6,7 @@ namespace MixedPrecision.Reporting;
 /// <param name="Objective">"time", "theoretical-time" or "memory".</param>
 /// <param name="Subgraphs">The plan.</param>
 /// <param name="Predicted">What the plan promises.</param>
-/// <param name="Solver">How well it was proven.</param>
+/// <param name="Solver">How well it was proven; null where no layer has a choice.</param>
 /// <param name="Strategies">Simpler ways to choose.</param>
 /// <param name="Warnings">What the reader should know.</param>
 public sealed record SolveReport(
@@ -15,7 +15,7 @@ public sealed record SolveReport(
     string Objective,
     IReadOnlyList<PlannedSubgraph> Subgraphs,
     Prediction Predicted,
-    SolverSummary Solver,
+    SolverSummary? Solver,
     IReadOnlyList<StrategyPlan> Strategies,
     IReadOnlyList<string> Warnings)
 {
@@ -26,7 +26,7 @@ public sealed record SolveReport(
     [
         $"{Model.File}: {PlanText.Formats(Subgraphs)}",
         PlanText.Predicted(Predicted, Budget),
-        PlanText.Solver(Solver),
+        .. Solver is null ? [] : new[] { PlanText.Solver(Solver) },
         .. ReportText.Table([.. Strategies.Select(s => PlanText.Row(s, Predicted.Gain.Unit))]),
         .. PlanText.Layers(Subgraphs),
         .. ReportText.Warnings(Warnings),
