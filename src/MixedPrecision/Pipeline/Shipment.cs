@@ -252,7 +252,7 @@ internal sealed class Shipment(Materials materials, StageRunner runner, string s
             }
         }
 
-        string[] kinds = [.. LeftAlone.Lines(Reasons.Of(materials.Workspace.Partition, findings, materials.Policy.Formats.Count - 1))];
+        string[] kinds = [.. LeftAlone.Lines(Reasons.Of(materials.Workspace.Partition, BaselineFormats, findings, materials.Policy.Formats.Count - 1))];
         runner.Log.Warn(Errors.NothingGained(materials.Policy.Model, kinds.Length == 0 ? why : $"{why} ({string.Join("; ", kinds)})"));
         EmittedModel kept = Emission.Keep(runner, model, Path.Combine(staging, "original"), name, materials.Preparations);
         return new Shipped("original", why, BaselineFormats, kept, findings, null, null, [], compared ?? []);
