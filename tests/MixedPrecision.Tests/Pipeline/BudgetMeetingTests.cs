@@ -112,7 +112,8 @@ public sealed class BudgetMeetingTests : IDisposable
     public void UniformConfigurationsNearThePlanAreTried(double saved, double timesTheBudget, int count)
     {
         double budget = 1e-5, all = budget * timesTheBudget;
-        PlanningInput input = Input(all / 9, all / 9, all / 9);
+        double small = Math.Sqrt(budget) / 10, large = (Math.Sqrt(all) - small) / 2;
+        PlanningInput input = Input(large * large, large * large, small * small);
         Gains gains = workspace.Partition.Subgraphs.Aggregate(
             MixedPrecision.Pipeline.Gains.Empty,
             (known, s) => known.With(new Configuration(s, [Format]), new ConfigurationTiming([Format], [Format], [new Timing(10, 10 - saved, saved, saved, saved, 1, 9, [])], null, false), [1]));
