@@ -16,6 +16,7 @@ return args switch
         DecoderBenchmark.Calibrate(folder, policy, forward.Length > 0 ? double.Parse(forward[0], CultureInfo.InvariantCulture) : null),
     ["operators", string folder, .. string[] filter] => OperatorBenchmark.Run(folder, filter.FirstOrDefault()),
     ["aa", string repeats, .. string[] folders] when folders.Length > 0 => SameFileBenchmark.Run(Number(repeats), folders),
+    ["show", string models, string cases, string output, .. string[] names] => ShowBenchmark.Run(models, cases, output, names),
     _ => Usage(),
 };
 
@@ -33,6 +34,7 @@ static int Usage()
         decoder-calibrate FOLDER taylor|measured [FORWARD]  time of calibrating a sample, over that of FORWARD seconds, and peak memory
         operators FOLDER [NAME]                             gradients of ONNX's test models below FOLDER (with NAME in theirs) against differences
         aa REPEATS FOLDER…                                  timings of models, and of their sub-graphs, against themselves: how many intervals exclude zero
+        show MODELS CASES OUTPUT [NAME…]       what ships for every shared model, and for the models that the scripts of the shared cases wrote below CASES (with NAME in theirs)
         """);
     return 1;
 }
