@@ -7,10 +7,11 @@ namespace MixedPrecision.Pipeline;
 /// <summary>Why layers keep their precision: told alike by log, manifest and inspect, which put them into words by <see cref="LeftAlone"/>.</summary>
 internal static class Reasons
 {
-    /// <summary>Of all layers that stay in the baseline and for which a reason is known, and of linear operations that are no layers.</summary>
+    /// <summary>Of all layers that ship in the baseline and for which a reason is known, and of linear operations that are no layers.</summary>
+    /// <param name="shipped">Formats by sub-graph and layer.</param>
     /// <param name="formats">How many formats the policy names, without the baseline.</param>
-    public static IEnumerable<ExcludedNode> Of(Partition partition, Findings findings, int formats) => partition.Subgraphs
-        .SelectMany(s => s.Layers.SelectMany((layer, index) => Of(s, layer, index, findings, formats)))
+    public static IEnumerable<ExcludedNode> Of(Partition partition, IReadOnlyList<IReadOnlyList<string>> shipped, Findings findings, int formats) => partition.Subgraphs
+        .SelectMany(s => s.Layers.SelectMany((layer, index) => shipped[s.Index][index] == Problems.Baseline ? Of(s, layer, index, findings, formats) : []))
         .Concat(partition.Excluded.Select(e => new ExcludedNode(e.Name, e.Operator, e.Reason)));
 
     private static IEnumerable<ExcludedNode> Of(Subgraph subgraph, Layer layer, int index, Findings findings, int formats)

@@ -102,7 +102,7 @@ internal static class Reports
             Strategies(findings.Strategies, input?.LossBudget(solved) ?? 0),
             [.. (findings.Meeting?.Attempts ?? []).Select(a => AttemptOf(a, input!, budget))],
             [.. shipped.Compared.Select(c => ComparedOf(c, materials, findings.Gains))],
-            [.. LeftAlone.Lines(Reasons.Of(materials.Workspace.Partition, findings, materials.Policy.Formats.Count - 1))],
+            [.. LeftAlone.Lines(Reasons.Of(materials.Workspace.Partition, shipped.Formats, findings, materials.Policy.Formats.Count - 1))],
             [.. new[] { materials.Workspace.Model.DefaultsNote }.OfType<string>(), .. WarningsOf(runner)]);
     }
 

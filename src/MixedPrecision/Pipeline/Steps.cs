@@ -84,7 +84,7 @@ internal static class Steps
     /// <summary>MPB7003, with why each kind of layer keeps its precision.</summary>
     public static void WarnOfNothingGained(Materials materials, StageRunner runner, Findings findings, string why)
     {
-        string[] kinds = [.. LeftAlone.Lines(Reasons.Of(materials.Workspace.Partition, findings, materials.Policy.Formats.Count - 1))];
+        string[] kinds = [.. LeftAlone.Lines(Reasons.Of(materials.Workspace.Partition, Reports.Baselines(materials.Workspace), findings, materials.Policy.Formats.Count - 1))];
         runner.Log.Warn(Errors.NothingGained(materials.Policy.Model, kinds.Length == 0 ? why : $"{why} ({string.Join("; ", kinds)})"));
     }
 
