@@ -8,7 +8,7 @@ public class ShownRowTests
 {
     [Theory]
     [InlineData("60 convolutions ('/a', '/b', '/c', …): no kernel", "60 convolutions: no kernel")]
-    [InlineData("1 table look-up ('(take): '): too small ('x'): y", "1 table look-up: '): too small ('x'): y")]
+    [InlineData("1 table look-up ('(take)'): too small ('x'): y", "1 table look-up: too small ('x'): y")]
     [InlineData("2 matrix products ('a', 'b'): not int8-dynamic: slower", "2 matrix products: not int8-dynamic: slower")]
     [InlineData("no names here", "no names here")]
     public void NamesOfNodesAreLeftOut(string reason, string shown) => Assert.Equal(shown, ShownRow.WithoutNames(reason));
