@@ -23,13 +23,15 @@ internal static class ShownRow
         string bytes = manifest.Bytes.Original == manifest.Bytes.Mixed
             ? ReportText.Bytes(manifest.Bytes.Original)
             : $"{ReportText.Bytes(manifest.Bytes.Original)} → {ReportText.Bytes(manifest.Bytes.Mixed)}";
+        Diagnostic[] told = [.. warnings];
+        string kept = told.Any(w => w.Code == Codes.NothingGained) ? $" ({Codes.NothingGained.Id})" : "";
         return Line(
             name,
             ReportText.Count(layers.Length),
-            $"{manifest.Shipped.What}: {string.Join(", ", formats.Append(bytes))}",
+            $"{manifest.Shipped.What}{kept}: {string.Join(", ", formats.Append(bytes))}",
             manifest.Samples.Evaluation == 0 ? None : ReportText.Percent(manifest.Measured.RelativeLossError),
             manifest.Measured.Scenarios.Count == 0 ? None : string.Join("; ", manifest.Measured.Scenarios.Select(SpeedUp)),
-            [manifest.Shipped.Why, .. manifest.Reasons.Select(WithoutNames), .. warnings.Where(w => w.Code != Codes.NothingGained).Select(Sentence)]);
+            [manifest.Shipped.Why, .. manifest.Reasons.Select(WithoutNames), .. told.Where(w => w.Code != Codes.NothingGained).Select(Sentence)]);
     }
 
     /// <summary>A model that was refused.</summary>

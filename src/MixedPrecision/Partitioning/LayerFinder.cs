@@ -86,7 +86,7 @@ internal sealed class LayerFinder(OnnxModel model, GraphView view, IReadOnlyDict
         else if (kind == "Gather" && node.Input.Count > 0 && view.Constants.Contains(node.Input[0])
             && types.TryGetValue(node.Input[0], out TensorType? table) && ElementType.IsFloating(table.ElementType) && table.Rank >= 2)
         {
-            excluded.Add(new Excluded(name, kind, "a table to look up in only gains memory, no time"));
+            excluded.Add(new Excluded(name, kind, "no format is for tables to look up in: fewer bits would gain memory there, but no time"));
         }
 
         foreach (NodeProto inner in node.Graphs().SelectMany(Nested))
