@@ -53,7 +53,7 @@ internal static class Contest
         {
             Contestant smallest = contestants.MinBy(c => c.Emitted.Bytes)!;
             return smallest.Emitted.Bytes < originalBytes
-                ? new Verdict(smallest, $"the smallest of {Files(contestants)} within the budget")
+                ? new Verdict(smallest, contestants.Count == 1 ? "smaller than the original, and within the budget" : $"the smallest of {contestants.Count} files within the budget")
                 : new Verdict(null, "no file within the budget is smaller than the original");
         }
 
@@ -62,7 +62,7 @@ internal static class Contest
         {
             return new Verdict(faster, faster.Gain.Centre < fastest[0].Gain.Centre || contestants.Count == 1
                 ? "faster than the original, and within the budget"
-                : $"the fastest of {Files(contestants)} within the budget, timed in one run");
+                : $"the fastest of {contestants.Count} files within the budget, timed in one run");
         }
 
         // Not told from zero, or too little to count.
@@ -73,6 +73,4 @@ internal static class Contest
                 ? "the mixed model was measured to be slower than the original"
                 : "the mixed model was not measured to be faster than the original, and it is not smaller");
     }
-
-    private static string Files(IReadOnlyList<Contestant> contestants) => contestants.Count == 1 ? "one file" : $"{contestants.Count} files";
 }

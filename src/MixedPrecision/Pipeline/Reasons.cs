@@ -29,8 +29,9 @@ internal static class Reasons
         }
 
         Gain[] known = [.. findings.Gains.Of(subgraph).Where(g => g.Formats[index] != Problems.Baseline).Select(g => g.Gain)];
-        return known.Length > 0 && known.All(g => g.Low <= 0)
-            ? [new ExcludedNode(layer.Name, layer.Operator, "no format was found to gain")]
-            : [];
+        string? reason = known.Length > 0 && known.All(g => g.Low <= 0) ? "no format was found to gain"
+            : findings.Meeting?.Met is not null ? "what it would gain is not worth its loss within the budget"
+            : null;
+        return reason is null ? [] : [new ExcludedNode(layer.Name, layer.Operator, reason)];
     }
 }
