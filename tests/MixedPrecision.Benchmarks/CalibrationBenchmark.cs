@@ -1,5 +1,5 @@
-using MixedPrecision.Caching;
 using System.Diagnostics;
+using MixedPrecision.Caching;
 using MixedPrecision.Calibration;
 using MixedPrecision.Data;
 using MixedPrecision.Execution;

@@ -1,5 +1,5 @@
-using MixedPrecision.Caching;
 using Google.Protobuf;
+using MixedPrecision.Caching;
 using MixedPrecision.Diagnostics;
 using MixedPrecision.Onnx;
 using MixedPrecision.Pipeline;
