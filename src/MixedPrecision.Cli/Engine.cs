@@ -15,8 +15,8 @@ internal static class Engine
         string? output = invocation.Output is null ? null : Path.GetFullPath(invocation.Output);
         WritableFolders.Check(cache, invocation.Verb == Verb.Gradient ? Path.GetDirectoryName(output) : output);
         OutputGuard.Check(new[] { invocation.InputsFile }.OfType<string>(), [invocation.File]);
-        using MachineLock? alone = hasPolicy && File.Exists(invocation.File) ? MachineLock.OfPolicy(invocation.File, cache!, cancel, file => reporter.Progress(new ProgressUpdate(
-            invocation.Verb.ToString().ToLowerInvariant(), $"waits for another run of this policy, whose results it then reuses (lock '{file}')"))) : null;
+        using MachineLock? alone = hasPolicy && File.Exists(invocation.File) ? MachineLock.OfPolicy(invocation.File, cache!, cancel, text => reporter.Progress(new ProgressUpdate(
+            invocation.Verb.ToString().ToLowerInvariant(), text))) : null;
         return invocation.Verb switch
         {
             Verb.Inspect => Verbs.Inspect(invocation.File, options) is var report && invocation.Json ? [report.ToJson()] : [.. report.ToLines()],

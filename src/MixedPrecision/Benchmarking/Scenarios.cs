@@ -22,7 +22,7 @@ public static class Scenarios
         OnnxModel model, IReadOnlyList<ScenarioPolicy> policies, IReadOnlyList<IReadOnlyDictionary<string, Tensor>> samples)
     {
         // Dimensions that share a name and differ in the data are sizes of their own.
-        (string Name, TensorType Type)[] inputs = [.. DimensionNames.Independent([.. model.Inputs.Select(i => new InputDeclaration(i.Name, TensorType.Read(i.Type)))], samples).Select(i => (i.Name, i.Type))];
+        (string Name, TensorType Type)[] inputs = [.. DimensionNames.Independent([.. model.Inputs.Select(InputDeclaration.Of)], samples).Select(i => (i.Name, i.Type))];
         Dictionary<string, Tensor> median = Median(inputs, samples);
         SortedDictionary<string, long> defaults = Symbols(inputs, median);
         if (policies.Count == 0)

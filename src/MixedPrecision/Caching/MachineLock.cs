@@ -9,7 +9,7 @@ namespace MixedPrecision.Caching;
 /// </summary>
 public sealed class MachineLock : IDisposable
 {
-    /// <summary>What a wait is called.</summary>
+    /// <summary>What a wait for a benchmark is called.</summary>
     internal const string Waiting = "waiting for another benchmark on this machine to end";
 
     private static readonly TimeSpan PollInterval = TimeSpan.FromMilliseconds(100);
@@ -26,7 +26,7 @@ public sealed class MachineLock : IDisposable
     /// <param name="waiting">Told once, in words for the user, when the wait is not short: another process holds the lock.</param>
     /// <exception cref="MixedPrecisionException">The file of the lock cannot be opened.</exception>
     public static MachineLock Acquire(CancellationToken cancellation, Action<string>? waiting = null) =>
-        Acquire(DefaultPath(), cancellation, waiting);
+        Acquire(DefaultPath(), cancellation, waiting, Waiting);
 
     /// <summary>
     /// The same for one policy: of several runs that share a cache folder (apps that refer to one library, runtimes of one app) the first does the
@@ -48,10 +48,11 @@ public sealed class MachineLock : IDisposable
             throw Errors.CacheNotWritable(cacheFolder, exception.Message);
         }
 
-        return Acquire(Path.Combine(folder, CacheKey.Of(("policy", name)).Hex), cancellation, waiting);
+        return Acquire(Path.Combine(folder, CacheKey.Of(("policy", name)).Hex), cancellation, waiting, "waits for another run of this policy, whose results it then reuses");
     }
 
-    internal static MachineLock Acquire(string path, CancellationToken cancellation, Action<string>? waiting = null)
+    /// <param name="words">What the wait is called.</param>
+    internal static MachineLock Acquire(string path, CancellationToken cancellation, Action<string>? waiting = null, string words = Waiting)
     {
         long start = Stopwatch.GetTimestamp();
         while (true)
@@ -61,7 +62,7 @@ public sealed class MachineLock : IDisposable
                 return new MachineLock(file);
             if (waiting is not null && Stopwatch.GetElapsedTime(start) >= Short)
             {
-                waiting(Waiting);
+                waiting(words);
                 waiting = null;
             }
 

@@ -41,7 +41,7 @@ public static class DimensionNames
     public static IReadOnlyDictionary<string, TensorType> Types(
         OnnxModel model, IReadOnlyDictionary<string, TensorType> types, IReadOnlyList<IReadOnlyDictionary<string, Tensor>> samples)
     {
-        InputDeclaration[] inputs = [.. model.Inputs.Select(i => new InputDeclaration(i.Name, TensorType.Read(i.Type)))];
+        InputDeclaration[] inputs = [.. model.Inputs.Select(InputDeclaration.Of)];
         IReadOnlyList<InputDeclaration> independent = Independent(inputs, samples);
         if (ReferenceEquals(independent, inputs))
         {

@@ -20,9 +20,8 @@ public static class OptimizedModel
         try
         {
             string file = Path.Combine(folder.FullName, "optimized.onnx");
-            using (SessionOptions options = settings.ToOptions(null))
+            using (SessionOptions options = (settings with { OptimizedFile = file }).ToOptions(null))
             {
-                options.OptimizedModelFilePath = file;
                 options.AddSessionConfigEntry("session.optimized_model_external_initializers_file_name", "optimized.data");
                 options.AddSessionConfigEntry("session.optimized_model_external_initializers_min_size_in_bytes", $"{ExternalFrom}");
                 new InferenceSession(path, options).Dispose();

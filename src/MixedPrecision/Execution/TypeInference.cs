@@ -10,8 +10,6 @@ namespace MixedPrecision.Execution;
 /// </summary>
 public static class TypeInference
 {
-    private static readonly SessionSettings Settings = SessionSettings.Plain with { Threads = 1 };
-
     /// <summary>
     /// What is known of each value, inputs and initializers included; a value of which nothing is known is absent. Those that are no tensors have no element type. ONNX
     /// Runtime is asked by a probe, a changed model; where it takes the model and not the probe, what the file declares is taken, and <see cref="Complete"/> finds the rest.

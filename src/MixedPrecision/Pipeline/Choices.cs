@@ -17,10 +17,7 @@ internal static class Choices
         return layers.ToDictionary(l => l.Name, l =>
         {
             LayerSite site = workspace.Sites[l.Name];
-            var reasons = policy.Formats.Select(NumberFormats.Get)
-                .Select(f => (f.Name, Reason: f.WhyNot(site)))
-                .Where(f => f.Reason is not null)
-                .ToDictionary(f => f.Name, f => f.Reason!);
+            IReadOnlyDictionary<string, string> reasons = NotApplicable(site, policy.Formats.Select(NumberFormats.Get));
             if (!pins.TryGetValue(l.Name, out string? pinned))
             {
                 return new LayerOptions([.. policy.Formats.Where(f => !reasons.ContainsKey(f))], null, reasons);
@@ -32,6 +29,12 @@ internal static class Choices
                 : new LayerOptions([pinned], rule.Match, reasons);
         });
     }
+
+    /// <summary>Of some formats those that cannot run a layer, with the reason.</summary>
+    public static IReadOnlyDictionary<string, string> NotApplicable(LayerSite site, IEnumerable<NumberFormat> formats) => formats
+        .Select(f => (f.Name, Reason: f.WhyNot(site)))
+        .Where(f => f.Reason is not null)
+        .ToDictionary(f => f.Name, f => f.Reason!);
 
     /// <summary>The same after calibration: a layer that could not be judged keeps the baseline, unless a rule pins it, with the reason.</summary>
     /// <exception cref="MixedPrecisionException">MPB1012: a rule pins a layer whose values or gradients are no numbers, so that nothing can be told of the loss.</exception>

@@ -32,7 +32,7 @@ internal sealed record Datasets(
     /// <param name="log">Told when inputs are synthetic.</param>
     public static Datasets Of(Policy policy, Workspace workspace, Content<LossFunction> loss, bool verifies, RunLog log)
     {
-        string? path = policy.Calibration.Data is string name ? policy.Resolve(name) : null;
+        string? path = PathOf(policy);
         DataFormat format = FormatOf(policy);
         bool holdsOut = verifies && policy.Evaluation is null;
         var read = new Lazy<IReadOnlyList<Sample>>(() => path is null
@@ -67,13 +67,9 @@ internal sealed record Datasets(
     /// <summary>How images and text become samples.</summary>
     public static DataFormat FormatOf(Policy policy)
     {
-        string? path = policy.Calibration.Data is string name ? policy.Resolve(name) : null;
+        string? path = PathOf(policy);
         return new DataFormat(policy.Calibration.Images, policy.Calibration.Text, policy.Folder, Directory.Exists(path) ? path : null);
     }
-
-    /// <summary>What the calibration samples depend on, but for how many of them are read.</summary>
-    public static CacheKey DataKey(Policy policy, Workspace workspace) =>
-        DataKey(policy, workspace, policy.Calibration.Data is string name ? policy.Resolve(name) : null, FormatOf(policy));
 
     /// <summary>The hash of a file; of a folder of images, that of their names and contents; with all that decides on how they become samples.</summary>
     public static string DataHash(string path, string displayName, DataFormat? format = null)
@@ -100,9 +96,13 @@ internal sealed record Datasets(
         return Convert.ToHexStringLower(SHA256.HashData(System.Text.Encoding.UTF8.GetBytes(string.Join('\n', parts))));
     }
 
+    /// <summary>Full path of the calibration data, or null: inputs are synthetic.</summary>
+    private static string? PathOf(Policy policy) => policy.Calibration.Data is string name ? policy.Resolve(name) : null;
+
     /// <summary>How many of so many samples are kept from calibration; at least one.</summary>
     private static int HeldOut(int samples) => Math.Max(1, samples / HeldOutPart);
 
+    /// <summary>What the calibration samples depend on, but for how many of them are read.</summary>
     private static CacheKey DataKey(Policy policy, Workspace workspace, string? path, DataFormat format) => path is null
         ? CacheKey.Of(
             ("synthetic", string.Join(' ', KnownSizes(policy).OrderBy(s => s.Key, StringComparer.Ordinal).Select(s => string.Create(CultureInfo.InvariantCulture, $"{s.Key}={s.Value}")))),

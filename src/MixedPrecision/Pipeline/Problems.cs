@@ -45,6 +45,9 @@ internal static class Problems
         return new SolverProblem(subgraphs, lossBudget, isQuadratic ? Quadratic(subgraphs, byName) : new LossModel.Diagonal());
     }
 
+    /// <summary>Whether two plans of one model give every layer the same format.</summary>
+    public static bool Same(IReadOnlyList<IReadOnlyList<string>> a, IReadOnlyList<IReadOnlyList<string>> b) => a.SelectMany(f => f).SequenceEqual(b.SelectMany(f => f));
+
     /// <summary>The configuration with one layer in a format and the others in the baseline.</summary>
     public static Configuration Alone(Subgraph subgraph, int layer, string format) =>
         new(subgraph, [.. subgraph.Layers.Select((_, i) => i == layer ? format : Baseline)]);

@@ -17,7 +17,7 @@ internal static class Reports
         [.. workspace.Model.Inputs.Select(i => Inspected(workspace, i))],
         [.. workspace.Model.Graph.Output.Select(o => Inspected(workspace, o))],
         [.. workspace.Partition.Subgraphs.Select(s => new InspectedSubgraph(s.Index, s.Fingerprint, [.. s.Layers.Select(l => new InspectedLayer(
-            l.Name, l.Operator, l.WeightShape ?? [], l.Parameters, NotApplicable(workspace.Sites[l.Name], NumberFormats.All.Select(f => f.Name)))) ]))],
+            l.Name, l.Operator, l.WeightShape ?? [], l.Parameters, Choices.NotApplicable(workspace.Sites[l.Name], NumberFormats.All))) ]))],
         Excluded(workspace),
         Gaps(workspace));
 
@@ -185,9 +185,4 @@ internal static class Reports
         [.. workspace.Partition.Excluded.Select(e => new ExcludedNode(e.Name, e.Operator, e.Reason))];
 
     private static IReadOnlyList<string> WarningsOf(StageRunner runner) => [.. runner.Log.Warnings.Select(w => w.Message)];
-
-    private static Dictionary<string, string> NotApplicable(LayerSite site, IEnumerable<string> formats) => formats
-        .Select(f => (Format: f, Reason: NumberFormats.Get(f).WhyNot(site)))
-        .Where(f => f.Reason is not null)
-        .ToDictionary(f => f.Format, f => f.Reason!);
 }

@@ -101,7 +101,7 @@ internal sealed class Shipment(Materials materials, StageRunner runner, string s
                 meeting.Attempts.Count > 1 ? "no plan that gains stayed within the budget on the evaluation samples" : "nothing gains within the budget", findings);
         }
 
-        List<Contestant> contestants = [emitted.Last(c => Same(c.Plan, met.Plan)) with { Name = "plan" }];
+        List<Contestant> contestants = [emitted.Last(c => Problems.Same(c.Plan.Formats, met.Plan.Formats)) with { Name = "plan" }];
         contestants.AddRange(Uniform(input, findings.Gains, met));
         contestants.AddRange(Constants());
         contestants = [.. contestants.Select(Conforming)];
@@ -154,7 +154,7 @@ internal sealed class Shipment(Materials materials, StageRunner runner, string s
     /// <summary>The uniform configurations that might be as fast as the plan, emitted and measured.</summary>
     private IEnumerable<Contestant> Uniform(PlanningInput input, Gains gains, Attempt met) => materials.Policy.Objective != Objective.Time ? []
         : Uniforms.Near(input, gains, met, materials.Policy.Formats).Select(u =>
-            emitted.FirstOrDefault(c => Same(c.Plan, u.Plan)) is { } known ? known with { Name = u.Name } : Emit(u.Name, u.Plan));
+            emitted.FirstOrDefault(c => Problems.Same(c.Plan.Formats, u.Plan.Formats)) is { } known ? known with { Name = u.Name } : Emit(u.Name, u.Plan));
 
     /// <summary>
     /// Where the exporter listed all initializers as inputs, the model in which they are constants and every layer stays as it is: the runtime folds and lays out only constants, so
@@ -255,6 +255,4 @@ internal sealed class Shipment(Materials materials, StageRunner runner, string s
     }
 
     private Content<string> Original => new(model.Key, () => materials.Workspace.Path);
-
-    private static bool Same(Plan a, Plan b) => a.Formats.SelectMany(f => f).SequenceEqual(b.Formats.SelectMany(f => f));
 }

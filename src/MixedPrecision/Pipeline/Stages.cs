@@ -219,7 +219,7 @@ internal static class Stages
     private static Sensitivities WithNotes(CalibrateInput input, Sensitivities found)
     {
         OnnxModel model = input.Model.Value.Model;
-        InputDeclaration[] inputs = [.. model.Inputs.Select(i => new InputDeclaration(i.Name, TensorType.Read(i.Type)))];
+        InputDeclaration[] inputs = [.. model.Inputs.Select(InputDeclaration.Of)];
         return found with
         {
             Notes = [.. found.Notes, .. SampleChecks.Notes(input.Samples.Value)],

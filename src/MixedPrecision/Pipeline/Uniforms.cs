@@ -23,7 +23,7 @@ internal static class Uniforms
         foreach (string format in formats.Where(f => f != Problems.Baseline))
         {
             IReadOnlyList<IReadOnlyList<string>> uniform = input.Uniform(format);
-            bool isIt = uniform.SelectMany(f => f).Contains(format) && !found.Select(f => f.Plan).Append(met.Plan).Any(p => Same(p.Formats, uniform));
+            bool isIt = uniform.SelectMany(f => f).Contains(format) && !found.Select(f => f.Plan).Append(met.Plan).Any(p => Problems.Same(p.Formats, uniform));
             bool runs = input.Partition.Subgraphs.Select(s => new Configuration(s, uniform[s.Index])).All(c => !gains.Knows(c) || gains.Find(c) is not null);
             if (isIt && runs && gains.OriginalMilliseconds - gains.Sum(input.Partition, uniform).Centre <= slowest
                 && Strategies.Of(problem, uniform) is var plan && plan.Loss <= mostLoss)
@@ -34,6 +34,4 @@ internal static class Uniforms
 
         return found;
     }
-
-    private static bool Same(IReadOnlyList<IReadOnlyList<string>> a, IReadOnlyList<IReadOnlyList<string>> b) => a.SelectMany(f => f).SequenceEqual(b.SelectMany(f => f));
 }

@@ -30,7 +30,7 @@ public static class Repeatability
     /// <summary>Differences up to this, which sums in another order make, are none.</summary>
     private const double Negligible = 1e-5;
 
-    /// <summary>Runs the model twice in each of two sessions.</summary>
+    /// <summary>Runs the model twice in one session, and once in another.</summary>
     /// <param name="model">The model, as loaded.</param>
     /// <param name="path">Path of its file.</param>
     /// <param name="samples">At least one; the first few are run.</param>
@@ -46,7 +46,7 @@ public static class Repeatability
         foreach (Sample sample in samples.Take(MostSamples))
         {
             using RunResults one = first.RunInPlace(sample.Inputs, cancel), again = first.RunInPlace(sample.Inputs, cancel);
-            using RunResults other = second.RunInPlace(sample.Inputs, cancel), otherAgain = second.RunInPlace(sample.Inputs, cancel);
+            using RunResults other = second.RunInPlace(sample.Inputs, cancel);
             within.Add(sample.Id, one.Tensors, again.Tensors);
             between.Add(sample.Id, one.Tensors, other.Tensors);
         }
