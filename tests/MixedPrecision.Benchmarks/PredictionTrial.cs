@@ -81,7 +81,7 @@ internal sealed class PredictionTrial : IDisposable
             }
         }
 
-        SolverProblem problem = Problems.Build(partition, allowed, Sensitivities, gains, lossBudget: 0, isQuadratic: true, GainFloor.None);
+        SolverProblem problem = new PlanningInput(partition, allowed, Sensitivities).Problem(gains, lossBudget: 0);
         (string Layer, string Format)[] choices = [.. problem.Subgraphs.SelectMany(s => s.Layers).SelectMany(l => l.Choices.Select(c => (l.Name, c.Format)))];
         var index = choices.Index().ToDictionary(c => c.Item, c => c.Index);
         var predicted = new QuadraticLoss((LossModel.Quadratic)problem.Loss, choices.Length);

@@ -7,17 +7,18 @@ using MixedPrecision.Formats;
 using MixedPrecision.Onnx;
 using MixedPrecision.Partitioning;
 using MixedPrecision.Quantization;
+using MixedPrecision.Structures;
 
 namespace MixedPrecision.Benchmarking;
 
 /// <summary>One configuration of one sub-graph, timed against the sub-graph as the original has it.</summary>
-/// <param name="Formats">The format of each layer, in the order of <see cref="Subgraph.Layers"/>.</param>
-/// <param name="Canonical">The same in the order that follows from the structure alone: what holds for every sub-graph of equal fingerprint, in any file.</param>
+/// <param name="Configuration">Structure, and the format of each layer in the order of <see cref="Subgraph.Layers"/>.</param>
+/// <param name="Canonical">The formats in the order that follows from the structure alone: what holds for every sub-graph of equal fingerprint, in any file.</param>
 /// <param name="Timings">One timing per scenario, in order; empty when the configuration cannot run.</param>
 /// <param name="Unavailable">Why the configuration cannot run, or null when it can.</param>
 /// <param name="Reused">Whether nothing had to be measured for it.</param>
 public sealed record ConfigurationTiming(
-    IReadOnlyList<string> Formats, IReadOnlyList<string> Canonical, IReadOnlyList<Timing> Timings, string? Unavailable, bool Reused);
+    Configuration Configuration, IReadOnlyList<string> Canonical, IReadOnlyList<Timing> Timings, string? Unavailable, bool Reused);
 
 /// <summary>What enters the sub-graphs of a model in one scenario, as far as timings depend on it.</summary>
 /// <param name="Weight">The scenario's share; the shares of all scenarios sum to 1.</param>
@@ -55,10 +56,14 @@ public sealed class SubgraphTimer(
 
     private readonly TimingStore timings = new(store);
     private readonly Dictionary<int, Cut> cuts = [];
+    private readonly Dictionary<(int Subgraph, string Structure, int Scenario), string?> admitted = [];
     private IReadOnlyList<IReadOnlyDictionary<string, Tensor>>? captured;
 
     /// <summary>Where prepared constants are kept, or null.</summary>
     public Preparations? Preparations { get; init; }
+
+    /// <summary>The structures that a sub-graph may have besides the exported one.</summary>
+    public Func<Subgraph, IReadOnlyList<FoundStructure>> Structures { get; init; } = _ => [];
 
     /// <summary>Timings taken so far: one per configuration and scenario.</summary>
     public int Measured => timings.Measured;
@@ -78,22 +83,22 @@ public sealed class SubgraphTimer(
         new EnteringValues(scenario.Weight, values.ToDictionary(v => v.Key, v => TimingKeys.Describe(v.Value))))];
 
     /// <summary>Times one configuration in every scenario, or finds its timings.</summary>
-    /// <inheritdoc cref="Measure(Subgraph, IReadOnlyList{IReadOnlyList{NumberFormat}}, CancellationToken, Action{int})"/>
-    public ConfigurationTiming Measure(Subgraph subgraph, IReadOnlyList<NumberFormat> formats, CancellationToken cancellation) =>
-        Measure(subgraph, [formats], cancellation)[0];
+    /// <inheritdoc cref="Measure(Subgraph, IReadOnlyList{Configuration}, CancellationToken, Action{int})"/>
+    public ConfigurationTiming Measure(Subgraph subgraph, Configuration configuration, CancellationToken cancellation) =>
+        Measure(subgraph, [configuration], cancellation)[0];
 
     /// <summary>Times configurations of one sub-graph in every scenario, or finds their timings.</summary>
     /// <param name="subgraph">A sub-graph of the partition.</param>
-    /// <param name="configurations">Of each one format per layer, in order, at least one of them not the baseline; each has to apply to its layer.</param>
+    /// <param name="configurations">None of them as the original has it; each format has to apply to its layer, and each structure to the sub-graph.</param>
     /// <param name="cancellation">Checked before every few runs.</param>
     /// <param name="progress">Told of each few configurations how many they were.</param>
     /// <exception cref="MixedPrecisionException">MPB5002: the original model does not run in a scenario. MPB5004: the original sub-graph does not run by itself.</exception>
     public IReadOnlyList<ConfigurationTiming> Measure(
-        Subgraph subgraph, IReadOnlyList<IReadOnlyList<NumberFormat>> configurations, CancellationToken cancellation, Action<int>? progress = null)
+        Subgraph subgraph, IReadOnlyList<Configuration> configurations, CancellationToken cancellation, Action<int>? progress = null)
     {
-        if (configurations.Any(c => c.Count != subgraph.Layers.Count || c.All(f => f == NumberFormats.Baseline)))
+        if (configurations.Any(c => c.Formats.Count != subgraph.Layers.Count || !c.Changes(NumberFormats.Baseline.Name)))
         {
-            throw new ArgumentException($"sub-graph {subgraph.Index} has {subgraph.Layers.Count} layers, of which one at least has to leave the baseline");
+            throw new ArgumentException($"sub-graph {subgraph.Index} has {subgraph.Layers.Count} layers, and something of it has to change");
         }
 
         Cut cut = CutOut(subgraph);
@@ -106,10 +111,10 @@ public sealed class SubgraphTimer(
         Entering ??= Describe();
         IReadOnlyDictionary<string, string>[] entering = [.. Entering.Select(e => cut.Extracted.Inputs.ToDictionary(i => i, i => e.Values[i]))];
         var results = new List<ConfigurationTiming>();
-        foreach (IReadOnlyList<NumberFormat>[] group in configurations.Chunk(cut.Parameters > ManyParameters ? 1 : MostAtOnce))
+        foreach (Configuration[] group in configurations.Chunk(cut.Parameters > ManyParameters ? 1 : MostAtOnce))
         {
             cancellation.ThrowIfCancellationRequested();
-            CacheKey[][] keys = [.. group.Select(formats => entering.Select(e => cut.Keys.Of(formats, e, machine, settings)).ToArray())];
+            CacheKey[][] keys = [.. group.Select(c => entering.Select(e => cut.Keys.Of(c, StructureOf(subgraph, c), e, machine, settings)).ToArray())];
             StoredTiming?[][] found = [.. keys.Select(k => k.Select(timings.Find).ToArray())];
             bool[] reused = [.. found.Select(IsKnown)];
             int[] missing = [.. Enumerable.Range(0, group.Length).Where(i => !reused[i])];
@@ -118,20 +123,21 @@ public sealed class SubgraphTimer(
                 Time(subgraph, cut, [.. missing.Select(i => new Candidate(group[i], keys[i], found[i]))], cancellation);
             }
 
-            results.AddRange(group.Select((formats, i) => found[i].FirstOrDefault(f => f?.Unavailable is not null) is { } unavailable
-                ? Result(cut, formats, [], unavailable.Unavailable, reused[i])
-                : Result(cut, formats, [.. found[i].Select(f => f!.Timing!)], null, reused[i])));
+            results.AddRange(group.Select((configuration, i) => found[i].FirstOrDefault(f => f?.Unavailable is not null) is { } unavailable
+                ? Result(cut, configuration, [], unavailable.Unavailable, reused[i])
+                : Result(cut, configuration, [.. found[i].Select(f => f!.Timing!)], null, reused[i])));
             progress?.Invoke(group.Length);
         }
 
         return results;
     }
 
-    private static ConfigurationTiming Result(Cut cut, IReadOnlyList<NumberFormat> formats, IReadOnlyList<Timing> timings, string? unavailable, bool reused)
-    {
-        string[] names = [.. formats.Select(f => f.Name)];
-        return new ConfigurationTiming(names, cut.Keys.Canonical(names), timings, unavailable, reused);
-    }
+    private static ConfigurationTiming Result(Cut cut, Configuration configuration, IReadOnlyList<Timing> timings, string? unavailable, bool reused) =>
+        new(configuration, cut.Keys.Canonical(configuration.Formats), timings, unavailable, reused);
+
+    private FoundStructure? StructureOf(Subgraph subgraph, Configuration configuration) => configuration.Structure == Structure.Exported ? null
+        : Structures(subgraph).FirstOrDefault(s => s.Structure.Name == configuration.Structure)
+            ?? throw new ArgumentException($"sub-graph {subgraph.Index} has no structure '{configuration.Structure}'");
 
     /// <summary>Measures what was not found: first whether the original runs, then which candidates do, then those against it.</summary>
     private void Time(
@@ -140,7 +146,7 @@ public sealed class SubgraphTimer(
         IReadOnlyDictionary<string, Tensor>[] inputs = [.. Captured().Select(c => cut.Extracted.Inputs.ToDictionary(i => i, i => c[i]))];
         using MachineLock held = MachineLock.Acquire(cancellation, waiting);
         byte[] original = cut.Extracted.Model.ToByteArray();
-        byte[][] rewritten = [.. candidates.Select(c => Rewrite(subgraph, cut, c.Formats))];
+        byte[][] rewritten = [.. candidates.Select(c => Rewrite(subgraph, cut, c.Configuration))];
         for (int scenario = 0; scenario < inputs.Length; scenario++)
         {
             using var feed = new Feed(inputs[scenario].Select(i => (i.Key, i.Value)));
@@ -157,14 +163,18 @@ public sealed class SubgraphTimer(
                 cancellation.ThrowIfCancellationRequested();
                 try
                 {
+                    if (StructureOf(subgraph, candidates[c].Configuration) is { } structure && WhyNotAdmitted(subgraph, cut, structure, scenario, inputs[scenario]) is string other)
+                    {
+                        Refuse(candidates[c], scenario, other);
+                        continue;
+                    }
+
                     contenders.Add(Contender.Probe(() => Open(rewritten[c], feed)));
                     runnable.Add(candidates[c]);
                 }
                 catch (OnnxRuntimeException e)
                 {
-                    string reason = $"ONNX Runtime does not run it: {e.Message.Replace('\n', ' ')}";
-                    timings.AddUnavailable(candidates[c].Keys[scenario], reason);
-                    candidates[c].Found[scenario] = new StoredTiming(null, reason);
+                    Refuse(candidates[c], scenario, $"ONNX Runtime does not run it: {e.Message.Replace('\n', ' ')}");
                 }
             }
 
@@ -181,6 +191,26 @@ public sealed class SubgraphTimer(
                 runnable[c].Found[scenario] = new StoredTiming(timing, null);
             }
         }
+    }
+
+    private void Refuse(Candidate candidate, int scenario, string reason)
+    {
+        timings.AddUnavailable(candidate.Keys[scenario], reason);
+        candidate.Found[scenario] = new StoredTiming(null, reason);
+    }
+
+    /// <summary>Why a structure may not stand for the exported form: see <see cref="Admission"/>. Found out once for each structure and what is fed.</summary>
+    private string? WhyNotAdmitted(Subgraph subgraph, Cut cut, FoundStructure structure, int scenario, IReadOnlyDictionary<string, Tensor> inputs)
+    {
+        if (!admitted.TryGetValue((subgraph.Index, structure.Structure.Name, scenario), out string? reason))
+        {
+            Configuration bare = structure.Bare(subgraph, NumberFormats.Baseline.Name);
+            reason = Admission.WhyNot(
+                cut.Extracted.Model.ToByteArray(), Rewrite(subgraph, cut, Configuration.Exported(bare.Formats)), Rewrite(subgraph, cut, bare), inputs, cut.Extracted.Outputs, machine.Threads, model.Folder);
+            admitted.Add((subgraph.Index, structure.Structure.Name, scenario), reason);
+        }
+
+        return reason;
     }
 
     private Contender ProbeOriginal(Subgraph subgraph, byte[] original, Feed feed)
@@ -201,10 +231,15 @@ public sealed class SubgraphTimer(
         return new OpenedRun(() => session.RunOnly(feed), session.Dispose);
     }
 
-    private byte[] Rewrite(Subgraph subgraph, Cut cut, IReadOnlyList<NumberFormat> formats)
+    private byte[] Rewrite(Subgraph subgraph, Cut cut, Configuration configuration)
     {
         ModelProto rewritten = cut.Extracted.Model.Clone();
-        LayerRewriter.Apply(rewritten, [.. subgraph.Layers.Zip(formats, (l, f) => (SiteOf(l), f))], name => Weights.Read(model, partition.View, name)!, Preparations);
+        LayerRewriter.Apply(
+            rewritten,
+            [.. subgraph.Layers.Zip(configuration.Formats, (l, f) => (SiteOf(l), NumberFormats.Get(f)))],
+            name => Weights.Read(model, partition.View, name)!,
+            Preparations,
+            StructureOf(subgraph, configuration) is { } structure ? [structure.Match] : []);
         return rewritten.ToByteArray();
     }
 
@@ -238,5 +273,5 @@ public sealed class SubgraphTimer(
     private sealed record Cut(ExtractedSubgraph Extracted, TimingKeys Keys, long Parameters, string? Unavailable);
 
     /// <summary>A configuration that is not known in every scenario.</summary>
-    private sealed record Candidate(IReadOnlyList<NumberFormat> Formats, CacheKey[] Keys, StoredTiming?[] Found);
+    private sealed record Candidate(Configuration Configuration, CacheKey[] Keys, StoredTiming?[] Found);
 }

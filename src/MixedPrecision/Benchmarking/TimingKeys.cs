@@ -3,6 +3,7 @@ using MixedPrecision.Caching;
 using MixedPrecision.Formats;
 using MixedPrecision.Onnx;
 using MixedPrecision.Partitioning;
+using MixedPrecision.Structures;
 
 namespace MixedPrecision.Benchmarking;
 
@@ -36,18 +37,20 @@ internal sealed class TimingKeys
     /// <summary>Puts formats of the layers, given in the order of <see cref="Subgraph.Layers"/>, into the order that depends on the structure alone.</summary>
     public IReadOnlyList<string> Canonical(IReadOnlyList<string> formats) => [.. order.Select(layer => formats[layer])];
 
-    /// <param name="formats">One per layer of the sub-graph, in the order of <see cref="Subgraph.Layers"/>.</param>
+    /// <param name="configuration">Formats in the order of <see cref="Subgraph.Layers"/>.</param>
+    /// <param name="structure">Its structure; null for the exported one.</param>
     /// <param name="inputs">What enters, by the model's own names, as <see cref="Describe"/> says it.</param>
     /// <param name="machine">What it is measured on.</param>
     /// <param name="settings">How it is measured.</param>
-    public CacheKey Of(IReadOnlyList<NumberFormat> formats, IReadOnlyDictionary<string, string> inputs, Machine machine, TimingSettings settings)
+    public CacheKey Of(Configuration configuration, FoundStructure? structure, IReadOnlyDictionary<string, string> inputs, Machine machine, TimingSettings settings)
     {
-        IReadOnlyList<string> configuration = Canonical([.. formats.Select(f => string.Create(CultureInfo.InvariantCulture, $"{f.Name}/{f.Version}"))]);
+        IReadOnlyList<string> formats = Canonical([.. configuration.Formats.Select(NumberFormats.Get).Select(f => string.Create(CultureInfo.InvariantCulture, $"{f.Name}/{f.Version}"))]);
         IEnumerable<string> entering = inputs.Select(i => $"{names[i.Key]}={i.Value}");
         return CacheKey.Of(
             ("fingerprint", subgraph.Fingerprint),
-            ("configuration", string.Join(' ', configuration)),
+            ("configuration", string.Join(' ', formats)),
             ("inputs", string.Join("; ", entering.Order(StringComparer.Ordinal))))
+            .With("structure", structure is null ? configuration.Structure : string.Create(CultureInfo.InvariantCulture, $"{structure.Structure.Name}/{structure.Structure.Version}"))
             .With("version", Version)
             .With("machine", machine.Key())
             .With("settings", settings.Key());

@@ -57,7 +57,7 @@ internal static class BudgetMeeting
         var attempts = new List<Attempt>();
         while (attempts.Count < MostAttempts)
         {
-            (Plan plan, gains) = Planner.Plan(input, gains, lossBudget, steps.Solve, steps.Measure);
+            (Plan plan, gains) = Planner.Plan(input, gains, lossBudget, steps);
             if (attempts.Count == 0)
             {
                 RequireFeasible(plan, input, policy);
@@ -104,8 +104,8 @@ internal static class BudgetMeeting
 
         BudgetTrial Propose(double tau)
         {
-            (Plan plan, gains) = Planner.PlanOrLeast(input, gains, input.LossBudget(tau), steps.Solve, steps.Measure);
-            string key = string.Join("; ", plan.Formats.Select(f => string.Join(' ', f)));
+            (Plan plan, gains) = Planner.PlanOrLeast(input, gains, input.LossBudget(tau), steps);
+            string key = string.Join("; ", plan.Configurations);
             plans.TryAdd(key, (tau, plan));
             return new BudgetTrial(key, input.Tau(plan.Loss), plan.Gain, double.NaN);
         }

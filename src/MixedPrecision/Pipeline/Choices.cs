@@ -3,6 +3,7 @@ using MixedPrecision.Diagnostics;
 using MixedPrecision.Formats;
 using MixedPrecision.Partitioning;
 using MixedPrecision.Policies;
+using MixedPrecision.Structures;
 
 namespace MixedPrecision.Pipeline;
 
@@ -59,8 +60,13 @@ internal static class Choices
     /// <summary>The rule that counts for a layer that some rule matches: the last.</summary>
     private static LayerRule RuleOf(Policy policy, string layer) => policy.Layers.Last(r => Glob.IsMatch(r.Match, layer));
 
-    /// <summary>Whether some layer may run in something else than the baseline.</summary>
-    public static bool Any(IReadOnlyDictionary<string, LayerOptions> allowed) => allowed.Values.Any(o => o.Formats.Any(f => f != Problems.Baseline));
+    /// <summary>Of the structures that a sub-graph may have those that the policy allows and that fix formats which the layers may take. Where time is not the objective, there is none to choose.</summary>
+    public static IReadOnlyList<FoundStructure> Structures(Policy policy, Workspace workspace, IReadOnlyDictionary<string, LayerOptions> allowed, Subgraph subgraph) => policy.Objective != Objective.Time ? []
+        : [.. workspace.StructuresOf(subgraph).Where(s => policy.Structures.Contains(s.Structure.Name) && s.Match.Fixed.All(f => allowed[f.Key].Formats.Contains(f.Value)))];
+
+    /// <summary>Whether some layer may run in something else than the baseline, or some sub-graph in another structure than the exported one.</summary>
+    public static bool Any(Materials materials, IReadOnlyDictionary<string, LayerOptions> allowed) => allowed.Values.Any(o => o.Formats.Any(f => f != Problems.Baseline))
+        || materials.Workspace.Partition.Subgraphs.Any(s => Structures(materials.Policy, materials.Workspace, allowed, s).Count > 0);
 }
 
 /// <summary>What one layer may run in.</summary>

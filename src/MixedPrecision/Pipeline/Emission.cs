@@ -2,16 +2,21 @@ using MixedPrecision.Caching;
 using MixedPrecision.Formats;
 using MixedPrecision.Onnx;
 using MixedPrecision.Quantization;
+using MixedPrecision.Structures;
 
 namespace MixedPrecision.Pipeline;
 
 /// <summary>A layer with the format that it is rewritten to.</summary>
 internal sealed record LayerFormat(string Layer, FormatVersion Format);
 
+/// <summary>A sub-graph with the structure that it is rewritten to.</summary>
+internal sealed record SubgraphStructure(int Subgraph, string Name, int Version);
+
 /// <summary>What the stage that writes a model reads.</summary>
 /// <param name="Name">File name of the emitted model, which refers to its external data by it.</param>
 /// <param name="Layers">The layers that do not stay as they are.</param>
-internal sealed record EmitInput(Content<Workspace> Model, string Name, IReadOnlyList<LayerFormat> Layers);
+/// <param name="Structures">The sub-graphs that do not stand as exported.</param>
+internal sealed record EmitInput(Content<Workspace> Model, string Name, IReadOnlyList<LayerFormat> Layers, IReadOnlyList<SubgraphStructure> Structures);
 
 /// <summary>A model that was written, with the files beside it.</summary>
 /// <param name="Files">Full paths; the model is the last.</param>
@@ -37,28 +42,40 @@ internal static class Emission
     private const int Version = 4;
 
     /// <summary>Puts the model of a plan, and its external data if it has any, into a folder.</summary>
-    /// <param name="formats">By sub-graph and layer.</param>
+    /// <param name="plan">A configuration by sub-graph.</param>
     /// <param name="name">File name of the model.</param>
     public static EmittedModel Write(
-        StageRunner runner, Content<Workspace> model, IReadOnlyList<IReadOnlyList<string>> formats, string folder, string name, Preparations preparations)
+        StageRunner runner, Content<Workspace> model, IReadOnlyList<Configuration> plan, string folder, string name, Preparations preparations)
     {
         Workspace workspace = model.Value;
         Directory.CreateDirectory(folder);
         string path = Path.Combine(folder, name);
         string[] files = workspace.ExternalFiles.Count > 0 ? [path, path + ".data"] : [path];
-        var input = new EmitInput(model, name, LayersOf(workspace, formats));
+        var input = new EmitInput(model, name, LayersOf(workspace, plan), StructuresOf(workspace, plan));
         runner.GetFiles(Stage, Version, input, files, () => Quantizer.Write(
-            workspace.Model, PlanOf(workspace, input.Layers), workspace.Weight, path, preparations));
+            workspace.Model, PlanOf(workspace, input.Layers), workspace.Weight, path, preparations, [.. FoundOf(workspace, input.Structures).Select(s => s.Match)]));
         return new EmittedModel([.. files.Reverse()]);
     }
 
     /// <summary>The layers that leave the baseline, in the model's order.</summary>
-    public static IReadOnlyList<LayerFormat> LayersOf(Workspace workspace, IReadOnlyList<IReadOnlyList<string>> formats) =>
+    public static IReadOnlyList<LayerFormat> LayersOf(Workspace workspace, IReadOnlyList<Configuration> plan) =>
     [
-        .. workspace.Partition.Subgraphs.SelectMany(s => s.Layers.Zip(formats[s.Index], (layer, format) => (layer.Name, Format: NumberFormats.Get(format))))
+        .. workspace.Partition.Subgraphs.SelectMany(s => s.Layers.Zip(plan[s.Index].Formats, (layer, format) => (layer.Name, Format: NumberFormats.Get(format))))
             .Where(l => l.Format != NumberFormats.Baseline)
             .Select(l => new LayerFormat(l.Name, FormatVersion.Of(l.Format))),
     ];
+
+    /// <summary>The sub-graphs that do not stand as exported.</summary>
+    public static IReadOnlyList<SubgraphStructure> StructuresOf(Workspace workspace, IReadOnlyList<Configuration> plan) =>
+    [
+        .. workspace.Partition.Subgraphs.Where(s => plan[s.Index].Structure != Structure.Exported)
+            .Select(s => workspace.StructuresOf(s).First(f => f.Structure.Name == plan[s.Index].Structure) is var found
+                ? new SubgraphStructure(s.Index, found.Structure.Name, found.Structure.Version) : throw new InvalidOperationException()),
+    ];
+
+    /// <summary>The structures as they were found.</summary>
+    public static IReadOnlyList<FoundStructure> FoundOf(Workspace workspace, IReadOnlyList<SubgraphStructure> structures) =>
+        [.. structures.Select(s => workspace.StructuresOf(workspace.Partition.Subgraphs[s.Subgraph]).First(f => f.Structure.Name == s.Name))];
 
     /// <summary>Every layer of the model with its format.</summary>
     public static (LayerSite Site, NumberFormat Format)[] PlanOf(Workspace workspace, IReadOnlyList<LayerFormat> layers)

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using MixedPrecision.Benchmarking;
 using MixedPrecision.Data;
 using MixedPrecision.Formats;
@@ -5,6 +6,7 @@ using MixedPrecision.Onnx;
 using MixedPrecision.Partitioning;
 using MixedPrecision.Policies;
 using MixedPrecision.Quantization;
+using MixedPrecision.Structures;
 
 namespace MixedPrecision.Pipeline;
 
@@ -31,10 +33,12 @@ internal sealed class Measuring(Materials materials, StageRunner runner)
             TimingSettings.Subgraph,
             runner.Store,
             text => runner.Log.Say(Stage, text))
-        { Preparations = materials.Preparations };
+        { Preparations = materials.Preparations, Structures = materials.Workspace.StructuresOf };
         timer.Entering = runner.Get(Stages.Capture, new CaptureInput(model, materials.Scenarios, () => timer));
         return timer;
     });
+
+    private readonly Stopwatch searching = new();
 
     private readonly Lazy<IReadOnlyDictionary<string, double>> operations = new(() =>
         OperationCount.Of(materials.Workspace.Model, materials.Workspace.Sites.Values, materials.Scenarios.Value));
@@ -45,19 +49,34 @@ internal sealed class Measuring(Materials materials, StageRunner runner)
     /// <summary>Timings taken in this run, and timings that were there.</summary>
     public (int Measured, int Reused) Counts => timer.IsValueCreated ? (timer.Value.Measured, timer.Value.Reused) : (0, 0);
 
-    /// <summary>Configurations that planning starts from: each layer alone in each format that it may take, and each format for all layers of a sub-graph that may take it.</summary>
-    public static IReadOnlyList<Configuration> First(Partition partition, IReadOnlyDictionary<string, LayerOptions> allowed) =>
-        [.. partition.Subgraphs.SelectMany(s => AloneOf(s, allowed).Concat(UniformOf(s, allowed)))];
+    /// <summary>
+    /// Configurations that planning starts from: each layer alone in each format that it may take, each format for all layers of a sub-graph that may take it, and each structure by itself.
+    /// </summary>
+    public static IReadOnlyList<SubgraphConfiguration> First(
+        Partition partition, IReadOnlyDictionary<string, LayerOptions> allowed, Func<Subgraph, IReadOnlyList<FoundStructure>> structures) =>
+        [.. partition.Subgraphs.SelectMany(s => AloneOf(s, allowed).Concat(UniformOf(s, allowed))
+            .Concat(structures(s).Select(f => new SubgraphConfiguration(s, f.Bare(s, Problems.Baseline)))))];
+
+    /// <summary>Whether the time is over that the policy gives to timing configurations after the first ones.</summary>
+    public bool IsOver() => searching.Elapsed.TotalSeconds >= materials.Policy.SearchSeconds;
 
     /// <summary>The gains with those of further configurations.</summary>
-    public Gains Add(Gains gains, IReadOnlyList<Configuration> configurations)
+    public Gains Add(Gains gains, IReadOnlyList<SubgraphConfiguration> configurations)
     {
         if (configurations.Count == 0)
         {
             return gains;
         }
 
-        return materials.Policy.Objective == Objective.Time ? Time(gains, configurations) : configurations.Aggregate(gains, (all, c) => all.With(c, Computed(c)));
+        // The first ones are asked for when nothing is known yet; what follows is the search.
+        if (gains.Count > 0)
+        {
+            searching.Start();
+        }
+
+        Gains added = materials.Policy.Objective == Objective.Time ? Time(gains, configurations) : configurations.Aggregate(gains, (all, c) => all.With(c, Computed(c)));
+        searching.Stop();
+        return added;
     }
 
     /// <summary>What the original takes: bytes, multiply-accumulates, or milliseconds in all sub-graphs that were timed.</summary>
@@ -68,15 +87,15 @@ internal sealed class Measuring(Materials materials, StageRunner runner)
         _ => gains.OriginalMilliseconds,
     };
 
-    private Gains Time(Gains gains, IReadOnlyList<Configuration> configurations)
+    private Gains Time(Gains gains, IReadOnlyList<SubgraphConfiguration> configurations)
     {
         double[] weights = [.. timer.Value.Entering!.Select(e => e.Weight)];
         (int before, int done) = (timer.Value.Measured, 0);
-        foreach (IGrouping<Subgraph, Configuration> own in configurations.GroupBy(c => c.Subgraph))
+        foreach (IGrouping<Subgraph, SubgraphConfiguration> own in configurations.GroupBy(c => c.Subgraph))
         {
-            Configuration[] group = [.. own];
+            SubgraphConfiguration[] group = [.. own];
             IReadOnlyList<ConfigurationTiming> timings = timer.Value.Measure(
-                own.Key, [.. group.Select(c => c.Formats.Select(NumberFormats.Get).ToArray())], runner.Log.Cancel, count => Report(done += count));
+                own.Key, [.. group.Select(c => c.Configuration)], runner.Log.Cancel, count => Report(done += count));
             gains = group.Zip(timings).Aggregate(gains, (all, t) => all.With(t.First, t.Second, weights));
         }
 
@@ -101,21 +120,21 @@ internal sealed class Measuring(Materials materials, StageRunner runner)
     }
 
     /// <summary>Bytes that the emitted file saves, or multiply-accumulates saved, weighted over the scenarios and counted in those of the baseline.</summary>
-    private Gain Computed(Configuration configuration)
+    private Gain Computed(SubgraphConfiguration configuration)
     {
         (LayerSite Site, NumberFormat Format)[] changed =
-            [.. configuration.Subgraph.Layers.Zip(configuration.Formats, (l, f) => (materials.Workspace.Sites[l.Name], NumberFormats.Get(f))).Where(l => l.Item2 != NumberFormats.Baseline)];
+            [.. configuration.Subgraph.Layers.Zip(configuration.Configuration.Formats, (l, f) => (materials.Workspace.Sites[l.Name], NumberFormats.Get(f))).Where(l => l.Item2 != NumberFormats.Baseline)];
         double gain = materials.Policy.Objective == Objective.Memory
             ? savings.Value.Bytes(changed)
             : changed.Sum(l => (1 - l.Format.TimePerMac) * operations.Value[l.Site.Layer.Name]);
         return new Gain(gain, gain, gain);
     }
 
-    private static IEnumerable<Configuration> AloneOf(Subgraph subgraph, IReadOnlyDictionary<string, LayerOptions> allowed) =>
+    private static IEnumerable<SubgraphConfiguration> AloneOf(Subgraph subgraph, IReadOnlyDictionary<string, LayerOptions> allowed) =>
         subgraph.Layers.SelectMany((layer, i) => allowed[layer.Name].Formats.Where(f => f != Problems.Baseline).Select(f => Problems.Alone(subgraph, i, f)));
 
-    private static IEnumerable<Configuration> UniformOf(Subgraph subgraph, IReadOnlyDictionary<string, LayerOptions> allowed) => subgraph.Layers
+    private static IEnumerable<SubgraphConfiguration> UniformOf(Subgraph subgraph, IReadOnlyDictionary<string, LayerOptions> allowed) => subgraph.Layers
         .SelectMany(l => allowed[l.Name].Formats).Where(f => f != Problems.Baseline).Distinct()
-        .Select(format => new Configuration(subgraph, [.. subgraph.Layers.Select(l => allowed[l.Name].Formats.Contains(format) ? format : Problems.Baseline)]))
-        .Where(c => c.Formats.Count(f => f != Problems.Baseline) > 1);
+        .Select(format => new SubgraphConfiguration(subgraph, Configuration.Exported([.. subgraph.Layers.Select(l => allowed[l.Name].Formats.Contains(format) ? format : Problems.Baseline)])))
+        .Where(c => c.Changed > 1);
 }

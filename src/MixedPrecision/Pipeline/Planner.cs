@@ -1,6 +1,7 @@
 using MixedPrecision.Calibration;
 using MixedPrecision.Partitioning;
 using MixedPrecision.Solving;
+using MixedPrecision.Structures;
 using MixedPrecision.Verification;
 
 namespace MixedPrecision.Pipeline;
@@ -11,6 +12,9 @@ internal sealed record PlanningInput(Partition Partition, IReadOnlyDictionary<st
 {
     /// <summary>Which gains are worth a loss.</summary>
     public GainFloor Floor { get; init; } = GainFloor.None;
+
+    /// <summary>The structures that a sub-graph may have besides the exported one.</summary>
+    public Func<Subgraph, IReadOnlyList<FoundStructure>> Structures { get; init; } = _ => [];
 
     /// <summary>Layers that may run in something else than the baseline.</summary>
     public int Choosing => Allowed.Values.Count(o => o.Formats.Any(f => f != Problems.Baseline));
@@ -25,18 +29,23 @@ internal sealed record PlanningInput(Partition Partition, IReadOnlyDictionary<st
     public double Tau(double lossMse) => lossMse == 0 ? 0 : Math.Sqrt(lossMse / Sensitivities.MeanSquareLoss);
 
     /// <summary>The program with all that is predicted of the loss, or with the diagonal alone.</summary>
-    public SolverProblem Problem(Gains gains, double lossBudget, bool isQuadratic = true) =>
-        Problems.Build(Partition, Allowed, Sensitivities, gains, lossBudget, isQuadratic, Floor);
+    public SolverProblem Problem(Gains gains, double lossBudget, bool isQuadratic = true, Unmeasured unmeasured = Unmeasured.Cautious) =>
+        Problems.Build(this, gains, lossBudget, isQuadratic, unmeasured);
 
     /// <summary>For each layer the format that a rule pins it to, else the baseline: what is left when nothing is gained.</summary>
-    public IReadOnlyList<IReadOnlyList<string>> RulesAlone => Choose(o => o.Pinned is null ? Problems.Baseline : o.Formats[0]);
+    public IReadOnlyList<Configuration> RulesAlone => Choose(o => o.Pinned is null ? Problems.Baseline : o.Formats[0]);
 
     /// <summary>For each layer a format if it may take that, else what a rule or the baseline says.</summary>
-    public IReadOnlyList<IReadOnlyList<string>> Uniform(string format) =>
+    public IReadOnlyList<Configuration> Uniform(string format) =>
         Choose(o => o.Formats.Contains(format) ? format : o.Formats.Contains(Problems.Baseline) ? Problems.Baseline : o.Formats[0]);
 
-    private IReadOnlyList<IReadOnlyList<string>> Choose(Func<LayerOptions, string> format) =>
-        [.. Partition.Subgraphs.Select(s => (IReadOnlyList<string>)[.. s.Layers.Select(l => format(Allowed[l.Name]))])];
+    /// <summary>Whether every layer may take the format that it has in a configuration.</summary>
+    public bool Allows(SubgraphConfiguration configuration) =>
+        configuration.Subgraph.Layers.Zip(configuration.Configuration.Formats).All(l => Allowed[l.First.Name].Formats.Contains(l.Second))
+        && (configuration.Configuration.Structure == Structure.Exported || Structures(configuration.Subgraph).Any(s => s.Structure.Name == configuration.Configuration.Structure));
+
+    private IReadOnlyList<Configuration> Choose(Func<LayerOptions, string> format) =>
+        [.. Partition.Subgraphs.Select(s => Configuration.Exported([.. s.Layers.Select(l => format(Allowed[l.Name]))]))];
 }
 
 /// <summary>What planning asks of the rest of the pipeline.</summary>
@@ -44,11 +53,13 @@ internal sealed record PlanningInput(Partition Partition, IReadOnlyDictionary<st
 /// <param name="Measure">Gains with those of further configurations.</param>
 /// <param name="Evaluate">The change of the loss that the file emitted from a plan is measured to have, on samples that calibration did not see.</param>
 /// <param name="Say">Told what happens, for people.</param>
+/// <param name="IsOver">Whether the time is over that the policy gives the search.</param>
 internal sealed record PlanningSteps(
     Func<SolverProblem, Plan> Solve,
-    Func<Gains, IReadOnlyList<Configuration>, Gains> Measure,
+    Func<Gains, IReadOnlyList<SubgraphConfiguration>, Gains> Measure,
     Func<Plan, LossChange> Evaluate,
-    Action<string> Say);
+    Action<string> Say,
+    Func<bool> IsOver);
 
 /// <summary>Finds the plan of a budget.</summary>
 internal static class Planner
@@ -56,38 +67,61 @@ internal static class Planner
     /// <summary>A budget that is just feasible, with room for what its rounding to integers takes.</summary>
     private const double JustFeasible = 1 + 1e-6;
 
+    /// <summary>Share of what the original takes that configurations which were not measured may gain at most beyond the plan: a quarter of what counts as a gain by default.</summary>
+    private const double Gap = 0.0025;
+
     /// <summary>
-    /// The best plan within a loss MSE, on measured gains alone: solves with what is known, measures what the plan uses and was not measured as a whole,
-    /// and solves again (design, section 6). The diagonal alone, which is solved in no time, finds out which configurations to measure; the plan is then that of the whole prediction.
+    /// The best plan within a loss MSE. Configurations that were not measured count at an optimistic bound; what the optimum uses of them is measured, until the
+    /// optimum stands on measured gains, or no plan could gain more than a small gap beyond the best that does, or the time is over (design, section 6). The bound of the plan holds for
+    /// all configurations, measured or not. The diagonal alone, which is solved in no time, finds out most of what there is to measure; the plan is then that of the whole prediction.
     /// Infeasible when rules of the policy force more loss.
     /// </summary>
-    public static (Plan Plan, Gains Gains) Plan(PlanningInput input, Gains gains, double lossBudget, Func<SolverProblem, Plan> solve, Func<Gains, IReadOnlyList<Configuration>, Gains> measure)
+    public static (Plan Plan, Gains Gains) Plan(PlanningInput input, Gains gains, double lossBudget, PlanningSteps steps)
     {
-        (_, gains) = Plan(input, gains, lossBudget, isQuadratic: false, solve, measure);
-        return Plan(input, gains, lossBudget, isQuadratic: true, solve, measure);
+        (_, gains) = Search(input, gains, lossBudget, isQuadratic: false, steps);
+        return Search(input, gains, lossBudget, isQuadratic: true, steps);
     }
 
     /// <summary>The same, or where that is infeasible the best plan of the least loss MSE that the rules allow.</summary>
-    public static (Plan Plan, Gains Gains) PlanOrLeast(PlanningInput input, Gains gains, double lossBudget, Func<SolverProblem, Plan> solve, Func<Gains, IReadOnlyList<Configuration>, Gains> measure)
+    public static (Plan Plan, Gains Gains) PlanOrLeast(PlanningInput input, Gains gains, double lossBudget, PlanningSteps steps)
     {
-        (Plan plan, gains) = Plan(input, gains, lossBudget, solve, measure);
-        return plan.Infeasibility is { } least ? Plan(input, gains, least.MinimalLoss * JustFeasible, solve, measure) : (plan, gains);
+        (Plan plan, gains) = Plan(input, gains, lossBudget, steps);
+        return plan.Infeasibility is { } least ? Plan(input, gains, least.MinimalLoss * JustFeasible, steps) : (plan, gains);
     }
 
-    private static (Plan Plan, Gains Gains) Plan(PlanningInput input, Gains gains, double lossBudget, bool isQuadratic, Func<SolverProblem, Plan> solve, Func<Gains, IReadOnlyList<Configuration>, Gains> measure)
+    private static (Plan Plan, Gains Gains) Search(PlanningInput input, Gains gains, double lossBudget, bool isQuadratic, PlanningSteps steps)
     {
         while (true)
         {
-            Plan plan = solve(input.Problem(gains, lossBudget, isQuadratic));
-            Configuration[] open = plan.Status == SolverStatus.Infeasible ? [] : [.. input.Partition.Subgraphs
-                .Select(s => new Configuration(s, plan.Formats[s.Index]))
-                .Where(c => c.Formats.Any(f => f != Problems.Baseline) && !gains.Knows(c))];
-            if (open.Length == 0)
+            Plan best = steps.Solve(input.Problem(gains, lossBudget, isQuadratic));
+            if (best.Status == SolverStatus.Infeasible)
             {
-                return (plan, gains);
+                return (best, gains);
             }
 
-            gains = measure(gains, open);
+            if (Open(input, gains, best) is { Length: > 0 } used)
+            {
+                gains = steps.Measure(gains, used);
+                continue;
+            }
+
+            Plan bound = steps.Solve(input.Problem(gains, lossBudget, isQuadratic, Unmeasured.Optimistic));
+            SubgraphConfiguration[] open = Open(input, gains, bound);
+            if (open.Length == 0 || bound.Bound - best.Gain <= Gap * input.Floor.Total || steps.IsOver())
+            {
+                return (best with { Bound = Math.Max(best.Bound, bound.Bound) }, gains);
+            }
+
+            gains = steps.Measure(gains, open);
         }
     }
+
+    /// <summary>What a plan uses and is not known, also of the sub-graphs that are equal to those that use it: these share its timings.</summary>
+    private static SubgraphConfiguration[] Open(PlanningInput input, Gains gains, Plan plan) => [.. input.Partition.Subgraphs
+        .Select(s => new SubgraphConfiguration(s, plan.Configurations[s.Index]))
+        .Where(c => c.Configuration.Changes(Problems.Baseline) && !gains.Knows(c))
+        .SelectMany(c => input.Partition.Subgraphs.Where(s => s.Fingerprint == c.Subgraph.Fingerprint).Select(s => c with { Subgraph = s }))
+        .Distinct()
+        .Where(c => input.Allows(c) && !gains.Knows(c))
+        .OrderBy(c => c.Subgraph.Index)];
 }

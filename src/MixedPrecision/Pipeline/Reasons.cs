@@ -1,6 +1,7 @@
 using MixedPrecision.Diagnostics;
 using MixedPrecision.Partitioning;
 using MixedPrecision.Reporting;
+using MixedPrecision.Structures;
 
 namespace MixedPrecision.Pipeline;
 
@@ -8,10 +9,10 @@ namespace MixedPrecision.Pipeline;
 internal static class Reasons
 {
     /// <summary>Of all layers that ship in the baseline and for which a reason is known, and of linear operations that are no layers.</summary>
-    /// <param name="shipped">Formats by sub-graph and layer.</param>
+    /// <param name="shipped">A configuration by sub-graph.</param>
     /// <param name="formats">How many formats the policy names, without the baseline.</param>
-    public static IEnumerable<ExcludedNode> Of(Partition partition, IReadOnlyList<IReadOnlyList<string>> shipped, Findings findings, int formats) => partition.Subgraphs
-        .SelectMany(s => s.Layers.SelectMany((layer, index) => shipped[s.Index][index] == Problems.Baseline ? Of(s, layer, index, findings, formats) : []))
+    public static IEnumerable<ExcludedNode> Of(Partition partition, IReadOnlyList<Configuration> shipped, Findings findings, int formats) => partition.Subgraphs
+        .SelectMany(s => s.Layers.SelectMany((layer, index) => shipped[s.Index].Formats[index] == Problems.Baseline ? Of(s, layer, index, findings, formats) : []))
         .Concat(partition.Excluded.Select(e => new ExcludedNode(e.Name, e.Operator, e.Reason)));
 
     private static IEnumerable<ExcludedNode> Of(Subgraph subgraph, Layer layer, int index, Findings findings, int formats)
@@ -28,7 +29,7 @@ internal static class Reasons
                 : LeftAlone.Of(layer.Name, layer.Operator, options.NotApplicable, formats);
         }
 
-        Gain[] known = [.. findings.Gains.Of(subgraph).Where(g => g.Formats[index] != Problems.Baseline).Select(g => g.Gain)];
+        Gain[] known = [.. findings.Gains.Of(subgraph).Where(g => g.Configuration.Formats[index] != Problems.Baseline).Select(g => g.Gain)];
         string? reason = known.Length > 0 && known.All(g => g.Low <= 0) ? "no format was found to gain"
             : findings.Meeting?.Met is not null ? "the gain is not worth the loss within the budget"
             : null;

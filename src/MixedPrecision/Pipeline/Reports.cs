@@ -6,6 +6,7 @@ using MixedPrecision.Onnx;
 using MixedPrecision.Onnx.Lowering;
 using MixedPrecision.Reporting;
 using MixedPrecision.Solving;
+using MixedPrecision.Structures;
 
 namespace MixedPrecision.Pipeline;
 
@@ -51,7 +52,8 @@ internal static class Reports
                 [.. equal.Select(s => s.Index)],
                 [.. equal.First().Layers.Select(l => l.Name)],
                 [.. gains.Timings.Where(t => t.Configuration.Subgraph == equal.First()).Select(t => new BenchmarkedConfiguration(
-                    t.Timing.Formats,
+                    t.Timing.Configuration.Structure,
+                    t.Timing.Configuration.Formats,
                     t.Timing.Unavailable is null ? BenchmarkedTiming.Of(t.Timing.Timings[index]) : null,
                     t.Timing.Unavailable,
                     t.Timing.Reused))]))]))],
@@ -62,22 +64,22 @@ internal static class Reports
         Model(materials.Workspace),
         tau,
         ObjectiveName(materials),
-        Planned(materials, findings, plan?.Formats ?? Baselines(materials.Workspace)),
+        Planned(materials, findings, plan?.Configurations ?? Baselines(materials.Workspace)),
         plan is not null && input is not null ? Predicted(materials, input, findings.Gains, plan) : new Prediction(0, 0, GainOf(materials, Gain.None)),
-        plan is null ? null : Solver(plan),
+        plan is null || input is null ? null : Solver(plan, input, findings.Gains),
         Strategies(findings.Strategies, input?.LossBudget(tau) ?? 0),
         WarningsOf(runner));
 
     /// <summary>Every layer as the original has it.</summary>
-    public static IReadOnlyList<IReadOnlyList<string>> Baselines(Workspace workspace) =>
-        [.. workspace.Partition.Subgraphs.Select(s => (IReadOnlyList<string>)[.. s.Layers.Select(_ => Problems.Baseline)])];
+    public static IReadOnlyList<Configuration> Baselines(Workspace workspace) =>
+        [.. workspace.Partition.Subgraphs.Select(s => Configuration.Exported([.. s.Layers.Select(_ => Problems.Baseline)]))];
 
     public static Manifest Manifest(Materials materials, StageRunner runner, Shipped shipped)
     {
         using OnnxModel emitted = OnnxModel.Load(shipped.Emitted.Path, Path.GetFileName(shipped.Emitted.Path));
         var output = new ModelSummary(emitted.DisplayName, shipped.Emitted.Hash, shipped.Emitted.Bytes, emitted.Opset, emitted.Graph.Node.Count);
         Findings findings = shipped.Findings;
-        PlanningInput? input = findings.Sensitivities is { } s ? new PlanningInput(materials.Workspace.Partition, findings.Allowed, s) : null;
+        PlanningInput? input = findings.Sensitivities is { } s ? Steps.Input(materials, findings.Allowed, s) : null;
         Policies.BudgetPolicy budget = materials.Policy.Budget;
         double? stated = budget.Kind == Policies.BudgetKind.LossError ? budget.Value : null;
         double solved = findings.Meeting?.Met?.Tau ?? stated ?? 0;
@@ -93,16 +95,16 @@ internal static class Reports
             ObjectiveName(materials),
             new SampleCounts(findings.Sensitivities?.Samples ?? 0, shipped.Loss?.Samples ?? 0),
             materials.Machine,
-            Planned(materials, findings, shipped.Formats),
+            Planned(materials, findings, shipped.Configurations),
             Excluded(materials.Workspace),
             shipped.Plan is { } plan && input is not null ? Predicted(materials, input, findings.Gains, plan) : new Prediction(0, 0, GainOf(materials, Gain.None)),
             Measurement.Of(shipped.Loss, shipped.Times),
             new FileSizes(materials.Workspace.Bytes, output.Bytes),
-            findings.Meeting?.Met is { } met ? Solver(met.Plan) : null,
+            findings.Meeting?.Met is { } met ? Solver(met.Plan, input!, findings.Gains) : null,
             Strategies(findings.Strategies, input?.LossBudget(solved) ?? 0),
             [.. (findings.Meeting?.Attempts ?? []).Select(a => AttemptOf(a, input!, budget))],
             [.. shipped.Compared.Select(c => ComparedOf(c, materials, findings.Gains))],
-            [.. LeftAlone.Lines(Reasons.Of(materials.Workspace.Partition, shipped.Formats, findings, materials.Policy.Formats.Count - 1))],
+            [.. LeftAlone.Lines(Reasons.Of(materials.Workspace.Partition, shipped.Configurations, findings, materials.Policy.Formats.Count - 1))],
             [.. new[] { materials.Workspace.Model.DefaultsNote }.OfType<string>(), .. WarningsOf(runner)]);
     }
 
@@ -121,25 +123,26 @@ internal static class Reports
                 (stops.Key.ByNature ? "its gradient is zero by nature" : "there is no gradient rule for it") + $"; {stops.Max(s => s.Layers)} layers lie behind it"))];
     }
 
-    private static IReadOnlyList<PlannedSubgraph> Planned(Materials materials, Findings findings, IReadOnlyList<IReadOnlyList<string>> formats)
+    private static IReadOnlyList<PlannedSubgraph> Planned(Materials materials, Findings findings, IReadOnlyList<Configuration> plan)
     {
         var sensitivities = (findings.Sensitivities?.Layers ?? []).ToDictionary(l => l.Name);
         return [.. materials.Workspace.Partition.Subgraphs.Select(s => new PlannedSubgraph(
             s.Index,
             s.Fingerprint,
-            GainOf(materials, findings.Gains.Of(new Configuration(s, formats[s.Index]))),
+            plan[s.Index].Structure,
+            GainOf(materials, findings.Gains.Of(new SubgraphConfiguration(s, plan[s.Index]))),
             [.. s.Layers.Select((l, i) => new PlannedLayer(
                 l.Name,
                 l.Operator,
                 l.WeightShape ?? [],
-                formats[s.Index][i],
+                plan[s.Index].Formats[i],
                 findings.Allowed[l.Name].Pinned,
                 sensitivities.GetValueOrDefault(l.Name)?.Formats.ToDictionary(f => f.Key, f => f.Value.Measured) ?? [],
                 findings.Allowed[l.Name].NotApplicable))]))];
     }
 
     private static Prediction Predicted(Materials materials, PlanningInput input, Gains gains, Plan plan) =>
-        new(plan.Loss, input.Tau(plan.Loss), GainOf(materials, gains.Sum(input.Partition, plan.Formats)));
+        new(plan.Loss, input.Tau(plan.Loss), GainOf(materials, gains.Sum(input.Partition, plan.Configurations)));
 
     private static PlanAttempt AttemptOf(Attempt attempt, PlanningInput input, Policies.BudgetPolicy budget) => new(
         attempt.Tau,
@@ -152,7 +155,7 @@ internal static class Reports
 
     private static ComparedModel ComparedOf(Contestant contestant, Materials materials, Gains gains) => new(
         contestant.Name,
-        GainOf(materials, gains.Sum(materials.Workspace.Partition, contestant.Plan.Formats)),
+        GainOf(materials, gains.Sum(materials.Workspace.Partition, contestant.Plan.Configurations)),
         contestant.Loss.RelativeLossError,
         contestant.Measured,
         contestant.IsWithin,
@@ -176,7 +179,17 @@ internal static class Reports
         _ => "memory",
     };
 
-    private static SolverSummary Solver(Plan plan) => new(plan.Status.ToString().ToLowerInvariant(), plan.Gain, plan.Bound);
+    private static SolverSummary Solver(Plan plan, PlanningInput input, Gains gains)
+    {
+        Partitioning.Subgraph[] distinct = [.. input.Partition.Subgraphs.DistinctBy(s => s.Fingerprint)];
+        return new SolverSummary(
+            plan.Status.ToString().ToLowerInvariant(),
+            plan.Gain,
+            plan.Bound,
+            distinct.Sum(s => gains.Of(s).Count()),
+            distinct.Sum(s => input.Structures(s).Select(f => f.Match.Fixed).Prepend(new Dictionary<string, string>())
+                .Sum(own => s.Layers.Where(l => !own.ContainsKey(l.Name)).Aggregate(1.0, (all, l) => all * input.Allowed[l.Name].Formats.Count)) - 1));
+    }
 
     private static IReadOnlyList<StrategyPlan> Strategies(IReadOnlyList<NamedPlan> strategies, double lossBudget) =>
         [.. strategies.Select(s => new StrategyPlan(s.Name, s.Plan.Loss, s.Plan.Gain, s.Plan.Loss <= lossBudget))];

@@ -4,6 +4,7 @@ using MixedPrecision.Diagnostics;
 using MixedPrecision.Policies;
 using MixedPrecision.Reporting;
 using MixedPrecision.Solving;
+using MixedPrecision.Structures;
 using MixedPrecision.Verification;
 
 namespace MixedPrecision.Pipeline;
@@ -11,7 +12,7 @@ namespace MixedPrecision.Pipeline;
 /// <summary>What is shipped, and all that led to it.</summary>
 /// <param name="What">As <see cref="ShippedModel.What"/>.</param>
 /// <param name="Why">The reason.</param>
-/// <param name="Formats">By sub-graph and layer.</param>
+/// <param name="Configurations">By sub-graph.</param>
 /// <param name="Emitted">The files.</param>
 /// <param name="Findings">What calibration and planning found, as far as they went.</param>
 /// <param name="Plan">What is predicted of it; null where nothing was calibrated.</param>
@@ -21,7 +22,7 @@ namespace MixedPrecision.Pipeline;
 internal sealed record Shipped(
     string What,
     string Why,
-    IReadOnlyList<IReadOnlyList<string>> Formats,
+    IReadOnlyList<Configuration> Configurations,
     EmittedModel Emitted,
     Findings Findings,
     Plan? Plan,
@@ -55,7 +56,7 @@ internal sealed class Shipment(Materials materials, StageRunner runner, string s
     public Shipped Run()
     {
         var findings = new Findings(materials.Allowed, null, Gains.Empty, null, []);
-        if (!Choices.Any(findings.Allowed))
+        if (!Choices.Any(materials, findings.Allowed))
         {
             return KeepOriginal("no layer has a format to choose", findings);
         }
@@ -64,25 +65,21 @@ internal sealed class Shipment(Materials materials, StageRunner runner, string s
         Steps.CheckRepeatable(materials, runner);
         Sensitivities sensitivities = Steps.Calibrate(materials, runner);
         findings = findings with { Sensitivities = sensitivities, Allowed = Choices.Judged(materials.Policy, findings.Allowed, sensitivities) };
-        if (!Choices.Any(findings.Allowed))
+        if (!Choices.Any(materials, findings.Allowed))
         {
             return KeepOriginal("no layer could be judged", findings);
         }
 
         var measuring = new Measuring(materials, runner);
-        var input = new PlanningInput(materials.Workspace.Partition, findings.Allowed, sensitivities);
-        findings = findings with { Gains = measuring.Add(Gains.Empty, Measuring.First(input.Partition, input.Allowed)) };
+        PlanningInput input = Steps.Input(materials, findings.Allowed, sensitivities);
+        findings = findings with { Gains = measuring.Add(Gains.Empty, Measuring.First(input.Partition, input.Allowed, input.Structures)) };
         input = input with { Floor = new GainFloor(materials.Policy.MinimumGain, measuring.Total(findings.Gains), input.Choosing) };
-        if (!input.HasPins && !input.Partition.Subgraphs.Any(s => findings.Gains.Of(s).Any(g => input.Floor.Count(g.Gain.Low, g.Formats.Count(f => f != Problems.Baseline)) > 0)))
+        if (!input.HasPins && !input.Partition.Subgraphs.Any(s => findings.Gains.Of(s).Any(g => input.Floor.Count(g.Gain.Low, g.Configuration.Formats.Count(f => f != Problems.Baseline)) > 0)))
         {
             return KeepOriginal("no format makes a layer cheaper than the original has it", findings);
         }
 
-        Meeting meeting = BudgetMeeting.Meet(input, materials.Policy, findings.Gains, new PlanningSteps(
-            problem => Steps.Solve(runner, problem),
-            measuring.Add,
-            plan => Emit($"plan {emitted.Count}", plan).Loss,
-            text => runner.Log.Say(Stages.Evaluate.Name, text)));
+        Meeting meeting = BudgetMeeting.Meet(input, materials.Policy, findings.Gains, Steps.Planning(runner, measuring, plan => Emit($"plan {emitted.Count}", plan).Loss));
         double tau = (meeting.Met ?? meeting.Attempts[^1]).Tau;
         findings = findings with
         {
@@ -95,13 +92,13 @@ internal sealed class Shipment(Materials materials, StageRunner runner, string s
             return KeepRules($"no plan stayed within the budget ({materials.Policy.Budget}) on the evaluation samples; the last measured {ReportText.Percent(meeting.Attempts[^1].Measured)}", findings, input);
         }
 
-        if (met.Plan.Formats.SelectMany(f => f).All(f => f == Problems.Baseline))
+        if (met.Plan.Configurations.All(c => !c.Changes(Problems.Baseline)))
         {
             return KeepOriginal(
                 meeting.Attempts.Count > 1 ? "no plan that gains stayed within the budget on the evaluation samples" : "nothing gains within the budget", findings);
         }
 
-        List<Contestant> contestants = [emitted.Last(c => Problems.Same(c.Plan.Formats, met.Plan.Formats)) with { Name = "plan" }];
+        List<Contestant> contestants = [emitted.Last(c => c.Plan.Configurations.SequenceEqual(met.Plan.Configurations)) with { Name = "plan" }];
         contestants.AddRange(Uniform(input, findings.Gains, met));
         contestants.AddRange(Constants());
         contestants = [.. contestants.Select(Conforming)];
@@ -119,13 +116,13 @@ internal sealed class Shipment(Materials materials, StageRunner runner, string s
         }
 
         runner.Log.Say(Stages.Compare.Name, $"{winner.Name} is shipped: {verdict.Why}");
-        return new Shipped(winner.Name, verdict.Why, winner.Plan.Formats, winner.Emitted, findings, winner.Plan, winner.Loss, winner.Times ?? [], contestants);
+        return new Shipped(winner.Name, verdict.Why, winner.Plan.Configurations, winner.Emitted, findings, winner.Plan, winner.Loss, winner.Times ?? [], contestants);
     }
 
     /// <summary>Emits a plan and measures the change of its loss; the plan is not timed yet.</summary>
     private Contestant Emit(string contestant, Plan plan)
     {
-        EmittedModel files = Emission.Write(runner, model, plan.Formats, Path.Combine(staging, $"{emitted.Count}"), name, materials.Preparations);
+        EmittedModel files = Emission.Write(runner, model, plan.Configurations, Path.Combine(staging, $"{emitted.Count}"), name, materials.Preparations);
         LossChange loss = runner.Get(Stages.Evaluate, new EvaluateInput(
             Original, files.Content, materials.Data.Evaluation, materials.ObservedLoss, Kernels.Of(materials.Machine), materials.Machine.Threads));
         foreach (Diagnostic warning in loss.Warnings)
@@ -154,7 +151,7 @@ internal sealed class Shipment(Materials materials, StageRunner runner, string s
     /// <summary>The uniform configurations that might be as fast as the plan, emitted and measured.</summary>
     private IEnumerable<Contestant> Uniform(PlanningInput input, Gains gains, Attempt met) => materials.Policy.Objective != Objective.Time ? []
         : Uniforms.Near(input, gains, met, materials.Policy.Formats).Select(u =>
-            emitted.FirstOrDefault(c => Problems.Same(c.Plan.Formats, u.Plan.Formats)) is { } known ? known with { Name = u.Name } : Emit(u.Name, u.Plan));
+            emitted.FirstOrDefault(c => c.Plan.Configurations.SequenceEqual(u.Plan.Configurations)) is { } known ? known with { Name = u.Name } : Emit(u.Name, u.Plan));
 
     /// <summary>
     /// Where the exporter listed all initializers as inputs, the model in which they are constants and every layer stays as it is: the runtime folds and lays out only constants, so
@@ -180,7 +177,8 @@ internal sealed class Shipment(Materials materials, StageRunner runner, string s
         Conformity found = runner.Get(Stages.Conform, new ConformInput(
             model,
             contestant.Emitted.Content,
-            Emission.LayersOf(materials.Workspace, contestant.Plan.Formats),
+            Emission.LayersOf(materials.Workspace, contestant.Plan.Configurations),
+            Emission.StructuresOf(materials.Workspace, contestant.Plan.Configurations),
             materials.Data.Evaluation,
             Kernels.Of(materials.Machine),
             materials.Machine.Threads,
@@ -235,7 +233,7 @@ internal sealed class Shipment(Materials materials, StageRunner runner, string s
 
         rules = Timed([rules])[0];
         runner.Log.Warn(Errors.NothingGainedButRules(materials.Policy.Model, why));
-        return new Shipped("rules", why, plan.Formats, rules.Emitted, findings, plan, rules.Loss, rules.Times!, compared ?? []);
+        return new Shipped("rules", why, plan.Configurations, rules.Emitted, findings, plan, rules.Loss, rules.Times!, compared ?? []);
     }
 
     private Shipped KeepOriginal(string why, Findings findings, IReadOnlyList<Contestant>? compared = null)

@@ -9,6 +9,7 @@ using MixedPrecision.Onnx;
 using MixedPrecision.Policies;
 using MixedPrecision.Quantization;
 using MixedPrecision.Solving;
+using MixedPrecision.Structures;
 using MixedPrecision.Verification;
 
 namespace MixedPrecision.Pipeline;
@@ -61,10 +62,12 @@ internal sealed record RepeatInput(Content<Workspace> Model, Content<IReadOnlyLi
 /// <param name="Model">The original.</param>
 /// <param name="Emitted">Path of the emitted model.</param>
 /// <param name="Layers">The layers that do not stay as they are.</param>
+/// <param name="Structures">The sub-graphs that do not stand as exported.</param>
 internal sealed record ConformInput(
     Content<Workspace> Model,
     Content<string> Emitted,
     IReadOnlyList<LayerFormat> Layers,
+    IReadOnlyList<SubgraphStructure> Structures,
     Content<IReadOnlyList<Sample>> Samples,
     Kernels Kernels,
     int Threads,
@@ -124,13 +127,13 @@ internal static class Stages
     /// <summary>A problem → its plan.</summary>
     public static readonly Stage<SolveInput, Plan> Solve = new(
         "solve",
-        Version: 3,
+        Version: 4,
         (input, context) => Solver.Solve(input.Problem.Value, context.Cancel));
 
     /// <summary>A problem → the plans of simpler strategies.</summary>
     public static readonly Stage<SolveInput, List<NamedPlan>> Compete = new(
         "strategies",
-        Version: 1,
+        Version: 2,
         (input, context) =>
         {
             Plan? uniform = Strategies.BestUniform(input.Problem.Value);
@@ -172,8 +175,10 @@ internal static class Stages
             Workspace original = input.Model.Value;
             SessionSettings settings = SessionSettings.Timing(input.Threads);
             (LayerSite Site, NumberFormat Format)[] plan = Emission.PlanOf(original, input.Layers);
-            KernelCheck.Check(
-                input.Emitted.Value, Conformance.Check(original.Model, input.Emitted.Value, plan, original.Weight, input.Preparations), settings);
+            IReadOnlyList<FoundStructure> structures = Emission.FoundOf(original, input.Structures);
+            IReadOnlyList<RewrittenLayer> layers = Conformance.Check(
+                original.Model, input.Emitted.Value, plan, original.Weight, input.Preparations, [.. structures.Select(s => s.Match)]);
+            KernelCheck.Check(input.Emitted.Value, layers, settings, structures);
             AgreementResult agreement = Agreement.Measure(
                 original.Path, input.Emitted.Value, plan.Select(p => p.Format).Distinct(), input.Samples.Value, settings, context.Cancel);
             return new Conformity(

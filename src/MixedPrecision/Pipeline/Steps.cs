@@ -12,6 +12,14 @@ namespace MixedPrecision.Pipeline;
 /// <summary>Stages as verbs ask for them: their inputs taken from the materials, and what there is to say of their artifacts.</summary>
 internal static class Steps
 {
+    /// <summary>What plans are made of.</summary>
+    public static PlanningInput Input(Materials materials, IReadOnlyDictionary<string, LayerOptions> allowed, Sensitivities sensitivities) =>
+        new(materials.Workspace.Partition, allowed, sensitivities) { Structures = s => Choices.Structures(materials.Policy, materials.Workspace, allowed, s) };
+
+    /// <summary>What planning asks of the rest.</summary>
+    public static PlanningSteps Planning(StageRunner runner, Measuring measuring, Func<Plan, LossChange> evaluate) => new(
+        problem => Solve(runner, problem), measuring.Add, evaluate, text => runner.Log.Say(Stages.Evaluate.Name, text), measuring.IsOver);
+
     /// <summary>The sensitivities of all layers.</summary>
     /// <exception cref="MixedPrecisionException">MPB1014: the budget is of a kind that the loss cannot tell.</exception>
     public static Sensitivities Calibrate(Materials materials, StageRunner runner)

@@ -1,4 +1,5 @@
 using MixedPrecision.Solving;
+using MixedPrecision.Structures;
 
 namespace MixedPrecision.Pipeline;
 
@@ -17,14 +18,14 @@ internal static class Uniforms
     public static IReadOnlyList<NamedPlan> Near(PlanningInput input, Gains gains, Attempt met, IReadOnlyList<string> formats)
     {
         SolverProblem problem = input.Problem(gains, input.LossBudget(met.Tau));
-        double slowest = (gains.OriginalMilliseconds - gains.Sum(input.Partition, met.Plan.Formats).Centre) * NearInTime;
+        double slowest = (gains.OriginalMilliseconds - gains.Sum(input.Partition, met.Plan.Configurations).Centre) * NearInTime;
         double mostLoss = Math.Max(problem.LossBudget, met.Plan.Loss) * NearInLoss * NearInLoss;
         var found = new List<NamedPlan>();
         foreach (string format in formats.Where(f => f != Problems.Baseline))
         {
-            IReadOnlyList<IReadOnlyList<string>> uniform = input.Uniform(format);
-            bool isIt = uniform.SelectMany(f => f).Contains(format) && !found.Select(f => f.Plan).Append(met.Plan).Any(p => Problems.Same(p.Formats, uniform));
-            bool runs = input.Partition.Subgraphs.Select(s => new Configuration(s, uniform[s.Index])).All(c => !gains.Knows(c) || gains.Find(c) is not null);
+            IReadOnlyList<Configuration> uniform = input.Uniform(format);
+            bool isIt = uniform.SelectMany(c => c.Formats).Contains(format) && !found.Select(f => f.Plan).Append(met.Plan).Any(p => p.Configurations.SequenceEqual(uniform));
+            bool runs = input.Partition.Subgraphs.Select(s => new SubgraphConfiguration(s, uniform[s.Index])).All(c => !gains.Knows(c) || gains.Find(c) is not null);
             if (isIt && runs && gains.OriginalMilliseconds - gains.Sum(input.Partition, uniform).Centre <= slowest
                 && Strategies.Of(problem, uniform) is var plan && plan.Loss <= mostLoss)
             {

@@ -56,7 +56,8 @@ public static class Verbs
         using (materials)
         {
             var measuring = new Measuring(materials, runner);
-            Gains gains = measuring.Add(Gains.Empty, Measuring.First(materials.Workspace.Partition, materials.Allowed));
+            Gains gains = measuring.Add(Gains.Empty, Measuring.First(
+                materials.Workspace.Partition, materials.Allowed, s => Choices.Structures(materials.Policy, materials.Workspace, materials.Allowed, s)));
             return Reports.Benchmark(materials, runner, gains, measuring.Counts);
         }
     }
@@ -68,7 +69,7 @@ public static class Verbs
         using (materials)
         {
             double tau = BudgetMeeting.FirstTau(materials.Policy.Budget);
-            if (!Choices.Any(materials.Allowed))
+            if (!Choices.Any(materials, materials.Allowed))
             {
                 var nothing = new Findings(materials.Allowed, null, Gains.Empty, null, []);
                 Steps.WarnOfNothingGained(materials, runner, nothing, "no layer has a format to choose");
@@ -80,10 +81,10 @@ public static class Verbs
             Steps.CheckRepeatable(materials, runner);
             Sensitivities sensitivities = Steps.Calibrate(materials, runner);
             var measuring = new Measuring(materials, runner);
-            var input = new PlanningInput(materials.Workspace.Partition, Choices.Judged(materials.Policy, materials.Allowed, sensitivities), sensitivities);
-            Gains gains = measuring.Add(Gains.Empty, Measuring.First(input.Partition, input.Allowed));
+            PlanningInput input = Steps.Input(materials, Choices.Judged(materials.Policy, materials.Allowed, sensitivities), sensitivities);
+            Gains gains = measuring.Add(Gains.Empty, Measuring.First(input.Partition, input.Allowed, input.Structures));
             input = input with { Floor = new GainFloor(materials.Policy.MinimumGain, measuring.Total(gains), input.Choosing) };
-            (Plan plan, gains) = Planner.Plan(input, gains, input.LossBudget(tau), problem => Steps.Solve(runner, problem), measuring.Add);
+            (Plan plan, gains) = Planner.Plan(input, gains, input.LossBudget(tau), Steps.Planning(runner, measuring, _ => throw new InvalidOperationException("nothing is emitted here")));
             BudgetMeeting.RequireFeasible(plan, input, materials.Policy);
             IReadOnlyList<NamedPlan> strategies = Steps.Strategies(runner, input.Problem(gains, input.LossBudget(tau)));
             return Reports.Solve(materials, runner, input, new Findings(input.Allowed, sensitivities, gains, null, strategies), plan, tau);

@@ -2,12 +2,14 @@ using MixedPrecision.Execution;
 using MixedPrecision.Formats;
 using MixedPrecision.Onnx;
 using MixedPrecision.Partitioning;
+using MixedPrecision.Structures;
 
 namespace MixedPrecision.Pipeline;
 
 /// <summary>A model as the stages see it: loaded, typed, partitioned.</summary>
 internal sealed class Workspace : IDisposable
 {
+    private readonly Dictionary<int, IReadOnlyList<FoundStructure>> structures = [];
     private string? hash;
 
     private Workspace(OnnxModel model, string path, IReadOnlyDictionary<string, TensorType> types, Partition partition)
@@ -68,6 +70,18 @@ internal sealed class Workspace : IDisposable
         Types = TypeInference.Complete(Model, Types, inputs);
         Partition = Partitioner.Partition(Model, Types);
         Sites = WeightFaults.Find(Model, Partition.View, SitesOf(Types));
+        structures.Clear();
+    }
+
+    /// <summary>The structures that a sub-graph may have besides the exported one.</summary>
+    public IReadOnlyList<FoundStructure> StructuresOf(Subgraph subgraph)
+    {
+        if (!structures.TryGetValue(subgraph.Index, out IReadOnlyList<FoundStructure>? found))
+        {
+            structures.Add(subgraph.Index, found = KnownStructures.Find(new StructureSite(Model, Partition, subgraph, Types, Sites)));
+        }
+
+        return found;
     }
 
     /// <summary>The tensor of a weight, wherever the model keeps it.</summary>

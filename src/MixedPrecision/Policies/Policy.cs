@@ -34,6 +34,12 @@ public sealed record Policy(
     /// <summary>The least gain that is one, as a share of what the original model takes (of its time, operations or bytes, as the objective says); from 0 to 1.</summary>
     public double MinimumGain { get; init; } = 0.01;
 
+    /// <summary>Structures that sub-graphs may have, by names from <see cref="StructureNames.All"/>; the exported one is always the first.</summary>
+    public IReadOnlyList<string> Structures { get; init; } = StructureNames.All;
+
+    /// <summary>Seconds that the search may go on timing configurations after the first ones; then the best plan of those that were timed is taken, and its gap stated.</summary>
+    public int SearchSeconds { get; init; } = 600;
+
     /// <summary>Where each value stands in the file, by the path of its key: <c>calibration.data</c>, <c>layers[0].match</c>.</summary>
     public IReadOnlyDictionary<string, Place> Places { get; init; } = new Dictionary<string, Place>();
 

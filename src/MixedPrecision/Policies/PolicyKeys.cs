@@ -10,6 +10,9 @@ internal static class PolicyKeys
 {
     private const int MostThreads = 1024;
 
+    /// <summary>A day.</summary>
+    private const int MostSeconds = 86_400;
+
     private static readonly ValueReader<string> Output = Values.Name("the name of a model output");
 
     private static readonly ValueReader<string> Labels = Values.Name("the key of the label in a sample");
@@ -114,8 +117,10 @@ internal static class PolicyKeys
             .Optional("calibration", Calibration, (policy, value) => policy with { Calibration = value })
             .Optional("evaluation", Evaluation, (policy, value) => policy with { Evaluation = value })
             .Optional("formats", Values.Formats(), (policy, value) => policy with { Formats = value })
+            .Optional("structures", Values.Structures(), (policy, value) => policy with { Structures = value })
             .Optional("objective", Objective, (policy, value) => policy with { Objective = value })
             .Optional("minimumGain", BudgetText.Share(BudgetText.ExpectedShare, isZeroPossible: true), (policy, value) => policy with { MinimumGain = value })
+            .Optional("searchSeconds", Values.Count(0, MostSeconds), (policy, value) => policy with { SearchSeconds = value })
             .Optional("scenarios", Scenario.List("a list of scenarios"), (policy, value) => policy with { Scenarios = value })
             .Optional("layers", Layer.List("a list of rules for layers"), (policy, value) => policy with { Layers = value })
             .Optional("runtime", Runtime, (policy, value) => policy with { Runtime = value })

@@ -80,6 +80,23 @@ internal static class Values
         });
     }
 
+    /// <summary>Structures by their names: one name or a list; in the order of <see cref="StructureNames.All"/>, the exported one first.</summary>
+    public static ValueReader<IReadOnlyList<string>> Structures()
+    {
+        ValueReader<string> one = Choice([.. StructureNames.All.Select(name => (name, name))]);
+        var shape = new ValueShape("a list of structures", "string", "array") { Names = one.Shape.Names, Items = one.Shape };
+        return new(shape, (node, path) =>
+        {
+            if (node is YamlMapping or YamlScalar { Type: not ScalarType.Text })
+                throw WrongType(node, path, shape);
+            IEnumerable<string> asked = node is YamlList list
+                ? list.Items.Select((item, index) => one.Read(item, $"{path}[{index}]"))
+                : [one.Read(node, path)];
+            var set = asked.Append(StructureNames.Exported).ToHashSet(StringComparer.Ordinal);
+            return [.. StructureNames.All.Where(set.Contains)];
+        });
+    }
+
     /// <summary>A mapping from names of the model's dimensions to sizes.</summary>
     public static ValueReader<IReadOnlyDictionary<string, long>> Sizes()
     {

@@ -2,6 +2,7 @@ using System.Security.Cryptography;
 using Google.Protobuf;
 using MixedPrecision.Formats;
 using MixedPrecision.Onnx;
+using MixedPrecision.Structures;
 
 namespace MixedPrecision.Quantization;
 
@@ -12,22 +13,29 @@ namespace MixedPrecision.Quantization;
 /// <param name="Constants">Names of what the format prepared from the weight, in its order; layers may share them.</param>
 public sealed record RewrittenLayer(LayerSite Site, NumberFormat Format, IReadOnlyList<NodeProto> Nodes, IReadOnlyList<string> Constants);
 
-/// <summary>Replaces layers by their form in a format, in a whole model or in a sub-graph that was cut out with its value names.</summary>
+/// <summary>Replaces sub-graphs by structures and layers by their form in a format, in a whole model or in a sub-graph that was cut out with its value names.</summary>
 public static class LayerRewriter
 {
     /// <summary>
-    /// Replaces the node of each layer, found by its output. Constants the formats need become initializers; weights that nobody reads any
+    /// Writes the structures, then replaces the node of each layer that these leave, found by its output. Constants the formats need become initializers; weights that nobody reads any
     /// more are dropped. Nothing else of the model changes. Layers in the baseline format are left alone.
     /// </summary>
+    /// <param name="assignments">Layers with their formats; those that a structure fixes have the format that it fixes.</param>
     /// <param name="weight">The tensor of a weight, by its value name.</param>
     /// <param name="preparations">Where prepared constants are kept, or null. The model refers to their memory: it has to outlive the model.</param>
-    /// <returns>The layers rewritten, in the order of the graph.</returns>
+    /// <param name="structures">The structures of sub-graphs that are not to stay as exported.</param>
+    /// <returns>The layers rewritten, in the order of the graph; those that a structure computes are not among them.</returns>
     public static IReadOnlyList<RewrittenLayer> Apply(
-        ModelProto model, IReadOnlyList<(LayerSite Site, NumberFormat Format)> assignments, Func<string, Tensor> weight, Preparations? preparations = null)
+        ModelProto model,
+        IReadOnlyList<(LayerSite Site, NumberFormat Format)> assignments,
+        Func<string, Tensor> weight,
+        Preparations? preparations = null,
+        IReadOnlyList<StructureMatch>? structures = null)
     {
         GraphProto graph = model.Graph;
-        var byOutput = assignments.Where(a => a.Format != NumberFormats.Baseline).ToDictionary(a => a.Site.Layer.Output);
-        if (byOutput.Count == 0)
+        structures ??= [];
+        var byOutput = assignments.Where(a => a.Format != NumberFormats.Baseline && !structures.Any(s => s.Fixed.ContainsKey(a.Site.Layer.Name))).ToDictionary(a => a.Site.Layer.Output);
+        if (byOutput.Count == 0 && structures.Count == 0)
         {
             return [];
         }
@@ -36,6 +44,19 @@ public static class LayerRewriter
         var builder = new GraphBuilder(GraphBuilder.NamesIn(graph));
         var shared = new Dictionary<string, string[]>();
         var nodes = new List<NodeProto>();
+        if (structures.Count > 0)
+        {
+            StructureRewriter.Apply(graph, structures, new StructureEmission(
+                builder,
+                StructureRewriter.ValuesOf(graph).Contains,
+                (tensor, hint) => Constant(builder, tensor, hint, shared),
+                layer => assignments.First(a => a.Site.Layer.Name == layer) is var a && preparations is null
+                    ? a.Format.Prepare(a.Site, weight(a.Site.Layer.Weight))
+                    : preparations!.Get(a.Site, a.Format, weight(a.Site.Layer.Weight)),
+                shared));
+            builder.Nodes.Clear();
+        }
+
         foreach (NodeProto node in graph.Node)
         {
             if (node.Output.Count == 0 || !byOutput.Remove(node.Output[0], out var assignment))
@@ -56,14 +77,14 @@ public static class LayerRewriter
         }
 
         graph.Node.Clear();
-        graph.Node.AddRange(nodes);
+        graph.Node.AddRange(structures.Count > 0 ? TopologicalOrder.Of(nodes) : nodes);
         graph.Initializer.AddRange(builder.Constants.Select(c => Wrap(c.Key, c.Value)));
         foreach ((string domain, long version) in builder.Domains.Where(d => model.OpsetImport.All(o => o.Domain != d.Key)))
         {
             model.OpsetImport.Add(new OperatorSetIdProto { Domain = domain, Version = version });
         }
 
-        DropUnread(graph, [.. assignments.Select(a => a.Site.Layer.Weight)]);
+        ValueReaders.Drop(graph, [.. assignments.Select(a => a.Site.Layer.Weight)]);
         return rewritten;
     }
 
@@ -131,27 +152,5 @@ public static class LayerRewriter
         }
 
         return wide[0];
-    }
-
-    /// <summary>
-    /// Removes those weights that nothing reads any more and that are no outputs, with what only they were computed from: exporters that fold
-    /// nothing leave a Transpose between the stored weight and the layer.
-    /// </summary>
-    private static void DropUnread(GraphProto graph, HashSet<string> weights)
-    {
-        (IReadOnlySet<string> unread, IReadOnlySet<NodeProto> dropped) = new ValueReaders(graph).Unread(weights, new Dictionary<string, int>());
-        Remove(graph.Initializer, t => unread.Contains(t.Name));
-        Remove(graph.ValueInfo, v => unread.Contains(v.Name));
-        Remove(graph.Node, dropped.Contains);
-    }
-
-    private static void Remove<T>(Google.Protobuf.Collections.RepeatedField<T> field, Predicate<T> unwanted)
-    {
-        List<T> kept = [.. field.Where(item => !unwanted(item))];
-        if (kept.Count != field.Count)
-        {
-            field.Clear();
-            field.AddRange(kept);
-        }
     }
 }

@@ -2,6 +2,7 @@ using System.Globalization;
 using Google.Protobuf;
 using MixedPrecision.Formats;
 using MixedPrecision.Onnx;
+using MixedPrecision.Structures;
 
 namespace MixedPrecision.Quantization;
 
@@ -17,11 +18,17 @@ public static class Quantizer
     /// <param name="weight">The tensor of a weight, by its value name.</param>
     /// <param name="preparations">Where prepared constants are kept, or null.</param>
     /// <param name="path">Where to write the model. Everything is written aside and renamed, the model last.</param>
+    /// <param name="structures">The structures of sub-graphs that are not to stay as exported.</param>
     /// <returns>The files written.</returns>
     public static IReadOnlyList<string> Write(
-        OnnxModel model, IReadOnlyList<(LayerSite Site, NumberFormat Format)> assignments, Func<string, Tensor> weight, string path, Preparations? preparations = null)
+        OnnxModel model,
+        IReadOnlyList<(LayerSite Site, NumberFormat Format)> assignments,
+        Func<string, Tensor> weight,
+        string path,
+        Preparations? preparations = null,
+        IReadOnlyList<StructureMatch>? structures = null)
     {
-        (ModelProto emitted, _) = Emit(model, assignments, weight, preparations);
+        (ModelProto emitted, _) = Emit(model, assignments, weight, preparations, structures);
         var files = new List<string>();
         if (ModelTensors.External(model.Proto).Any())
         {
@@ -41,12 +48,17 @@ public static class Quantizer
     /// <param name="assignments">A format for each layer that is not to stay as it is.</param>
     /// <param name="weight">The tensor of a weight, by its value name.</param>
     /// <param name="preparations">Where prepared constants are kept, or null; has to outlive the result.</param>
+    /// <param name="structures">The structures of sub-graphs that are not to stay as exported.</param>
     /// <returns>The model, whose untouched external tensors refer to the original's files, and the layers rewritten.</returns>
     public static (ModelProto Model, IReadOnlyList<RewrittenLayer> Layers) Emit(
-        OnnxModel model, IReadOnlyList<(LayerSite Site, NumberFormat Format)> assignments, Func<string, Tensor> weight, Preparations? preparations = null)
+        OnnxModel model,
+        IReadOnlyList<(LayerSite Site, NumberFormat Format)> assignments,
+        Func<string, Tensor> weight,
+        Preparations? preparations = null,
+        IReadOnlyList<StructureMatch>? structures = null)
     {
         ModelProto emitted = model.Proto.Clone();
-        return (emitted, LayerRewriter.Apply(emitted, assignments, weight, preparations));
+        return (emitted, LayerRewriter.Apply(emitted, assignments, weight, preparations, structures));
     }
 
     /// <summary>Writes a file under another name and renames it when it is whole; a failure leaves nothing behind.</summary>

@@ -36,4 +36,26 @@ internal sealed class ValueReaders(GraphProto graph)
 
         return (unread, dropped);
     }
+
+    /// <summary>
+    /// Removes from a graph those of some values that nothing reads any more and that are no outputs, with what only they were computed from: exporters that fold
+    /// nothing leave a Transpose between the stored weight and the layer.
+    /// </summary>
+    public static void Drop(GraphProto graph, IReadOnlyCollection<string> values)
+    {
+        (IReadOnlySet<string> unread, IReadOnlySet<NodeProto> dropped) = new ValueReaders(graph).Unread(values, new Dictionary<string, int>());
+        Remove(graph.Initializer, t => unread.Contains(t.Name));
+        Remove(graph.ValueInfo, v => unread.Contains(v.Name));
+        Remove(graph.Node, dropped.Contains);
+    }
+
+    private static void Remove<T>(Google.Protobuf.Collections.RepeatedField<T> field, Predicate<T> unwanted)
+    {
+        List<T> kept = [.. field.Where(item => !unwanted(item))];
+        if (kept.Count != field.Count)
+        {
+            field.Clear();
+            field.AddRange(kept);
+        }
+    }
 }

@@ -47,7 +47,7 @@ public sealed record BenchmarkReport(
         configuration.Timing is not { } t ? configuration.Unavailable ?? ""
             : t.GainInterval[0] > 0 || t.GainInterval[1] < 0 ? $"gain {ReportText.Number(t.Gain)} ms [{ReportText.Number(t.GainInterval[0])}, {ReportText.Number(t.GainInterval[1])}]"
             : "no significant difference",
-        string.Join(' ', configuration.Formats),
+        configuration.Structure == Policies.StructureNames.Exported ? string.Join(' ', configuration.Formats) : $"{configuration.Structure}: {string.Join(' ', configuration.Formats)}",
     ];
 }
 
@@ -74,11 +74,12 @@ public sealed record BenchmarkedSubgraph(
     IReadOnlyList<BenchmarkedConfiguration> Configurations);
 
 /// <summary>One configuration.</summary>
+/// <param name="Structure">How the sub-graph is written.</param>
 /// <param name="Formats">The format of each layer, in order.</param>
 /// <param name="Timing">The timing, or null when the configuration cannot run.</param>
 /// <param name="Unavailable">Why it cannot run.</param>
 /// <param name="Reused">Whether the timing was found in the cache.</param>
-public sealed record BenchmarkedConfiguration(IReadOnlyList<string> Formats, BenchmarkedTiming? Timing, string? Unavailable, bool Reused);
+public sealed record BenchmarkedConfiguration(string Structure, IReadOnlyList<string> Formats, BenchmarkedTiming? Timing, string? Unavailable, bool Reused);
 
 /// <summary>A timing in milliseconds a run.</summary>
 /// <param name="OriginalMilliseconds">Undisturbed time of the original: the median over all its sessions of the lower quartile of a session's runs.</param>

@@ -16,10 +16,11 @@ public sealed record ReportedGain(double Value, IReadOnlyList<double> Interval, 
 
 /// <summary>A sub-graph in a configuration.</summary>
 /// <param name="Index">Its place, from 0.</param>
-/// <param name="Fingerprint">Hash of its structure.</param>
+/// <param name="Fingerprint">Hash of what was exported.</param>
+/// <param name="Structure">How it is written.</param>
 /// <param name="Gain">What it is predicted to gain.</param>
 /// <param name="Layers">Its layers, in order.</param>
-public sealed record PlannedSubgraph(int Index, string Fingerprint, ReportedGain Gain, IReadOnlyList<PlannedLayer> Layers);
+public sealed record PlannedSubgraph(int Index, string Fingerprint, string Structure, ReportedGain Gain, IReadOnlyList<PlannedLayer> Layers);
 
 /// <summary>A layer in the format that was chosen.</summary>
 /// <param name="Name">Name of its node in the original model.</param>
@@ -47,8 +48,10 @@ public sealed record Prediction(double LossMse, double RelativeLossError, Report
 /// <summary>How well the plan was proven.</summary>
 /// <param name="Status">What the solver says of it, e.g. "optimal".</param>
 /// <param name="Objective">Value of the objective at the plan, in the objective's unit (time: milliseconds a run).</param>
-/// <param name="Bound">No plan within the budget has a greater objective than this.</param>
-public sealed record SolverSummary(string Status, double Objective, double Bound);
+/// <param name="Bound">No plan within the budget has a greater objective than this, also with configurations that were not timed.</param>
+/// <param name="Timed">Configurations whose gain is known, counting equal sub-graphs once.</param>
+/// <param name="Possible">Configurations that there are, counted likewise.</param>
+public sealed record SolverSummary(string Status, double Objective, double Bound, int Timed, double Possible);
 
 /// <summary>A simpler way to choose, for comparison, at the budget that the plan was made for.</summary>
 /// <param name="Name">"prefix", "random", "per-layer", or "uniform" and the format.</param>

@@ -16,7 +16,7 @@ internal static class PlanText
         + $"{ReportText.Number(predicted.LossMse)}), {Gain(predicted.Gain.Value, predicted.Gain.Unit)} saved{(predicted.Gain.Unit == Milliseconds ? " a run" : "")}";
 
     public static string Solver(SolverSummary solver) =>
-        $"solver: {solver.Status}, objective {ReportText.Number(solver.Objective)}, bound {ReportText.Number(solver.Bound)}";
+        $"solver: {solver.Status}, objective {ReportText.Number(solver.Objective)}, bound {ReportText.Number(solver.Bound)}; {ReportText.Number(solver.Timed)} of {ReportText.Number(solver.Possible)} configurations timed";
 
     public static string[] Row(StrategyPlan strategy, string unit) =>
     [

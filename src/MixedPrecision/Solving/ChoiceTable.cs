@@ -1,49 +1,87 @@
+using MixedPrecision.Structures;
+
 namespace MixedPrecision.Solving;
 
 /// <summary>
-/// The problem laid out flat: layers of all sub-graphs in order, choices of all layers in order. A plan is an array with the index
-/// of the choice, within its layer, for each layer.
+/// The problem laid out flat: decisions of all sub-graphs in order – the layers of each, then its structure where there are several –, choices of all decisions in order. A plan is
+/// an array with the index of the choice, within its decision, for each decision. Plans here are consistent: layers have the formats that the structures fix.
 /// </summary>
 internal sealed class ChoiceTable
 {
     public ChoiceTable(SolverProblem problem)
     {
         Problem = problem;
-        Layers = [.. problem.Subgraphs.SelectMany(subgraph => subgraph.Layers)];
+        IReadOnlyList<LayerChoices>[] decisions = [.. problem.Subgraphs.Select(subgraph => subgraph.Decisions)];
+        Layers = [.. decisions.SelectMany(own => own)];
         Choices = [.. Layers.SelectMany(layer => layer.Choices)];
         FirstChoice = new int[Layers.Length + 1];
         for (int layer = 0; layer < Layers.Length; layer++)
             FirstChoice[layer + 1] = FirstChoice[layer] + Layers[layer].Choices.Count;
         FirstLayer = new int[problem.Subgraphs.Count + 1];
         for (int subgraph = 0; subgraph < problem.Subgraphs.Count; subgraph++)
-            FirstLayer[subgraph + 1] = FirstLayer[subgraph] + problem.Subgraphs[subgraph].Layers.Count;
+            FirstLayer[subgraph + 1] = FirstLayer[subgraph] + decisions[subgraph].Count;
+        SubgraphOf = [.. decisions.SelectMany((own, subgraph) => own.Select(_ => subgraph))];
+        Structures = [.. problem.Subgraphs.Select(FindStructures)];
         Measured = [.. problem.Subgraphs.Select(FindMeasured)];
         Check();
     }
 
     public SolverProblem Problem { get; }
 
+    /// <summary>The decisions: layers, and structures where there are several.</summary>
     public LayerChoices[] Layers { get; }
 
     public FormatChoice[] Choices { get; }
 
-    /// <summary>Index of the first choice of each layer, and the number of choices behind the last.</summary>
+    /// <summary>Index of the first choice of each decision, and the number of choices behind the last.</summary>
     public int[] FirstChoice { get; }
 
-    /// <summary>Index of the first layer of each sub-graph, and the number of layers behind the last.</summary>
+    /// <summary>Index of the first decision of each sub-graph, and the number of decisions behind the last.</summary>
     public int[] FirstLayer { get; }
 
-    /// <summary>Per sub-graph, the measured configurations that are on offer, as choices of its layers.</summary>
+    /// <summary>The sub-graph of each decision.</summary>
+    public int[] SubgraphOf { get; }
+
+    /// <summary>Per sub-graph, the measured configurations that are on offer, as choices of its decisions.</summary>
     public IReadOnlyList<(int[] Plan, double Gain)>[] Measured { get; }
 
-    /// <summary>Indices into <see cref="Choices"/> of what a plan takes, one per layer.</summary>
+    /// <summary>Per sub-graph that has several structures, by structure the choice of each layer that it fixes, or −1; empty for others. The first is the exported one, which fixes none.</summary>
+    public IReadOnlyList<int[]>[] Structures { get; }
+
+    /// <summary>Pairs of flat choices: a structure, and what it requires of a layer.</summary>
+    public IEnumerable<(int Structure, int Required)> Requirements => Enumerable.Range(0, Structures.Length).SelectMany(subgraph =>
+        Structures[subgraph].SelectMany((layers, structure) => layers.Select((choice, layer) => (choice, layer)).Where(l => l.choice >= 0)
+            .Select(l => (FirstChoice[FirstLayer[subgraph + 1] - 1] + structure, FirstChoice[FirstLayer[subgraph] + l.layer] + l.choice))));
+
+    /// <summary>Indices into <see cref="Choices"/> of what a plan takes, one per decision.</summary>
     public IEnumerable<int> Taken(int[] plan) => plan.Select((choice, layer) => FirstChoice[layer] + choice);
 
     /// <summary>The choice of least loss per layer; of equal ones that of greatest gain, then the first.</summary>
-    public int[] LeastLoss() => [.. Layers.Select(layer => BestIndex(layer, choice => (-choice.Loss, choice.Gain)))];
+    public int[] LeastLoss() => Consistent([.. Layers.Select(layer => BestIndex(layer, choice => (-choice.Loss, choice.Gain)))]);
 
     /// <summary>The choice of greatest gain per layer; of equal ones that of least loss, then the first.</summary>
-    public int[] GreatestGain() => [.. Layers.Select(layer => BestIndex(layer, choice => (choice.Gain, -choice.Loss)))];
+    public int[] GreatestGain() => Consistent([.. Layers.Select(layer => BestIndex(layer, choice => (choice.Gain, -choice.Loss)))]);
+
+    /// <summary>The plan with the structures of greatest gain that its formats allow.</summary>
+    public int[] Consistent(int[] plan)
+    {
+        int[] consistent = [.. plan];
+        for (int subgraph = 0; subgraph < Structures.Length; subgraph++)
+            Settle(subgraph, consistent);
+        return consistent;
+    }
+
+    /// <summary>The plan with the choice of a layer replaced, and with the best structure that is left.</summary>
+    public int[] Exchange(int[] plan, int layer, int choice)
+    {
+        int[] next = [.. plan];
+        next[layer] = choice;
+        Settle(SubgraphOf[layer], next);
+        return next;
+    }
+
+    /// <summary>Whether a decision is one among structures.</summary>
+    public bool IsStructure(int layer) => Structures[SubgraphOf[layer]].Count > 0 && layer == FirstLayer[SubgraphOf[layer] + 1] - 1;
 
     public double Gain(int[] plan) => Enumerable.Range(0, Measured.Length).Sum(subgraph => SubgraphGain(subgraph, plan));
 
@@ -66,40 +104,74 @@ internal sealed class ChoiceTable
     /// <summary>Σ <see cref="FormatChoice.Loss"/>, the linear diagonal.</summary>
     public double DiagonalLoss(int[] plan) => Taken(plan).Sum(choice => Choices[choice].Loss);
 
-    public IReadOnlyList<IReadOnlyList<string>> Formats(int[] plan) =>
-    [
-        .. Enumerable.Range(0, Measured.Length).Select(subgraph =>
-            (IReadOnlyList<string>)[.. Enumerable.Range(FirstLayer[subgraph], FirstLayer[subgraph + 1] - FirstLayer[subgraph])
-                .Select(layer => Layers[layer].Choices[plan[layer]].Format)]),
-    ];
+    public IReadOnlyList<Configuration> Configurations(int[] plan) => [.. Problem.Subgraphs.Select((subgraph, index) =>
+    {
+        int first = FirstLayer[index], last = FirstLayer[index + 1] - 1;
+        return new Configuration(
+            Structures[index].Count == 0 ? Structure.Exported : Layers[last].Choices[plan[last]].Format,
+            [.. Enumerable.Range(first, subgraph.Layers.Count).Select(layer => Layers[layer].Choices[plan[layer]].Format)]);
+    })];
 
-    /// <summary>The reverse of <see cref="Formats"/>.</summary>
-    public int[] PlanOf(IReadOnlyList<IReadOnlyList<string>> formats) =>
-        [.. formats.SelectMany(own => own).Select((format, layer) => IndexOf(Layers[layer], format))];
+    /// <summary>The reverse of <see cref="Configurations"/>.</summary>
+    public int[] PlanOf(IReadOnlyList<Configuration> configurations) =>
+        [.. configurations.SelectMany((configuration, subgraph) => PlanOf(subgraph, configuration))];
+
+    private int[] PlanOf(int subgraph, Configuration configuration)
+    {
+        int first = FirstLayer[subgraph];
+        IEnumerable<int> layers = configuration.Formats.Select((format, layer) => IndexOf(Layers[first + layer], format));
+        return Structures[subgraph].Count > 0 ? [.. layers, IndexOf(Layers[FirstLayer[subgraph + 1] - 1], configuration.Structure)]
+            : configuration.Structure == Structure.Exported ? [.. layers]
+            : [.. layers.Select(_ => -1)];
+    }
+
+    /// <summary>Takes the structure of greatest gain that the formats allow.</summary>
+    private void Settle(int subgraph, int[] plan)
+    {
+        if (Structures[subgraph].Count == 0)
+            return;
+        int first = FirstLayer[subgraph], decision = FirstLayer[subgraph + 1] - 1;
+        double best = double.NegativeInfinity;
+        int chosen = 0;
+        for (int structure = 0; structure < Structures[subgraph].Count; structure++)
+        {
+            if (Structures[subgraph][structure].Where((choice, layer) => choice >= 0 && plan[first + layer] != choice).Any())
+                continue;
+            plan[decision] = structure;
+            if (SubgraphGain(subgraph, plan) is var gain && gain > best)
+                (best, chosen) = (gain, structure);
+        }
+
+        plan[decision] = chosen;
+    }
 
     private static int BestIndex(LayerChoices layer, Func<FormatChoice, (double, double)> order) =>
         Enumerable.Range(0, layer.Choices.Count).MaxBy(index => order(layer.Choices[index]));
 
-    private static IReadOnlyList<(int[] Plan, double Gain)> FindMeasured(SubgraphChoices subgraph)
+    private static IReadOnlyList<int[]> FindStructures(SubgraphChoices subgraph) => subgraph.Offered is { Count: > 0 } offered
+        ? [[.. subgraph.Layers.Select(_ => -1)], .. offered.Select(s => (int[])[.. s.Fixed.Select((format, layer) => format is null ? -1 : IndexOf(subgraph.Layers[layer], format))])]
+        : [];
+
+    private IReadOnlyList<(int[] Plan, double Gain)> FindMeasured(SubgraphChoices subgraph, int index)
     {
-        var found = new List<(int[] Plan, double Gain)>();
-        foreach (MeasuredConfiguration configuration in subgraph.Measured)
+        var found = new Dictionary<Configuration, (int[] Plan, double Gain)>();
+        foreach (MeasuredConfiguration measured in subgraph.Measured)
         {
-            if (configuration.Formats.Count != subgraph.Layers.Count)
+            if (measured.Formats.Count != subgraph.Layers.Count)
             {
                 throw new ArgumentException(
-                    $"A configuration of '{subgraph.Name}' has {configuration.Formats.Count} formats for {subgraph.Layers.Count} layers.");
+                    $"A configuration of '{subgraph.Name}' has {measured.Formats.Count} formats for {subgraph.Layers.Count} layers.");
             }
 
-            int[] plan = [.. subgraph.Layers.Select((layer, position) => IndexOf(layer, configuration.Formats[position]))];
+            var configuration = new Configuration(measured.Structure, measured.Formats);
+            int[] plan = PlanOf(index, configuration);
             if (plan.Contains(-1))
                 continue;
-            if (found.Any(other => other.Plan.SequenceEqual(plan)))
+            if (!found.TryAdd(configuration, (plan, measured.Gain)))
                 throw new ArgumentException($"Sub-graph '{subgraph.Name}' has a configuration that is measured twice.");
-            found.Add((plan, configuration.Gain));
         }
 
-        return found;
+        return [.. found.Values];
     }
 
     private static int IndexOf(LayerChoices layer, string format)

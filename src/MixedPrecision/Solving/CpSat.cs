@@ -73,6 +73,8 @@ internal static class CpSat
             AddCorrections(model, choices, corrections, terms, gains);
         foreach (LimitRow row in program.Limits)
             model.Add(LinearExpr.WeightedSum(choices, row.Coefficients) <= row.Limit);
+        foreach ((int choice, int required) in program.Requirements)
+            model.AddImplication(choices[choice], choices[required]);
         foreach (int[] plan in program.Excluded)
             model.AddBoolOr(plan.Select(choice => choices[choice].Not()));
         return (model, choices, LinearExpr.WeightedSum(terms, gains));

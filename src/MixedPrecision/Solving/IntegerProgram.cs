@@ -12,6 +12,7 @@ internal sealed record Correction(int[] Choices, long Gain);
 /// <param name="Corrections">Per sub-graph, what its measured configurations add.</param>
 /// <param name="Limits">The budget, or tangents of it.</param>
 /// <param name="Excluded">Plans that are ruled out one by one (flat indices of their choices).</param>
+/// <param name="Requirements">Pairs of choices of which the first may only be taken with the second.</param>
 /// <param name="GainUnit">What one integer of gain stands for, in the unit of the objective.</param>
 internal sealed record IntegerProgram(
     int[] FirstChoice,
@@ -19,6 +20,7 @@ internal sealed record IntegerProgram(
     IReadOnlyList<IReadOnlyList<Correction>> Corrections,
     IReadOnlyList<LimitRow> Limits,
     IReadOnlyList<int[]> Excluded,
+    IReadOnlyList<(int Choice, int Required)> Requirements,
     double GainUnit)
 {
     /// <summary>Gains are rounded down, measured ones as a whole: a plan's integer gain is never above its true one.</summary>
@@ -28,7 +30,7 @@ internal sealed record IntegerProgram(
         long[] gains = [.. table.Choices.Select(choice => Scaling.RoundDown(choice.Gain, unit))];
         IReadOnlyList<Correction>[] corrections = [.. table.Measured.Select((list, subgraph) =>
             (IReadOnlyList<Correction>)[.. list.Select(measured => Correct(table, subgraph, measured.Plan, measured.Gain, gains, unit))])];
-        return new IntegerProgram(table.FirstChoice, gains, corrections, [], [], unit);
+        return new IntegerProgram(table.FirstChoice, gains, corrections, [], [], [.. table.Requirements], unit);
     }
 
     /// <summary>The gain of a plan in units.</summary>
@@ -42,7 +44,9 @@ internal sealed record IntegerProgram(
 
     /// <summary>Whether a plan meets every limit and is not ruled out.</summary>
     public bool Satisfies(int[] taken) =>
-        Limits.All(row => taken.Sum(choice => row.Coefficients[choice]) <= row.Limit) && !Excluded.Any(taken.SequenceEqual);
+        Limits.All(row => taken.Sum(choice => row.Coefficients[choice]) <= row.Limit)
+        && !Excluded.Any(taken.SequenceEqual)
+        && Requirements.All(r => !taken.Contains(r.Choice) || taken.Contains(r.Required));
 
     private static Correction Correct(ChoiceTable table, int subgraph, int[] plan, double gain, long[] gains, double unit)
     {

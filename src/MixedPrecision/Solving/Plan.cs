@@ -1,3 +1,6 @@
+using System.Text.Json.Serialization;
+using MixedPrecision.Structures;
+
 namespace MixedPrecision.Solving;
 
 public enum SolverStatus
@@ -13,7 +16,7 @@ public enum SolverStatus
 }
 
 /// <summary>What the integer program returns.</summary>
-/// <param name="Formats">The chosen format per sub-graph and layer, in the problem's order.</param>
+/// <param name="Configurations">The chosen configuration of each sub-graph, in the problem's order.</param>
 /// <param name="Loss">Predicted loss MSE under the problem's loss model.</param>
 /// <param name="Gain">Summed gain, in the unit of the objective.</param>
 /// <param name="Bound">No plan gains more than this, up to the rounding.</param>
@@ -24,14 +27,19 @@ public enum SolverStatus
 /// <param name="Tangents">Tangents of the quadratic loss model that were added until the optimum met it; 0 for the diagonal.</param>
 /// <param name="Infeasibility">What stands in the way, when the status is <see cref="SolverStatus.Infeasible"/>.</param>
 public sealed record Plan(
-    IReadOnlyList<IReadOnlyList<string>> Formats,
+    IReadOnlyList<Configuration> Configurations,
     double Loss,
     double Gain,
     SolverStatus Status,
     double Bound,
     double RoundingRelative,
     int Tangents,
-    Infeasibility? Infeasibility = null);
+    Infeasibility? Infeasibility = null)
+{
+    /// <summary>The formats per sub-graph and layer.</summary>
+    [JsonIgnore]
+    public IReadOnlyList<IReadOnlyList<string>> Formats => [.. Configurations.Select(c => c.Formats)];
+}
 
 /// <summary>Why no plan is within the budget.</summary>
 /// <param name="MinimalLoss">

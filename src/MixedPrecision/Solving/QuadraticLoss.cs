@@ -26,6 +26,28 @@ internal sealed class QuadraticLoss
         shift = CorrelationMatrix.LeastEigenvalue([.. model.Deltas.Where((_, choice) => diagonal[choice] > 0)], samples);
     }
 
+    /// <summary>P over all choices of a table: those of structures add nothing.</summary>
+    public static QuadraticLoss Of(LossModel.Quadratic model, ChoiceTable table)
+    {
+        int structures = Enumerable.Range(0, table.Layers.Length).Where(table.IsStructure).Sum(layer => table.Layers[layer].Choices.Count);
+        if (structures == 0 || model.Deltas.Count + structures != table.Choices.Length || model.Rises.Count != model.Deltas.Count)
+            return new QuadraticLoss(model, table.Choices.Length - structures);
+
+        var deltas = new List<double[]>();
+        var rises = new List<double>();
+        int taken = 0;
+        for (int layer = 0; layer < table.Layers.Length; layer++)
+        {
+            int count = table.Layers[layer].Choices.Count;
+            bool isStructure = table.IsStructure(layer);
+            deltas.AddRange(isStructure ? Enumerable.Repeat<double[]>([], count) : model.Deltas.Skip(taken).Take(count));
+            rises.AddRange(isStructure ? Enumerable.Repeat(0.0, count) : model.Rises.Skip(taken).Take(count));
+            taken += isStructure ? 0 : count;
+        }
+
+        return new QuadraticLoss(model with { Deltas = deltas, Rises = rises }, table.Choices.Length);
+    }
+
     /// <summary>P of the plan that takes these choices.</summary>
     public double Evaluate(IEnumerable<int> taken)
     {

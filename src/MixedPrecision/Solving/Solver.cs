@@ -17,7 +17,7 @@ public static class Solver
         return problem.Loss switch
         {
             LossModel.Quadratic quadratic =>
-                new TangentMethod(table, new QuadraticLoss(quadratic, table.Choices.Length), cancellation).Solve(),
+                new TangentMethod(table, QuadraticLoss.Of(quadratic, table), cancellation).Solve(),
             _ => SolveDiagonal(table, cancellation),
         };
     }
@@ -52,7 +52,7 @@ public static class Solver
     {
         double gain = table.Gain(plan);
         SolverStatus status = proven ? SolverStatus.Optimal : SolverStatus.Feasible;
-        return new Plan(table.Formats(plan), loss, gain, status, Math.Max(bound, gain), Rounding(table), tangents);
+        return new Plan(table.Configurations(plan), loss, gain, status, Math.Max(bound, gain), Rounding(table), tangents);
     }
 
     internal static Plan Infeasible(ChoiceTable table, int[] plan, double loss)
@@ -63,7 +63,7 @@ public static class Solver
             .Where(layer => layer.Loss > 0)
             .OrderByDescending(layer => layer.Loss)];
         return new Plan(
-            table.Formats(plan), loss, gain, SolverStatus.Infeasible, gain, Rounding(table), 0, new Infeasibility(loss, layers));
+            table.Configurations(plan), loss, gain, SolverStatus.Infeasible, gain, Rounding(table), 0, new Infeasibility(loss, layers));
     }
 
     /// <summary>The bound of the program in the unit of the objective, raised by what rounding took from the gains.</summary>

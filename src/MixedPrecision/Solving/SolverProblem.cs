@@ -1,4 +1,5 @@
 using System.Text.Json.Serialization;
+using MixedPrecision.Structures;
 
 namespace MixedPrecision.Solving;
 
@@ -13,12 +14,33 @@ public sealed record LayerChoices(string Name, IReadOnlyList<FormatChoice> Choic
 
 /// <summary>A configuration of one sub-graph whose gain was measured as a whole.</summary>
 /// <param name="Formats">A format per layer, in the sub-graph's order.</param>
-/// <param name="Gain">Lower bound of the interval of the gain; stands in place of the sum of the layers' gains.</param>
-public sealed record MeasuredConfiguration(IReadOnlyList<string> Formats, double Gain);
+/// <param name="Gain">Lower bound of the interval of the gain; stands in place of the sum of the gains of structure and layers.</param>
+/// <param name="Structure">The structure.</param>
+public sealed record MeasuredConfiguration(IReadOnlyList<string> Formats, double Gain, string Structure = Structure.Exported);
 
-/// <summary>A sub-graph: its gain is that of the measured configuration it takes, else the sum of its layers' gains.</summary>
-/// <param name="Measured">No configuration twice; one with a format that a layer does not offer is left out of account.</param>
-public sealed record SubgraphChoices(string Name, IReadOnlyList<LayerChoices> Layers, IReadOnlyList<MeasuredConfiguration> Measured);
+/// <summary>One way to write a sub-graph in float, besides the exported one.</summary>
+/// <param name="Name">Name of the structure.</param>
+/// <param name="Gain">What it gains, besides the gains of the formats of its layers; may be negative.</param>
+/// <param name="Fixed">For each layer of the sub-graph the format that it has to have, or null where it is free.</param>
+public sealed record StructureChoice(string Name, double Gain, IReadOnlyList<string?> Fixed);
+
+/// <summary>A sub-graph: its gain is that of the measured configuration it takes, else the sum of the gains of its structure and its layers.</summary>
+/// <param name="Measured">No configuration twice; one with a format or structure that is not on offer is left out of account.</param>
+public sealed record SubgraphChoices(string Name, IReadOnlyList<LayerChoices> Layers, IReadOnlyList<MeasuredConfiguration> Measured)
+{
+    /// <summary>Structures besides the exported one. One that fixes a format which a layer does not offer is left out of account.</summary>
+    public IReadOnlyList<StructureChoice> Structures { get; init; } = [];
+
+    /// <summary>
+    /// All that is decided: the layers, and behind them, where there are structures, which one, the exported one first. A choice among structures adds no loss.
+    /// </summary>
+    internal IReadOnlyList<LayerChoices> Decisions => Offered is { Count: > 0 } offered
+        ? [.. Layers, new LayerChoices(Name, [new FormatChoice(Structure.Exported, 0, 0), .. offered.Select(s => new FormatChoice(s.Name, 0, s.Gain))])]
+        : Layers;
+
+    /// <summary>The structures whose formats the layers offer.</summary>
+    internal IReadOnlyList<StructureChoice> Offered => [.. Structures.Where(s => s.Fixed.Zip(Layers).All(l => l.First is null || l.Second.Choices.Any(c => c.Format == l.First)))];
+}
 
 /// <summary>
 /// What the solver is asked: the choice of one format per layer of greatest summed gain whose predicted loss MSE is within the budget.
@@ -42,7 +64,7 @@ public abstract record LossModel
 
     /// <summary>
     /// P(x) = (1 − s) · E[(Σ δ)²] + s · Σ E[δ²] + (Σ ρ)², sums over the choices that the plan takes, expectations over samples.
-    /// Rows and rises stand in the order of sub-graphs, of their layers, and of the layers' choices.
+    /// Rows and rises stand in the order of sub-graphs, of their layers, and of the layers' choices; structures have none.
     /// </summary>
     /// <param name="Deltas">Signed first-order change δ of each sample's loss: a row per choice, empty for one without error.</param>
     /// <param name="Rises">Mean rise ρ of the loss per choice, at least 0.</param>

@@ -1,3 +1,5 @@
+using MixedPrecision.Structures;
+
 namespace MixedPrecision.Solving;
 
 /// <summary>
@@ -26,36 +28,36 @@ public static class Strategies
     /// </summary>
     public static Plan? PerLayer(SolverProblem problem, CancellationToken cancellation = default)
     {
-        SolverProblem additive = problem with { Subgraphs = [.. problem.Subgraphs.Select(subgraph => subgraph with { Measured = [] })] };
+        SolverProblem additive = problem with { Subgraphs = [.. problem.Subgraphs.Select(subgraph => subgraph with { Measured = [], Structures = [] })] };
         Plan plan = Solver.Solve(additive, cancellation);
         if (plan.Status == SolverStatus.Infeasible)
             return null;
         var evaluator = new Evaluator(problem);
-        return evaluator.ToPlan(evaluator.Table.PlanOf(plan.Formats));
+        return evaluator.ToPlan(evaluator.Table.PlanOf(plan.Configurations));
     }
 
     /// <summary>
-    /// The best plan within the budget that uses one format for all layers which offer it, and for the others their format of least loss.
+    /// The best plan within the budget that uses one format for all layers which offer it, and for the others their format of least loss, in the model as exported.
     /// Null when there is none.
     /// </summary>
     public static Plan? BestUniform(SolverProblem problem)
     {
         var evaluator = new Evaluator(problem);
-        int[] least = evaluator.Table.LeastLoss();
-        return evaluator.Table.Choices.Select(choice => choice.Format).Distinct()
-            .Select(format => (int[])[.. evaluator.Table.Layers.Select((layer, index) =>
-                layer.Choices.Select((choice, position) => choice.Format == format ? position : -1).Where(position => position >= 0)
-                    .DefaultIfEmpty(least[index]).First())])
+        SolverProblem exported = problem with { Subgraphs = [.. problem.Subgraphs.Select(subgraph => subgraph with { Structures = [] })] };
+        return exported.Subgraphs.SelectMany(s => s.Layers).SelectMany(l => l.Choices).Select(choice => choice.Format).Distinct()
+            .Select(format => exported.Subgraphs.Select(s => Configuration.Exported(
+                [.. s.Layers.Select(l => (l.Choices.FirstOrDefault(c => c.Format == format) ?? l.Choices.MinBy(c => (c.Loss, -c.Gain))!).Format)])).ToArray())
+            .Select(evaluator.Table.PlanOf)
             .Where(evaluator.IsWithin)
             .Select(evaluator.ToPlan)
             .MaxBy(plan => (plan.Gain, -plan.Loss));
     }
 
-    /// <summary>What the problem says of given formats, one for each layer of each sub-graph, whether or not they are within the budget.</summary>
-    public static Plan Of(SolverProblem problem, IReadOnlyList<IReadOnlyList<string>> formats)
+    /// <summary>What the problem says of given configurations, one for each sub-graph, whether or not they are within the budget.</summary>
+    public static Plan Of(SolverProblem problem, IReadOnlyList<Configuration> configurations)
     {
         var evaluator = new Evaluator(problem);
-        return evaluator.ToPlan(evaluator.Table.PlanOf(formats));
+        return evaluator.ToPlan(evaluator.Table.PlanOf(configurations));
     }
 
     private static Plan? Walk(SolverProblem problem, int[] order)
@@ -69,7 +71,7 @@ public static class Strategies
         foreach (int subgraph in order)
         {
             (int first, int end) = (table.FirstLayer[subgraph], table.FirstLayer[subgraph + 1]);
-            int[] next = [.. plan[..first], .. greatest[first..end], .. plan[end..]];
+            int[] next = table.Consistent([.. plan[..first], .. greatest[first..end], .. plan[end..]]);
             if (!evaluator.IsWithin(next))
                 break;
             plan = next;
@@ -85,7 +87,7 @@ public static class Strategies
         public Evaluator(SolverProblem problem)
         {
             Table = new ChoiceTable(problem);
-            quadratic = problem.Loss is LossModel.Quadratic model ? new QuadraticLoss(model, Table.Choices.Length) : null;
+            quadratic = problem.Loss is LossModel.Quadratic model ? QuadraticLoss.Of(model, Table) : null;
         }
 
         public ChoiceTable Table { get; }
@@ -95,7 +97,7 @@ public static class Strategies
         public Plan ToPlan(int[] plan)
         {
             double gain = Table.Gain(plan);
-            return new Plan(Table.Formats(plan), Loss(plan), gain, SolverStatus.Feasible, gain, RoundingRelative: 0, Tangents: 0);
+            return new Plan(Table.Configurations(plan), Loss(plan), gain, SolverStatus.Feasible, gain, RoundingRelative: 0, Tangents: 0);
         }
 
         private double Loss(int[] plan) => quadratic?.Evaluate(Table.Taken(plan)) ?? Table.DiagonalLoss(plan);

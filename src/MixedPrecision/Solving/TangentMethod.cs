@@ -74,7 +74,7 @@ internal sealed class TangentMethod(ChoiceTable table, QuadraticLoss loss, Cance
         if (table.DiagonalLoss(table.LeastLoss()) > budget)
             return least;
         Plan diagonal = Solver.SolveDiagonal(table, cancellation);
-        return table.PlanOf(diagonal.Formats);
+        return table.PlanOf(diagonal.Configurations);
     }
 
     private Plan Infeasible(int[] start)
@@ -108,7 +108,7 @@ internal sealed class TangentMethod(ChoiceTable table, QuadraticLoss loss, Cance
         while (now > budget)
         {
             double[] exchanges = loss.EvaluateExchanges([.. table.Taken(current)], layerOfChoice);
-            int chosen = Enumerable.Range(0, exchanges.Length).Where(choice => exchanges[choice] < now && !IsTaken(current, choice))
+            int chosen = Enumerable.Range(0, exchanges.Length).Where(choice => exchanges[choice] < now && !IsTaken(current, choice) && !table.IsStructure(layerOfChoice[choice]))
                 .DefaultIfEmpty(-1)
                 .MaxBy(choice => choice < 0 ? 0 : (now - Math.Max(exchanges[choice], budget)) / Cost(current, choice));
             if (chosen < 0)
@@ -125,12 +125,8 @@ internal sealed class TangentMethod(ChoiceTable table, QuadraticLoss loss, Cance
 
     private bool IsTaken(int[] plan, int choice) => table.FirstChoice[layerOfChoice[choice]] + plan[layerOfChoice[choice]] == choice;
 
-    private int[] Exchange(int[] plan, int choice)
-    {
-        int[] next = [.. plan];
-        next[layerOfChoice[choice]] = choice - table.FirstChoice[layerOfChoice[choice]];
-        return next;
-    }
+    private int[] Exchange(int[] plan, int choice) =>
+        table.Exchange(plan, layerOfChoice[choice], choice - table.FirstChoice[layerOfChoice[choice]]);
 
     /// <summary>Gain lost by an exchange, additively; a small number when there is none to lose.</summary>
     private double Cost(int[] plan, int choice)
@@ -148,9 +144,10 @@ internal sealed class TangentMethod(ChoiceTable table, QuadraticLoss loss, Cance
         while (true)
         {
             double[] exchanges = loss.EvaluateExchanges([.. table.Taken(current)], layerOfChoice);
-            if (exchanges.Length == 0)
+            int chosen = Enumerable.Range(0, exchanges.Length).Where(choice => !table.IsStructure(layerOfChoice[choice])).DefaultIfEmpty(-1)
+                .MinBy(choice => choice < 0 ? 0 : exchanges[choice]);
+            if (chosen < 0)
                 return current;
-            int chosen = Enumerable.Range(0, exchanges.Length).MinBy(choice => exchanges[choice]);
             int[] next = Exchange(current, chosen);
             double after = Evaluate(next);
             if (!(after < now))

@@ -4,4 +4,8 @@ namespace MixedPrecision.Structures;
 public static class KnownStructures
 {
     public static readonly IReadOnlyList<Structure> All = [];
+
+    /// <summary>The structures that a sub-graph may have besides the exported one.</summary>
+    public static IReadOnlyList<FoundStructure> Find(StructureSite site) =>
+        [.. All.Select(s => (Structure: s, Match: s.Match(site))).Where(s => s.Match is not null).Select(s => new FoundStructure(s.Structure, s.Match!))];
 }

@@ -14,7 +14,7 @@ namespace MixedPrecision.Structures;
 public sealed record Structure(string Name, int Version, Func<StructureSite, StructureMatch?> Match)
 {
     /// <summary>The structure of every sub-graph unless the plan says otherwise: as the model has it.</summary>
-    public const string Exported = "exported";
+    public const string Exported = Policies.StructureNames.Exported;
 }
 
 /// <summary>Where a structure may stand.</summary>
@@ -50,3 +50,10 @@ public sealed record StructureEmission(
     Func<Tensor, string, string> Constant,
     Func<string, IReadOnlyList<Tensor>> Prepared,
     Dictionary<string, string[]> Shared);
+
+/// <summary>A structure that a sub-graph may have.</summary>
+public sealed record FoundStructure(Structure Structure, StructureMatch Match)
+{
+    /// <summary>The structure by itself: layers that it fixes have the format that it fixes, all others the baseline.</summary>
+    public Configuration Bare(Subgraph subgraph, string baseline) => new(Structure.Name, [.. subgraph.Layers.Select(l => Match.Fixed.GetValueOrDefault(l.Name, baseline))]);
+}

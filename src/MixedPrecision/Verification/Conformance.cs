@@ -2,6 +2,7 @@ using MixedPrecision.Diagnostics;
 using MixedPrecision.Formats;
 using MixedPrecision.Onnx;
 using MixedPrecision.Quantization;
+using MixedPrecision.Structures;
 
 namespace MixedPrecision.Verification;
 
@@ -17,13 +18,19 @@ public static class Conformance
     /// <param name="plan">Every layer with its format.</param>
     /// <param name="weight">The tensor of a weight of the original, by its value name.</param>
     /// <param name="preparations">Where prepared constants are kept, or null.</param>
+    /// <param name="structures">The structures of sub-graphs that are not to stay as exported.</param>
     /// <returns>The layers that are not in the baseline, as they stand in the file.</returns>
     /// <exception cref="MixedPrecisionException">MPB7002: the first difference, with the layer it belongs to.</exception>
     public static IReadOnlyList<RewrittenLayer> Check(
-        OnnxModel original, string path, IReadOnlyList<(LayerSite Site, NumberFormat Format)> plan, Func<string, Tensor> weight, Preparations? preparations = null)
+        OnnxModel original,
+        string path,
+        IReadOnlyList<(LayerSite Site, NumberFormat Format)> plan,
+        Func<string, Tensor> weight,
+        Preparations? preparations = null,
+        IReadOnlyList<StructureMatch>? structures = null)
     {
         using OnnxModel emitted = OnnxModel.Load(path, Path.GetFileName(path), keepDefaults: true);
-        (ModelProto model, IReadOnlyList<RewrittenLayer> layers) = Quantizer.Emit(original, plan, weight, preparations);
+        (ModelProto model, IReadOnlyList<RewrittenLayer> layers) = Quantizer.Emit(original, plan, weight, preparations, structures);
         CheckInterface(emitted, "inputs", [.. original.Inputs], [.. emitted.Inputs]);
         CheckInterface(emitted, "inputs", model.Graph.Input, emitted.Graph.Input);
         CheckInterface(emitted, "outputs", original.Graph.Output, emitted.Graph.Output);
@@ -34,7 +41,7 @@ public static class Conformance
             throw Errors.EmittedModelDiffersFromPlan(
                 new Place(emitted.DisplayName, Node: owner?.Site.Layer.Name ?? missing.DisplayName()),
                 owner?.Format.Name ?? $"{missing.Operator()} of the original",
-                (owner is null ? null : FormatIn(found, original, plan, owner.Site, weight, preparations)) ?? Describe(missing, expected, found));
+                (owner is null ? null : FormatIn(found, original, plan, owner.Site, weight, preparations, structures)) ?? Describe(missing, expected, found));
         }
 
         if (MissingNode(found, expected) is NodeProto added)
@@ -99,11 +106,12 @@ public static class Conformance
         IReadOnlyList<(LayerSite Site, NumberFormat Format)> plan,
         LayerSite site,
         Func<string, Tensor> weight,
-        Preparations? preparations)
+        Preparations? preparations,
+        IReadOnlyList<StructureMatch>? structures)
     {
         foreach (NumberFormat format in NumberFormats.All.Where(f => f.WhyNot(site) is null))
         {
-            (ModelProto model, _) = Quantizer.Emit(original, [.. plan.Select(p => p.Site == site ? (site, format) : p)], weight, preparations);
+            (ModelProto model, _) = Quantizer.Emit(original, [.. plan.Select(p => p.Site == site ? (site, format) : p)], weight, preparations, structures);
             if (ValueFlow.Of(original, model).Value(site.Layer.Output) is UInt128 value && value == found.Value(site.Layer.Output))
             {
                 return format.Name;

@@ -4,6 +4,7 @@ using MixedPrecision.Execution;
 using MixedPrecision.Formats;
 using MixedPrecision.Onnx;
 using MixedPrecision.Quantization;
+using MixedPrecision.Structures;
 
 namespace MixedPrecision.Verification;
 
@@ -16,10 +17,12 @@ public static class KernelCheck
     /// <param name="path">Path of the emitted model.</param>
     /// <param name="layers">What <see cref="Conformance.Check"/> found in it.</param>
     /// <param name="settings">The app's.</param>
-    /// <exception cref="MixedPrecisionException">MPB7001: the emitted model does not load. MPB7004: a layer runs in another kernel.</exception>
-    public static void Check(string path, IReadOnlyList<RewrittenLayer> layers, SessionSettings settings)
+    /// <param name="structures">The structures of sub-graphs that do not stand as exported.</param>
+    /// <exception cref="MixedPrecisionException">MPB7001: the emitted model does not load. MPB7004: a layer or a structure runs in another kernel.</exception>
+    public static void Check(string path, IReadOnlyList<RewrittenLayer> layers, SessionSettings settings, IReadOnlyList<FoundStructure>? structures = null)
     {
-        if (layers.Count == 0)
+        structures ??= [];
+        if (layers.Count == 0 && structures.Count == 0)
         {
             return;
         }
@@ -31,12 +34,27 @@ public static class KernelCheck
             {
                 using OnnxModel emitted = OnnxModel.Load(path, file, keepDefaults: true);
                 Check(file, layers, new GraphView(emitted.Graph), new GraphView(optimized.Graph));
+                Check(file, structures, optimized.Graph);
                 return true;
             });
         }
         catch (OnnxRuntimeException e)
         {
             throw Errors.EmittedModelDoesNotRun(file, e.Message.Replace('\n', ' '));
+        }
+    }
+
+    /// <summary>Each structure has a kernel of its own: there have to be as many of each as the plan has structures.</summary>
+    private static void Check(string file, IReadOnlyList<FoundStructure> structures, GraphProto optimized)
+    {
+        foreach (IGrouping<string, FoundStructure> same in structures.GroupBy(s => s.Match.Kernel.Operator))
+        {
+            int found = optimized.Node.Count(n => n.Operator() == same.Key);
+            if (found < same.Count())
+            {
+                FoundStructure first = same.First();
+                throw Errors.KernelNotAsPromised(file, first.Match.Outputs[0], first.Structure.Name, $"{same.Count()} {same.Key}", $"{found}");
+            }
         }
     }
 

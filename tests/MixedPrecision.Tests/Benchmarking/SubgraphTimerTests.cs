@@ -3,6 +3,7 @@ using MixedPrecision.Caching;
 using MixedPrecision.Diagnostics;
 using MixedPrecision.Execution;
 using MixedPrecision.Formats;
+using MixedPrecision.Structures;
 using MixedPrecision.Onnx;
 using MixedPrecision.Partitioning;
 using MixedPrecision.Policies;
@@ -28,7 +29,7 @@ public sealed class SubgraphTimerTests : IDisposable
         var results = bench.MeasureAll(CancellationToken.None, counts.Add);
 
         Assert.Equal(2, results.Count);
-        Assert.All(results, r => Assert.Equal(["int8-dynamic", "int8-weight", "int4-weight"], r.Select(c => Assert.Single(c.Formats))));
+        Assert.All(results, r => Assert.Equal(["int8-dynamic", "int8-weight", "int4-weight"], r.Select(c => Assert.Single(c.Configuration.Formats))));
         Assert.All(results.SelectMany(r => r), c =>
         {
             Assert.Null(c.Unavailable);
@@ -59,7 +60,7 @@ public sealed class SubgraphTimerTests : IDisposable
         int Measure(long batch, int threads, TimingSettings settings)
         {
             using var bench = new Bench(TwoBlocks(seed: 1), folder.Path, batch, threads, settings);
-            bench.Timer.Measure(bench.Partition.Subgraphs[0], [NumberFormats.Get("int8-dynamic")], CancellationToken.None);
+            bench.Timer.Measure(bench.Partition.Subgraphs[0], Configuration.Exported(["int8-dynamic"]), CancellationToken.None);
             return bench.Timer.Measured;
         }
 
@@ -75,7 +76,7 @@ public sealed class SubgraphTimerTests : IDisposable
     {
         using (var first = new Bench(TwoBlocks(seed: 1), folder.Path))
         {
-            first.Timer.Measure(first.Partition.Subgraphs[0], [NumberFormats.Get("int8-weight")], CancellationToken.None);
+            first.Timer.Measure(first.Partition.Subgraphs[0], Configuration.Exported(["int8-weight"]), CancellationToken.None);
         }
 
         string entry = Directory.EnumerateFiles(folder.Combine("timing"), "*", SearchOption.AllDirectories).Single();
@@ -83,7 +84,7 @@ public sealed class SubgraphTimerTests : IDisposable
         bytes[^2] ^= 1;
         File.WriteAllBytes(entry, bytes);
         using var second = new Bench(TwoBlocks(seed: 1), folder.Path);
-        ConfigurationTiming timing = second.Timer.Measure(second.Partition.Subgraphs[0], [NumberFormats.Get("int8-weight")], CancellationToken.None);
+        ConfigurationTiming timing = second.Timer.Measure(second.Partition.Subgraphs[0], Configuration.Exported(["int8-weight"]), CancellationToken.None);
         Assert.False(timing.Reused);
         Assert.Contains("checksum", Assert.Single(second.Timer.Warnings));
     }
@@ -92,17 +93,15 @@ public sealed class SubgraphTimerTests : IDisposable
     public void AConfigurationThatTheRuntimeRejectsIsAResultWithTheReasonAndIsNotTriedAgain()
     {
         int emitted = 0;
-        NumberFormat broken = NumberFormats.Get("int8-dynamic") with
+        IReadOnlyList<FoundStructure> Broken(Subgraph subgraph) => Replacing(subgraph, (e, layer) =>
         {
-            Name = "broken",
-            Emit = e =>
-            {
-                emitted++;
-                e.Product("NoSuchOperator", "", [e.Input, e.Constants[0], e.Constants[1]]);
-            },
-        };
-        using var bench = new Bench(TwoBlocks(seed: 1), folder.Path);
-        IReadOnlyList<ConfigurationTiming> timings = bench.Timer.Measure(bench.Partition.Subgraphs[0], [[broken], [NumberFormats.Get("int8-dynamic")]], CancellationToken.None);
+            emitted++;
+            e.Builder.NodeTo([layer.Output], "NoSuchOperator", "", [layer.Input]);
+        });
+        using var bench = new Bench(TwoBlocks(seed: 1), folder.Path, structures: Broken);
+        Configuration broken = new("replaced", ["fp32"]);
+        IReadOnlyList<ConfigurationTiming> timings = bench.Timer.Measure(bench.Partition.Subgraphs[0], [broken, Configuration.Exported(["int8-dynamic"])], CancellationToken.None);
+        int tried = emitted;
         Assert.Empty(timings[0].Timings);
         Assert.Contains("NoSuchOperator", timings[0].Unavailable);
         Assert.False(timings[0].Reused);
@@ -110,9 +109,37 @@ public sealed class SubgraphTimerTests : IDisposable
         Assert.Single(timings[1].Timings);
         Assert.Equal((1, 0), (bench.Timer.Measured, bench.Timer.Reused));
 
-        using var later = new Bench(TwoBlocks(seed: 2), folder.Path);
-        ConfigurationTiming again = later.Timer.Measure(later.Partition.Subgraphs[1], [broken], CancellationToken.None);
-        Assert.Equal((timings[0].Unavailable, true, 1), (again.Unavailable, again.Reused, emitted));
+        using var later = new Bench(TwoBlocks(seed: 2), folder.Path, structures: Broken);
+        ConfigurationTiming again = later.Timer.Measure(later.Partition.Subgraphs[1], broken, CancellationToken.None);
+        Assert.Equal((timings[0].Unavailable, true, tried), (again.Unavailable, again.Reused, emitted));
+    }
+
+    /// <summary>A structure that computes the same is timed; one that is off by 1e-4 is not, whatever its pattern proved.</summary>
+    [Theory]
+    [InlineData(1.0, true)]
+    [InlineData(1.0001, false)]
+    public void AStructureIsAdmittedOnlyIfItComputesTheSame(double factor, bool admitted)
+    {
+        using var bench = new Bench(TwoBlocks(seed: 1), folder.Path, structures: subgraph => Replacing(subgraph, (e, layer) =>
+        {
+            string product = e.Builder.Node("MatMul", [layer.Input, layer.Weight]);
+            e.Builder.NodeTo([layer.Output], "Mul", "", [product, e.Builder.Scalar(factor)]);
+        }));
+        ConfigurationTiming timing = bench.Timer.Measure(bench.Partition.Subgraphs[0], new Configuration("replaced", ["fp32"]), CancellationToken.None);
+        Assert.Equal(admitted ? null : "'y0' differs by", timing.Unavailable?[.."'y0' differs by".Length]);
+        Assert.Equal(admitted ? 1 : 0, timing.Timings.Count);
+    }
+
+    /// <summary>A structure that computes the output of the only layer of a sub-graph.</summary>
+    private static IReadOnlyList<FoundStructure> Replacing(Subgraph subgraph, Action<StructureEmission, Layer> emit)
+    {
+        Layer layer = Assert.Single(subgraph.Layers);
+        return
+        [
+            new FoundStructure(
+                new MixedPrecision.Structures.Structure("replaced", 1, _ => null),
+                new StructureMatch(new Dictionary<string, string> { [layer.Name] = "fp32" }, [layer.Output], new Kernel("MatMul"), e => emit(e, layer))),
+        ];
     }
 
     [Fact]
@@ -122,7 +149,7 @@ public sealed class SubgraphTimerTests : IDisposable
         using var bench = new Bench(TwoBlocks(seed: 1), folder.Path, types: types => types["y0"] = new TensorType(ElementType.Float, [Dimension.Of(4), Dimension.Of(31)]));
         Subgraph second = bench.Partition.Subgraphs[1];
         Diagnostic diagnostic = Assert.Throws<MixedPrecisionException>(
-            () => bench.Timer.Measure(second, [NumberFormats.Get("int8-dynamic")], CancellationToken.None)).Diagnostic;
+            () => bench.Timer.Measure(second, Configuration.Exported(["int8-dynamic"]), CancellationToken.None)).Diagnostic;
         Assert.Equal(Codes.SubgraphDoesNotRun, diagnostic.Code);
         Assert.Contains($"'{second.Layers[0].Name}'", diagnostic.Message);
         Assert.False(Directory.Exists(folder.Combine("timing")));
@@ -131,8 +158,7 @@ public sealed class SubgraphTimerTests : IDisposable
     [Fact]
     public void AReExportInAnotherNodeOrderGivesNoLayerTheTimingOfAnother()
     {
-        NumberFormat int8 = NumberFormats.Get("int8-dynamic"), fp32 = NumberFormats.Baseline;
-        IReadOnlyList<NumberFormat> Only(Subgraph subgraph, string layer) => [.. subgraph.Layers.Select(l => l.Output == layer ? int8 : fp32)];
+        Configuration Only(Subgraph subgraph, string layer) => Configuration.Exported([.. subgraph.Layers.Select(l => l.Output == layer ? "int8-dynamic" : "fp32")]);
         using var first = new Bench(TwoBranches(["narrow", "wide"], seed: 1), folder.Path);
         using var second = new Bench(TwoBranches(["wide", "narrow"], seed: 2), folder.Path);
         Subgraph original = Assert.Single(first.Partition.Subgraphs), reordered = Assert.Single(second.Partition.Subgraphs);
@@ -145,7 +171,7 @@ public sealed class SubgraphTimerTests : IDisposable
         Assert.True(same.Reused);
         Assert.Equal(narrow.Timings[0], same.Timings[0] with { Warnings = narrow.Timings[0].Warnings });
         Assert.Equal(narrow.Canonical, same.Canonical);
-        Assert.Equal(narrow.Formats.Reverse(), same.Formats);
+        Assert.Equal(narrow.Configuration.Formats.Reverse(), same.Configuration.Formats);
         Assert.False(wide.Reused);
         Assert.Equal(wide.Canonical.Reverse(), same.Canonical);
     }
@@ -157,7 +183,7 @@ public sealed class SubgraphTimerTests : IDisposable
         {
             using var bench = new Bench(
                 Sliced(), folder.Path, new Dictionary<string, Tensor> { ["x"] = Tensor.Of<float>(new float[64 * 32], 64, 32), ["rows"] = Tensor.Of<long>([rows], 1) });
-            bench.Timer.Measure(Assert.Single(bench.Partition.Subgraphs), [NumberFormats.Get("int8-dynamic")], CancellationToken.None);
+            bench.Timer.Measure(Assert.Single(bench.Partition.Subgraphs), Configuration.Exported(["int8-dynamic"]), CancellationToken.None);
             return bench.Timer.Measured;
         }
 
@@ -172,7 +198,7 @@ public sealed class SubgraphTimerTests : IDisposable
     {
         using var bench = new Bench(TwoBlocks(seed: 1, fixedRows: 7), folder.Path, batch: 4);
         MixedPrecisionException error = Assert.Throws<MixedPrecisionException>(
-            () => bench.Timer.Measure(bench.Partition.Subgraphs[0], [NumberFormats.Get("int8-dynamic")], CancellationToken.None));
+            () => bench.Timer.Measure(bench.Partition.Subgraphs[0], Configuration.Exported(["int8-dynamic"]), CancellationToken.None));
         Assert.Equal(Codes.ScenarioDoesNotRun, error.Diagnostic.Code);
     }
 
@@ -201,7 +227,7 @@ public sealed class SubgraphTimerTests : IDisposable
         foreach (Subgraph subgraph in bench.Partition.Subgraphs.DistinctBy(s => s.Fingerprint))
         {
             ConfigurationTiming timing = bench.Timer.Measure(
-                subgraph, [.. subgraph.Layers.Select(_ => NumberFormats.Get("int8-dynamic"))], CancellationToken.None);
+                subgraph, Configuration.Exported([.. subgraph.Layers.Select(_ => "int8-dynamic")]), CancellationToken.None);
             Assert.Null(timing.Unavailable);
         }
     }
@@ -273,12 +299,12 @@ public sealed class SubgraphTimerTests : IDisposable
     {
         private readonly OnnxModel model;
 
-        public Bench(OnnxModel model, string cache, long batch = 4, int threads = 1, TimingSettings? settings = null, Action<Dictionary<string, TensorType>>? types = null)
-            : this(model, cache, new Dictionary<string, Tensor> { ["x"] = Tensor.Of<float>([.. Enumerable.Range(0, (int)batch * 32).Select(i => i / 100f)], batch, 32) }, threads, settings, types)
+        public Bench(OnnxModel model, string cache, long batch = 4, int threads = 1, TimingSettings? settings = null, Action<Dictionary<string, TensorType>>? types = null, Func<Subgraph, IReadOnlyList<FoundStructure>>? structures = null)
+            : this(model, cache, new Dictionary<string, Tensor> { ["x"] = Tensor.Of<float>([.. Enumerable.Range(0, (int)batch * 32).Select(i => i / 100f)], batch, 32) }, threads, settings, types, structures)
         {
         }
 
-        public Bench(OnnxModel model, string cache, IReadOnlyDictionary<string, Tensor> inputs, int threads = 1, TimingSettings? settings = null, Action<Dictionary<string, TensorType>>? tamper = null)
+        public Bench(OnnxModel model, string cache, IReadOnlyDictionary<string, Tensor> inputs, int threads = 1, TimingSettings? settings = null, Action<Dictionary<string, TensorType>>? tamper = null, Func<Subgraph, IReadOnlyList<FoundStructure>>? structures = null)
         {
             this.model = model;
             var types = new Dictionary<string, TensorType>(TypeInference.Infer(model));
@@ -291,7 +317,8 @@ public sealed class SubgraphTimerTests : IDisposable
                 () => Scenarios.Make(model, [], [inputs]),
                 Machine.Detect(new RuntimePolicy("cpu", threads, Place.None)),
                 settings ?? Quick,
-                new ContentStore(cache));
+                new ContentStore(cache))
+            { Structures = structures ?? (_ => []) };
         }
 
         public Partition Partition { get; }
@@ -300,7 +327,7 @@ public sealed class SubgraphTimerTests : IDisposable
 
         /// <summary>Every layer, which is its sub-graph's only one, in every format but the baseline.</summary>
         public IReadOnlyList<IReadOnlyList<ConfigurationTiming>> MeasureAll(CancellationToken cancellation, Action<int>? progress = null) =>
-            [.. Partition.Subgraphs.Select(s => Timer.Measure(s, [.. NumberFormats.All.Skip(1).Select(f => new[] { f })], cancellation, progress))];
+            [.. Partition.Subgraphs.Select(s => Timer.Measure(s, [.. NumberFormats.All.Skip(1).Select(f => Configuration.Exported([f.Name]))], cancellation, progress))];
 
         public void Dispose() => model.Dispose();
     }

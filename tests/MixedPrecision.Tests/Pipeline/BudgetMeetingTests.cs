@@ -4,6 +4,7 @@ using MixedPrecision.Diagnostics;
 using MixedPrecision.Pipeline;
 using MixedPrecision.Policies;
 using MixedPrecision.Solving;
+using MixedPrecision.Structures;
 using MixedPrecision.Verification;
 
 namespace MixedPrecision.Tests.Pipeline;
@@ -116,9 +117,8 @@ public sealed class BudgetMeetingTests : IDisposable
         PlanningInput input = Input(large * large, large * large, small * small);
         Gains gains = workspace.Partition.Subgraphs.Aggregate(
             MixedPrecision.Pipeline.Gains.Empty,
-            (known, s) => known.With(new Configuration(s, [Format]), new ConfigurationTiming([Format], [Format], [new Timing(10, 10 - saved, saved, saved, saved, 1, 9, [])], null, false), [1]));
-        IReadOnlyList<IReadOnlyList<string>> formats = [.. input.RulesAlone.Take(2), [Format]];
-        Plan plan = Strategies.Of(input.Problem(gains, budget), formats);
+            (known, s) => known.With(new SubgraphConfiguration(s, InFormat), new ConfigurationTiming(InFormat, [Format], [new Timing(10, 10 - saved, saved, saved, saved, 1, 9, [])], null, false), [1]));
+        Plan plan = Strategies.Of(input.Problem(gains, budget), [.. input.RulesAlone.Take(2), InFormat]);
         IReadOnlyList<NamedPlan> found = Uniforms.Near(input, gains, new Attempt(input.Tau(budget), plan, null!, 0), ["fp32", Format]);
         Assert.Equal(count, found.Count);
         Assert.All(found, f => Assert.Equal(("uniform int8-dynamic", all), (f.Name, Math.Round(f.Plan.Loss, 12))));
@@ -131,6 +131,8 @@ public sealed class BudgetMeetingTests : IDisposable
         workspace.Dispose();
         folder.Dispose();
     }
+
+    private static Configuration InFormat => Configuration.Exported([Format]);
 
     private string[] Layers() => [.. workspace.Partition.Layers.Select(l => l.Name)];
 
@@ -157,8 +159,9 @@ public sealed class BudgetMeetingTests : IDisposable
         folder.WritePolicy($"{{ {(budget.Contains(':', StringComparison.Ordinal) ? budget : $"lossError: {budget}")} }}");
         return BudgetMeeting.Meet(input, Policy.Load(folder.PolicyFile), Gains(), new PlanningSteps(
             problem => Solver.Solve(problem, TestContext.Current.CancellationToken),
-            (gains, configurations) => configurations.Aggregate(gains, (all, c) => all.With(c, new Gain(c.Formats.Count(f => f == Format), 0, 0))),
+            (gains, configurations) => configurations.Aggregate(gains, (all, c) => all.With(c, new Gain(c.Configuration.Formats.Count(f => f == Format), 0, 0))),
             plan => measure(plan) is var error ? new LossChange(1, error * error * MeanSquareLoss, MeanSquareLoss, error, error * 2, null) { MeanLoss = 2 } : null!,
-            _ => { }));
+            _ => { },
+            () => false));
     }
 }

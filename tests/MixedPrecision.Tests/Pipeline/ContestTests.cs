@@ -2,6 +2,7 @@ using MixedPrecision.Benchmarking;
 using MixedPrecision.Pipeline;
 using MixedPrecision.Policies;
 using MixedPrecision.Solving;
+using MixedPrecision.Structures;
 using MixedPrecision.Verification;
 
 namespace MixedPrecision.Tests.Pipeline;
@@ -85,7 +86,7 @@ public sealed class ContestTests : IDisposable
         double centre = (gain.Low + gain.High) / 2;
         return new Contestant(
             name,
-            new Plan([["int8-dynamic"]], 0, 0, SolverStatus.Optimal, 0, 0, 0),
+            new Plan([Configuration.Exported(["int8-dynamic"])], 0, 0, SolverStatus.Optimal, 0, 0, 0),
             new EmittedModel([file]),
             new LossChange(1, 0, 1, 0, 0, null),
             0,

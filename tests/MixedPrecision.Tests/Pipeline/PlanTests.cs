@@ -3,6 +3,7 @@ using MixedPrecision.Calibration;
 using MixedPrecision.Partitioning;
 using MixedPrecision.Pipeline;
 using MixedPrecision.Solving;
+using MixedPrecision.Structures;
 
 namespace MixedPrecision.Tests.Pipeline;
 
@@ -25,7 +26,7 @@ public class PlanTests
         Sensitivities sensitivities = Steps.Calibrate(materials, runner);
         var measuring = new Measuring(materials, runner);
         var input = new PlanningInput(materials.Workspace.Partition, materials.Allowed, sensitivities);
-        Gains gains = measuring.Add(Gains.Empty, Measuring.First(input.Partition, input.Allowed));
+        Gains gains = measuring.Add(Gains.Empty, Measuring.First(input.Partition, input.Allowed, input.Structures));
         double[] losses = [.. All(input, gains).Select(c => c.Loss).Order()];
         Assert.True(losses.Length == 64, "three layers of four formats");
         var plans = new HashSet<string>();
@@ -34,7 +35,7 @@ public class PlanTests
             // Between two configurations, so that no rounding decides whether one is within the budget.
             int last = (int)(part * (losses.Length - 1));
             double budget = last == losses.Length - 1 ? losses[last] * 2 : (losses[last] + losses[last + 1]) / 2;
-            (Plan plan, gains) = Planner.Plan(input, gains, budget, problem => Steps.Solve(runner, problem), measuring.Add);
+            (Plan plan, gains) = Planner.Plan(input, gains, budget, Steps.Planning(runner, measuring, _ => throw new InvalidOperationException()));
             Assert.Equal(SolverStatus.Optimal, plan.Status);
 
             // Solving may have measured more configurations: they are judged by the gains that the plan was made with.
@@ -73,7 +74,7 @@ public class PlanTests
             int next = 0;
             foreach (Subgraph subgraph in subgraphs)
             {
-                gain += gains.Of(new Configuration(subgraph, plan[next..(next += subgraph.Layers.Count)])).Low;
+                gain += gains.Of(new SubgraphConfiguration(subgraph, Configuration.Exported(plan[next..(next += subgraph.Layers.Count)]))).Low;
             }
 
             yield return (plan, gain, loss);

@@ -1,6 +1,7 @@
 using MixedPrecision.Onnx;
 using MixedPrecision.Partitioning;
 using MixedPrecision.Pipeline;
+using MixedPrecision.Structures;
 
 namespace MixedPrecision.Tests.Pipeline;
 
@@ -15,12 +16,12 @@ public class ReasonsTests
         Layer[] layers = [LayerOf("a"), LayerOf("b"), LayerOf("c")];
         var subgraph = new Subgraph(0, "x", "y", [0, 1, 2], [0, 1, 2], layers, "f");
         var partition = new Partition(new GraphView(new GraphProto()), [subgraph], [new Excluded("t", "Gather", "a table")]);
-        Gains gains = layers.Select((_, i) => new Configuration(subgraph, [.. layers.Select((_, j) => i == j ? Format : "fp32")]))
-            .Aggregate(Gains.Empty, (known, c) => known.With(c, new Gain(c.Formats[2] == Format ? 1 : -1, 0, 1)));
+        Gains gains = layers.Select((_, i) => new SubgraphConfiguration(subgraph, Configuration.Exported([.. layers.Select((_, j) => i == j ? Format : "fp32")])))
+            .Aggregate(Gains.Empty, (known, c) => known.With(c, new Gain(c.Configuration.Formats[2] == Format ? 1 : -1, 0, 1)));
         var options = new LayerOptions(["fp32", Format], null, new Dictionary<string, string>());
         var findings = new Findings(layers.ToDictionary(l => l.Name, _ => options), null, gains, null, []);
 
-        string[] Kept(params string[] shipped) => [.. Reasons.Of(partition, [shipped], findings, 1).Select(r => $"{r.Name}: {r.Reason}")];
+        string[] Kept(params string[] shipped) => [.. Reasons.Of(partition, [Configuration.Exported(shipped)], findings, 1).Select(r => $"{r.Name}: {r.Reason}")];
         Assert.Equal(["a: no format was found to gain", "b: no format was found to gain", "t: a table"], Kept("fp32", "fp32", "fp32"));
         Assert.Equal(["b: no format was found to gain", "t: a table"], Kept(Format, "fp32", Format));
         Assert.Equal(["t: a table"], Kept(Format, Format, Format));

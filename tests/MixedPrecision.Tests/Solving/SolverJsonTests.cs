@@ -37,12 +37,12 @@ public sealed class SolverJsonTests
         ];
         Plan plan = Solver.Solve(new SolverProblem(subgraphs, budget, new LossModel.Diagonal()), TestContext.Current.CancellationToken);
         Plan back = JsonSerializer.Deserialize<Plan>(JsonSerializer.Serialize(plan, WithFields), WithFields)!;
-        Assert.Equal(plan.Formats, back.Formats);
+        Assert.Equal(plan.Configurations, back.Configurations);
         Assert.Equal(plan.Infeasibility?.Layers, back.Infeasibility?.Layers);
         Assert.Equal(plan.Infeasibility?.MinimalLoss, back.Infeasibility?.MinimalLoss);
         Assert.Equal(
-            plan with { Formats = [], Infeasibility = null },
-            back with { Formats = [], Infeasibility = null });
+            plan with { Configurations = [], Infeasibility = null },
+            back with { Configurations = [], Infeasibility = null });
         Assert.Equal(budget < 1, back.Infeasibility is { Layers: [("a", 1.0)] });
     }
 }

@@ -1,0 +1,79 @@
+using MixedPrecision.Partitioning;
+using MixedPrecision.Solving;
+using MixedPrecision.Structures;
+
+namespace MixedPrecision.Pipeline;
+
+/// <summary>
+/// What configurations of one sub-graph count in the program. Those that were measured count at the lower end of their interval. For the others the program adds up parts: what
+/// the structure gains by itself and what each layer gains alone. Cautiously these are lower ends. Optimistically they are upper ends, and on top comes what layers in one format
+/// may gain together beyond that, since they share work such as the quantization of a common input: as much as was ever measured of layers together, in equal parts. Of n layers that
+/// share work k save (k − 1)/(n − 1) of what n save, which k/n is not below.
+/// </summary>
+internal sealed class GainBounds
+{
+    private readonly Subgraph subgraph;
+    private readonly Gains gains;
+    private readonly GainFloor floor;
+    private readonly bool isOptimistic;
+    private readonly Dictionary<string, double> shared = [];
+
+    public GainBounds(Subgraph subgraph, Gains gains, GainFloor floor, Unmeasured unmeasured)
+    {
+        this.subgraph = subgraph;
+        this.gains = gains;
+        this.floor = floor;
+        isOptimistic = unmeasured == Unmeasured.Optimistic;
+        if (isOptimistic)
+        {
+            FindShared();
+        }
+    }
+
+    /// <summary>The configurations that were measured and run.</summary>
+    public IReadOnlyList<MeasuredConfiguration> Measured => [.. gains.Of(subgraph)
+        .Select(g => new MeasuredConfiguration(g.Configuration.Formats, Count(g.Gain.Low, g.Configuration.Formats), g.Configuration.Structure))];
+
+    /// <summary>Whether a layer was measured to run in a format.</summary>
+    public bool Runs(int layer, string format) => Alone(layer, format) is not null;
+
+    /// <summary>What a layer in a format counts in configurations that were not measured.</summary>
+    public double Of(int layer, string format) => format == Problems.Baseline ? 0
+        : Alone(layer, format) is not { } gain ? 0
+        : floor.Count(isOptimistic ? gain.High + shared.GetValueOrDefault(format) : gain.Low, 1);
+
+    /// <summary>A structure that was measured by itself and runs, else null.</summary>
+    public StructureChoice? Of(FoundStructure structure)
+    {
+        Configuration bare = structure.Bare(subgraph, Problems.Baseline);
+        if (gains.Find(new SubgraphConfiguration(subgraph, bare)) is not { } gain)
+        {
+            return null;
+        }
+
+        double fixedLayers = bare.Formats.Select((format, layer) => Of(layer, format)).Sum();
+        return new StructureChoice(
+            structure.Structure.Name,
+            Count(isOptimistic ? gain.High : gain.Low, bare.Formats) - fixedLayers,
+            [.. subgraph.Layers.Select(l => structure.Match.Fixed.GetValueOrDefault(l.Name))]);
+    }
+
+    private Gain? Alone(int layer, string format) => gains.Find(Problems.Alone(subgraph, layer, format));
+
+    private double Count(double gain, IReadOnlyList<string> formats) => floor.Count(gain, formats.Count(f => f != Problems.Baseline));
+
+    /// <summary>By format, what each of several layers may gain beyond what it gains alone.</summary>
+    private void FindShared()
+    {
+        foreach ((Configuration configuration, Gain gain) in gains.Of(subgraph).Where(g => g.Configuration.Structure == Structure.Exported))
+        {
+            int[] changed = [.. Enumerable.Range(0, configuration.Formats.Count).Where(l => configuration.Formats[l] != Problems.Baseline)];
+            string[] formats = [.. changed.Select(l => configuration.Formats[l]).Distinct()];
+            if (changed.Length > 1 && formats.Length == 1)
+            {
+                double beyond = gain.High - changed.Sum(l => Alone(l, formats[0])?.Low ?? 0);
+                shared[formats[0]] = Math.Max(shared.GetValueOrDefault(formats[0]), beyond / changed.Length);
+            }
+        }
+    }
+}
