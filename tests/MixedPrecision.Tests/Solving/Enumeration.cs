@@ -1,4 +1,5 @@
 using MixedPrecision.Solving;
+using MixedPrecision.Structures;
 
 namespace MixedPrecision.Tests.Solving;
 
@@ -6,14 +7,16 @@ namespace MixedPrecision.Tests.Solving;
 internal static class Enumeration
 {
     /// <summary>Every plan with its gain and its loss MSE.</summary>
-    public static List<(string[][] Formats, double Gain, double Loss, double Diagonal)> All(SolverProblem problem)
+    public static List<(Configuration[] Configurations, double Gain, double Loss, double Diagonal)> All(SolverProblem problem)
     {
         LayerChoices[] layers = [.. problem.Subgraphs.SelectMany(subgraph => subgraph.Layers)];
-        var plans = new List<(string[][], double, double, double)>();
+        var plans = new List<(Configuration[], double, double, double)>();
         int[] plan = new int[layers.Length];
         do
         {
-            plans.Add((Formats(problem, plan), Gain(problem, plan), Loss(problem, layers, plan), Diagonal(layers, plan)));
+            (double loss, double diagonal) = (Loss(problem, layers, plan), Diagonal(layers, plan));
+            foreach ((Configuration[] configurations, double gain) in Structured(problem, plan))
+                plans.Add((configurations, gain, loss, diagonal));
         }
         while (Next(plan, layers));
         return plans;
@@ -35,25 +38,26 @@ internal static class Enumeration
         return false;
     }
 
-    private static string[][] Formats(SolverProblem problem, int[] plan)
+    /// <summary>The plan with every combination of structures that its formats allow, and the gains.</summary>
+    private static IEnumerable<(Configuration[] Configurations, double Gain)> Structured(SolverProblem problem, int[] plan)
     {
         int layer = 0;
-        return [.. problem.Subgraphs.Select(subgraph => subgraph.Layers.Select(own => own.Choices[plan[layer++]].Format).ToArray())];
-    }
-
-    private static double Gain(SolverProblem problem, int[] plan)
-    {
-        double gain = 0;
-        int layer = 0;
+        IEnumerable<(Configuration[] Configurations, double Gain)> all = [([], 0)];
         foreach (SubgraphChoices subgraph in problem.Subgraphs)
         {
             FormatChoice[] taken = [.. subgraph.Layers.Select(own => own.Choices[plan[layer++]])];
-            MeasuredConfiguration? measured = subgraph.Measured.FirstOrDefault(
-                configuration => configuration.Formats.SequenceEqual(taken.Select(choice => choice.Format)));
-            gain += measured?.Gain ?? taken.Sum(choice => choice.Gain);
+            string[] formats = [.. taken.Select(choice => choice.Format)];
+            StructureChoice exported = new("exported", 0, [.. formats.Select(_ => (string?)null)]);
+            (Configuration, double)[] own = [.. subgraph.Structures.Prepend(exported)
+                .Where(structure => structure.Fixed.Zip(formats).All(pair => pair.First is null || pair.First == pair.Second))
+                .Select(structure => (
+                    new Configuration(structure.Name, formats),
+                    subgraph.Measured.FirstOrDefault(m => m.Structure == structure.Name && m.Formats.SequenceEqual(formats))?.Gain
+                        ?? taken.Sum(choice => choice.Gain) + structure.Gain))];
+            all = [.. all.SelectMany(before => own.Select(o => ((Configuration[])[.. before.Configurations, o.Item1], before.Gain + o.Item2)))];
         }
 
-        return gain;
+        return all;
     }
 
     private static double Diagonal(LayerChoices[] layers, int[] plan) =>

@@ -12,10 +12,13 @@ internal static class RandomProblems
 
     public static readonly Gen<SolverProblem> Quadratic = Gen.Int[0, int.MaxValue - 1].Select(seed => Make(seed, quadratic: true));
 
-    public static SolverProblem Make(int seed, bool quadratic)
+    public static readonly Gen<SolverProblem> Structured = Gen.Int[0, int.MaxValue - 1].Select(seed => Make(seed, quadratic: seed % 2 == 0, structures: true));
+
+    public static SolverProblem Make(int seed, bool quadratic, bool structures = false)
     {
         var random = new Random(seed);
         SolverProblem problem = MakeDiagonal(random);
+        problem = structures ? problem with { Subgraphs = [.. problem.Subgraphs.Select(subgraph => MakeStructures(random, subgraph))] } : problem;
         return quadratic ? MakeQuadratic(random, problem) : problem;
     }
 
@@ -38,6 +41,20 @@ internal static class RandomProblems
             .Select(choices => new MeasuredConfiguration(
                 [.. choices.Select(choice => choice.Format)], choices.Sum(choice => choice.Gain) + random.NextDouble() * 2 - 1))];
         return new SubgraphChoices($"s{index}", layers, measured);
+    }
+
+    /// <summary>Up to two structures, each of which fixes some layers, at times to a format that the layer does not offer; some of their configurations are measured.</summary>
+    private static SubgraphChoices MakeStructures(Random random, SubgraphChoices subgraph)
+    {
+        StructureChoice[] structures = [.. Enumerable.Range(0, random.Next(3)).Select(index => new StructureChoice(
+            $"structure {index}",
+            random.NextDouble() * 3 - 1,
+            [.. subgraph.Layers.Select(layer => random.Next(3) > 0 ? null : random.Next(8) == 0 ? "nowhere" : layer.Choices[random.Next(layer.Choices.Count)].Format)]))];
+        MeasuredConfiguration[] measured = [.. structures.SelectMany(structure => Enumerable.Range(0, 2).Select(_ => new MeasuredConfiguration(
+            [.. subgraph.Layers.Select((layer, i) => structure.Fixed[i] ?? layer.Choices[random.Next(layer.Choices.Count)].Format)],
+            random.NextDouble() * 6 - 2,
+            structure.Name))).DistinctBy(m => $"{m.Structure} {string.Join(',', m.Formats)}")];
+        return subgraph with { Structures = structures, Measured = [.. subgraph.Measured, .. measured] };
     }
 
     private static LayerChoices MakeLayer(Random random, string name, int formatCount, bool pins)

@@ -14,6 +14,9 @@ public sealed class SolverEnumerationTests
     [Fact]
     public void QuadraticProblemsAreSolvedAsByEnumeration() => RandomProblems.Quadratic.Sample(AssertOptimal, iter: 60, threads: 2);
 
+    [Fact]
+    public void ProblemsWithStructuresAreSolvedAsByEnumeration() => RandomProblems.Structured.Sample(AssertOptimal, iter: 100, threads: 2);
+
     /// <summary>Programs of which the presolve of OR-Tools 9.15 lost the optimum.</summary>
     [Theory]
     [InlineData(80)]
@@ -70,13 +73,14 @@ public sealed class SolverEnumerationTests
 
         Assert.Equal(SolverStatus.Optimal, plan.Status);
         Assert.Null(plan.Infeasibility);
-        var own = all.First(other => other.Formats.Zip(plan.Formats).All(pair => pair.First.SequenceEqual(pair.Second)));
+        var own = all.First(other => other.Configurations.SequenceEqual(plan.Configurations));
         Assert.Equal(own.Gain, plan.Gain, 1e-9);
         Assert.Equal(own.Loss, plan.Loss, 1e-9);
         Assert.True(own.Loss <= problem.LossBudget * (1 + SumError));
 
         double rounding = plan.RoundingRelative * problem.Subgraphs.SelectMany(subgraph => subgraph.Layers)
-            .Sum(layer => layer.Choices.Max(choice => Math.Abs(choice.Gain)) + 1);
+            .Sum(layer => layer.Choices.Max(choice => Math.Abs(choice.Gain)) + 1)
+            + plan.RoundingRelative * problem.Subgraphs.Sum(subgraph => 6 + subgraph.Structures.Sum(structure => Math.Abs(structure.Gain)));
         double reached = problem.LossBudget * (1 - plan.RoundingRelative - SumError);
         double best = Enumeration.GreatestGain(problem, reached) ?? double.NegativeInfinity;
         Assert.True(plan.Gain >= best - rounding, $"gain {plan.Gain}, enumeration {best}");

@@ -49,6 +49,19 @@ public sealed class StrategiesTests
         Assert.True(Solver.Solve(measured).Gain > plan.Gain);
     }
 
+    /// <summary>A structure costs no loss: every strategy but those that are about other tools' choices takes it where it gains.</summary>
+    [Fact]
+    public void StructuresAreTakenWhereTheirFormatsAllow()
+    {
+        SubgraphChoices first = Problem.Subgraphs[0] with { Structures = [new StructureChoice("fused", 1, ["fp32"]), new StructureChoice("quantized", 3, ["int8-dynamic"])] };
+        SolverProblem problem = Problem with { Subgraphs = [first, .. Problem.Subgraphs.Skip(1)] };
+        Plan plan = Solver.Solve(problem);
+        Assert.Equal(("quantized int8-dynamic", 7.0), (plan.Configurations[0].ToString(), plan.Gain));
+        Assert.Equal(("fused fp32", 1.0), (Solver.Solve(problem with { LossBudget = 0 }).Configurations[0].ToString(), Solver.Solve(problem with { LossBudget = 0 }).Gain));
+        Assert.Equal("quantized int8-dynamic", Strategies.Prefix(problem)!.Configurations[0].ToString());
+        Assert.Equal("exported fp16", Strategies.BestUniform(problem)!.Configurations[0].ToString());
+    }
+
     [Fact]
     public void ThereIsNoneWhenEvenTheLeastLossPassesTheBudget()
     {
