@@ -54,7 +54,7 @@ public sealed class StrategiesTests
     public void StructuresAreTakenWhereTheirFormatsAllow()
     {
         SubgraphChoices first = Problem.Subgraphs[0] with { Structures = [new StructureChoice("fused", 1, ["fp32"]), new StructureChoice("quantized", 3, ["int8-dynamic"])] };
-        SolverProblem problem = Problem with { Subgraphs = [first, .. Problem.Subgraphs.Skip(1)] };
+        SolverProblem problem = Problem with { Subgraphs = [first, .. Problem.Subgraphs.Skip(1)], LossBudget = 5.1 };
         Plan plan = Solver.Solve(problem);
         Assert.Equal(("quantized int8-dynamic", 7.0), (plan.Configurations[0].ToString(), plan.Gain));
         Assert.Equal(("fused fp32", 1.0), (Solver.Solve(problem with { LossBudget = 0 }).Configurations[0].ToString(), Solver.Solve(problem with { LossBudget = 0 }).Gain));
