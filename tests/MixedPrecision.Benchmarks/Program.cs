@@ -17,6 +17,7 @@ return args switch
     ["operators", string folder, .. string[] filter] => OperatorBenchmark.Run(folder, filter.FirstOrDefault()),
     ["aa", string repeats, .. string[] folders] when folders.Length > 0 => SameFileBenchmark.Run(Number(repeats), folders),
     ["show", string models, string cases, string output, .. string[] names] => ShowBenchmark.Run(models, cases, output, names),
+    ["search", string cache, .. string[] policies] when policies.Length > 0 => SearchBenchmark.Run(cache, policies),
     _ => Usage(),
 };
 
@@ -34,6 +35,7 @@ static int Usage()
         decoder-calibrate FOLDER taylor|measured [FORWARD]  time of calibrating a sample, over that of FORWARD seconds, and peak memory
         operators FOLDER [NAME]                             gradients of ONNX's test models below FOLDER (with NAME in theirs) against differences
         aa REPEATS FOLDER…                                  timings of models, and of their sub-graphs, against themselves: how many intervals exclude zero
+        search CACHE POLICY…                   the plan that the search finds, against that from timing every configuration, on the same timings, which are kept in the folder CACHE
         show MODELS CASES OUTPUT [NAME…]       what ships for every shared model, and for the models that the scripts of the shared cases wrote below CASES (with NAME in theirs)
         """);
     return 1;

@@ -1,0 +1,79 @@
+using System.Globalization;
+using MixedPrecision.Caching;
+using MixedPrecision.Partitioning;
+using MixedPrecision.Pipeline;
+using MixedPrecision.Solving;
+using MixedPrecision.Structures;
+
+namespace MixedPrecision.Benchmarks;
+
+/// <summary>
+/// The plan that the search finds against the plan from timing every configuration of every sub-graph, on the same timings: what either gains, and how many configurations the search asked for.
+/// </summary>
+internal static class SearchBenchmark
+{
+    /// <summary>More configurations of one sub-graph than this are not timed one by one.</summary>
+    private const int Most = 5000;
+
+    private static readonly double[] Budgets = [0.001, 0.003, 0.01];
+
+    /// <param name="cache">Folder in which timings are kept: an interrupted run goes on.</param>
+    public static int Run(string cache, IReadOnlyList<string> policies)
+    {
+        Console.WriteLine("| policy | τ | configurations | timed by the search | gain, all timed | gain, search | bound | same plan |");
+        Console.WriteLine("|---|---|---|---|---|---|---|---|");
+        bool isSame = true;
+        foreach (string policy in policies)
+        {
+            var options = new RunOptions(cache, null, update => { if (update.Fraction is { } f) { Console.Error.Write($"\r{update.Stage} {f:0 %}   "); } }, _ => { }, CancellationToken.None);
+            var runner = new StageRunner(new ContentStore(cache), new RunLog(options));
+            using Materials materials = Materials.Open(policy, options, runner);
+            isSame &= Compare(Path.GetFileName(Path.GetDirectoryName(Path.GetFullPath(policy)))!, materials, runner);
+        }
+
+        return isSame ? 0 : 1;
+    }
+
+    private static bool Compare(string name, Materials materials, StageRunner runner)
+    {
+        Calibration.Sensitivities sensitivities = Steps.Calibrate(materials, runner);
+        PlanningInput input = Steps.Input(materials, Choices.Judged(materials.Policy, materials.Allowed, sensitivities), sensitivities);
+        Subgraph[] distinct = [.. input.Partition.Subgraphs.DistinctBy(s => s.Fingerprint)];
+        foreach (Subgraph large in distinct.Where(s => All(input, s).Take(Most + 1).Count() > Most))
+        {
+            throw new ArgumentException($"{name}: sub-graph {large.Index} has more than {Most} configurations");
+        }
+
+        var measuring = new Measuring(materials, runner);
+        Gains first = measuring.Add(Gains.Empty, Measuring.First(input.Partition, input.Allowed, input.Structures));
+        input = input with { Floor = new GainFloor(materials.Policy.MinimumGain, measuring.Total(first), input.Choosing) };
+        Gains all = measuring.Add(Gains.Empty, [.. input.Partition.Subgraphs.SelectMany(s => All(input, s))]);
+        bool isSame = true;
+        foreach (double tau in Budgets)
+        {
+            Plan best = Solver.Solve(input.Problem(all, input.LossBudget(tau)));
+            (Plan found, Gains timed) = Planner.Plan(input, first, input.LossBudget(tau), Steps.Planning(runner, measuring, _ => throw new InvalidOperationException()) with { IsOver = () => false });
+            bool same = best.Configurations.SequenceEqual(found.Configurations);
+            isSame &= same || found.Gain >= best.Gain;
+            Console.WriteLine(string.Create(
+                CultureInfo.InvariantCulture,
+                $"| {name} | {tau:0.0 %} | {distinct.Sum(s => All(input, s).Count())} | {distinct.Sum(s => timed.Of(s).Count())} | {best.Gain:0.000} ms | {found.Gain:0.000} ms | {found.Bound:0.000} ms | {(same ? "yes" : "no")} |"));
+            foreach (Subgraph subgraph in input.Partition.Subgraphs.Where(s => !same && !best.Configurations[s.Index].Equals(found.Configurations[s.Index])))
+            {
+                Console.Error.WriteLine($"{name}, sub-graph {subgraph.Index}: {best.Configurations[subgraph.Index]}, {all.Of(new SubgraphConfiguration(subgraph, best.Configurations[subgraph.Index]))}; "
+                    + $"found {found.Configurations[subgraph.Index]}, {all.Of(new SubgraphConfiguration(subgraph, found.Configurations[subgraph.Index]))}");
+            }
+        }
+
+        return isSame;
+    }
+
+    /// <summary>Every configuration of a sub-graph but the original.</summary>
+    private static IEnumerable<SubgraphConfiguration> All(PlanningInput input, Subgraph subgraph) =>
+        input.Structures(subgraph).Select(s => (s.Structure.Name, s.Match.Fixed)).Prepend((Structure.Exported, new Dictionary<string, string>()))
+            .SelectMany(structure => subgraph.Layers
+                .Select(l => structure.Fixed.TryGetValue(l.Name, out string? own) ? [own] : input.Allowed[l.Name].Formats)
+                .Aggregate(Enumerable.Repeat(Array.Empty<string>(), 1), (all, formats) => all.SelectMany(before => formats.Select(f => (string[])[.. before, f])))
+                .Select(formats => new SubgraphConfiguration(subgraph, new Configuration(structure.Name, formats))))
+            .Where(c => c.Configuration.Changes(Problems.Baseline));
+}
