@@ -17,7 +17,7 @@ internal static class Reports
         Model(workspace),
         [.. workspace.Model.Inputs.Select(i => Inspected(workspace, i))],
         [.. workspace.Model.Graph.Output.Select(o => Inspected(workspace, o))],
-        [.. workspace.Partition.Subgraphs.Select(s => new InspectedSubgraph(s.Index, s.Fingerprint, [.. s.Layers.Select(l => new InspectedLayer(
+        [.. workspace.Partition.Subgraphs.Select(s => new InspectedSubgraph(s.Index, s.Fingerprint, [.. workspace.StructuresOf(s).Select(f => f.Structure.Name)], [.. s.Layers.Select(l => new InspectedLayer(
             l.Name, l.Operator, l.WeightShape ?? [], l.Parameters, Choices.NotApplicable(workspace.Sites[l.Name], NumberFormats.All))) ]))],
         Excluded(workspace),
         Gaps(workspace));

@@ -24,15 +24,20 @@ public sealed record InspectReport(
     public IEnumerable<string> ToLines()
     {
         InspectedLayer[] layers = [.. Subgraphs.SelectMany(s => s.Layers)];
-        int structures = Subgraphs.Select(s => s.Fingerprint).Distinct().Count();
+        int different = Subgraphs.Select(s => s.Fingerprint).Distinct().Count();
         yield return $"{Model.File}: {ReportText.Count(Model.Nodes, "node")}, opset {Model.Opset}, {ReportText.Bytes(Model.Bytes)}";
         yield return $"inputs: {string.Join("; ", Inputs.Select(i => $"{Wording.Escape(i.Name)} {Wording.Escape(i.Type)}"))}";
         yield return $"outputs: {string.Join("; ", Outputs.Select(o => $"{Wording.Escape(o.Name)} {Wording.Escape(o.Type)}"))}";
         yield return $"{ReportText.Count(layers.Length, "layer")} with {ReportText.Count(layers.Sum(l => l.Parameters), "parameter")} in "
-            + $"{ReportText.Count(Subgraphs.Count, "sub-graph")} of {ReportText.Count(structures, "structure")}";
+            + $"{ReportText.Count(Subgraphs.Count, "sub-graph")} of which {different} differ";
         foreach (string line in ReportText.Table([.. Subgraphs.SelectMany(Rows)]))
         {
             yield return line;
+        }
+
+        foreach (IGrouping<string, int> structure in Subgraphs.SelectMany(s => s.Structures.Select(name => (name, s.Index))).GroupBy(s => s.name, s => s.Index))
+        {
+            yield return $"may be written as {structure.Key}: {ReportText.Count(structure.Count(), "sub-graph")} ({string.Join(", ", structure)})";
         }
 
         int formats = NumberFormats.All.Count(f => f != NumberFormats.Baseline);
@@ -64,9 +69,10 @@ public sealed record InspectedValue(string Name, string Type);
 
 /// <summary>A sequential sub-graph.</summary>
 /// <param name="Index">Its place, from 0.</param>
-/// <param name="Fingerprint">Hash of its structure; sub-graphs with equal ones share their timings.</param>
+/// <param name="Fingerprint">Hash of what was exported; sub-graphs with equal ones share their timings.</param>
+/// <param name="Structures">Fused operators that it may be written with.</param>
 /// <param name="Layers">Its layers, in order.</param>
-public sealed record InspectedSubgraph(int Index, string Fingerprint, IReadOnlyList<InspectedLayer> Layers);
+public sealed record InspectedSubgraph(int Index, string Fingerprint, IReadOnlyList<string> Structures, IReadOnlyList<InspectedLayer> Layers);
 
 /// <summary>A layer.</summary>
 /// <param name="Name">Name of its node.</param>
