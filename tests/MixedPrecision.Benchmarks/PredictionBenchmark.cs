@@ -21,14 +21,14 @@ internal static class PredictionBenchmark
             new CalibrationPolicy(null, kind, labels, int.MaxValue, null),
             (calibration, int.MaxValue),
             (evaluation, int.MaxValue),
-            [.. simulated, .. NumberFormats.All.Skip(1)],
+            [.. simulated, .. NumberFormats.Default.Skip(1)],
             Threads);
         double scale = trial.MeanSquareLoss;
         Console.WriteLine($"{trial.Layers} layers; E[g²] {trial.Sensitivities.MeanSquareLoss:0.000} of {trial.Sensitivities.Samples} calibration samples, {scale:0.000} of the others");
         Console.WriteLine("| plan | relative loss error | predicted / measured | over E[g²] each | standard error |");
         Console.WriteLine("|---|---|---|---|---|");
 
-        Func<NumberFormat[], double> real = trial.Predictor(NumberFormats.All), rounded = trial.Predictor(simulated);
+        Func<NumberFormat[], double> real = trial.Predictor(NumberFormats.Default), rounded = trial.Predictor(simulated);
         void Print(string name, NumberFormat[] plan, Func<NumberFormat[], double> predict)
         {
             double[] changes = trial.Measure(plan);
@@ -38,7 +38,7 @@ internal static class PredictionBenchmark
                 $"| {name} | {Math.Sqrt(measured / scale):0.00 %} | {ratio:0.00} | {ratio * scale / trial.Sensitivities.MeanSquareLoss:0.00} | {ratio * error:0.00} |");
         }
 
-        foreach (NumberFormat format in NumberFormats.All.Skip(1))
+        foreach (NumberFormat format in NumberFormats.Default.Skip(1))
         {
             Print(format.Name, trial.Plan(_ => format), real);
         }

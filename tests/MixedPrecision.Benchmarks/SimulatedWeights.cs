@@ -1,5 +1,6 @@
 using MixedPrecision.Formats;
 using MixedPrecision.Onnx;
+using MixedPrecision.Policies;
 
 namespace MixedPrecision.Benchmarks;
 
@@ -9,11 +10,14 @@ namespace MixedPrecision.Benchmarks;
 /// </summary>
 internal static class SimulatedWeights
 {
+    private const int Block = 32;
+
     public static NumberFormat Format(int bits)
     {
-        NumberFormat real = BlockWeights.Format($"int{bits}-simulated", version: 1, bits);
+        NumberFormat real = BlockWeights.Of(FormatId.Parse(FormatFamilies.Int8Weight), bits, Block);
         return real with
         {
+            Name = $"int{bits}-simulated",
             Prepare = (site, weight) => [Round(site, weight, real.WeightSteps(site, weight), bits)],
             Emit = e => e.Product("MatMul", "", [e.Input, e.Constants[0]]),
             InputNoise = null,
@@ -23,13 +27,13 @@ internal static class SimulatedWeights
     /// <summary>The weight as [inputs, outputs], w ≈ s·q, −2^(bits−1) ≤ q &lt; 2^(bits−1).</summary>
     private static Tensor Round(LayerSite site, Tensor weight, float[] scales, int bits)
     {
-        int outputs = site.OutputSize, blocks = (site.InputSize + BlockWeights.Block - 1) / BlockWeights.Block, limit = 1 << (bits - 1);
+        int outputs = site.OutputSize, blocks = (site.InputSize + Block - 1) / Block, limit = 1 << (bits - 1);
         var rounded = new float[site.InputSize * outputs];
         site.ForEachColumn(weight, (column, values) =>
         {
             for (int i = 0; i < values.Length; i++)
             {
-                float scale = scales[(column * blocks) + (i / BlockWeights.Block)];
+                float scale = scales[(column * blocks) + (i / Block)];
                 rounded[(i * outputs) + column] = scale * Math.Clamp(MathF.Round(values[i] / scale), -limit, limit - 1);
             }
         });

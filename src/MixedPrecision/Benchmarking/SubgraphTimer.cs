@@ -117,10 +117,17 @@ public sealed class SubgraphTimer(
             CacheKey[][] keys = [.. group.Select(c => entering.Select(e => cut.Keys.Of(c, StructureOf(subgraph, c), e, machine, settings)).ToArray())];
             StoredTiming?[][] found = [.. keys.Select(k => k.Select(timings.Find).ToArray())];
             bool[] reused = [.. found.Select(IsKnown)];
-            int[] missing = [.. Enumerable.Range(0, group.Length).Where(i => !reused[i])];
+            int[] missing = [.. Enumerable.Range(0, group.Length).Where(i => !reused[i]).DistinctBy(i => string.Join(' ', keys[i].Select(k => k.Hex)))];
             if (missing.Length > 0)
             {
                 Time(subgraph, cut, [.. missing.Select(i => new Candidate(group[i], keys[i], found[i]))], cancellation);
+            }
+
+            // Formats that differ only in values have the timing of the first of them.
+            foreach (int i in Enumerable.Range(0, group.Length).Where(i => !reused[i]).Except(missing))
+            {
+                found[i] = [.. keys[i].Select(timings.Find)];
+                reused[i] = true;
             }
 
             results.AddRange(group.Select((configuration, i) => found[i].FirstOrDefault(f => f?.Unavailable is not null) is { } unavailable

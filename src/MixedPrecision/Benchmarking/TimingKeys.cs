@@ -8,7 +8,7 @@ using MixedPrecision.Structures;
 namespace MixedPrecision.Benchmarking;
 
 /// <summary>
-/// Keys of timings: the structure of the sub-graph, the format of each layer by its place in that structure, what enters, machine and
+/// Keys of timings: the structure of the sub-graph, the kernel of each layer's format by its place in that structure, what enters, machine and
 /// settings. Neither names nor values of weights nor the order of the file enter, so that equal blocks, re-trained models and re-exports share what was measured.
 /// </summary>
 internal sealed class TimingKeys
@@ -17,7 +17,7 @@ internal sealed class TimingKeys
     private const int SmallCount = 16;
 
     /// <summary>Raised when what is stored of a timing changes.</summary>
-    private const int Version = 2;
+    private const int Version = 3;
 
     private readonly Subgraph subgraph;
     private readonly Dictionary<string, string> names;
@@ -44,7 +44,7 @@ internal sealed class TimingKeys
     /// <param name="settings">How it is measured.</param>
     public CacheKey Of(Configuration configuration, FoundStructure? structure, IReadOnlyDictionary<string, string> inputs, Machine machine, TimingSettings settings)
     {
-        IReadOnlyList<string> formats = Canonical([.. configuration.Formats.Select(NumberFormats.Get).Select(f => string.Create(CultureInfo.InvariantCulture, $"{f.Name}/{f.Version}"))]);
+        IReadOnlyList<string> formats = Canonical([.. configuration.Formats.Select(f => NumberFormats.Get(f).KernelIdentity)]);
         IEnumerable<string> entering = inputs.Select(i => $"{names[i.Key]}={i.Value}");
         return CacheKey.Of(
             ("fingerprint", subgraph.Fingerprint),

@@ -1,4 +1,5 @@
 using MixedPrecision.Onnx;
+using MixedPrecision.Policies;
 
 namespace MixedPrecision.Formats;
 
@@ -10,15 +11,20 @@ namespace MixedPrecision.Formats;
 /// </summary>
 internal static class BlockWeights
 {
-    public const int Block = 32;
     private const long AccuracyLevel = 4;
 
-    public static NumberFormat Format(string name, int version, int bits) => new(
-        Name: name,
-        Version: version,
+    public static NumberFormat Of(FormatId id) => Of(id, bits: id.Family.Name == FormatFamilies.Int4Weight ? 4 : 8, block: id.Number("block"));
+
+    /// <param name="id">Names the format.</param>
+    /// <param name="bits">Bits of a value.</param>
+    /// <param name="block">Inputs that share a scale.</param>
+    public static NumberFormat Of(FormatId id, int bits, int block) => new(
+        Name: id.Text,
+        Version: 1,
+        KernelIdentity: $"MatMulNBits(bits={bits},block={block},accuracy={AccuracyLevel})",
         TimePerMac: 0.25,
         WhyNot: site => site.WhyNoWeightMatrix(),
-        Prepare: (site, weight) => Prepare(site, weight, bits),
+        Prepare: (site, weight) => Prepare(site, weight, bits, block),
         Emit: e => e.Product(
             "MatMulNBits",
             "com.microsoft",
@@ -26,34 +32,34 @@ internal static class BlockWeights
             Attributes.Of("K", e.Site.InputSize),
             Attributes.Of("N", e.Site.OutputSize),
             Attributes.Of("bits", bits),
-            Attributes.Of("block_size", Block),
+            Attributes.Of("block_size", block),
             Attributes.Of("accuracy_level", AccuracyLevel)),
-        InputNoise: InputNoise,
-        WeightBlock: Block,
-        WeightSteps: (site, weight) => Scales(site, weight, bits),
+        InputNoise: (b, site, x, gradient) => InputNoise(b, site, x, gradient, block),
+        WeightBlock: block,
+        WeightSteps: (site, weight) => Scales(site, weight, bits, block),
         Kernels: site =>
         [
-            new("com.microsoft.MatMulNBits", ("K", site.InputSize), ("N", site.OutputSize), ("bits", bits), ("block_size", Block), ("accuracy_level", AccuracyLevel)),
+            new("com.microsoft.MatMulNBits", ("K", site.InputSize), ("N", site.OutputSize), ("bits", bits), ("block_size", block), ("accuracy_level", AccuracyLevel)),
         ],
         Disagreement: Math.Sqrt(2),
-        Bytes: site => (long)site.OutputSize * Blocks(site) * ((Block * bits / 8) + 4));
+        Bytes: site => (long)site.OutputSize * Blocks(site, block) * ((block * bits / 8) + 4));
 
-    private static int Blocks(LayerSite site) => (site.InputSize + Block - 1) / Block;
+    private static int Blocks(LayerSite site, int size) => (site.InputSize + size - 1) / size;
 
-    private static Tensor[] Prepare(LayerSite site, Tensor weight, int bits)
+    private static Tensor[] Prepare(LayerSite site, Tensor weight, int bits, int size)
     {
-        int inputs = site.InputSize, outputs = site.OutputSize, blocks = Blocks(site), blockBytes = Block * bits / 8;
+        int inputs = site.InputSize, outputs = site.OutputSize, blocks = Blocks(site, size), blockBytes = size * bits / 8;
         int offset = 1 << (bits - 1), limit = (1 << bits) - 1;
         var scales = new float[outputs * blocks];
         var packed = new byte[(long)outputs * blocks * blockBytes];
         site.ForEachColumn(weight, (column, values) =>
         {
-            Span<float> padded = stackalloc float[Block];
-            Span<byte> quantized = stackalloc byte[Block];
+            Span<float> padded = stackalloc float[size];
+            Span<byte> quantized = stackalloc byte[size];
             for (int block = 0; block < blocks; block++)
             {
-                scoped ReadOnlySpan<float> part = values.Slice(block * Block, Math.Min(Block, inputs - (block * Block)));
-                if (part.Length < Block)
+                scoped ReadOnlySpan<float> part = values.Slice(block * size, Math.Min(size, inputs - (block * size)));
+                if (part.Length < size)
                 {
                     padded.Clear();
                     part.CopyTo(padded);
@@ -72,15 +78,15 @@ internal static class BlockWeights
         return [new Tensor(ElementType.UInt8, [outputs, blocks, blockBytes], packed), Tensor.Of<float>(scales, (long)outputs * blocks)];
     }
 
-    private static float[] Scales(LayerSite site, Tensor weight, int bits)
+    private static float[] Scales(LayerSite site, Tensor weight, int bits, int size)
     {
-        int inputs = site.InputSize, blocks = Blocks(site);
+        int inputs = site.InputSize, blocks = Blocks(site, size);
         var scales = new float[site.OutputSize * blocks];
         site.ForEachColumn(weight, (column, values) =>
         {
             for (int block = 0; block < blocks; block++)
             {
-                scales[(column * blocks) + block] = Scale(values.Slice(block * Block, Math.Min(Block, inputs - (block * Block))), bits);
+                scales[(column * blocks) + block] = Scale(values.Slice(block * size, Math.Min(size, inputs - (block * size))), bits);
             }
         });
         return scales;
@@ -110,9 +116,9 @@ internal static class BlockWeights
     }
 
     /// <summary>Δ²/12 with Δ = max|x|/127 per row and block; per row where the blocks do not divide it.</summary>
-    private static string InputNoise(GraphBuilder b, LayerSite site, string x, string gradient)
+    private static string InputNoise(GraphBuilder b, LayerSite site, string x, string gradient, int size)
     {
-        string shape = site.InputSize % Block == 0 ? b.Integers(-1, site.InputSize / Block, Block) : b.Integers(-1, 1, site.InputSize);
+        string shape = site.InputSize % size == 0 ? b.Integers(-1, site.InputSize / size, size) : b.Integers(-1, 1, site.InputSize);
         string last = b.Integers(-1);
         string largest = b.Node("ReduceMax", [b.Node("Abs", [b.Reshape(x, shape)]), last], Attributes.Of("keepdims", 1));
         string step = b.Mul(largest, b.Scalar(1 / (127 * Math.Sqrt(12))));

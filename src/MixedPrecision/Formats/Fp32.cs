@@ -5,9 +5,10 @@ namespace MixedPrecision.Formats;
 /// <summary>The baseline: the layer as the model has it, untouched. Applies to every layer, adds no noise.</summary>
 internal static class Fp32
 {
-    public static readonly NumberFormat Format = new(
-        Name: FormatNames.Baseline,
+    public static NumberFormat Of(FormatId id) => new(
+        Name: id.Text,
         Version: 1,
+        KernelIdentity: id.Text,
         TimePerMac: 1,
         WhyNot: _ => null,
         Prepare: (_, _) => [],

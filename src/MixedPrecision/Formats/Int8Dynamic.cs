@@ -10,45 +10,45 @@ namespace MixedPrecision.Formats;
 /// (ONNX DynamicQuantizeLinear-11). Weight: w ≈ s_c·q, signed, one scale per output column. The product is summed in 32-bit integers (ONNX MatMulInteger-10) and
 /// multiplied by sₓ·s_c. x64 processors without VNNI add the products of inputs 2i and 2i + 1 in 16 bits, which saturate beyond 255·128: s_c is the largest sum of two such weights
 /// of one sign, over 127, so that with both rounded the result is the same on every processor. ONNX Runtime fuses this pattern into one kernel, and layers that read
-/// one activation share its quantization. Products of two activations quantize both per tensor.
+/// one activation share its quantization. Products of two activations quantize both per tensor; they have a format of their own, since what they gain and lose is another matter.
 /// Applies to matrices in float32. Not to convolutions: ONNX Runtime's ConvInteger is many times slower than Conv in float.
 /// </summary>
 internal static class Int8Dynamic
 {
+    private const string Products = "products";
     private const int WeightLimit = 127;
     private const int FirstOpset = 11;
 
-    public static readonly NumberFormat Format = new(
-        Name: FormatNames.Int8Dynamic,
+    public static NumberFormat Of(FormatId id) => id["operands"] == Products
+        ? Format(id, WhyNoProduct, prepare: (_, _) => [], steps: (_, _) => [], bytes: _ => 0)
+        : Format(id, site => site.WhyNoWeightMatrix(), Prepare, Scales, bytes: site => ((long)site.InputSize * site.OutputSize) + (4L * site.OutputSize));
+
+    private static NumberFormat Format(
+        FormatId id, Func<LayerSite, string?> whyNot, Func<LayerSite, Tensor, IReadOnlyList<Tensor>> prepare, Func<LayerSite, Tensor, float[]> steps, Func<LayerSite, long> bytes) => new(
+        Name: id.Text,
         Version: 2,
+        KernelIdentity: id["operands"] == Products ? "MatMulInteger(u8u8,dynamic)" : "MatMulInteger(u8s8,dynamic)",
         TimePerMac: 0.25,
-        WhyNot: WhyNot,
-        Prepare: Prepare,
+        WhyNot: site => site.Layer.Kind is LayerKind.Conv or LayerKind.ConvTranspose
+            ? "ONNX Runtime's integer convolution with dynamic ranges is slower than the one in float" : whyNot(site),
+        Prepare: prepare,
         Emit: Emit,
         InputNoise: InputNoise,
         WeightBlock: 0,
-        WeightSteps: Scales,
+        WeightSteps: steps,
         Kernels: _ => [new("com.microsoft.DynamicQuantizeMatMul"), new("com.microsoft.MatMulIntegerToFloat")],
         Disagreement: Math.Sqrt(2),
-        Bytes: site => site.HasWeightMatrix ? ((long)site.InputSize * site.OutputSize) + (4L * site.OutputSize) : 0);
+        Bytes: bytes);
 
-    private static string? WhyNot(LayerSite site) => site.Layer.Kind switch
-    {
-        LayerKind.Conv or LayerKind.ConvTranspose => "ONNX Runtime's integer convolution with dynamic ranges is slower than the one in float",
-        LayerKind.ActivationMatMul => site.WhyNotFloat()
+    private static string? WhyNoProduct(LayerSite site) =>
+        site.Layer.Kind != LayerKind.ActivationMatMul ? "one operand is a constant weight; this format is for products of two activations"
+        : site.WhyNotFloat()
             ?? (site.Opset < FirstOpset ? $"the model's opset {site.Opset} has no DynamicQuantizeLinear; it came with {FirstOpset}"
                 : site.Input.Rank is null || site.Weight.Rank is null ? "the number of dimensions of an operand is known only from data"
-                : site.Input.Rank < 2 || site.Weight.Rank < 2 ? "an operand is a vector; the kernel takes matrices" : null),
-        _ => site.WhyNoWeightMatrix(),
-    };
+                : site.Input.Rank < 2 || site.Weight.Rank < 2 ? "an operand is a vector; the kernel takes matrices" : null);
 
     private static Tensor[] Prepare(LayerSite site, Tensor weight)
     {
-        if (!site.HasWeightMatrix)
-        {
-            return [];
-        }
-
         int inputs = site.InputSize, outputs = site.OutputSize;
         var scales = new float[outputs];
         var quantized = new byte[(long)inputs * outputs];

@@ -15,11 +15,15 @@ public sealed record Kernel(string Operator, params (string Name, long Value)[] 
 }
 
 /// <summary>
-/// A way to run a layer. All that belongs to one format stands in its own file: where it applies, what it does to the weights, the
+/// A way to run a layer. All that belongs to the formats of one family stands in a file of its own: where it applies, what it does to the weights, the
 /// nodes that replace the layer's, its noise model, its bytes and its theoretical cost. <see cref="NumberFormats"/> lists them.
 /// </summary>
-/// <param name="Name">The name in policies and manifests, e.g. "int8-dynamic".</param>
-/// <param name="Version">Raised when what the format emits changes; part of the keys of timings and sensitivities.</param>
+/// <param name="Name">The canonical text, <see cref="FormatId.Text"/>: what decides on the loss. It names the format in policies, plans, manifests and the keys of sensitivities.</param>
+/// <param name="Version">Raised when what the format emits changes; part of the keys of sensitivities.</param>
+/// <param name="KernelIdentity">
+/// What decides on the time of a layer in this format: kernel, sizes of blocks, bits, further inputs; part of the keys of timings. Formats that differ only in the values of their constants
+/// have the same, and so share their timings. Without spaces; has a new text when what the format emits takes another time.
+/// </param>
 /// <param name="TimePerMac">Theoretical time of one multiply-accumulate, relative to fp32.</param>
 /// <param name="WhyNot">The reason why the format cannot run a layer, or null when it can.</param>
 /// <param name="Prepare">The constants that replace a layer's weight, in the order <paramref name="Emit"/> reads them. Empty for products of activations.</param>
@@ -45,6 +49,7 @@ public sealed record Kernel(string Operator, params (string Name, long Value)[] 
 public sealed record NumberFormat(
     string Name,
     int Version,
+    string KernelIdentity,
     double TimePerMac,
     Func<LayerSite, string?> WhyNot,
     Func<LayerSite, Tensor, IReadOnlyList<Tensor>> Prepare,
@@ -57,5 +62,5 @@ public sealed record NumberFormat(
     Func<LayerSite, long> Bytes)
 {
     /// <summary>The reason why the format cannot run a layer, or null when it can. A weight without numbers to round keeps every format but the baseline from its layer.</summary>
-    public Func<LayerSite, string?> WhyNot { get; } = Name == FormatNames.Baseline ? WhyNot : site => site.Fault ?? WhyNot(site);
+    public Func<LayerSite, string?> WhyNot { get; } = Name == FormatFamilies.Baseline ? WhyNot : site => site.Fault ?? WhyNot(site);
 }

@@ -1,19 +1,30 @@
+using System.Collections.Concurrent;
+using MixedPrecision.Policies;
+
 namespace MixedPrecision.Formats;
 
-/// <summary>The table of formats. A format is one file and one line here (and its name in the policy's list of names, <see cref="Policies.FormatNames"/>).</summary>
+/// <summary>The table of formats. A family is one file and one line here (and its declaration in <see cref="FormatFamilies"/>).</summary>
 public static class NumberFormats
 {
-    public static readonly IReadOnlyList<NumberFormat> All =
-    [
-        Fp32.Format,
-        Int8Dynamic.Format,
-        Int8Weight.Format,
-        Int4Weight.Format,
-    ];
+    private static readonly Dictionary<string, Func<FormatId, NumberFormat>> Families = new()
+    {
+        [FormatFamilies.Baseline] = Fp32.Of,
+        [FormatFamilies.Int8Dynamic] = Int8Dynamic.Of,
+        [FormatFamilies.Int8Weight] = BlockWeights.Of,
+        [FormatFamilies.Int4Weight] = BlockWeights.Of,
+    };
+
+    private static readonly ConcurrentDictionary<string, NumberFormat> Made = new();
 
     /// <summary>What every layer runs in unless the plan says otherwise.</summary>
-    public static NumberFormat Baseline => All[0];
+    public static NumberFormat Baseline { get; } = Get(FormatFamilies.Baseline);
 
-    public static NumberFormat Get(string name) =>
-        All.FirstOrDefault(f => f.Name == name) ?? throw new ArgumentException($"no format '{name}'");
+    /// <summary>The formats of the preset that counts where a policy names none, the baseline first.</summary>
+    public static IReadOnlyList<NumberFormat> Default { get; } = [.. FormatFamilies.Presets[FormatFamilies.DefaultPreset].Select(Get)];
+
+    /// <summary>The format that a text names, canonical or not; for one format always the same object.</summary>
+    /// <exception cref="ArgumentException">The text names none.</exception>
+    public static NumberFormat Get(string text) => Made.TryGetValue(text, out NumberFormat? known) ? known : Get(FormatId.Parse(text));
+
+    private static NumberFormat Get(FormatId id) => Made.GetOrAdd(id.Text, _ => Families[id.Family.Name](id));
 }

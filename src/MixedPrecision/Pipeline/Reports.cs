@@ -18,7 +18,7 @@ internal static class Reports
         [.. workspace.Model.Inputs.Select(i => Inspected(workspace, i))],
         [.. workspace.Model.Graph.Output.Select(o => Inspected(workspace, o))],
         [.. workspace.Partition.Subgraphs.Select(s => new InspectedSubgraph(s.Index, s.Fingerprint, [.. workspace.StructuresOf(s).Select(f => f.Structure.Name)], [.. s.Layers.Select(l => new InspectedLayer(
-            l.Name, l.Operator, l.WeightShape ?? [], l.Parameters, Choices.NotApplicable(workspace.Sites[l.Name], NumberFormats.All))) ]))],
+            l.Name, l.Operator, l.WeightShape ?? [], l.Parameters, Choices.NotApplicable(workspace.Sites[l.Name], NumberFormats.Default))) ]))],
         Excluded(workspace),
         Gaps(workspace));
 

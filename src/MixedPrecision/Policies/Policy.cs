@@ -10,7 +10,7 @@ namespace MixedPrecision.Policies;
 /// <param name="Budget">How much worse the emitted model may be, and in which words.</param>
 /// <param name="Calibration">Data and loss that sensitivities are taken from.</param>
 /// <param name="Evaluation">Held-out data that the emitted model is verified on, or null: the pipeline splits the calibration data.</param>
-/// <param name="Formats">Names from <see cref="FormatNames.All"/>, presets expanded, in that order; <c>fp32</c> is always the first.</param>
+/// <param name="Formats">Canonical texts (<see cref="FormatId.Text"/>), presets expanded, in the order of <see cref="FormatFamilies.InOrder"/>; <c>fp32</c> is always the first.</param>
 /// <param name="Objective">What the plan maximizes the gain of.</param>
 /// <param name="Scenarios">Input sizes to time; empty: the pipeline derives one from the calibration data.</param>
 /// <param name="Layers">Rules that pin layers to a format, in the file's order.</param>
@@ -111,7 +111,7 @@ public sealed record ScenarioPolicy(string? Name, IReadOnlyDictionary<string, lo
 
 /// <summary>Pins the layers it matches to one format; of several rules that match, the last one counts.</summary>
 /// <param name="Match">A node name or a pattern of <see cref="Glob"/>.</param>
-/// <param name="Format">One of <see cref="FormatNames.All"/>.</param>
+/// <param name="Format">Its canonical text, <see cref="FormatId.Text"/>.</param>
 /// <param name="Place">Where the pattern stands in the policy.</param>
 public sealed record LayerRule(string Match, string Format, Place Place);
 

@@ -43,8 +43,6 @@ internal static class PolicyKeys
     private static readonly ValueReader<Objective> Objective = Values.Choice(
         [("time", Policies.Objective.Time), ("theoretical-time", Policies.Objective.TheoreticalTime), ("memory", Policies.Objective.Memory)]);
 
-    private static readonly ValueReader<string> Format = Values.Choice([.. FormatNames.All.Select(name => (name, name))]);
-
     private static readonly ValueReader<string> Provider = Values.Choice([("cpu", "cpu")]);
 
     private static readonly ValueReader<ImagePolicy> Images =
@@ -96,9 +94,9 @@ internal static class PolicyKeys
             .Reader;
 
     private static readonly ValueReader<LayerRule> Layer =
-        new Section<LayerRule>("a rule for layers", "a section such as { match: \"/classifier/*\", format: fp32 }", place => new LayerRule("", FormatNames.Baseline, place))
+        new Section<LayerRule>("a rule for layers", "a section such as { match: \"/classifier/*\", format: fp32 }", place => new LayerRule("", FormatFamilies.Baseline, place))
             .Required("match", Values.Name("a node name or a pattern such as \"/classifier/*\""), (section, value) => section with { Match = value })
-            .Required("format", Format, (section, value) => section with { Format = value })
+            .Required("format", FormatValues.One(), (section, value) => section with { Format = value })
             .Reader;
 
     private static readonly ValueReader<RuntimePolicy> Runtime =
@@ -116,7 +114,7 @@ internal static class PolicyKeys
             .Optional("budget", Budget, (policy, value) => policy with { Budget = value })
             .Optional("calibration", Calibration, (policy, value) => policy with { Calibration = value })
             .Optional("evaluation", Evaluation, (policy, value) => policy with { Evaluation = value })
-            .Optional("formats", Values.Formats(), (policy, value) => policy with { Formats = value })
+            .Optional("formats", FormatValues.OneOrSeveral(), (policy, value) => policy with { Formats = value })
             .Optional("structures", Values.Structures(), (policy, value) => policy with { Structures = value })
             .Optional("objective", Objective, (policy, value) => policy with { Objective = value })
             .Optional("minimumGain", BudgetText.Share(BudgetText.ExpectedShare, isZeroPossible: true), (policy, value) => policy with { MinimumGain = value })
@@ -136,7 +134,7 @@ internal static class PolicyKeys
         new BudgetPolicy(BudgetKind.LossError, 0.01),
         DefaultCalibration,
         Evaluation: null,
-        FormatNames.Presets[FormatNames.DefaultPreset],
+        FormatFamilies.Presets[FormatFamilies.DefaultPreset],
         Policies.Objective.Time,
         Scenarios: [],
         Layers: [],

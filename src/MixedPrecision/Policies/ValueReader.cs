@@ -9,8 +9,11 @@ namespace MixedPrecision.Policies;
 /// <param name="Types">JSON types of the value: string, integer, number, array, object.</param>
 internal sealed record ValueShape(string Expected, params IReadOnlyList<string> Types)
 {
-    /// <summary>The names that a text may be; empty: any.</summary>
+    /// <summary>The names that a text may be; empty: any. Also the numbers, where only some may stand.</summary>
     public IReadOnlyList<string> Names { get; init; } = [];
+
+    /// <summary>A regular expression for texts that are none of the names, or null.</summary>
+    public string? Pattern { get; init; }
 
     /// <summary>The least number, or null.</summary>
     public double? Minimum { get; init; }

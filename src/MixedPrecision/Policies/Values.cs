@@ -60,26 +60,6 @@ internal static class Values
         });
     }
 
-    /// <summary>Formats, by their names and those of presets: one name or a list; in the order of <see cref="FormatNames.All"/>, the baseline first.</summary>
-    public static ValueReader<IReadOnlyList<string>> Formats()
-    {
-        ValueReader<IReadOnlyList<string>> one = Choice<IReadOnlyList<string>>(
-            [.. FormatNames.Presets.Select(preset => (preset.Key, preset.Value)), .. FormatNames.All.Select(name => (name, (IReadOnlyList<string>)[name]))]);
-        var shape = new ValueShape("a preset or a list of formats", "string", "array") { Names = one.Shape.Names, Items = one.Shape };
-        return new(shape, (node, path) =>
-        {
-            if (node is YamlMapping or YamlScalar { Type: not ScalarType.Text })
-                throw WrongType(node, path, shape);
-            if (node is YamlList { Items.Count: 0 })
-                throw Errors.PolicyImpossibleValue(node.Place, path, node.Describe(), shape.Expected);
-            IEnumerable<string> asked = node is YamlList list
-                ? list.Items.SelectMany((item, index) => one.Read(item, $"{path}[{index}]"))
-                : one.Read(node, path);
-            var set = asked.Append(FormatNames.Baseline).ToHashSet(StringComparer.Ordinal);
-            return [.. FormatNames.All.Where(set.Contains)];
-        });
-    }
-
     /// <summary>Structures by their names: one name or a list; in the order of <see cref="StructureNames.All"/>, the exported one first.</summary>
     public static ValueReader<IReadOnlyList<string>> Structures()
     {

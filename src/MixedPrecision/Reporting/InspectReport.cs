@@ -40,7 +40,7 @@ public sealed record InspectReport(
             yield return $"may be written as {structure.Key}: {ReportText.Count(structure.Count(), "sub-graph")} ({string.Join(", ", structure)})";
         }
 
-        int formats = NumberFormats.All.Count(f => f != NumberFormats.Baseline);
+        int formats = NumberFormats.Default.Count(f => f != NumberFormats.Baseline);
         foreach (string line in LeftAlone.Lines(layers.SelectMany(l => LeftAlone.Of(l.Name, l.Operator, l.NotApplicable, formats)).Concat(Excluded)))
         {
             yield return line;

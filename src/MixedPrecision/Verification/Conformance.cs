@@ -99,7 +99,7 @@ public static class Conformance
         : plan.FirstOrDefault(p => node.Output.Contains(p.Site.Layer.Output)) is { Site: { } site } planned ? new Owner(site, planned.Format)
         : null;
 
-    /// <summary>The format that a layer is found in, or null when it is none of the table's.</summary>
+    /// <summary>The format that a layer is found in, or null when it is neither of the plan's nor of those that a policy has by default.</summary>
     private static string? FormatIn(
         ValueFlow found,
         OnnxModel original,
@@ -109,7 +109,7 @@ public static class Conformance
         Preparations? preparations,
         IReadOnlyList<StructureMatch>? structures)
     {
-        foreach (NumberFormat format in NumberFormats.All.Where(f => f.WhyNot(site) is null))
+        foreach (NumberFormat format in NumberFormats.Default.Concat(plan.Select(p => p.Format)).Distinct().Where(f => f.WhyNot(site) is null))
         {
             (ModelProto model, _) = Quantizer.Emit(original, [.. plan.Select(p => p.Site == site ? (site, format) : p)], weight, preparations, structures);
             if (ValueFlow.Of(original, model).Value(site.Layer.Output) is UInt128 value && value == found.Value(site.Layer.Output))

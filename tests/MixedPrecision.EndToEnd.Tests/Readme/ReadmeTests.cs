@@ -80,7 +80,7 @@ public sealed class ReadmeTests
 
     [Fact]
     public void Its_formats_are_those_of_the_engine() =>
-        Assert.Equal(Policies.FormatNames.All, Readme.Table("format").Select(row => Markdown.QuotedIn(row[0]).Single()));
+        Assert.Equal(Policies.FormatFamilies.All.Select(family => family.Name), Readme.Table("format").Select(row => Markdown.QuotedIn(row[0]).Single()));
 
     [Fact]
     public void Its_project_snippets_are_XML_with_known_properties_and_this_package()

@@ -7,6 +7,7 @@ using MixedPrecision.Structures;
 using MixedPrecision.Onnx;
 using MixedPrecision.Partitioning;
 using MixedPrecision.Policies;
+using MixedPrecision.Tests.Formats;
 
 namespace MixedPrecision.Tests.Benchmarking;
 
@@ -29,7 +30,7 @@ public sealed class SubgraphTimerTests : IDisposable
         var results = bench.MeasureAll(CancellationToken.None, counts.Add);
 
         Assert.Equal(2, results.Count);
-        Assert.All(results, r => Assert.Equal(["int8-dynamic", "int8-weight", "int4-weight"], r.Select(c => Assert.Single(c.Configuration.Formats))));
+        Assert.All(results, r => Assert.Equal([FormatTexts.Int8Dynamic, FormatTexts.Int8Weight, FormatTexts.Int4Weight], r.Select(c => Assert.Single(c.Configuration.Formats))));
         Assert.All(results.SelectMany(r => r), c =>
         {
             Assert.Null(c.Unavailable);
@@ -87,6 +88,21 @@ public sealed class SubgraphTimerTests : IDisposable
         ConfigurationTiming timing = second.Timer.Measure(second.Partition.Subgraphs[0], Configuration.Exported(["int8-weight"]), CancellationToken.None);
         Assert.False(timing.Reused);
         Assert.Contains("checksum", Assert.Single(second.Timer.Warnings));
+    }
+
+    /// <summary>What a format does to the values of weights takes no time: kernels stand in the key, and names and versions of formats do not.</summary>
+    [Fact]
+    public void TheKeyOfATimingNamesKernels()
+    {
+        using OnnxModel model = TwoBlocks(seed: 1);
+        IReadOnlyDictionary<string, TensorType> types = TypeInference.Infer(model);
+        Partition partition = Partitioner.Partition(model, types);
+        Subgraph subgraph = partition.Subgraphs[0];
+        var keys = new TimingKeys(subgraph, Extraction.Canonical(model, partition, types, subgraph.Timed));
+        CacheKey key = keys.Of(
+            Configuration.Exported(["int8-weight"]), null, new Dictionary<string, string>(), Machine.Detect(new RuntimePolicy("cpu", 1, Place.None)), TimingSettings.Subgraph);
+        Assert.Contains(("configuration", NumberFormats.Get("int8-weight").KernelIdentity), key.Describe());
+        Assert.DoesNotContain(key.Describe(), part => part.Value.Contains("int8-weight", StringComparison.Ordinal));
     }
 
     [Fact]
@@ -327,7 +343,7 @@ public sealed class SubgraphTimerTests : IDisposable
 
         /// <summary>Every layer, which is its sub-graph's only one, in every format but the baseline.</summary>
         public IReadOnlyList<IReadOnlyList<ConfigurationTiming>> MeasureAll(CancellationToken cancellation, Action<int>? progress = null) =>
-            [.. Partition.Subgraphs.Select(s => Timer.Measure(s, [.. NumberFormats.All.Skip(1).Select(f => Configuration.Exported([f.Name]))], cancellation, progress))];
+            [.. Partition.Subgraphs.Select(s => Timer.Measure(s, [.. FormatTexts.ForWeights.Select(f => Configuration.Exported([f.Name]))], cancellation, progress))];
 
         public void Dispose() => model.Dispose();
     }

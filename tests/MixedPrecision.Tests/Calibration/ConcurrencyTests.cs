@@ -8,7 +8,7 @@ namespace MixedPrecision.Tests.Calibration;
 public sealed class ConcurrencyTests : IDisposable
 {
     private const int Samples = 12;
-    private static readonly string[] Formats = ["fp32", "int8-dynamic", "int4-weight"];
+    private static readonly string[] Formats = ["fp32", "int8-dynamic", "int8-dynamic(products)", "int4-weight"];
     private readonly string folder = Directory.CreateTempSubdirectory("mixed-precision-").FullName;
 
     [Fact]

@@ -8,7 +8,7 @@ namespace MixedPrecision.Tests.Calibration;
 /// <summary>The decoder that the benchmark of large models writes, scaled down.</summary>
 public sealed class DecoderTests : IDisposable
 {
-    private static readonly string[] Formats = ["fp32", "int8-dynamic", "int8-weight", "int4-weight"];
+    private static readonly string[] Formats = ["fp32", "int8-dynamic", "int8-dynamic(products)", "int8-weight", "int4-weight"];
     private readonly string folder = Directory.CreateTempSubdirectory("mixed-precision").FullName;
 
     [Theory]

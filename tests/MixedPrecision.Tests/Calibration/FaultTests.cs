@@ -1,3 +1,4 @@
+using MixedPrecision.Tests.Formats;
 using System.Globalization;
 using Google.Protobuf;
 using MixedPrecision.Calibration;
@@ -51,7 +52,7 @@ public sealed class FaultTests : IDisposable
         Assert.Equal([2, 5], found.NotFinite);
         Assert.Equal(4, found.Samples);
         Assert.Equal(without.MeanSquareLoss, found.MeanSquareLoss, 12);
-        Assert.All(found.Layers.Zip(without.Layers), l => Assert.Equal(l.Second.Formats["int4-weight"].Deltas, l.First.Formats["int4-weight"].Deltas));
+        Assert.All(found.Layers.Zip(without.Layers), l => Assert.Equal(l.Second.Formats[FormatTexts.Int4Weight].Deltas, l.First.Formats[FormatTexts.Int4Weight].Deltas));
         Diagnostic warning = Assert.Single(found.Warnings);
         Assert.Equal((Codes.LossNotFinite, Severity.Warning, new Place("data.jsonl", 3)), (warning.Code, warning.Severity, warning.Place));
         Assert.Contains("2 of 6 samples", warning.Message, StringComparison.Ordinal);

@@ -2,6 +2,7 @@ using MixedPrecision.Benchmarks;
 using MixedPrecision.Calibration;
 using MixedPrecision.Formats;
 using MixedPrecision.Policies;
+using MixedPrecision.Tests.Formats;
 
 namespace MixedPrecision.Tests.Calibration;
 
@@ -18,15 +19,15 @@ public class PredictionTests
             SharedFolder.Path("models", "docarea", "calibration.jsonl"),
             new CalibrationPolicy(null, LossKind.CrossEntropy, "label", 16, null),
             samples: 16);
-        Sensitivities found = fixture.Calibrate(["fp32", "int8-dynamic", "int8-weight", "int4-weight"]);
+        Sensitivities found = fixture.Calibrate(["fp32", "int8-dynamic", "int8-dynamic(products)", "int8-weight", "int4-weight"]);
         Assert.Equal(fixture.Partition.Layers.Select(l => l.Name), found.Layers.Select(l => l.Name));
         Assert.All(found.Layers, l => Assert.True(l.Reachable));
         Assert.All(found.Layers.SelectMany(l => l.Formats.Values), f => Assert.Equal(16, f.Deltas.Length));
         Assert.All(found.Layers.SelectMany(l => l.Formats.Values), f => Assert.True(f is { Rise: > 0, Measured: > 0, Taylor: > 0 }));
         double Sum(string format, Func<FormatSensitivity, double> of) => found.Layers.Where(l => l.Formats.ContainsKey(format)).Sum(l => of(l.Formats[format]));
-        Assert.True(Sum("int4-weight", f => f.Measured) > 10 * Sum("int8-weight", f => f.Measured));
-        Assert.True(Sum("int4-weight", f => f.Rise) > 10 * Sum("int8-weight", f => f.Rise));
-        Assert.InRange(Sum("int4-weight", f => f.Taylor) / Sum("int4-weight", f => f.Measured), 0.2, 5);
+        Assert.True(Sum(FormatTexts.Int4Weight, f => f.Measured) > 10 * Sum(FormatTexts.Int8Weight, f => f.Measured));
+        Assert.True(Sum(FormatTexts.Int4Weight, f => f.Rise) > 10 * Sum(FormatTexts.Int8Weight, f => f.Rise));
+        Assert.InRange(Sum(FormatTexts.Int4Weight, f => f.Taylor) / Sum(FormatTexts.Int4Weight, f => f.Measured), 0.2, 5);
     }
 
     /// <summary>

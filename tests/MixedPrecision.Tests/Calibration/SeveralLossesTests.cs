@@ -1,3 +1,4 @@
+using MixedPrecision.Tests.Formats;
 using System.Globalization;
 using Google.Protobuf;
 using MixedPrecision.Calibration;
@@ -39,7 +40,7 @@ public sealed class SeveralLossesTests : IDisposable
             LayerSensitivity other = right.Layers.Single(l => l.Name == layer.Name);
             Assert.Equal(other.TaylorActivation, layer.TaylorActivation, other.TaylorActivation * 1e-3);
             Assert.Equal(other.TaylorWeight, layer.TaylorWeight, other.TaylorWeight * 1e-3);
-            FormatSensitivity one = layer.Formats["int8-weight"], two = other.Formats["int8-weight"];
+            FormatSensitivity one = layer.Formats[FormatTexts.Int8Weight], two = other.Formats[FormatTexts.Int8Weight];
             Assert.Equal(two.Measured, one.Measured, two.Measured * 1e-2);
             // The curvature of a sum of likelihoods is known, that of a number is not.
             Assert.True(one.Rise > 0);

@@ -17,7 +17,7 @@ public class WeightFaultsTests
         Put(proto, "w", 70, value);
         LayerSite site = Assert.Single(Sites(proto)).Value;
         Assert.Equal($"the weight 'w' holds {name} at [2, 6]", site.Fault);
-        Assert.All(NumberFormats.All, f => Assert.Equal(f == NumberFormats.Baseline ? null : site.Fault, f.WhyNot(site)));
+        Assert.All(NumberFormats.Default, f => Assert.Equal(f == NumberFormats.Baseline ? null : site.Fault, f.WhyNot(site)));
     }
 
     [Fact]

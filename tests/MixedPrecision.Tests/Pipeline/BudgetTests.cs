@@ -1,5 +1,6 @@
 using MixedPrecision.Diagnostics;
 using MixedPrecision.Reporting;
+using MixedPrecision.Tests.Formats;
 
 namespace MixedPrecision.Tests.Pipeline;
 
@@ -36,7 +37,7 @@ public class BudgetTests
         using var folder = new PipelineFolder();
         folder.WritePolicy("{ lossIncrease: 100% }", "objective: memory");
         Manifest wide = folder.Quantize().Manifest;
-        Assert.All(wide.Subgraphs.SelectMany(s => s.Layers), l => Assert.Equal("int4-weight", l.Format));
+        Assert.All(wide.Subgraphs.SelectMany(s => s.Layers), l => Assert.Equal(FormatTexts.Int4Weight, l.Format));
         folder.WritePolicy("{ lossIncrease: 0.0001% }", "objective: memory");
         Manifest narrow = folder.Quantize().Manifest;
         Assert.True(narrow.Bytes.Mixed > wide.Bytes.Mixed);

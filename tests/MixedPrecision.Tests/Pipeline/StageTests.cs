@@ -1,3 +1,4 @@
+using MixedPrecision.Tests.Formats;
 using System.Text.Json;
 using MixedPrecision.Caching;
 using MixedPrecision.Diagnostics;
@@ -33,7 +34,7 @@ public class StageTests
         CalibrateReport half = Verbs.Calibrate(folder.PolicyFile, folder.Options());
         Assert.InRange(half.MeanSquareLoss / full.MeanSquareLoss, 0.99, 1.01);
         Assert.All(full.Layers.Zip(half.Layers), l => Assert.InRange(l.Second.Taylor.Weight / l.First.Taylor.Weight, 0.98, 1.02));
-        Assert.All(half.Layers, l => Assert.Contains("int8-dynamic", l.Formats.Keys));
+        Assert.All(half.Layers, l => Assert.Contains(FormatTexts.Int8Dynamic, l.Formats.Keys));
         QuantizeResult result = folder.Quantize();
         using OnnxModel emitted = OnnxModel.Load(result.Files.First(f => f.EndsWith(".onnx", StringComparison.Ordinal)));
         Assert.All(emitted.Graph.Input.Concat(emitted.Graph.Output), v => Assert.Equal(ElementType.Float16, v.Type.TensorType.ElemType));
@@ -136,7 +137,7 @@ public class StageTests
         JsonElement root = manifest.RootElement;
         JsonElement[] layers = [.. root.GetProperty("subgraphs").EnumerateArray().SelectMany(s => s.GetProperty("layers").EnumerateArray())];
         Assert.Equal(3, layers.Length);
-        Assert.All(layers, l => Assert.Contains(l.GetProperty("format").GetString()!, FormatNames.All));
+        Assert.All(layers, l => Assert.Contains(l.GetProperty("format").GetString()!, FormatFamilies.Presets[FormatFamilies.DefaultPreset]));
         Assert.True(root.GetProperty("measured").GetProperty("relativeLossError").GetDouble() <= 0.01);
         Assert.True(root.GetProperty("predicted").GetProperty("lossMse").GetDouble() >= 0);
         Assert.Equal("optimal", root.GetProperty("solver").GetProperty("status").GetString());

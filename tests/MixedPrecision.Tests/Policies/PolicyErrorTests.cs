@@ -55,7 +55,7 @@ public class PolicyErrorTests
     [InlineData(M + "budget: { lossError: 0 }", "MPB1010", 2, 22, "budget.lossError: found '0'")]
     [InlineData(M + "budget: { accuracyDrop: 1 }", "MPB1010", 2, 25, "for 1 % write 1%")]
     [InlineData(M + "budget: { lossIncrease: 101% }", "MPB1010", 2, 25, "a share from 0 to 100 %")]
-    [InlineData(M + "formats: { a: b }", "MPB1008", 2, 10, "expected a preset or a list of formats")]
+    [InlineData(M + "formats: { a: b }", "MPB1005", 2, 12, "unknown key 'a' in a format")]
     [InlineData(M + "scenarios: { inputs: { batch: 1 } }", "MPB1008", 2, 12, "expected a list of scenarios")]
     [InlineData(M + "scenarios: [ { inputs: [ 1 ] } ]", "MPB1008", 2, 24, "scenarios[0].inputs: found a list, expected the sizes")]
     [InlineData(M + "scenarios:\n  - inputs: {}\n  -", "MPB1008", 4, 4, "scenarios[1]: found nothing")]

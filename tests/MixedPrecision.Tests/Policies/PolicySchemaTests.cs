@@ -85,6 +85,17 @@ public class PolicySchemaTests
     [InlineData("model: m.onnx\nformats: []", false)]
     [InlineData("model: m.onnx\nformats: [ fp64 ]", false)]
     [InlineData("model: m.onnx\nformats: { cpu: true }", false)]
+    [InlineData("model: m.onnx\nformats: { int4-weight: { block: 128, grid: symmetric } }", true)]
+    [InlineData("model: m.onnx\nformats: [ \"int4-weight(block=128, symmetric)\", int8-dynamic(products), { int8-weight: {} } ]", true)]
+    [InlineData("model: m.onnx\nformats: [ \"int4-weight(block=128)\" ]\nlayers: [ { match: a, format: { int4-weight: { block: 128 } } } ]", true)]
+    [InlineData("model: m.onnx\nformats: [ int4-weight(block=12) ]", false)]
+    [InlineData("model: m.onnx\nformats: [ int4-weight(block=16,symmetric) ]", false)]
+    [InlineData("model: m.onnx\nformats: int4-weight()", false)]
+    [InlineData("model: m.onnx\nformats: fp32(block=16)", false)]
+    [InlineData("model: m.onnx\nformats: { int4-weight: { block: 12 } }", false)]
+    [InlineData("model: m.onnx\nformats: { int4-weight: { block: '16' } }", false)]
+    [InlineData("model: m.onnx\nformats: { int4-weight: {}, int8-weight: {} }", false)]
+    [InlineData("model: m.onnx\nformats: {}", false)]
     [InlineData("model: m.onnx\nobjective: [ time ]", false)]
     [InlineData("model: m.onnx\nminimumGain: 0", true)]
     [InlineData("model: m.onnx\nminimumGain: 2.5%", true)]
@@ -111,14 +122,19 @@ public class PolicySchemaTests
     private static void AssertSame(string path, ValueShape shape, JsonNode schema)
     {
         schema = Resolved(schema);
-        JsonNode[] alternatives = schema["anyOf"] is JsonArray anyOf ? [.. anyOf.Select(item => Resolved(item!))] : [schema];
-        AssertSet(path, shape.Types, alternatives.Select(item => item["type"]!.GetValue<string>()));
+        JsonNode[] alternatives = [.. Alternatives(schema)];
+        AssertSet(path, shape.Types, alternatives.Select(item => item["type"]!.GetValue<string>()).Distinct());
         foreach (JsonNode alternative in alternatives)
         {
             switch (alternative["type"]!.GetValue<string>())
             {
+                case "string" when shape.Pattern is not null && alternative["enum"] is null:
+                    Assert.Equal((path, shape.Pattern), (path, alternative["pattern"]?.GetValue<string>()));
+                    break;
+                case "string" or "integer" when shape.Names.Count > 0 || alternative["enum"] is not null:
+                    AssertSet(path, shape.Names, alternative["enum"] is JsonArray names ? names.Select(name => name!.ToString()) : []);
+                    break;
                 case "string":
-                    AssertSet(path, shape.Names, alternative["enum"] is JsonArray names ? names.Select(name => name!.GetValue<string>()) : []);
                     break;
                 case "array":
                     AssertSame(path + "[]", shape.Items!, alternative["items"]!);
@@ -135,6 +151,9 @@ public class PolicySchemaTests
             }
         }
     }
+
+    private static IEnumerable<JsonNode> Alternatives(JsonNode schema) =>
+        Resolved(schema) is var resolved && resolved["anyOf"] is JsonArray anyOf ? anyOf.SelectMany(item => Alternatives(item!)) : [resolved];
 
     private static void AssertSection(string path, IReadOnlyList<KeyShape> keys, JsonNode schema)
     {

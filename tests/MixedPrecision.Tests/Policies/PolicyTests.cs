@@ -26,7 +26,7 @@ public class PolicyTests
         Assert.Equal(new BudgetPolicy(BudgetKind.LossError, 0.01), policy.Budget);
         Assert.Equal(new CalibrationPolicy("calibration.jsonl", LossKind.CrossEntropy, "label", 256, null), policy.Calibration);
         Assert.Equal(new EvaluationPolicy("evaluation.jsonl", null), policy.Evaluation);
-        Assert.Equal(FormatNames.All, policy.Formats);
+        Assert.Equal(FormatFamilies.Presets["cpu"], policy.Formats);
         Assert.Equal(Objective.Time, policy.Objective);
         Assert.Equal(0.01, policy.MinimumGain);
         ScenarioPolicy scenario = Assert.Single(policy.Scenarios);
@@ -70,7 +70,7 @@ public class PolicyTests
         Assert.Equal(new BudgetPolicy(BudgetKind.LossError, 0.003), policy.Budget);
         Assert.Equal(new CalibrationPolicy(null, LossKind.NextToken, null, 12, "logits"), policy.Calibration);
         Assert.Equal(new EvaluationPolicy("held out.jsonl", 7), policy.Evaluation);
-        Assert.Equal(["fp32", "int8-dynamic", "int4-weight"], policy.Formats);
+        Assert.Equal(["fp32", "int8-dynamic(paired)", "int4-weight(block=32,symmetric,accuracy=4)"], policy.Formats);
         Assert.Equal(Objective.TheoreticalTime, policy.Objective);
         Assert.Equal(0.02, policy.MinimumGain);
         Assert.Equal(("prefill", 0.3, 4294967296), (policy.Scenarios[0].Name, policy.Scenarios[0].Weight, policy.Scenarios[0].Inputs["past sequence"]));
@@ -89,7 +89,7 @@ public class PolicyTests
         Assert.Equal(new CalibrationPolicy(null, null, null, 256, null), policy.Calibration);
         Assert.Null(policy.Evaluation);
         Assert.Null(policy.Output);
-        Assert.Equal(FormatNames.All, policy.Formats);
+        Assert.Equal(FormatFamilies.Presets["cpu"], policy.Formats);
         Assert.Equal(Objective.Time, policy.Objective);
         Assert.Empty(policy.Scenarios);
         Assert.Empty(policy.Layers);
@@ -144,10 +144,10 @@ public class PolicyTests
     [Fact]
     public void The_baseline_leads_the_formats()
     {
-        Assert.Equal(FormatNames.Baseline, FormatNames.All[0]);
-        Assert.All(FormatNames.Presets.Values, formats => Assert.Equal(FormatNames.Baseline, formats[0]));
-        Assert.All(FormatNames.Presets.Values, formats => Assert.Subset(FormatNames.All.ToHashSet(), formats.ToHashSet()));
-        Assert.Contains(FormatNames.DefaultPreset, FormatNames.Presets);
+        Assert.Equal(FormatFamilies.Baseline, FormatFamilies.All[0].Name);
+        Assert.All(FormatFamilies.Presets.Values, formats => Assert.Equal(FormatFamilies.Baseline, formats[0]));
+        Assert.All(FormatFamilies.Presets.Values, formats => Assert.Equal(FormatFamilies.InOrder(formats), formats));
+        Assert.Contains(FormatFamilies.DefaultPreset, FormatFamilies.Presets);
     }
 
     [Fact]

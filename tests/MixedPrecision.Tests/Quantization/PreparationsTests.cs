@@ -14,7 +14,7 @@ public sealed class PreparationsTests : IDisposable
 {
     private readonly TemporaryFolder folder = new();
 
-    public static TheoryData<string, bool> Cases => [.. NumberFormats.All.Skip(1).SelectMany(f => new[] { (f.Name, false), (f.Name, true) })];
+    public static TheoryData<string, bool> Cases => [.. FormatTexts.ForWeights.SelectMany(f => new[] { (f.Name, false), (f.Name, true) })];
 
     /// <summary>Small ones are entries of the cache, large ones files that are mapped.</summary>
     [Theory]
@@ -65,7 +65,7 @@ public sealed class PreparationsTests : IDisposable
         LayerSite[] sites = [site, site with { Node = Node(n => n.Attribute("transB")!.I = 0) }, site with { Node = Node(n => n.Attribute("alpha")!.F = 0.25f) }];
         foreach (LayerSite one in sites)
         {
-            foreach (NumberFormat each in NumberFormats.All.Skip(1))
+            foreach (NumberFormat each in FormatTexts.ForWeights)
             {
                 Equal(each.Prepare(one, weight), preparations.Get(one, each, weight));
             }
@@ -73,10 +73,10 @@ public sealed class PreparationsTests : IDisposable
 
         var other = new Tensor(weight.ElementType, weight.Shape, changed);
         Equal(format.Prepare(site, other), preparations.Get(site, format, other));
-        Assert.Equal((sites.Length * (NumberFormats.All.Count - 1)) + 1, preparations.Computed);
+        Assert.Equal((sites.Length * (FormatTexts.ForWeights.Count)) + 1, preparations.Computed);
         preparations.Get(site with { Layer = site.Layer with { Name = "other", Weight = "elsewhere" } }, format, weight);
         preparations.Get(site, format with { Version = format.Version + 1 }, weight);
-        Assert.Equal((sites.Length * (NumberFormats.All.Count - 1)) + 2, preparations.Computed);
+        Assert.Equal((sites.Length * (FormatTexts.ForWeights.Count)) + 2, preparations.Computed);
     }
 
     [Theory]

@@ -41,7 +41,7 @@ public class SavingsTests
     };
 
     public static TheoryData<string, string> Cases() =>
-        [.. Models.Keys.SelectMany(m => NumberFormats.All.Skip(1).Select(f => (m, f.Name)))];
+        [.. Models.Keys.SelectMany(m => FormatTexts.ForWeights.Select(f => (m, f.Name)))];
 
     /// <summary>What is counted is what the file loses, but for names, nodes and the small zero point.</summary>
     [Theory]

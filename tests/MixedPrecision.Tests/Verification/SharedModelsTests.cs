@@ -10,7 +10,7 @@ namespace MixedPrecision.Tests.Verification;
 public class SharedModelsTests
 {
     public static TheoryData<string, string> Cases =>
-        [.. new[] { "docarea", "doclm", "ppocr-rec", "textline-orientation" }.SelectMany(m => NumberFormats.All.Skip(1).Select(f => (m, f.Name)))];
+        [.. new[] { "docarea", "doclm", "ppocr-rec", "textline-orientation" }.SelectMany(m => NumberFormats.Default.Skip(1).Select(f => (m, f.Name)))];
 
     [Theory]
     [MemberData(nameof(Cases))]

@@ -1,0 +1,60 @@
+namespace MixedPrecision.Policies;
+
+/// <summary>
+/// The families of formats that a policy may ask for, and the presets that stand for several formats: the one place where names, parameters and their values are written. The
+/// formats themselves, the readers of the policy and their messages take them from here; tests hold the schema and the documents to them.
+/// </summary>
+public static class FormatFamilies
+{
+    /// <summary>The format of the original, always allowed.</summary>
+    public const string Baseline = "fp32";
+
+    public const string Int8Dynamic = "int8-dynamic";
+
+    public const string Int8Weight = "int8-weight";
+
+    public const string Int4Weight = "int4-weight";
+
+    /// <summary>The preset used when a policy names no formats.</summary>
+    public const string DefaultPreset = "cpu";
+
+    /// <summary>Every family, the baseline first.</summary>
+    public static readonly IReadOnlyList<FormatFamily> All =
+    [
+        new(Baseline, "the layer as the model has it"),
+        new(
+            Int8Dynamic,
+            "both operands in 8 bits; activations in the range that they have in each run",
+            new FormatParameter(
+                "operands",
+                "`paired`: weight matrices, with scales for each output column with which no processor's sums of two products leave 16 bits; `products`: products of two activations",
+                ["paired", "products"],
+                "paired",
+                IsWord: true)),
+        new(Int8Weight, "weights of 8 bits, with a scale for each block of inputs; activations rounded to 8 bits by the kernel", Block, Grid),
+        new(
+            Int4Weight,
+            "weights of 4 bits, with a scale for each block of inputs",
+            Block,
+            Grid,
+            new FormatParameter("accuracy", "`4`: the kernel rounds activations to 8 bits, in blocks of each row", ["4"], "4")),
+    ];
+
+    /// <summary>Formats of each preset by their canonical texts, the baseline first.</summary>
+    public static readonly IReadOnlyDictionary<string, IReadOnlyList<string>> Presets = new SortedDictionary<string, IReadOnlyList<string>>(StringComparer.Ordinal)
+    {
+        [DefaultPreset] = InOrder([Baseline, Int8Dynamic, $"{Int8Dynamic}(products)", Int8Weight, Int4Weight]),
+    };
+
+    private static FormatParameter Block => new("block", "inputs that share a scale within an output column", ["16", "32", "64", "128", "256"], "32");
+
+    private static FormatParameter Grid => new("grid", "`symmetric`: the middle of the integers stands for 0", ["symmetric"], "symmetric", IsWord: true);
+
+    /// <summary>Canonical texts of formats, each once, in the order of families and of their parameters' values: the order in which a policy's formats stand everywhere.</summary>
+    /// <param name="texts">Texts of formats.</param>
+    public static IReadOnlyList<string> InOrder(IEnumerable<string> texts)
+    {
+        HashSet<string> asked = [.. texts.Select(text => FormatId.Parse(text).Text)];
+        return [.. All.SelectMany(family => family.All).Select(format => format.Text).Where(asked.Contains)];
+    }
+}
