@@ -60,9 +60,19 @@ internal static class Choices
     /// <summary>The rule that counts for a layer that some rule matches: the last.</summary>
     private static LayerRule RuleOf(Policy policy, string layer) => policy.Layers.Last(r => Glob.IsMatch(r.Match, layer));
 
-    /// <summary>Of the structures that a sub-graph may have those that the policy allows and that fix formats which the layers may take. Where time is not the objective, there is none to choose.</summary>
+    /// <summary>
+    /// Of the structures that a sub-graph may have those that the policy allows and that fix formats which the layers may take; of a family that one fixes it is the format that the
+    /// policy names. Where time is not the objective, there is none to choose.
+    /// </summary>
     public static IReadOnlyList<FoundStructure> Structures(Policy policy, Workspace workspace, IReadOnlyDictionary<string, LayerOptions> allowed, Subgraph subgraph) => policy.Objective != Objective.Time ? []
-        : [.. workspace.StructuresOf(subgraph).Where(s => policy.Structures.Contains(s.Structure.Name) && s.Match.Fixed.All(f => allowed[f.Key].Formats.Contains(f.Value)))];
+        : [.. workspace.StructuresOf(subgraph).Where(s => policy.Structures.Contains(s.Structure.Name)).Select(s => Fixing(s, allowed)).OfType<FoundStructure>()];
+
+    private static FoundStructure? Fixing(FoundStructure structure, IReadOnlyDictionary<string, LayerOptions> allowed)
+    {
+        static string FamilyOf(string format) => FormatId.Parse(format).Family.Name;
+        var own = structure.Match.Fixed.ToDictionary(f => f.Key, f => allowed[f.Key].Formats.FirstOrDefault(format => FamilyOf(format) == FamilyOf(f.Value)));
+        return own.Values.Any(f => f is null) ? null : structure with { Match = structure.Match with { Fixed = own.ToDictionary(f => f.Key, f => f.Value!) } };
+    }
 
     /// <summary>Whether some layer may run in something else than the baseline, or some sub-graph in another structure than the exported one.</summary>
     public static bool Any(Materials materials, IReadOnlyDictionary<string, LayerOptions> allowed) => allowed.Values.Any(o => o.Formats.Any(f => f != Problems.Baseline))
