@@ -91,25 +91,46 @@ internal static class Planner
 
     private static (Plan Plan, Gains Gains) Search(PlanningInput input, Gains gains, double lossBudget, bool isQuadratic, PlanningSteps steps)
     {
+        (Plan best, gains) = Standing(input, gains, lossBudget, isQuadratic, steps);
+        if (best.Status == SolverStatus.Infeasible)
+        {
+            return (best, gains);
+        }
+
+        double gain = best.Gain;
         while (true)
         {
-            Plan best = steps.Solve(input.Problem(gains, lossBudget, isQuadratic));
-            if (best.Status == SolverStatus.Infeasible)
-            {
-                return (best, gains);
-            }
-
-            if (Open(input, gains, best) is { Length: > 0 } used)
-            {
-                gains = steps.Measure(gains, used);
-                continue;
-            }
-
             Plan bound = steps.Solve(input.Problem(gains, lossBudget, isQuadratic, Unmeasured.Optimistic));
             SubgraphConfiguration[] open = Open(input, gains, bound);
-            if (open.Length == 0 || bound.Bound - best.Gain <= Gap * input.Floor.Total || steps.IsOver())
+            if (open.Length == 0)
             {
-                return (best with { Bound = Math.Max(best.Bound, bound.Bound) }, gains);
+                return (bound, gains);
+            }
+
+            if (bound.Bound - gain <= Gap * input.Floor.Total || steps.IsOver())
+            {
+                (best, gains) = Standing(input, gains, lossBudget, isQuadratic, steps);
+                return (best with { Bound = Math.Max(best.Gain, bound.Bound) }, gains);
+            }
+
+            gains = steps.Measure(gains, open);
+            if (input.Partition.Subgraphs.All(s => bound.Configurations[s.Index] is var c && (!c.Changes(Problems.Baseline) || gains.Find(new SubgraphConfiguration(s, c)) is not null)))
+            {
+                gain = Math.Max(gain, Strategies.Of(input.Problem(gains, lossBudget, isQuadratic), bound.Configurations).Gain);
+            }
+        }
+    }
+
+    /// <summary>The best plan that stands on measured gains, where configurations that were not measured count cautiously: what it uses is measured, and it is solved again.</summary>
+    private static (Plan Plan, Gains Gains) Standing(PlanningInput input, Gains gains, double lossBudget, bool isQuadratic, PlanningSteps steps)
+    {
+        while (true)
+        {
+            Plan plan = steps.Solve(input.Problem(gains, lossBudget, isQuadratic));
+            SubgraphConfiguration[] open = plan.Status == SolverStatus.Infeasible ? [] : Open(input, gains, plan);
+            if (open.Length == 0)
+            {
+                return (plan, gains);
             }
 
             gains = steps.Measure(gains, open);
