@@ -3,7 +3,7 @@ namespace MixedPrecision.Structures;
 /// <summary>The table of structures. A structure is one file and one line here.</summary>
 public static class KnownStructures
 {
-    public static readonly IReadOnlyList<Structure> All = [];
+    public static readonly IReadOnlyList<Structure> All = [GroupQueryAttention.Tiled, GroupQueryAttention.Naive];
 
     /// <summary>The structures that a sub-graph may have besides the exported one.</summary>
     public static IReadOnlyList<FoundStructure> Find(StructureSite site) =>

@@ -1,0 +1,45 @@
+using MixedPrecision.Formats;
+using MixedPrecision.Onnx;
+using MixedPrecision.Partitioning;
+using MixedPrecision.Policies;
+using MixedPrecision.Structures.Shapes;
+
+namespace MixedPrecision.Structures;
+
+/// <summary>
+/// com.microsoft's GroupQueryAttention in place of attention that is written out: heads, rotation by position, keys and values of rows before, repeated heads, mask, softmax.
+/// <para>
+/// Proven: sizes, as formulas; one scale; the halves of the rotary tables are equal; the mask is <see cref="CausalMask"/> for all sizes. A mask that is not, such as one of padding, is added
+/// to the scores as the model does, with all rows in sight.
+/// </para>
+/// The kernel has a path that works in tiles and leaves out what the mask hides, and one that makes whole matrices of scores, faster for few rows: two structures.
+/// </summary>
+public static class GroupQueryAttention
+{
+    public static readonly Structure Tiled = new("group-query-attention", 1, site => Match(site, isTiled: true));
+
+    public static readonly Structure Naive = new("group-query-attention-naive", 1, site => Match(site, isTiled: false));
+
+    private static readonly Kernel Kernel = new("com.microsoft.GroupQueryAttention");
+
+    private static StructureMatch? Match(StructureSite site, bool isTiled)
+    {
+        var reader = new AttentionReader(site.Model, site.Partition, site.Types);
+        HashSet<int> own = [.. site.Subgraph.Nodes];
+        GroupQueryPlan[] found = [.. site.Subgraph.Nodes.Where(n => reader.View.Nodes[n].OpType == "Softmax")
+            .Select(n => Attention.Around(reader, n))
+            .Where(a => a is not null && own.Contains(a.Scores) && own.Contains(a.Mixed) && own.Contains(reader.View.Producer(a.Output)!.Value))
+            .Select(a => GroupQueryPlan.Of(reader, a!, own)).OfType<GroupQueryPlan>()];
+        if (found.Length == 0)
+        {
+            return null;
+        }
+
+        HashSet<int> absorbed = [.. found.SelectMany(p => new[] { p.Attention.Scores, p.Attention.Mixed })];
+        return new StructureMatch(
+            site.Subgraph.Layers.Where(l => absorbed.Contains(l.Node)).ToDictionary(l => l.Name, _ => FormatNames.Baseline),
+            [.. found.SelectMany(p => p.Outputs)],
+            Kernel,
+            emission => Array.ForEach(found, plan => GroupQueryEmission.Write(reader, plan, emission, isTiled)));
+    }
+}

@@ -1,0 +1,113 @@
+using MixedPrecision.Onnx;
+using MixedPrecision.Partitioning;
+using MixedPrecision.Structures.Shapes;
+
+namespace MixedPrecision.Structures;
+
+/// <summary>Attention of which it is proven that GroupQueryAttention computes it.</summary>
+/// <param name="Attention">What is replaced.</param>
+/// <param name="Sizes">Of its scores.</param>
+/// <param name="IsCausal">Whether the mask is causal, and hence the kernel's own.</param>
+/// <param name="PresentKey">Keys of all rows that are read elsewhere, or null.</param>
+/// <param name="PresentValue">Values of all rows that are read elsewhere, or null.</param>
+/// <param name="Tables">How positions enter: see <see cref="RotaryTables"/>; null where there is no rotation.</param>
+internal sealed record GroupQueryPlan(Attention Attention, ScoreSizes Sizes, bool IsCausal, string? PresentKey, string? PresentValue, RotaryTables? Tables)
+{
+    public IEnumerable<string> Outputs => new[] { Attention.Output, PresentKey, PresentValue }.OfType<string>();
+
+    /// <summary>
+    /// The kernel refuses several rows of several sequences at once behind rows of before, which the model takes: there the model's own nodes have to stay, in the other branch of an If.
+    /// </summary>
+    public bool NeedsBranch => Sizes.Past.Constant != 0 && Sizes.Batch.Constant != 1 && Sizes.Rows.Constant != 1;
+
+    /// <summary>The plan, or null where something is not as the kernel has it.</summary>
+    /// <param name="own">Nodes of the sub-graph.</param>
+    public static GroupQueryPlan? Of(AttentionReader reader, Attention attention, IReadOnlySet<int> own)
+    {
+        (HeadPath query, HeadPath key, HeadPath value) = (attention.Query, attention.Key, attention.Value);
+        bool isGrouped = query.Repeats == 1 && query.Past is null && value.Rotation is null && value.Scale == 1
+            && key.Repeats == value.Repeats && key.Heads == value.Heads && query.Heads == key.Heads * key.Repeats
+            && new[] { key, value }.All(p => p.HeadSize == query.HeadSize && p.Batch.Equals(query.Batch) && p.RowCount.Equals(query.RowCount));
+        bool isFloat = new[] { query.Rows, key.Rows, value.Rows }.All(r => reader.Types.TryGetValue(r, out TensorType? type) && type.ElementType == ElementType.Float);
+        if (!isGrouped || !isFloat || query.HeadSize % 8 != 0 || (key.Past is null) != (value.Past is null) || (key.Rotation is null) != (query.Rotation is null))
+        {
+            return null;
+        }
+
+        if (key.Past is not null && !new[] { key, value }.All(p => reader.Shape(p.Past!, 4) is [_, var heads, _, var size] && heads.Constant == p.Heads && size.Constant == p.HeadSize))
+        {
+            return null;
+        }
+
+        var sizes = new ScoreSizes(query.Batch, Size.Of(query.Heads), query.RowCount, key.Past is null ? Size.Of(0) : reader.Shape(key.Past, 4)![2]);
+        bool isCausal = attention.Masks is [var only] && (only.Form == MaskForm.Added || only.Else <= CausalMask.Hidden)
+            && reader.Proven(only.Value, $"{only.Form} {sizes}", c => CausalMask.Holds(c, only.Form, sizes));
+        if (!isCausal && (attention.HasGuard || !attention.Masks.All(m => IsAddend(reader, m, sizes))))
+        {
+            return null;
+        }
+
+        var readers = new OutsideReaders(reader.View, own, attention, attention.Masks.Where(_ => !isCausal).Select(m => m.Value).ToHashSet());
+        if (attention.Inner.Any(readers.Has) || (key.IsScaledBefore && (key.Past is not null || readers.Has(key.Present))))
+        {
+            return null;
+        }
+
+        RotaryTables? tables = null;
+        if (query.Rotation is not null && (tables = RotaryTables.Of(reader, query, key, sizes)) is null)
+        {
+            return null;
+        }
+
+        return new GroupQueryPlan(attention, sizes, isCausal, readers.Has(key.Present) ? key.Present : null, readers.Has(value.Present) ? value.Present : null, tables);
+    }
+
+    /// <summary>Whether a mask can be added to the scores [batch, heads, rows, total].</summary>
+    private static bool IsAddend(AttentionReader reader, Mask mask, ScoreSizes sizes)
+    {
+        if (reader.Shapes.Of(mask.Value) is not { Length: <= 4 } shape || !reader.Types.TryGetValue(mask.Value, out TensorType? type))
+        {
+            return false;
+        }
+
+        Size[] whole = [.. Enumerable.Repeat(Size.Of(1), 4 - shape.Length), .. shape];
+        Size[] wanted = [sizes.Batch, sizes.Heads, sizes.Rows, sizes.Total];
+        return type.ElementType == (mask.Form == MaskForm.Added ? ElementType.Float : ElementType.Bool) && whole.Take(2).Zip(wanted).All(s => s.First.Constant == 1 || s.First.Equals(s.Second));
+    }
+}
+
+/// <summary>Whether values of an attention are read by something that stays when it is replaced.</summary>
+/// <param name="own">Nodes of its sub-graph.</param>
+/// <param name="kept">Values that stay needed.</param>
+internal sealed class OutsideReaders(GraphView view, IReadOnlySet<int> own, Attention attention, IReadOnlySet<string> kept)
+{
+    private readonly HashSet<int> replaced = [.. attention.Inner.Append(attention.Output).Select(v => view.Producer(v)!.Value)];
+
+    public bool Has(string? value)
+    {
+        var seen = new HashSet<string>();
+        var open = new Stack<string>(value is null ? [] : [value]);
+        while (open.TryPop(out string? current))
+        {
+            if (view.IsOutput(current) || kept.Contains(current))
+            {
+                return true;
+            }
+
+            foreach (int reader in view.Consumers(current).Where(r => !replaced.Contains(r)))
+            {
+                if (!own.Contains(reader))
+                {
+                    return true;
+                }
+
+                foreach (string output in view.Nodes[reader].Output.Where(o => o.Length > 0 && seen.Add(o)))
+                {
+                    open.Push(output);
+                }
+            }
+        }
+
+        return false;
+    }
+}
