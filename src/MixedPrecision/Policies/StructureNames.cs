@@ -6,6 +6,12 @@ public static class StructureNames
     /// <summary>As the model has it, always allowed.</summary>
     public const string Exported = "exported";
 
+    /// <summary>Attention in com.microsoft's GroupQueryAttention, in tiles.</summary>
+    public const string GroupQueryAttention = "group-query-attention";
+
+    /// <summary>The same, with whole matrices of scores.</summary>
+    public const string GroupQueryAttentionNaive = "group-query-attention-naive";
+
     /// <summary>Every structure, the exported one first.</summary>
-    public static readonly IReadOnlyList<string> All = [Exported];
+    public static readonly IReadOnlyList<string> All = [Exported, GroupQueryAttention, GroupQueryAttentionNaive];
 }

@@ -16,9 +16,9 @@ namespace MixedPrecision.Structures;
 /// </summary>
 public static class GroupQueryAttention
 {
-    public static readonly Structure Tiled = new("group-query-attention", 1, site => Match(site, isTiled: true));
+    public static readonly Structure Tiled = new(StructureNames.GroupQueryAttention, 1, site => Match(site, isTiled: true));
 
-    public static readonly Structure Naive = new("group-query-attention-naive", 1, site => Match(site, isTiled: false));
+    public static readonly Structure Naive = new(StructureNames.GroupQueryAttentionNaive, 1, site => Match(site, isTiled: false));
 
     private static readonly Kernel Kernel = new("com.microsoft.GroupQueryAttention");
 
@@ -37,7 +37,7 @@ public static class GroupQueryAttention
 
         HashSet<int> absorbed = [.. found.SelectMany(p => new[] { p.Attention.Scores, p.Attention.Mixed })];
         return new StructureMatch(
-            site.Subgraph.Layers.Where(l => absorbed.Contains(l.Node)).ToDictionary(l => l.Name, _ => FormatNames.Baseline),
+            site.Subgraph.Layers.Where(l => absorbed.Contains(l.Node)).ToDictionary(l => l.Name, _ => FormatFamilies.Baseline),
             [.. found.SelectMany(p => p.Outputs)],
             Kernel,
             emission => Array.ForEach(found, plan => GroupQueryEmission.Write(reader, plan, emission, isTiled)));

@@ -7,49 +7,41 @@ namespace MixedPrecision.Structures;
 /// <summary>Writes an attention as GroupQueryAttention: projections go in as they are, and the result is what the next layer reads.</summary>
 internal static class GroupQueryEmission
 {
-    /// <summary>A sink of this score takes no weight, and the kernel's path in tiles has no sinks.</summary>
-    private const float NoSink = -1e30f;
+    /// <summary>The kernel's path in tiles has no sinks, and one of this score takes no weight: masks may hide with the lowest finite number.</summary>
+    private const float NoSink = float.NegativeInfinity;
 
     public static void Write(AttentionReader reader, GroupQueryPlan plan, StructureEmission emission, bool isTiled)
     {
         Attention attention = plan.Attention;
         GraphBuilder b = emission.Builder;
         string query = Flat(b, attention.Query), key = Flat(b, attention.Key), value = Flat(b, attention.Value);
-        string[] lengths = Lengths(plan, emission, query);
-        string[] tables = ["", ""];
-        bool turnsInside = plan.Tables is { Form: RotaryForm.Stored or RotaryForm.PerRow } && attention.Query.HeadSize % 16 == 0;
-        if (plan.Tables is not null)
+        var numbers = new SizeValues(emission, plan.Sizes, query, attention.Key.Past);
+        (string lengths, string length) = numbers.Lengths();
+        string[] tables = plan.Tables is null or { Form: RotaryForm.Operator } ? ["", ""] : Tables(reader, plan, emission, numbers);
+        if (plan.Tables is not null && !plan.TurnsInside)
         {
-            tables = Tables(reader, plan, emission, query, turnsInside);
-            if (!turnsInside)
-            {
-                query = Turned(emission, attention.Query, query, tables);
-                key = Turned(emission, attention.Key, key, tables);
-                tables = ["", ""];
-            }
+            string place = plan.Tables.Form == RotaryForm.Operator ? "" : Place(plan, numbers);
+            query = Turned(b, attention.Query, query, tables, place);
+            key = Turned(b, attention.Key, key, tables, place);
+            tables = ["", ""];
         }
 
         bool hasPresent = isTiled || attention.Key.Past is not null || plan.PresentKey is not null || plan.PresentValue is not null;
-        string bias = plan.IsCausal || attention.Masks.Count == 0 ? "" : Bias(plan, emission, lengths);
+        string bias = plan.IsCausal || attention.Masks.Count == 0 ? "" : Bias(plan, emission, numbers);
         string sink = isTiled || !hasPresent ? "" : emission.Constant(Tensor.Of<float>([.. Enumerable.Repeat(NoSink, (int)attention.Query.Heads)], attention.Query.Heads), "sink");
-        string[] inputs = [query, key, value, attention.Key.Past ?? "", attention.Value.Past ?? "", lengths[0], lengths[1], tables[0], tables[1], "", bias, sink];
-        List<AttributeProto> attributes =
+        string[] inputs = [query, key, value, attention.Key.Past ?? "", attention.Value.Past ?? "", lengths, length, .. tables, "", bias, sink];
+        AttributeProto[] attributes =
         [
             Attributes.Of("num_heads", attention.Query.Heads), Attributes.Of("kv_num_heads", attention.Key.Heads), Attributes.Of("scale", (float)attention.Scale),
-            Attributes.Of("do_rotary", turnsInside ? 1 : 0),
+            Attributes.Of("do_rotary", plan.TurnsInside ? 1 : 0), .. plan.IsCausal ? Array.Empty<AttributeProto>() : [Attributes.Of("causal", 0)],
         ];
-        if (!plan.IsCausal)
-        {
-            attributes.Add(Attributes.Of("causal", 0));
-        }
-
         string[] outputs = hasPresent ? [attention.Output, plan.PresentKey ?? b.Fresh("present"), plan.PresentValue ?? b.Fresh("present")] : [attention.Output];
         void Kernel(GraphBuilder target, string[] names) =>
-            target.NodeTo(names, "GroupQueryAttention", "com.microsoft", inputs[..(Array.FindLastIndex(inputs, i => i.Length > 0) + 1)], [.. attributes]);
+            target.NodeTo(names, "GroupQueryAttention", "com.microsoft", inputs[..(Array.FindLastIndex(inputs, i => i.Length > 0) + 1)], attributes);
 
         if (plan.NeedsBranch)
         {
-            OtherBranch.Write(reader, plan, emission, lengths[2], Kernel);
+            OtherBranch.Write(reader, plan, emission, numbers.IsSimple(), Kernel);
         }
         else
         {
@@ -58,134 +50,82 @@ internal static class GroupQueryEmission
     }
 
     /// <summary>[batch, rows, heads·size] of what may stand as [batch, rows, heads, size].</summary>
-    private static string Flat(GraphBuilder b, HeadPath path) =>
-        path.IsFlat ? path.Rows : b.Reshape0(path.Rows, 0, 0, path.Heads * path.HeadSize);
+    private static string Flat(GraphBuilder b, HeadPath path) => path.IsFlat ? path.Rows : b.Reshape0(path.Rows, 0, 0, path.Heads * path.HeadSize);
 
-    /// <summary>Length of each sequence less one, and of all; with a branch also whether the kernel takes the sizes. Made once for a model.</summary>
-    private static string[] Lengths(GroupQueryPlan plan, StructureEmission emission, string query)
+    /// <summary>Masks as one addend [.., rows, total].</summary>
+    private static string Bias(GroupQueryPlan plan, StructureEmission emission, SizeValues numbers)
     {
-        string name = $"lengths {plan.Sizes}";
-        if (emission.Shared.TryGetValue(name, out string[]? known))
+        (Mask Mask, string Value)[] masks = [.. plan.Attention.Masks.Select(m => (m, plan.Sides.Write(m.Value, emission, numbers)))];
+        return numbers.Made($"bias {string.Join(' ', masks.Select(m => $"{m.Mask.Form} {m.Value} {m.Mask.Else}"))} {plan.Sizes}", b =>
         {
-            return known;
-        }
-
-        GraphBuilder b = emission.Builder;
-        ScoreSizes sizes = plan.Sizes;
-        if (sizes.Batch.Constant is long batch && sizes.Total.Constant is long total)
-        {
-            return emission.Shared[name] =
-            [
-                emission.Constant(Tensor.Of<int>([.. Enumerable.Repeat((int)total - 1, (int)batch)], batch), "lengths"),
-                emission.Constant(Tensor.Scalar((int)total), "length"),
-            ];
-        }
-
-        string At(string shape, long axis) => b.Gather(shape, b.Constant(Tensor.Scalar(axis), "axis"), 0);
-        string shape = b.Shape(query);
-        string rows = At(shape, 1), all = rows, fits = "";
-        if (plan.Attention.Key.Past is string past)
-        {
-            string before = At(b.Shape(past), 2);
-            all = b.Add(rows, before);
-            if (plan.NeedsBranch)
+            string bias = b.Sum([.. masks.Select(m => m.Mask.Form switch
             {
-                // One sequence, one row or no past: (batch − 1)·(rows − 1)·past = 0.
-                string one = b.Scalar(1, ElementType.Int64);
-                fits = b.Equal(b.Mul(b.Mul(b.Sub(At(shape, 0), one), b.Sub(rows, one)), before), b.Scalar(0, ElementType.Int64));
-            }
-        }
-
-        string length = b.Cast(all, ElementType.Int32);
-        return emission.Shared[name] = [b.Expand(b.Sub(length, b.Scalar(1, ElementType.Int32)), b.Gather(shape, b.Integers(0), 0)), length, fits];
+                MaskForm.Keeps => b.Where(m.Value, b.Scalar(0), b.Scalar(m.Mask.Else)),
+                MaskForm.Hides => b.Where(m.Value, b.Scalar(m.Mask.Else), b.Scalar(0)),
+                _ => m.Value,
+            })]);
+            return b.Expand(bias, b.Concat(0, b.Integers(1, 1), numbers.Rows, numbers.Total));
+        });
     }
 
-    /// <summary>Masks as one addend [.., rows, total], made once for a model.</summary>
-    private static string Bias(GroupQueryPlan plan, StructureEmission emission, string[] lengths)
-    {
-        string name = $"bias {plan.Sizes} {string.Join(' ', plan.Attention.Masks.Select(m => $"{m.Form} {m.Value} {m.Else}"))}";
-        if (emission.Shared.TryGetValue(name, out string[]? known))
-        {
-            return known[0];
-        }
-
-        GraphBuilder b = emission.Builder;
-        string bias = b.Sum([.. plan.Attention.Masks.Select(m => m.Form switch
-        {
-            MaskForm.Keeps => b.Where(m.Value, b.Scalar(0), b.Scalar(m.Else)),
-            MaskForm.Hides => b.Where(m.Value, b.Scalar(m.Else), b.Scalar(0)),
-            _ => m.Value,
-        })]);
-        string rows = b.Gather(b.Shape(plan.Attention.Query.Rows), b.Integers(1), 0);
-        string total = b.Reshape0(b.Cast(lengths[1], ElementType.Int64), 1);
-        return (emission.Shared[name] = [b.Expand(bias, b.Concat(0, b.Integers(1, 1), rows, total))])[0];
-    }
-
-    /// <summary>Halves of the tables as the kernels take them, [places, size / 2], and for rotation outside also the place of each row; made once for a model.</summary>
-    private static string[] Tables(AttentionReader reader, GroupQueryPlan plan, StructureEmission emission, string query, bool turnsInside)
+    /// <summary>Halves of the tables as the kernels take them, [places, size / 2].</summary>
+    private static string[] Tables(AttentionReader reader, GroupQueryPlan plan, StructureEmission emission, SizeValues numbers)
     {
         RotaryTables tables = plan.Tables!;
-        string name = $"tables {tables} {plan.Sizes} {turnsInside}";
-        if (tables.Form == RotaryForm.Operator)
-        {
-            return [];
-        }
-
-        if (emission.Shared.TryGetValue(name, out string[]? known))
-        {
-            return known;
-        }
-
-        GraphBuilder b = emission.Builder;
         long half = plan.Attention.Query.HeadSize / 2;
-        string Half(string table)
+        if (tables.Form == RotaryForm.Stored)
         {
-            if (tables.Form == RotaryForm.Stored)
-            {
-                return emission.Constant(FirstHalf(Weights.Read(reader.Model, reader.View, table)!), "rotary");
-            }
+            return [.. new[] { tables.Cosines, tables.Sines }.Select(t => emission.Constant(FirstHalf(Weights.Read(reader.Model, reader.View, t)!), "rotary"))];
+        }
 
+        return [.. tables.Values.Select(t => plan.Sides.Write(Behind(reader, emission, t), emission, numbers)).Select(table => numbers.Made($"half of {table} {plan.TurnsInside} {plan.Sizes}", b =>
+        {
             string rows = b.Reshape0(b.Slice(table, -1, 0, half), -1, half);
-            if (!turnsInside || plan.Attention.Key.Past is not string past)
-            {
-                return rows;
-            }
 
             // The kernel looks up the row at past + i.
-            string before = b.Gather(b.Shape(past), b.Integers(2), 0);
-            return b.Concat(0, b.Filled(b.Concat(0, before, b.Integers(half)), 0, ElementType.Float), rows);
+            return !plan.TurnsInside || plan.Attention.Key.Past is null ? rows
+                : b.Concat(0, b.Filled(b.Concat(0, numbers.Past, b.Integers(half)), 0, ElementType.Float), rows);
+        }))];
+    }
+
+    /// <summary>What a table is a view of with other ones among its sizes, as far as it is at hand: blocks share that.</summary>
+    private static string Behind(AttentionReader reader, StructureEmission emission, string table)
+    {
+        while (reader.Maker(table) is { OpType: "Unsqueeze" or "Squeeze" } view && reader.Behind(table) == view.Output[0] && emission.Has(view.Input[0]))
+        {
+            table = view.Input[0];
         }
 
-        string[] halves = [Half(tables.Cosines), Half(tables.Sines)];
-        return emission.Shared[name] = turnsInside ? halves : [.. halves, Places(plan, emission, query)];
+        return table;
     }
 
     /// <summary>
     /// The row of the table for each row of each sequence: of a stored table the place in the sequence, one number to count from; of one computed for all sequences, rows one by one.
     /// </summary>
-    private static string Places(GroupQueryPlan plan, StructureEmission emission, string query)
+    private static string Place(GroupQueryPlan plan, SizeValues numbers) => plan.Tables!.Form switch
     {
-        GraphBuilder b = emission.Builder;
-        if (plan.Tables!.Form == RotaryForm.PerSequence)
+        RotaryForm.PerSequence => numbers.Made($"places {plan.Sizes}", b =>
         {
-            string shape = b.Node("Slice", [b.Shape(query), b.Integers(0), b.Integers(2), b.Integers(0)]);
-            string count = b.Node("ReduceProd", [shape], Attributes.Of("keepdims", 0));
-            return b.Node("Reshape", [b.Range(count), shape]);
+            string count = b.Node("Reshape", [b.Mul(numbers.Batch, numbers.Rows), b.Constant(Tensor.Of<long>([], 0), "scalar")]);
+            return b.Node("Reshape", [b.Range(count), b.Concat(0, numbers.Batch, numbers.Rows)]);
+        }),
+        RotaryForm.Stored when plan.Attention.Key.Past is not null => numbers.Past,
+        _ => numbers.Builder.Integers(0),
+    };
+
+    private static string Turned(GraphBuilder b, HeadPath path, string rows, string[] tables, string place)
+    {
+        string turned = b.Fresh("turned");
+        AttributeProto heads = Attributes.Of("num_heads", path.Heads);
+        if (path.Rotation!.Operator is { } own)
+        {
+            b.NodeTo([turned], own.OpType, own.Domain, [rows, .. own.Input.Skip(1)], [.. own.Attribute.Where(a => a.Name != "num_heads").Select(a => a.Clone()), heads]);
+        }
+        else
+        {
+            b.NodeTo([turned], "RotaryEmbedding", "com.microsoft", [rows, place, .. tables], heads);
         }
 
-        return plan.Tables.Form == RotaryForm.Stored && plan.Attention.Key.Past is string past ? b.Gather(b.Shape(past), b.Integers(2), 0) : b.Integers(0);
-    }
-
-    private static string Turned(StructureEmission emission, HeadPath path, string rows, string[] tables)
-    {
-        if (path.Rotation!.Operator is not { } own)
-        {
-            return emission.Builder.MicrosoftNode("RotaryEmbedding", [rows, tables[2], tables[0], tables[1]], Attributes.Of("num_heads", path.Heads));
-        }
-
-        string turned = emission.Builder.Fresh("turned");
-        emission.Builder.NodeTo(
-            [turned], own.OpType, own.Domain, [rows, .. own.Input.Skip(1)], [.. own.Attribute.Where(a => a.Name != "num_heads").Select(a => a.Clone()), Attributes.Of("num_heads", path.Heads)]);
         return turned;
     }
 

@@ -7,11 +7,12 @@ namespace MixedPrecision.Structures;
 /// <summary>Attention of which it is proven that GroupQueryAttention computes it.</summary>
 /// <param name="Attention">What is replaced.</param>
 /// <param name="Sizes">Of its scores.</param>
+/// <param name="Sides">Its masks and tables.</param>
 /// <param name="IsCausal">Whether the mask is causal, and hence the kernel's own.</param>
 /// <param name="PresentKey">Keys of all rows that are read elsewhere, or null.</param>
 /// <param name="PresentValue">Values of all rows that are read elsewhere, or null.</param>
 /// <param name="Tables">How positions enter: see <see cref="RotaryTables"/>; null where there is no rotation.</param>
-internal sealed record GroupQueryPlan(Attention Attention, ScoreSizes Sizes, bool IsCausal, string? PresentKey, string? PresentValue, RotaryTables? Tables)
+internal sealed record GroupQueryPlan(Attention Attention, ScoreSizes Sizes, SideValues Sides, bool IsCausal, string? PresentKey, string? PresentValue, RotaryTables? Tables)
 {
     public IEnumerable<string> Outputs => new[] { Attention.Output, PresentKey, PresentValue }.OfType<string>();
 
@@ -19,6 +20,9 @@ internal sealed record GroupQueryPlan(Attention Attention, ScoreSizes Sizes, boo
     /// The kernel refuses several rows of several sequences at once behind rows of before, which the model takes: there the model's own nodes have to stay, in the other branch of an If.
     /// </summary>
     public bool NeedsBranch => Sizes.Past.Constant != 0 && Sizes.Batch.Constant != 1 && Sizes.Rows.Constant != 1;
+
+    /// <summary>Whether the kernel does the rotation: it wants one table for all sequences.</summary>
+    public bool TurnsInside => Tables is { Form: RotaryForm.Stored or RotaryForm.PerRow } && Attention.Query.HeadSize % 16 == 0;
 
     /// <summary>The plan, or null where something is not as the kernel has it.</summary>
     /// <param name="own">Nodes of the sub-graph.</param>
@@ -47,7 +51,7 @@ internal sealed record GroupQueryPlan(Attention Attention, ScoreSizes Sizes, boo
             return null;
         }
 
-        var readers = new OutsideReaders(reader.View, own, attention, attention.Masks.Where(_ => !isCausal).Select(m => m.Value).ToHashSet());
+        var readers = new OutsideReaders(reader.View, own, attention);
         if (attention.Inner.Any(readers.Has) || (key.IsScaledBefore && (key.Past is not null || readers.Has(key.Present))))
         {
             return null;
@@ -59,7 +63,9 @@ internal sealed record GroupQueryPlan(Attention Attention, ScoreSizes Sizes, boo
             return null;
         }
 
-        return new GroupQueryPlan(attention, sizes, isCausal, readers.Has(key.Present) ? key.Present : null, readers.Has(value.Present) ? value.Present : null, tables);
+        var sides = new SideValues(reader, attention, sizes);
+        string[] needed = [.. attention.Masks.Where(_ => !isCausal).Select(m => m.Value), .. tables?.Values ?? []];
+        return !needed.All(sides.Has) ? null : new GroupQueryPlan(attention, sizes, sides, isCausal, readers.Has(key.Present) ? key.Present : null, readers.Has(value.Present) ? value.Present : null, tables);
     }
 
     /// <summary>Whether a mask can be added to the scores [batch, heads, rows, total].</summary>
@@ -78,8 +84,7 @@ internal sealed record GroupQueryPlan(Attention Attention, ScoreSizes Sizes, boo
 
 /// <summary>Whether values of an attention are read by something that stays when it is replaced.</summary>
 /// <param name="own">Nodes of its sub-graph.</param>
-/// <param name="kept">Values that stay needed.</param>
-internal sealed class OutsideReaders(GraphView view, IReadOnlySet<int> own, Attention attention, IReadOnlySet<string> kept)
+internal sealed class OutsideReaders(GraphView view, IReadOnlySet<int> own, Attention attention)
 {
     private readonly HashSet<int> replaced = [.. attention.Inner.Append(attention.Output).Select(v => view.Producer(v)!.Value)];
 
@@ -89,7 +94,7 @@ internal sealed class OutsideReaders(GraphView view, IReadOnlySet<int> own, Atte
         var open = new Stack<string>(value is null ? [] : [value]);
         while (open.TryPop(out string? current))
         {
-            if (view.IsOutput(current) || kept.Contains(current))
+            if (view.IsOutput(current))
             {
                 return true;
             }

@@ -26,6 +26,9 @@ internal enum RotaryForm
 /// <param name="Sines">The same of sines.</param>
 internal sealed record RotaryTables(RotaryForm Form, string Cosines, string Sines)
 {
+    /// <summary>Values of the model that it is made from at run time.</summary>
+    public IEnumerable<string> Values => Form is RotaryForm.PerRow or RotaryForm.PerSequence ? [Cosines, Sines] : [];
+
     /// <summary>The tables of queries and keys, or null where they differ, or are none the kernels take.</summary>
     public static RotaryTables? Of(AttentionReader reader, HeadPath query, HeadPath key, ScoreSizes sizes)
     {

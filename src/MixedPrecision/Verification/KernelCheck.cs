@@ -49,7 +49,7 @@ public static class KernelCheck
     {
         foreach (IGrouping<string, FoundStructure> same in structures.GroupBy(s => s.Match.Kernel.Operator))
         {
-            int found = optimized.Node.Count(n => n.Operator() == same.Key);
+            int found = Nodes(optimized).Count(n => n.Operator() == same.Key);
             if (found < same.Count())
             {
                 FoundStructure first = same.First();
@@ -57,6 +57,9 @@ public static class KernelCheck
             }
         }
     }
+
+    /// <summary>The nodes of a graph, those in branches too: a kernel may stand in one, for the sizes that it takes.</summary>
+    private static IEnumerable<NodeProto> Nodes(GraphProto graph) => graph.Node.Concat(graph.Node.SelectMany(n => n.Graphs()).SelectMany(Nodes));
 
     internal static void Check(string file, IReadOnlyList<RewrittenLayer> layers, GraphView emitted, GraphView optimized)
     {

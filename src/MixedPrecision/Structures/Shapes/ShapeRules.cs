@@ -10,7 +10,7 @@ internal static class ShapeRules
     [
         "Identity", "Cast", "CastLike", "Neg", "Abs", "Sqrt", "Exp", "Log", "Reciprocal", "Sin", "Cos", "Tanh", "Sigmoid", "Relu", "LeakyRelu", "Erf", "Gelu", "HardSigmoid", "HardSwish", "Softplus",
         "Elu", "Swish", "Floor", "Ceil", "Round", "Not", "IsNaN", "IsInf", "Clip", "Dropout", "Softmax", "LogSoftmax", "LayerNormalization", "RMSNormalization", "SimplifiedLayerNormalization", "Trilu",
-        "CumSum", "BatchNormalization", "InstanceNormalization", "GroupNormalization", "RotaryEmbedding", "com.microsoft.RotaryEmbedding", "com.microsoft.Gelu", "com.microsoft.FastGelu",
+        "CumSum", "ScatterND", "ScatterElements", "BatchNormalization", "InstanceNormalization", "GroupNormalization", "RotaryEmbedding", "com.microsoft.RotaryEmbedding", "com.microsoft.Gelu", "com.microsoft.FastGelu",
         "com.microsoft.QuickGelu", "com.microsoft.BiasGelu", "com.microsoft.SkipSimplifiedLayerNormalization", "com.microsoft.SkipLayerNormalization",
     ];
 

@@ -30,6 +30,9 @@ public sealed class Size : IEquatable<Size>
     /// <summary>The symbol when the size is one, else null.</summary>
     public string? Symbol => terms.Count == 1 && terms.First() is { Value: 1, Key: { Length: > 1 } product } && SymbolsOf(product) is [var symbol] ? symbol : null;
 
+    /// <summary>The products whose sum it is.</summary>
+    public IEnumerable<(long Factor, IReadOnlyList<string> Symbols)> Products => terms.Select(t => (t.Value, (IReadOnlyList<string>)SymbolsOf(t.Key)));
+
     /// <summary>All symbols in it.</summary>
     public IEnumerable<string> Symbols => terms.Keys.SelectMany(SymbolsOf).Distinct();
 
