@@ -65,6 +65,11 @@ internal sealed record HeadPath(string Rows, Size[] Sizes, long Repeats, Rotatio
                 order = Before(order, permutation);
                 value = moving.Input[0];
             }
+            else if (path.Present is null && AsMatrices(reader, value) is string heads)
+            {
+                order = Before(order, [0, 1, 3, 2]);
+                value = heads;
+            }
             else
             {
                 return order.SequenceEqual(RowsFirst) && reader.Shape(value, 4) is [_, _, { Constant: > 0 }, { Constant: > 0 }] sizes
@@ -84,6 +89,14 @@ internal sealed record HeadPath(string Rows, Size[] Sizes, long Repeats, Rotatio
 
         return before;
     }
+
+    /// <summary>What the last two axes are exchanged of as matrices of three axes: [b, k, t, s] → [b·k, t, s] → [b·k, s, t] → [b, k, s, t]; null where they are not.</summary>
+    private static string? AsMatrices(AttentionReader reader, string value) =>
+        reader.Maker(value, "Reshape") is { } joined && reader.Maker(joined.Input[0], "Transpose") is { } transposed && reader.Permutation(transposed) is [0, 2, 1]
+        && reader.Maker(transposed.Input[0], "Reshape") is { } split && reader.Shape(split.Input[0], 4) is [var batch, var heads, var rows, var size]
+        && reader.Shape(split.Output[0], 3) is { } matrices && matrices.SequenceEqual([(batch * heads)!, rows, size])
+        && reader.Shape(joined.Output[0], 4) is { } turned && turned.SequenceEqual([batch, heads, size, rows])
+            ? split.Input[0] : null;
 
     /// <summary>The value [batch, rows, heads·size] that a value [batch, rows, heads, size] is a view of, or that one itself.</summary>
     private static string Flat(AttentionReader reader, string value, Size[] sizes) =>

@@ -38,7 +38,8 @@ internal sealed record RotaryTables(RotaryForm Form, string Cosines, string Sine
             return one.Operator is not null && other.Operator is not null ? new RotaryTables(RotaryForm.Operator, "", "") : null;
         }
 
-        if (one.Cosines != other.Cosines || one.Sines != other.Sines || FormOf(reader, one.Cosines, one, query, sizes) is not { } form || FormOf(reader, one.Sines, one, query, sizes) != form)
+        RotaryForm?[] forms = [.. new[] { one, other }.SelectMany(r => new[] { FormOf(reader, r.Cosines, r, query, sizes), FormOf(reader, r.Sines, r, query, sizes) }).Distinct()];
+        if (Base(reader, one.Cosines) != Base(reader, other.Cosines) || Base(reader, one.Sines) != Base(reader, other.Sines) || forms is not [{ } form])
         {
             return null;
         }
@@ -51,6 +52,17 @@ internal sealed record RotaryTables(RotaryForm Form, string Cosines, string Sine
 
         bool hold = new[] { one.Cosines, one.Sines }.All(t => reader.Proven(t, $"halves {sizes}", c => HalvesAreEqual(c, sizes)));
         return hold ? new RotaryTables(form, one.Cosines, one.Sines) : null;
+    }
+
+    /// <summary>What a table is a view of with other ones among its sizes.</summary>
+    private static string Base(AttentionReader reader, string table)
+    {
+        while (reader.Maker(table) is { OpType: "Unsqueeze" or "Squeeze" } view)
+        {
+            table = view.Input[0];
+        }
+
+        return reader.Behind(table);
     }
 
     /// <summary>The form of a table that is computed at run time, from its shape; null where it is none.</summary>
