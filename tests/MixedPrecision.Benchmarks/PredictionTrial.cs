@@ -96,6 +96,13 @@ internal sealed class PredictionTrial : IDisposable
         return [.. Enumerable.Range(0, Sensitivities.Samples).Select(sample => Math.Pow(deltas.Sum(d => d[sample]), 2))];
     }
 
+    /// <summary>The sum over the layers that the noise model of each format predicts (paper, section 3).</summary>
+    public double Taylor(NumberFormat[] plan)
+    {
+        var layers = Sensitivities.Layers.ToDictionary(l => l.Name);
+        return partition.Layers.Zip(plan, (layer, format) => layers[layer.Name].Formats.GetValueOrDefault(format.Name)?.Taylor ?? 0).Sum();
+    }
+
     /// <summary>(g′ − g)² of each sample.</summary>
     public double[] Measure(NumberFormat[] plan)
     {

@@ -7,8 +7,9 @@ namespace MixedPrecision.Formats;
 /// Both operands of a layer rounded to a floating type (paper, section 3) and multiplied as floats; the sums are not rounded. Applies to every layer: the operator itself stays.
 /// 16 bits: operands are cast to the type and back, and the weight is stored in it. No operator in between runs in the type: ONNX Runtime's CPU provider has no kernels for bfloat16, and on x64 it casts
 /// to float and back around those for float16, which would round results too and gain nothing.
-/// 8 bits: an activation goes through QuantizeLinear, and back through Cast; a weight is read through DequantizeLinear. The runtime knows DequantizeLinear on both sides of a product as a
-/// pattern for its kernels of integers, which these values do not fit (ONNX Runtime's issue 22269). A weight has one scale, a power of two: with it, values with all bits of their mantissa are rounded as without.
+/// 8 bits: a weight is read through DequantizeLinear, with one scale, a power of two: with it, values that have all bits of their mantissa are rounded as without. Activations are cast too, and
+/// scaled around that, which is what QuantizeLinear and DequantizeLinear compute: the runtime takes DequantizeLinear on both sides of a product for a pattern of its integer kernels (ONNX Runtime's
+/// issue 22269), and moves QuantizeLinear with a constant scale ahead of operators that have no kernels for 8-bit floats, so that the model does not load.
 /// </summary>
 internal static class FloatFormats
 {
@@ -87,20 +88,19 @@ internal static class FloatFormats
         : e.Builder.Cast(e.Constants[0], ElementType.Float));
 
     /// <summary>An activation rounded to the type, made once for all layers that read it.</summary>
-    private static string Activation(LayerEmission e, FloatType type, bool isScaled, string x) => Shared(e, $"{ElementType.Name(type.ElementType)} {x}", () =>
+    private static string Activation(LayerEmission e, FloatType type, bool isScaled, string x) => Shared(e, $"{ElementType.Name(type.ElementType)} {isScaled} {x}", () =>
     {
         GraphBuilder b = e.Builder;
-        if (type.Bits == 16)
+        if (isScaled)
         {
-            // Cast to 16 bits makes an infinity of what is beyond the largest.
-            string within = type.HasRangeOfFloat ? x : b.Node("Clip", [x, b.Scalar(-type.Largest), b.Scalar(type.Largest)]);
-            return b.Cast(b.Cast(within, type.ElementType), ElementType.Float);
+            string scale = Scale(b, type, x);
+            return b.Mul(Round(b.Div(x, scale)), scale);
         }
 
-        string scale = isScaled ? Scale(b, type, x) : b.Scalar(1);
-        string codes = b.Node("QuantizeLinear", [x, scale, b.Constant(new Tensor(type.ElementType, [], new byte[1]), "zero_point")]);
-        string values = b.Cast(codes, ElementType.Float);
-        return isScaled ? b.Mul(values, scale) : values;
+        // Cast to 16 bits makes an infinity of what is beyond the largest; to 8 it takes the largest.
+        return Round(type.Bits == 8 || type.HasRangeOfFloat ? x : b.Node("Clip", [x, b.Scalar(-type.Largest), b.Scalar(type.Largest)]));
+
+        string Round(string value) => b.Cast(b.Cast(value, type.ElementType), ElementType.Float);
     });
 
     /// <summary>The scale that puts the largest magnitude of an activation at the largest value of the type.</summary>

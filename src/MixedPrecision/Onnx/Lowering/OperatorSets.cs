@@ -18,10 +18,15 @@ public static class OperatorSets
     /// <returns>The model's version.</returns>
     public static int Raise(ModelProto model, int needed)
     {
-        OperatorSetIdProto import = model.OpsetImport.First(o => o.Domain is "" or "ai.onnx");
-        if (import.Version >= needed)
+        OperatorSetIdProto? import = model.OpsetImport.FirstOrDefault(o => o.Domain is "" or "ai.onnx");
+        if ((import?.Version ?? 1) >= needed)
         {
-            return (int)import.Version;
+            return (int)(import?.Version ?? 1);
+        }
+
+        if (import is null)
+        {
+            model.OpsetImport.Add(import = new OperatorSetIdProto { Version = 1 });
         }
 
         Raise(model.Graph, import.Version, new GraphBuilder(GraphBuilder.NamesIn(model.Graph)), null, new Dictionary<string, TensorType>());
