@@ -9,16 +9,15 @@ namespace MixedPrecision.Benchmarks;
 /// </summary>
 internal static class PredictionBenchmark
 {
-    private const int Threads = 2;
-    private const int Mixtures = 30;
+    internal const int Threads = 2;
+    internal const int Mixtures = 30;
 
     public static int Run(string model, string calibration, string evaluation, string loss, string? labels)
     {
-        LossKind kind = loss switch { "cross-entropy" => LossKind.CrossEntropy, "next-token" => LossKind.NextToken, _ => LossKind.OutputMse };
         NumberFormat[] simulated = [NumberFormats.Baseline, .. new[] { 8, 4, 3 }.Select(SimulatedWeights.Format)];
         using var trial = new PredictionTrial(
             model,
-            new CalibrationPolicy(null, kind, labels, int.MaxValue, null),
+            Policy(loss, labels),
             (calibration, int.MaxValue),
             (evaluation, int.MaxValue),
             [.. simulated, .. NumberFormats.Default.Skip(1)],
@@ -57,8 +56,11 @@ internal static class PredictionBenchmark
         return 0;
     }
 
+    internal static CalibrationPolicy Policy(string loss, string? labels) => new(
+        null, loss switch { "cross-entropy" => LossKind.CrossEntropy, "next-token" => LossKind.NextToken, _ => LossKind.OutputMse }, labels, int.MaxValue, null);
+
     /// <summary>How far the mean of so many samples is expected to lie from that of all there could be.</summary>
-    private static double StandardError(double[] values)
+    internal static double StandardError(double[] values)
     {
         double mean = values.Average();
         return Math.Sqrt(values.Average(v => (v - mean) * (v - mean)) / (values.Length - 1));

@@ -56,6 +56,11 @@ internal sealed class PredictionTrial : IDisposable
 
     public int Layers => sites.Count;
 
+    public OnnxModel Model => model;
+
+    /// <summary>The samples to measure on.</summary>
+    public IReadOnlyList<Sample> Samples => samples;
+
     /// <summary>E[g²] of the samples to measure on.</summary>
     public double MeanSquareLoss => originals.Average(o => loss.SquareLoss(o.Outputs, o.Target));
 
@@ -96,11 +101,27 @@ internal sealed class PredictionTrial : IDisposable
         return [.. Enumerable.Range(0, Sensitivities.Samples).Select(sample => Math.Pow(deltas.Sum(d => d[sample]), 2))];
     }
 
-    /// <summary>(g′ − g)² of each sample.</summary>
-    public double[] Measure(NumberFormat[] plan)
+    /// <summary>The sum over the layers that the noise model of each format predicts (paper, section 3).</summary>
+    public double Taylor(NumberFormat[] plan)
+    {
+        var layers = Sensitivities.Layers.ToDictionary(l => l.Name);
+        return partition.Layers.Zip(plan, (layer, format) => layers[layer.Name].Formats.GetValueOrDefault(format.Name)?.Taylor ?? 0).Sum();
+    }
+
+    /// <summary>The model with its layers in the formats of a plan.</summary>
+    public ModelProto Rewrite(NumberFormat[] plan)
     {
         ModelProto mixed = model.Proto.Clone();
         LayerRewriter.Apply(mixed, [.. partition.Layers.Zip(plan, (layer, format) => (sites[layer.Name], format))], name => Weights.Read(model, partition.View, name)!);
+        return mixed;
+    }
+
+    /// <summary>(g′ − g)² of each sample.</summary>
+    public double[] Measure(NumberFormat[] plan) => Measure(Rewrite(plan));
+
+    /// <summary>The same of any model with the original's inputs and outputs.</summary>
+    public double[] Measure(ModelProto mixed)
+    {
         using Session session = Session.Create(mixed, settings, model.Folder);
         return [.. samples.Zip(originals, (sample, original) =>
             loss.Compare(original.Outputs, session.Run(sample.Inputs, loss.Outputs), original.Target).SquareChange)];

@@ -8,6 +8,10 @@ return args switch
     ["calibration", .. string[] policies] when policies.Length > 0 => CalibrationBenchmark.Run(policies),
     ["prediction", string model, string data, string evaluation, string loss, .. string[] labels] =>
         PredictionBenchmark.Run(model, data, evaluation, loss, labels.FirstOrDefault()),
+    ["prediction-floats", string model, string data, string evaluation, string loss, .. string[] labels] =>
+        FloatPredictionBenchmark.Run(model, data, evaluation, loss, labels.FirstOrDefault()),
+    ["float-region", string model, string data, string evaluation, string loss, .. string[] labels] =>
+        FloatRegionBenchmark.Run(model, data, evaluation, loss, labels.FirstOrDefault()),
     ["partition", string nodes] => PartitionBenchmark.Run(Number(nodes)),
     ["references", string folder] => ReferenceBenchmark.Compare(folder),
     ["decoder-make", string shape, string folder, string samples, string tokens] => DecoderBenchmark.Make(shape, folder, Number(samples), Number(tokens)),
@@ -28,6 +32,8 @@ static int Usage()
     Console.Error.WriteLine("""
         calibration POLICY…                    cost of calibrating a sample, over that of its forward pass
         prediction MODEL DATA EVALUATION LOSS [LABELS]      loss MSE predicted from data, over that measured on other samples
+        prediction-floats MODEL DATA EVALUATION LOSS [LABELS]  the same for floating formats, by both estimators
+        float-region MODEL DATA EVALUATION LOSS [LABELS]  a model whose operators all compute in 16 bits, against casts around each layer
         partition NODES                        time of partitioning a generated decoder, over that of reading its graph
         references FOLDER                      sensitivities against those that references.py wrote for the models of the folder
         decoder-make 1b|8b FOLDER SAMPLES TOKENS            writes a decoder with the shapes of Llama-3.2-1B or Llama-3.1-8B, and data

@@ -9,7 +9,7 @@ public class StructureTests
     // The table of gradient rules names the rules, and these read the walker's context: the two folders are one place in the order.
     private static readonly string[] Order =
     [
-        "Diagnostics", "Caching", "Policies", "Onnx", "Onnx.Lowering", "Execution", "Partitioning", "Formats", "Structures", "Quantization",
+        "Diagnostics", "Caching", "Policies", "Onnx", "Onnx.Lowering", "Execution", "Partitioning", "Formats", "Structures.Shapes", "Structures", "Quantization",
         "Data", "Autodiff + Autodiff.Rules", "Losses", "Calibration", "Benchmarking", "Solving", "Verification", "Reporting", "Pipeline",
     ];
 

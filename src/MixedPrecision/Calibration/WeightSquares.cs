@@ -6,8 +6,8 @@ namespace MixedPrecision.Calibration;
 
 /// <summary>
 /// What the squared gradient of one weight adds up to, sample by sample: Σ (w ẇ)², and for weight matrices Σ ẇ² by output column and block of
-/// inputs. Integer formats add Δ²/12 per value, Δ being the same within a block (paper, section 3), so no more is ever needed, and no
-/// array of the weight's size is kept.
+/// inputs. Integer formats add Δ²/12 per value, Δ being the same within a block (paper, section 3), so no more is ever needed of them, and no
+/// array of the weight's size is kept. Where noise depends on the value (floating formats), Σ σ² ẇ² is summed at once.
 /// </summary>
 internal sealed class WeightSquares
 {
@@ -16,6 +16,7 @@ internal sealed class WeightSquares
     private readonly int block;
     private readonly int blocks;
     private readonly (string Format, float[] Variances, bool IsByColumn)[] formats;
+    private readonly (string Format, WeightDeviations Deviations)[] relative;
 
     /// <param name="weight">The weight, in its own layout.</param>
     /// <param name="applicable">The formats to judge.</param>
@@ -25,16 +26,18 @@ internal sealed class WeightSquares
         this.weight = weight;
 
         // The widest common division of the formats: blocks of inputs if any has them, else whole columns; 0 when the layer has no such format.
-        block = !site.HasWeightMatrix || applicable.Count == 0 ? 0 : applicable.Max(f => f.WeightBlock) is > 0 and int inputs ? inputs : site.InputSize;
+        NumberFormat[] integers = [.. applicable.Where(f => f.WeightNoise is null)];
+        block = !site.HasWeightMatrix || integers.Length == 0 ? 0 : integers.Max(f => f.WeightBlock) is > 0 and int inputs ? inputs : site.InputSize;
         blocks = block == 0 ? 0 : (site.InputSize + block - 1) / block;
-        formats = block == 0 ? [] : [.. applicable.Select(f => (f.Name, Variances(f), f.WeightBlock == 0))];
+        formats = block == 0 ? [] : [.. integers.Select(f => (f.Name, Variances(f), f.WeightBlock == 0))];
+        relative = [.. applicable.Where(f => f.WeightNoise is not null).Select(f => (f.Name, f.WeightNoise!(weight)))];
     }
 
     /// <summary>Whether the gradient of a layer's weight is to be taken in tiles of columns.</summary>
     public static bool IsTiled(LayerSite site, CalibrationMemory memory) => site.HasWeightMatrix && site.Layer.Parameters * sizeof(float) > memory.Weight && site.Node.Int("transA", 0) == 0;
 
     /// <summary>Sums for one sample.</summary>
-    public Sums Start() => new(block == 0 ? [] : new float[blocks * site.OutputSize]);
+    public Sums Start() => new(block == 0 ? [] : new float[blocks * site.OutputSize], new double[relative.Length]);
 
     /// <summary>Adds the gradient of a sample, or a part of it.</summary>
     /// <param name="gradient">ẇ in the weight's layout, or, of a weight matrix, some of its columns.</param>
@@ -44,7 +47,9 @@ internal sealed class WeightSquares
         ReadOnlySpan<float> weights = weight.Values<float>();
         if (block == 0 && (site.IsWeightTransposed || gradient.Length == site.Layer.Parameters))
         {
-            sums.Weighted += Squares.OfProducts(weights.Slice(site.HasWeightMatrix ? first * site.InputSize : 0, gradient.Length), gradient);
+            ReadOnlySpan<float> all = weights.Slice(site.HasWeightMatrix ? first * site.InputSize : 0, gradient.Length);
+            sums.Weighted += Squares.OfProducts(all, gradient);
+            AddRelative(sums, all, gradient);
             return;
         }
 
@@ -55,9 +60,11 @@ internal sealed class WeightSquares
             {
                 ReadOnlySpan<float> own = weights.Slice((int)(((long)row * outputs) + first), count), part = gradient.Slice(row * count, count);
                 sums.Weighted += block == 0 ? Squares.OfProducts(own, part) : Squares.Row(own, part, sums.ByBlock.AsSpan((row / block * outputs) + first, count));
+                AddRelative(sums, own, part);
                 continue;
             }
 
+            AddRelative(sums, weights.Slice((first + row) * inputs, inputs), gradient.Slice(row * inputs, inputs));
             for (int i = 0; i < blocks; i++)
             {
                 int start = (row * inputs) + (i * block), length = Math.Min(block, inputs - (i * block));
@@ -83,6 +90,31 @@ internal sealed class WeightSquares
 
             terms.AddTaylor(format, noise);
         }
+
+        for (int i = 0; i < relative.Length; i++)
+        {
+            terms.AddTaylor(relative[i].Format, sums.ByValue[i]);
+        }
+    }
+
+    private void AddRelative(Sums sums, ReadOnlySpan<float> weights, ReadOnlySpan<float> gradient)
+    {
+        if (relative.Length == 0)
+        {
+            return;
+        }
+
+        const int run = 1024;
+        Span<float> deviations = stackalloc float[run];
+        for (int i = 0; i < relative.Length; i++)
+        {
+            for (int start = 0; start < gradient.Length; start += run)
+            {
+                int length = Math.Min(run, gradient.Length - start);
+                relative[i].Deviations(weights.Slice(start, length), deviations);
+                sums.ByValue[i] += Squares.Block(deviations[..length], gradient.Slice(start, length)).Weighted;
+            }
+        }
     }
 
     /// <summary>Δ²/12 of a format, [blocks, N] as the sums lie; [N] where a column has one step.</summary>
@@ -101,7 +133,8 @@ internal sealed class WeightSquares
 
     /// <summary>Of one sample.</summary>
     /// <param name="ByBlock">Σ ẇ², [blocks, N].</param>
-    public sealed record Sums(float[] ByBlock)
+    /// <param name="ByValue">Σ σ² ẇ² by format whose noise depends on the value.</param>
+    public sealed record Sums(float[] ByBlock, double[] ByValue)
     {
         /// <summary>Σ (w ẇ)².</summary>
         public double Weighted { get; set; }

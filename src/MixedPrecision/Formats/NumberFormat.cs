@@ -14,6 +14,9 @@ public sealed record Kernel(string Operator, params (string Name, long Value)[] 
     public override string ToString() => Attributes.Length == 0 ? Operator : $"{Operator} ({string.Join(", ", Attributes.Select(a => $"{a.Name} = {a.Value}"))})";
 }
 
+/// <summary>The standard deviation of the rounding noise of each of some values of a weight.</summary>
+public delegate void WeightDeviations(ReadOnlySpan<float> values, Span<float> deviations);
+
 /// <summary>
 /// A way to run a layer. All that belongs to the formats of one family stands in a file of its own: where it applies, what it does to the weights, the
 /// nodes that replace the layer's, its noise model, its bytes and its theoretical cost. <see cref="NumberFormats"/> lists them.
@@ -61,6 +64,14 @@ public sealed record NumberFormat(
     double Disagreement,
     Func<LayerSite, long> Bytes)
 {
+    /// <summary>The oldest version of ONNX's operator set that has what <see cref="Emit"/> adds; an older model is raised.</summary>
+    public int Opset { get; init; }
+
+    /// <summary>
+    /// Of a weight, the noise of values that depends on the values themselves (floating types, whose steps grow with them); null where <see cref="WeightSteps"/> say all.
+    /// </summary>
+    public Func<Tensor, WeightDeviations>? WeightNoise { get; init; }
+
     /// <summary>The reason why the format cannot run a layer, or null when it can. A weight without numbers to round keeps every format but the baseline from its layer.</summary>
     public Func<LayerSite, string?> WhyNot { get; } = Name == FormatFamilies.Baseline ? WhyNot : site => site.Fault ?? WhyNot(site);
 }

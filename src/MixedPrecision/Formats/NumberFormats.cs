@@ -12,6 +12,10 @@ public static class NumberFormats
         [FormatFamilies.Int8Dynamic] = Int8Dynamic.Of,
         [FormatFamilies.Int8Weight] = BlockWeights.Of,
         [FormatFamilies.Int4Weight] = BlockWeights.Of,
+        [FormatFamilies.Fp16] = Fp16.Of,
+        [FormatFamilies.BFloat16] = BFloat16.Of,
+        [FormatFamilies.Fp8E4M3] = Fp8E4M3.Of,
+        [FormatFamilies.Fp8E5M2] = Fp8E5M2.Of,
     };
 
     private static readonly ConcurrentDictionary<string, NumberFormat> Made = new();

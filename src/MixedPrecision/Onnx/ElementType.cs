@@ -19,6 +19,8 @@ public static class ElementType
     public const int Complex64 = 14;
     public const int Complex128 = 15;
     public const int BFloat16 = 16;
+    public const int Float8E4M3 = 17;
+    public const int Float8E5M2 = 19;
     public const int UInt4 = 21;
     public const int Int4 = 22;
 

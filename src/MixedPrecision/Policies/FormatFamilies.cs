@@ -15,6 +15,14 @@ public static class FormatFamilies
 
     public const string Int4Weight = "int4-weight";
 
+    public const string Fp16 = "fp16";
+
+    public const string BFloat16 = "bf16";
+
+    public const string Fp8E4M3 = "fp8-e4m3";
+
+    public const string Fp8E5M2 = "fp8-e5m2";
+
     /// <summary>The preset used when a policy names no formats.</summary>
     public const string DefaultPreset = "cpu";
 
@@ -38,12 +46,17 @@ public static class FormatFamilies
             Block,
             Grid,
             new FormatParameter("accuracy", "`4`: the kernel rounds activations to 8 bits, in blocks of each row", ["4"], "4")),
+        new(Fp16, "both operands in half precision, 10 bits of mantissa; multiplied as floats"),
+        new(BFloat16, "both operands in bfloat16, 7 bits of mantissa and the range of a float; multiplied as floats"),
+        new(Fp8E4M3, "both operands in 8-bit floats with 3 bits of mantissa, scaled to their range; multiplied as floats"),
+        new(Fp8E5M2, "both operands in 8-bit floats with 2 bits of mantissa and the range of half precision; multiplied as floats"),
     ];
 
     /// <summary>Formats of each preset by their canonical texts, the baseline first.</summary>
     public static readonly IReadOnlyDictionary<string, IReadOnlyList<string>> Presets = new SortedDictionary<string, IReadOnlyList<string>>(StringComparer.Ordinal)
     {
         [DefaultPreset] = InOrder([Baseline, Int8Dynamic, $"{Int8Dynamic}(products)", Int8Weight, Int4Weight]),
+        ["paper"] = InOrder([Baseline, BFloat16, Fp8E4M3]),
     };
 
     private static FormatParameter Block => new("block", "inputs that share a scale within an output column", ["16", "32", "64", "128", "256"], "32");

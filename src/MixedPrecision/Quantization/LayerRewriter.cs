@@ -2,6 +2,7 @@ using System.Security.Cryptography;
 using Google.Protobuf;
 using MixedPrecision.Formats;
 using MixedPrecision.Onnx;
+using MixedPrecision.Onnx.Lowering;
 using MixedPrecision.Structures;
 
 namespace MixedPrecision.Quantization;
@@ -18,7 +19,7 @@ public static class LayerRewriter
 {
     /// <summary>
     /// Writes the structures, then replaces the node of each layer that these leave, found by its output. Constants the formats need become initializers; weights that nobody reads any
-    /// more are dropped. Nothing else of the model changes. Layers in the baseline format are left alone.
+    /// more are dropped. A model of an operator set that is too old for a format is raised to a newer one; nothing else of it changes. Layers in the baseline format are left alone.
     /// </summary>
     /// <param name="assignments">Layers with their formats; those that a structure fixes have the format that it fixes.</param>
     /// <param name="weight">The tensor of a weight, by its value name.</param>
@@ -40,6 +41,7 @@ public static class LayerRewriter
             return [];
         }
 
+        int opset = OperatorSets.Raise(model, byOutput.Values.Select(a => a.Format.Opset).DefaultIfEmpty(0).Max());
         var rewritten = new List<RewrittenLayer>();
         var builder = new GraphBuilder(GraphBuilder.NamesIn(graph));
         var shared = new Dictionary<string, string[]>();
@@ -66,7 +68,8 @@ public static class LayerRewriter
             }
 
             int first = builder.Nodes.Count;
-            IReadOnlyList<string> constants = Emit(builder, assignment.Site, assignment.Format, weight, shared, preparations: preparations);
+            LayerSite site = assignment.Site with { Node = node, Opset = opset };
+            IReadOnlyList<string> constants = Emit(builder, site, assignment.Format, weight, shared, preparations: preparations);
             rewritten.Add(new RewrittenLayer(assignment.Site, assignment.Format, [.. builder.Nodes.Skip(first)], constants));
             nodes.AddRange(rewritten[^1].Nodes);
         }
@@ -102,7 +105,7 @@ public static class LayerRewriter
         string? output = null,
         Preparations? preparations = null)
     {
-        IReadOnlyList<Tensor> constants = !site.HasWeightMatrix ? []
+        IReadOnlyList<Tensor> constants = !site.Layer.HasWeight ? []
             : preparations is null ? format.Prepare(site, weight(site.Layer.Weight))
             : preparations.Get(site, format, weight(site.Layer.Weight));
         string[] names = [.. constants.Select((c, i) => Constant(builder, c, $"{site.Layer.Weight}/{format.Name}/{i}", shared))];

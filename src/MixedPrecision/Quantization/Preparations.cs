@@ -32,7 +32,7 @@ public sealed class Preparations(ContentStore? store = null, Action<Diagnostic>?
     public int Computed { get; private set; }
 
     /// <summary>The constants of a layer in a format, in the format's order.</summary>
-    /// <param name="site">A layer with a weight matrix.</param>
+    /// <param name="site">A layer with a weight.</param>
     /// <param name="weight">Its weight.</param>
     /// <exception cref="MixedPrecisionException">MPB8001: the cache cannot be written.</exception>
     public IReadOnlyList<Tensor> Get(LayerSite site, NumberFormat format, Tensor weight)

@@ -18,7 +18,7 @@ public sealed class Savings(GraphProto graph)
     /// <param name="assignments">Layers with their formats; those in the baseline need not be among them.</param>
     public long Bytes(IEnumerable<(LayerSite Site, NumberFormat Format)> assignments)
     {
-        (LayerSite Site, NumberFormat Format)[] rewritten = [.. assignments.Where(a => a.Format != NumberFormats.Baseline && a.Site.HasWeightMatrix)];
+        (LayerSite Site, NumberFormat Format)[] rewritten = [.. assignments.Where(a => a.Format != NumberFormats.Baseline && a.Site.Layer.HasWeight)];
         Dictionary<string, int> gone = rewritten.CountBy(r => r.Site.Layer.Weight).ToDictionary();
         (IReadOnlySet<string> values, IReadOnlySet<NodeProto> nodes) = readers.Unread(gone.Keys, gone);
         long stored = values.Select(initializers.GetValueOrDefault).Concat(nodes.Select(Weights.Stored)).OfType<TensorProto>().Sum(TensorProtos.ByteCount);

@@ -1,6 +1,5 @@
 using MixedPrecision.Formats;
 using MixedPrecision.Onnx;
-using MixedPrecision.Partitioning;
 using MixedPrecision.Policies;
 using MixedPrecision.Structures.Shapes;
 

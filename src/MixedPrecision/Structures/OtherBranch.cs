@@ -87,7 +87,7 @@ internal static class OtherBranch
     }
 
     /// <summary>The nodes that compute a value from the model's inputs, sizes and constants alone, none where more than that enters or is at hand.</summary>
-    private static IEnumerable<int> Free(AttentionReader reader, StructureEmission emission, string value)
+    private static SortedSet<int> Free(AttentionReader reader, StructureEmission emission, string value)
     {
         var nodes = new SortedSet<int>();
         var open = new Stack<string>([value]);

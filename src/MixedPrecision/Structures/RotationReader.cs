@@ -1,5 +1,4 @@
 using MixedPrecision.Onnx;
-using MixedPrecision.Structures.Shapes;
 
 namespace MixedPrecision.Structures;
 

@@ -51,7 +51,7 @@ internal static class GradientCheck
         }
     }
 
-    private static OnnxModel Model(GradientCase test, int elementType, KnownSizes sizes)
+    internal static OnnxModel Model(GradientCase test, int elementType, KnownSizes sizes)
     {
         var node = new NodeProto { OpType = test.Operator, Domain = test.Domain, Name = "node" };
         node.Input.AddRange(test.Operands.Select((o, i) => (o, i)).Where(x => !x.o.Captured).Select(x => x.o.IsPresent ? $"x{x.i}" : ""));

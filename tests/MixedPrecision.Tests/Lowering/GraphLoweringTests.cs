@@ -43,7 +43,7 @@ public class GraphLoweringTests
     }
 
     /// <summary>Small sizes for what the model leaves open; a chunk of sound has 576 samples.</summary>
-    private static Tensor Input(ValueInfoProto input, Random random)
+    internal static Tensor Input(ValueInfoProto input, Random random)
     {
         TensorType type = TensorType.Read(input.Type);
         long[] shape = [.. type.Shape!.Select((d, axis) => d.Size ?? (axis == 0 ? 1 : axis > 1 ? 64 : input.Name == "input" ? 576 : input.Name == "state" ? 1 : 8))];
