@@ -22,6 +22,7 @@ return args switch
     ["aa", string repeats, .. string[] folders] when folders.Length > 0 => SameFileBenchmark.Run(Number(repeats), folders),
     ["show", string models, string cases, string output, .. string[] names] => ShowBenchmark.Run(models, cases, output, names),
     ["search", string cache, .. string[] policies] when policies.Length > 0 => SearchBenchmark.Run(cache, policies),
+    ["targets", string folder, .. string[] names] => TargetsBenchmark.Run(folder, names),
     _ => Usage(),
 };
 
@@ -43,6 +44,7 @@ static int Usage()
         aa REPEATS FOLDER…                                  timings of models, and of their sub-graphs, against themselves: how many intervals exclude zero
         search CACHE POLICY…                   the plan that the search finds, against that from timing every configuration, on the same timings, which are kept in the folder CACHE
         show MODELS CASES OUTPUT [NAME…]       what ships for every shared model, and for the models that the scripts of the shared cases wrote below CASES (with NAME in theirs)
+        targets FOLDER [NAME…]                 what the product makes of models whose fastest configuration is known, over what is attainable
         """);
     return 1;
 }

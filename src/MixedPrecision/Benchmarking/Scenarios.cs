@@ -118,7 +118,7 @@ public static class Scenarios
         }
 
         var parts = new List<Tensor>();
-        for (long filled = 0, i = 0; filled < shape[stackAxis] && i < shape[stackAxis]; i++)
+        for (long filled = 0, i = 0; i == 0 || (filled < shape[stackAxis] && i < shape[stackAxis]); i++)
         {
             Tensor part = Fit(samples[(int)(i % samples.Count)]);
             parts.Add(part);

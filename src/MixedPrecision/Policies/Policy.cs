@@ -104,7 +104,7 @@ public sealed record EvaluationPolicy(string Data, int? Samples);
 
 /// <summary>Concrete input sizes to time.</summary>
 /// <param name="Name">Name for reports, or null.</param>
-/// <param name="Inputs">Value of each symbolic dimension of the model, by its name; each at least 1.</param>
+/// <param name="Inputs">Value of each symbolic dimension of the model, by its name; 0 for a cache that holds nothing yet.</param>
 /// <param name="Weight">Share of this scenario in the objective, relative to the others; at least 0.</param>
 /// <param name="Place">Where the scenario stands in the policy.</param>
 public sealed record ScenarioPolicy(string? Name, IReadOnlyDictionary<string, long> Inputs, double Weight, Place Place);

@@ -77,10 +77,10 @@ internal static class Values
         });
     }
 
-    /// <summary>A mapping from names of the model's dimensions to sizes.</summary>
+    /// <summary>A mapping from names of the model's dimensions to sizes; a cache that holds nothing yet has the size 0.</summary>
     public static ValueReader<IReadOnlyDictionary<string, long>> Sizes()
     {
-        ValueReader<long> size = Integer(1);
+        ValueReader<long> size = Integer(0);
         var shape = new ValueShape("the sizes of the model's symbolic dimensions, such as { batch: 1, sequence: 128 }", "object") { Values = size.Shape };
         return new(shape, (node, path) => node is YamlMapping mapping
             ? mapping.Entries.ToDictionary(entry => entry.Name, entry => size.Read(entry.Value, $"{path}.{Wording.Escape(entry.Name)}"), StringComparer.Ordinal)

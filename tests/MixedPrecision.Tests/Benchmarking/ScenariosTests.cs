@@ -30,6 +30,17 @@ public class ScenariosTests
         Assert.Equal([1, 4, -1, -4], scenario.Inputs["state"].Values<float>().ToArray());
     }
 
+    /// <summary>As a cache is before the first token.</summary>
+    [Theory]
+    [InlineData(3, 0)]
+    [InlineData(0, 2)]
+    public void AnAxisMayBeEmpty(long batch, long sequence)
+    {
+        Scenario scenario = Assert.Single(Make(new() { ["batch"] = batch, ["sequence"] = sequence }));
+        Assert.Equal([batch, sequence], scenario.Inputs["tokens"].Shape);
+        Assert.Equal([2, batch, 1], scenario.Inputs["state"].Shape);
+    }
+
     [Fact]
     public void SizesThatAScenarioLeavesOutAreThoseOfTheMedianSample()
     {

@@ -95,7 +95,7 @@ public class PolicyErrorTests
     [InlineData(M + "calibration: { samples: 99999999999999999999 }", "MPB1010", 2, 25, "1 to 2147483647")]
     [InlineData(M + "evaluation: { data: a, samples: -3 }", "MPB1010", 2, 33, "evaluation.samples: found the number -3")]
     [InlineData(M + "formats: []", "MPB1010", 2, 10, "an empty list")]
-    [InlineData(M + "scenarios: [ { inputs: { batch: 0 } } ]", "MPB1010", 2, 33, "scenarios[0].inputs.batch: found the number 0, expected a whole number, at least 1")]
+    [InlineData(M + "scenarios: [ { inputs: { batch: -1 } } ]", "MPB1010", 2, 33, "scenarios[0].inputs.batch: found the number -1, expected a whole number, at least 0")]
     [InlineData(M + "scenarios: [ { inputs: {}, weight: -1 } ]", "MPB1010", 2, 36, "expected a number of at least 0")]
     [InlineData(M + "scenarios: [ { inputs: {}, weight: .nan } ]", "MPB1010", 2, 36, "expected a number of at least 0")]
     [InlineData(M + "scenarios: [ { inputs: {}, weight: 0 } ]", "MPB1010", 2, 14, "at least one weight above 0")]
