@@ -14,7 +14,7 @@ internal static class SimulatedWeights
 
     public static NumberFormat Format(int bits)
     {
-        NumberFormat real = BlockWeights.Of(FormatId.Parse(FormatFamilies.Int8Weight), bits, Block);
+        NumberFormat real = BlockWeights.Symmetric(FormatId.Parse(FormatFamilies.Int8Weight), bits, Block);
         return real with
         {
             Name = $"int{bits}-simulated",

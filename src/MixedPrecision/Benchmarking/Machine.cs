@@ -25,6 +25,11 @@ public sealed record Machine(
     string Provider,
     int Threads)
 {
+    /// <summary>
+    /// Whether kernels add products of unsigned and signed 8-bit integers exactly. x64 processors do with VNNI or AMX; without, they add two of them in 16 bits, which may saturate.
+    /// </summary>
+    public bool AddsExactly() => Architecture is not ("x64" or "x86") || InstructionSets.Any(set => set is "avx_vnni" or "avx512_vnni" or "amx_int8");
+
     /// <summary>This machine, with the provider and the threads that the app uses.</summary>
     public static Machine Detect(RuntimePolicy runtime)
     {

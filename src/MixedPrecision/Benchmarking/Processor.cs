@@ -10,6 +10,9 @@ internal static partial class Processor
 {
     private const string Unknown = "unknown processor";
 
+    /// <summary>Of leaf 7, sub-leaf 0, in ECX (Intel's manual, volume 2, CPUID).</summary>
+    private const int Avx512VnniBit = 1 << 11;
+
     /// <summary>Flags of /proc/cpuinfo that kernels for matrix products and convolutions are chosen by (x64, then arm64).</summary>
     private static readonly HashSet<string> FlagsOfInterest =
     [
@@ -56,6 +59,7 @@ internal static partial class Processor
         [
             ("sse4_1", Sse41.IsSupported), ("avx", Avx.IsSupported), ("avx2", Avx2.IsSupported), ("fma", Fma.IsSupported),
             ("avx_vnni", AvxVnni.IsSupported), ("avx512f", Avx512F.IsSupported), ("avx512bw", Avx512BW.IsSupported),
+            ("avx512_vnni", Avx512F.IsSupported && (X86Base.CpuId(7, 0).Ecx & Avx512VnniBit) != 0),
             ("asimd", AdvSimd.IsSupported), ("asimddp", Dp.IsSupported),
         ];
         return sets.Where(s => s.Supported).Select(s => s.Name);

@@ -15,7 +15,7 @@ internal sealed class WeightSquares
     private readonly Tensor weight;
     private readonly int block;
     private readonly int blocks;
-    private readonly (string Format, float[] Variances, bool IsByColumn)[] formats;
+    private readonly (string Format, float[] Variances, int Together)[] formats;
     private readonly (string Format, WeightDeviations Deviations)[] relative;
 
     /// <param name="weight">The weight, in its own layout.</param>
@@ -25,11 +25,11 @@ internal sealed class WeightSquares
         this.site = site;
         this.weight = weight;
 
-        // The widest common division of the formats: blocks of inputs if any has them, else whole columns; 0 when the layer has no such format.
+        // The smallest blocks of any format, which divide those of the others (sizes are powers of two); whole columns where none has blocks; 0 when the layer has no such format.
         NumberFormat[] integers = [.. applicable.Where(f => f.WeightNoise is null)];
-        block = !site.HasWeightMatrix || integers.Length == 0 ? 0 : integers.Max(f => f.WeightBlock) is > 0 and int inputs ? inputs : site.InputSize;
+        block = !site.HasWeightMatrix || integers.Length == 0 ? 0 : integers.Select(f => f.WeightBlock).Where(b => b > 0).DefaultIfEmpty(site.InputSize).Min();
         blocks = block == 0 ? 0 : (site.InputSize + block - 1) / block;
-        formats = block == 0 ? [] : [.. integers.Select(f => (f.Name, Variances(f), f.WeightBlock == 0))];
+        formats = block == 0 ? [] : [.. integers.Select(f => (f.Name, Variances(f), f.WeightBlock == 0 ? blocks : f.WeightBlock / block))];
         relative = [.. applicable.Where(f => f.WeightNoise is not null).Select(f => (f.Name, f.WeightNoise!(weight)))];
     }
 
@@ -80,12 +80,12 @@ internal sealed class WeightSquares
     {
         terms.Weight += sums.Weighted;
         int outputs = site.HasWeightMatrix ? site.OutputSize : 0;
-        foreach ((string format, float[] variances, bool isByColumn) in formats)
+        foreach ((string format, float[] variances, int together) in formats)
         {
             double noise = 0;
             for (int i = 0; i < blocks; i++)
             {
-                noise += TensorPrimitives.Dot<float>(variances.AsSpan(isByColumn ? 0 : i * outputs, outputs), sums.ByBlock.AsSpan(i * outputs, outputs));
+                noise += TensorPrimitives.Dot<float>(variances.AsSpan(i / together * outputs, outputs), sums.ByBlock.AsSpan(i * outputs, outputs));
             }
 
             terms.AddTaylor(format, noise);
@@ -117,11 +117,11 @@ internal sealed class WeightSquares
         }
     }
 
-    /// <summary>Δ²/12 of a format, [blocks, N] as the sums lie; [N] where a column has one step.</summary>
+    /// <summary>Δ²/12 of a format, [its blocks, N], in the order in which the sums lie; [N] where a column has one step.</summary>
     private float[] Variances(NumberFormat format)
     {
         float[] steps = format.WeightSteps(site, weight), variances = new float[steps.Length];
-        int rows = format.WeightBlock == 0 ? 1 : blocks, outputs = site.OutputSize;
+        int outputs = site.OutputSize, rows = steps.Length / outputs;
         for (int i = 0; i < steps.Length; i++)
         {
             float step = steps[i];

@@ -1,61 +1,105 @@
+using System.Collections.Concurrent;
 using MixedPrecision.Onnx;
+using MixedPrecision.Partitioning;
 using MixedPrecision.Policies;
 
 namespace MixedPrecision.Formats;
 
 /// <summary>
-/// Weights of few bits with one scale per block of consecutive inputs of an output column: w ≈ s(q − 2^(bits−1)), 0 ≤ q &lt; 2^bits, with s
-/// chosen so that the value of largest magnitude is met exactly by the longer, negative side. Run by com.microsoft.MatMulNBits at accuracy
-/// level 4, which rounds activations to 8 bits per row and block, Δ = max|x|/127. Applies to weight matrices in float32.
-/// Layout (operator specification): values [N, ⌈K/block⌉, block·bits/8], lower half of a byte first; scales [N·⌈K/block⌉].
+/// Weights of few bits with one scale per block of consecutive inputs of an output column: w ≈ s(q − z), 0 ≤ q &lt; 2^bits. Symmetric: z = 2^(bits−1), with s chosen so that the value
+/// of largest magnitude is met exactly by the longer, negative side. With zero points: s = (max − min)/(2^bits − 1) over the block's values and 0, z = round(−min/s). Run by
+/// com.microsoft.MatMulNBits. Accuracy level 4 rounds activations to 8 bits per row and block, Δ = max|x|/127; level 0 computes in float. Applies to weight matrices in float32.
+/// Layout (operator specification): values [N, ⌈K/block⌉, block·bits/8], lower bits of a byte first; scales [N·⌈K/block⌉]; zero points [N·⌈⌈K/block⌉·bits/8⌉], each column's
+/// packed as values are.
 /// </summary>
 internal static class BlockWeights
 {
-    private const long AccuracyLevel = 4;
+    private const int RoundsActivations = 4;
 
-    public static NumberFormat Of(FormatId id) => Of(id, bits: id.Family.Name == FormatFamilies.Int4Weight ? 4 : 8, block: id.Number("block"));
+    /// <summary>By block: one function for all formats that round activations alike, by which calibration knows that they do.</summary>
+    private static readonly ConcurrentDictionary<int, Func<GraphBuilder, LayerSite, string, string, string>> Noises = new();
 
+    /// <summary>How a weight is rounded.</summary>
+    private readonly record struct Grid(int Bits, int Block, bool HasZeroPoints)
+    {
+        public int Limit => (1 << Bits) - 1;
+
+        /// <summary>The step of one block's values, and the integer that stands for 0.</summary>
+        public (float Scale, int ZeroPoint) Of(ReadOnlySpan<float> values)
+        {
+            (float low, float high) = Rounding.Range(values);
+            if (low == 0 && high == 0)
+            {
+                return (1, 1 << (Bits - 1));
+            }
+
+            float scale = HasZeroPoints ? (high - low) / Limit : (high >= -low ? high : low) / -(1 << (Bits - 1));
+            return (scale, HasZeroPoints ? Math.Clamp((int)MathF.Round(-low / scale), 0, Limit) : 1 << (Bits - 1));
+        }
+    }
+
+    /// <param name="id">Names the format.</param>
+    public static NumberFormat Of(FormatId id) => id.Family.Name switch
+    {
+        // Kernels of 8 and of 2 bits that compute in float exist, and are ten and more times slower than these.
+        FormatFamilies.Int8Weight => Of(id, GridOf(id, bits: 8), RoundsActivations),
+        FormatFamilies.Int2Weight => Of(id, GridOf(id, bits: 2), RoundsActivations),
+        _ => Of(id, GridOf(id, bits: 4), id.Number("accuracy")),
+    };
+
+    /// <summary>Symmetric weights of any number of bits, whether or not there is a kernel for them.</summary>
     /// <param name="id">Names the format.</param>
     /// <param name="bits">Bits of a value.</param>
     /// <param name="block">Inputs that share a scale.</param>
-    public static NumberFormat Of(FormatId id, int bits, int block) => new(
+    public static NumberFormat Symmetric(FormatId id, int bits, int block) => Of(id, new Grid(bits, block, HasZeroPoints: false), RoundsActivations);
+
+    private static Grid GridOf(FormatId id, int bits) => new(bits, id.Number("block"), id["grid"] == FormatFamilies.ZeroPoints);
+
+    private static NumberFormat Of(FormatId id, Grid grid, int accuracy) => new(
         Name: id.Text,
         Version: 1,
-        KernelIdentity: $"MatMulNBits(bits={bits},block={block},accuracy={AccuracyLevel})",
-        TimePerMac: 0.25,
+        KernelIdentity: $"MatMulNBits(bits={grid.Bits},block={grid.Block}{(grid.HasZeroPoints ? ",zero-points" : "")},accuracy={accuracy})",
+        TimePerMac: accuracy == RoundsActivations ? 0.25 : 1,
         WhyNot: site => site.WhyNoWeightMatrix(),
-        Prepare: (site, weight) => Prepare(site, weight, bits, block),
+        Prepare: (site, weight) => Prepare(site, weight, grid),
         Emit: e => e.Product(
             "MatMulNBits",
             "com.microsoft",
-            [e.Input, e.Constants[0], e.Constants[1]],
+            [e.Input, .. e.Constants],
             Attributes.Of("K", e.Site.InputSize),
             Attributes.Of("N", e.Site.OutputSize),
-            Attributes.Of("bits", bits),
-            Attributes.Of("block_size", block),
-            Attributes.Of("accuracy_level", AccuracyLevel)),
-        InputNoise: (b, site, x, gradient) => InputNoise(b, site, x, gradient, block),
-        WeightBlock: block,
-        WeightSteps: (site, weight) => Scales(site, weight, bits, block),
+            Attributes.Of("bits", grid.Bits),
+            Attributes.Of("block_size", grid.Block),
+            Attributes.Of("accuracy_level", accuracy)),
+        InputNoise: accuracy == RoundsActivations ? Noises.GetOrAdd(grid.Block, block => (b, site, x, gradient) => InputNoise(b, site, x, gradient, block)) : null,
+        WeightBlock: grid.Block,
+        WeightSteps: (site, weight) => Scales(site, weight, grid),
         Kernels: site =>
         [
-            new("com.microsoft.MatMulNBits", ("K", site.InputSize), ("N", site.OutputSize), ("bits", bits), ("block_size", block), ("accuracy_level", AccuracyLevel)),
+            new("com.microsoft.MatMulNBits", ("K", site.InputSize), ("N", site.OutputSize), ("bits", grid.Bits), ("block_size", grid.Block), ("accuracy_level", accuracy)),
         ],
-        Disagreement: Math.Sqrt(2),
-        Bytes: site => (long)site.OutputSize * Blocks(site, block) * ((block * bits / 8) + 4));
-
-    private static int Blocks(LayerSite site, int size) => (site.InputSize + size - 1) / size;
-
-    private static Tensor[] Prepare(LayerSite site, Tensor weight, int bits, int size)
+        Disagreement: accuracy == RoundsActivations ? Math.Sqrt(2) : 0,
+        Bytes: site => site.OutputSize * (((long)Blocks(site, grid) * ((grid.Block * grid.Bits / 8) + sizeof(float))) + (grid.HasZeroPoints ? ZeroPointBytes(site, grid) : 0)))
     {
-        int inputs = site.InputSize, outputs = site.OutputSize, blocks = Blocks(site, size), blockBytes = size * bits / 8;
-        int offset = 1 << (bits - 1), limit = (1 << bits) - 1;
+        IsFor = kind => kind != LayerKind.ActivationMatMul,
+    };
+
+    private static int Blocks(LayerSite site, Grid grid) => (site.InputSize + grid.Block - 1) / grid.Block;
+
+    /// <summary>Bytes of one column's zero points.</summary>
+    private static int ZeroPointBytes(LayerSite site, Grid grid) => ((Blocks(site, grid) * grid.Bits) + 7) / 8;
+
+    private static Tensor[] Prepare(LayerSite site, Tensor weight, Grid grid)
+    {
+        int inputs = site.InputSize, outputs = site.OutputSize, blocks = Blocks(site, grid), size = grid.Block, blockBytes = size * grid.Bits / 8, zeroBytes = ZeroPointBytes(site, grid);
         var scales = new float[outputs * blocks];
         var packed = new byte[(long)outputs * blocks * blockBytes];
+        var packedZeros = new byte[grid.HasZeroPoints ? outputs * zeroBytes : 0];
         site.ForEachColumn(weight, (column, values) =>
         {
             Span<float> padded = stackalloc float[size];
             Span<byte> quantized = stackalloc byte[size];
+            byte[] zeros = new byte[zeroBytes * 8 / grid.Bits];
             for (int block = 0; block < blocks; block++)
             {
                 scoped ReadOnlySpan<float> part = values.Slice(block * size, Math.Min(size, inputs - (block * size)));
@@ -66,27 +110,31 @@ internal static class BlockWeights
                     part = padded;
                 }
 
-                float scale = scales[(column * blocks) + block] = Scale(part, bits);
-                Span<byte> bytes = packed.AsSpan(checked((int)((((long)column * blocks) + block) * blockBytes)), blockBytes);
-                Rounding.ToUnsigned(part, scale, offset, limit, bits == 8 ? bytes : quantized);
-                if (bits < 8)
-                {
-                    Pack(quantized, bits, bytes);
-                }
+                (float scale, int zero) = grid.Of(part);
+                scales[(column * blocks) + block] = scale;
+                zeros[block] = (byte)zero;
+                Rounding.ToUnsigned(part, scale, zero, grid.Limit, quantized);
+                Pack(quantized, grid.Bits, packed.AsSpan(checked((int)((((long)column * blocks) + block) * blockBytes)), blockBytes));
+            }
+
+            if (grid.HasZeroPoints)
+            {
+                Pack(zeros, grid.Bits, packedZeros.AsSpan(column * zeroBytes, zeroBytes));
             }
         });
-        return [new Tensor(ElementType.UInt8, [outputs, blocks, blockBytes], packed), Tensor.Of<float>(scales, (long)outputs * blocks)];
+        Tensor[] constants = [new Tensor(ElementType.UInt8, [outputs, blocks, blockBytes], packed), Tensor.Of<float>(scales, (long)outputs * blocks)];
+        return grid.HasZeroPoints ? [.. constants, new Tensor(ElementType.UInt8, [(long)outputs * zeroBytes], packedZeros)] : constants;
     }
 
-    private static float[] Scales(LayerSite site, Tensor weight, int bits, int size)
+    private static float[] Scales(LayerSite site, Tensor weight, Grid grid)
     {
-        int inputs = site.InputSize, blocks = Blocks(site, size);
+        int inputs = site.InputSize, blocks = Blocks(site, grid), size = grid.Block;
         var scales = new float[site.OutputSize * blocks];
         site.ForEachColumn(weight, (column, values) =>
         {
             for (int block = 0; block < blocks; block++)
             {
-                scales[(column * blocks) + block] = Scale(values.Slice(block * size, Math.Min(size, inputs - (block * size))), bits);
+                scales[(column * blocks) + block] = grid.Of(values.Slice(block * size, Math.Min(size, inputs - (block * size)))).Scale;
             }
         });
         return scales;
@@ -95,6 +143,12 @@ internal static class BlockWeights
     /// <summary>Lower bits first.</summary>
     private static void Pack(ReadOnlySpan<byte> quantized, int bits, Span<byte> bytes)
     {
+        if (bits == 8)
+        {
+            quantized.CopyTo(bytes);
+            return;
+        }
+
         int perByte = 8 / bits;
         for (int i = 0; i < bytes.Length; i++)
         {
@@ -106,13 +160,6 @@ internal static class BlockWeights
 
             bytes[i] = (byte)value;
         }
-    }
-
-    /// <summary>Signed: the value of largest magnitude divided by −2^(bits−1).</summary>
-    private static float Scale(ReadOnlySpan<float> block, int bits)
-    {
-        float largest = Rounding.LargestMagnitude(block);
-        return largest == 0 ? 1 : largest / -(1 << (bits - 1));
     }
 
     /// <summary>Δ²/12 with Δ = max|x|/127 per row and block; per row where the blocks do not divide it.</summary>

@@ -60,7 +60,11 @@ internal static class FloatFormats
     private static float LargestMagnitude(Tensor weight)
     {
         var largest = new float[Parts(weight)];
-        ForEachPart(weight, (part, values) => largest[part] = MathF.Abs(Rounding.LargestMagnitude(values)));
+        ForEachPart(weight, (part, values) =>
+        {
+            (float low, float high) = Rounding.Range(values);
+            largest[part] = MathF.Max(high, -low);
+        });
         return largest.DefaultIfEmpty(0).Max();
     }
 

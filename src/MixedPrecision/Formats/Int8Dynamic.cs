@@ -8,26 +8,44 @@ namespace MixedPrecision.Formats;
 /// <summary>
 /// 8-bit integers on both sides. Activation: x ≈ sₓ(q − z), unsigned, range of each run's tensor including 0, sₓ = (max − min)/255
 /// (ONNX DynamicQuantizeLinear-11). Weight: w ≈ s_c·q, signed, one scale per output column. The product is summed in 32-bit integers (ONNX MatMulInteger-10) and
-/// multiplied by sₓ·s_c. x64 processors without VNNI add the products of inputs 2i and 2i + 1 in 16 bits, which saturate beyond 255·128: s_c is the largest sum of two such weights
-/// of one sign, over 127, so that with both rounded the result is the same on every processor. ONNX Runtime fuses this pattern into one kernel, and layers that read
+/// multiplied by sₓ·s_c. x64 processors without VNNI add the products of inputs 2i and 2i + 1 in 16 bits, which saturate beyond 255·128. Paired: s_c is the largest sum of two such
+/// weights of one sign, over 127, so that with both rounded the result is the same on every processor. Full: s_c is the largest weight over 127, for processors with VNNI or AMX. ONNX Runtime fuses this pattern into one kernel, and layers that read
 /// one activation share its quantization. Products of two activations quantize both per tensor; they have a format of their own, since what they gain and lose is another matter.
 /// Applies to matrices in float32. Not to convolutions: ONNX Runtime's ConvInteger is many times slower than Conv in float.
 /// </summary>
 internal static class Int8Dynamic
 {
-    private const string Products = "products";
     private const int WeightLimit = 127;
     private const int FirstOpset = 11;
 
-    public static NumberFormat Of(FormatId id) => id["operands"] == Products
-        ? Format(id, WhyNoProduct, prepare: (_, _) => [], steps: (_, _) => [], bytes: _ => 0)
-        : Format(id, site => site.WhyNoWeightMatrix(), Prepare, Scales, bytes: site => ((long)site.InputSize * site.OutputSize) + (4L * site.OutputSize));
+    /// <summary>The scale of an output column.</summary>
+    private delegate float ScaleOf(ReadOnlySpan<float> column);
+
+    public static NumberFormat Of(FormatId id) => id["operands"] switch
+    {
+        FormatFamilies.Products => Format(id, WhyNoProduct, kind => kind == LayerKind.ActivationMatMul, prepare: (_, _) => [], steps: (_, _) => [], bytes: _ => 0),
+        FormatFamilies.Full => OfWeights(id, column => Scale(Largest(column))) with { NeedsExactSums = true },
+        _ => OfWeights(id, column => Scale(Rounding.LargestPair(column))),
+    };
+
+    private static NumberFormat OfWeights(FormatId id, ScaleOf scaleOf) => Format(
+        id,
+        WhyNoWeight,
+        kind => kind != LayerKind.ActivationMatMul,
+        (site, weight) => Prepare(site, weight, scaleOf),
+        (site, weight) => Scales(site, weight, scaleOf),
+        site => ((long)site.InputSize * site.OutputSize) + (4L * site.OutputSize));
 
     private static NumberFormat Format(
-        FormatId id, Func<LayerSite, string?> whyNot, Func<LayerSite, Tensor, IReadOnlyList<Tensor>> prepare, Func<LayerSite, Tensor, float[]> steps, Func<LayerSite, long> bytes) => new(
+        FormatId id,
+        Func<LayerSite, string?> whyNot,
+        Func<LayerKind, bool> isFor,
+        Func<LayerSite, Tensor, IReadOnlyList<Tensor>> prepare,
+        Func<LayerSite, Tensor, float[]> steps,
+        Func<LayerSite, long> bytes) => new(
         Name: id.Text,
         Version: 2,
-        KernelIdentity: id["operands"] == Products ? "MatMulInteger(u8u8,dynamic)" : "MatMulInteger(u8s8,dynamic)",
+        KernelIdentity: id["operands"] == FormatFamilies.Products ? "MatMulInteger(u8u8,dynamic)" : "MatMulInteger(u8s8,dynamic)",
         TimePerMac: 0.25,
         WhyNot: site => site.Layer.Kind is LayerKind.Conv or LayerKind.ConvTranspose
             ? "ONNX Runtime's integer convolution with dynamic ranges is slower than the one in float" : whyNot(site),
@@ -38,16 +56,22 @@ internal static class Int8Dynamic
         WeightSteps: steps,
         Kernels: _ => [new("com.microsoft.DynamicQuantizeMatMul"), new("com.microsoft.MatMulIntegerToFloat")],
         Disagreement: Math.Sqrt(2),
-        Bytes: bytes);
+        Bytes: bytes)
+    {
+        IsFor = isFor,
+    };
+
+    private static string? WhyNoWeight(LayerSite site) => site.Layer.Kind == LayerKind.ActivationMatMul
+        ? $"both operands are activations; '{FormatFamilies.Int8Dynamic}({FormatFamilies.Products})' is the format for these" : site.WhyNoWeightMatrix();
 
     private static string? WhyNoProduct(LayerSite site) =>
-        site.Layer.Kind != LayerKind.ActivationMatMul ? "one operand is a constant weight; this format is for products of two activations"
+        site.Layer.Kind != LayerKind.ActivationMatMul ? $"one operand is a constant weight; '{FormatFamilies.Int8Dynamic}' is the format for these"
         : site.WhyNotFloat()
             ?? (site.Opset < FirstOpset ? $"the model's opset {site.Opset} has no DynamicQuantizeLinear; it came with {FirstOpset}"
                 : site.Input.Rank is null || site.Weight.Rank is null ? "the number of dimensions of an operand is known only from data"
                 : site.Input.Rank < 2 || site.Weight.Rank < 2 ? "an operand is a vector; the kernel takes matrices" : null);
 
-    private static Tensor[] Prepare(LayerSite site, Tensor weight)
+    private static Tensor[] Prepare(LayerSite site, Tensor weight, ScaleOf scaleOf)
     {
         int inputs = site.InputSize, outputs = site.OutputSize;
         var scales = new float[outputs];
@@ -58,7 +82,7 @@ internal static class Int8Dynamic
             for (int column = 0; column < count; column++)
             {
                 ReadOnlySpan<float> values = columns.Slice(column * inputs, inputs);
-                float scale = scales[first + column] = Scale(values);
+                float scale = scales[first + column] = scaleOf(values);
                 Rounding.ToSigned(values, scale, WeightLimit, tile.AsSpan(column * inputs, inputs));
             }
 
@@ -76,18 +100,20 @@ internal static class Int8Dynamic
         return [new Tensor(ElementType.Int8, [inputs, outputs], quantized), Tensor.Of<float>(scales, outputs)];
     }
 
-    private static float[] Scales(LayerSite site, Tensor weight)
+    private static float[] Scales(LayerSite site, Tensor weight, ScaleOf scaleOf)
     {
         var scales = new float[site.OutputSize];
-        site.ForEachColumn(weight, (column, values) => scales[column] = Scale(values));
+        site.ForEachColumn(weight, (column, values) => scales[column] = scaleOf(values));
         return scales;
     }
 
-    private static float Scale(ReadOnlySpan<float> column)
+    private static float Largest(ReadOnlySpan<float> column)
     {
-        float largest = Rounding.LargestPair(column);
-        return largest > 0 ? largest / WeightLimit : 1;
+        (float low, float high) = Rounding.Range(column);
+        return MathF.Max(high, -low);
     }
+
+    private static float Scale(float largest) => largest > 0 ? largest / WeightLimit : 1;
 
     private static void Emit(LayerEmission e)
     {

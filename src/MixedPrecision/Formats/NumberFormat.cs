@@ -1,4 +1,5 @@
 using MixedPrecision.Onnx;
+using MixedPrecision.Partitioning;
 using MixedPrecision.Policies;
 
 namespace MixedPrecision.Formats;
@@ -74,4 +75,10 @@ public sealed record NumberFormat(
 
     /// <summary>The reason why the format cannot run a layer, or null when it can. A weight without numbers to round keeps every format but the baseline from its layer.</summary>
     public Func<LayerSite, string?> WhyNot { get; } = Name == FormatFamilies.Baseline ? WhyNot : site => site.Fault ?? WhyNot(site);
+
+    /// <summary>Kinds of layers that the format is meant for: that it cannot run others is no news.</summary>
+    public Func<LayerKind, bool> IsFor { get; init; } = _ => true;
+
+    /// <summary>Whether it is only right on processors that add products of 8 bits exactly.</summary>
+    public bool NeedsExactSums { get; init; }
 }

@@ -12,6 +12,7 @@ public static class NumberFormats
         [FormatFamilies.Int8Dynamic] = Int8Dynamic.Of,
         [FormatFamilies.Int8Weight] = BlockWeights.Of,
         [FormatFamilies.Int4Weight] = BlockWeights.Of,
+        [FormatFamilies.Int2Weight] = BlockWeights.Of,
         [FormatFamilies.Fp16] = Fp16.Of,
         [FormatFamilies.BFloat16] = BFloat16.Of,
         [FormatFamilies.Fp8E4M3] = Fp8E4M3.Of,
@@ -26,9 +27,9 @@ public static class NumberFormats
     /// <summary>The formats of the preset that counts where a policy names none, the baseline first.</summary>
     public static IReadOnlyList<NumberFormat> Default { get; } = [.. FormatFamilies.Presets[FormatFamilies.DefaultPreset].Select(Get)];
 
-    /// <summary>The format that a text names, canonical or not; for one format always the same object.</summary>
+    /// <summary>The format that a text names, canonical or not; for one format always the same object. Of an open one, that which every processor computes rightly.</summary>
     /// <exception cref="ArgumentException">The text names none.</exception>
-    public static NumberFormat Get(string text) => Made.TryGetValue(text, out NumberFormat? known) ? known : Get(FormatId.Parse(text));
+    public static NumberFormat Get(string text) => Made.TryGetValue(text, out NumberFormat? known) ? known : Get(FormatId.Parse(text).On(isExact: false));
 
     private static NumberFormat Get(FormatId id) => Made.GetOrAdd(id.Text, _ => Families[id.Family.Name](id));
 }

@@ -8,8 +8,8 @@ internal static class Rounding
 {
     private const int Step = 32;
 
-    /// <summary>The value of largest magnitude, with its sign; the positive one of two.</summary>
-    public static float LargestMagnitude(ReadOnlySpan<float> values)
+    /// <summary>The smallest and the largest of some values and 0.</summary>
+    public static (float Low, float High) Range(ReadOnlySpan<float> values)
     {
         float high = 0, low = 0;
         ReadOnlySpan<Vector256<float>> vectors = MemoryMarshal.Cast<float, Vector256<float>>(values);
@@ -32,7 +32,7 @@ internal static class Rounding
             low = MathF.Min(low, value);
         }
 
-        return high >= -low ? high : low;
+        return (low, high);
     }
 
     /// <summary>The largest magnitude of the sum of values 2i and 2i + 1, of which those of the other sign count as 0.</summary>

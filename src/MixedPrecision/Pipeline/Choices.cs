@@ -1,3 +1,4 @@
+using MixedPrecision.Benchmarking;
 using MixedPrecision.Calibration;
 using MixedPrecision.Diagnostics;
 using MixedPrecision.Formats;
@@ -10,32 +11,60 @@ namespace MixedPrecision.Pipeline;
 /// <summary>The formats each layer may take, from the policy's list, its rules, and what applies; the baseline first unless a rule pins another.</summary>
 internal static class Choices
 {
-    /// <exception cref="MixedPrecisionException">A rule matches no layer, or pins a format that does not apply.</exception>
-    public static IReadOnlyDictionary<string, LayerOptions> Of(Policy policy, Workspace workspace)
+    /// <summary>The policy with the formats named that it leaves to the processor.</summary>
+    public static Policy On(Machine machine, Policy policy)
     {
+        string Named(string format) => FormatId.Parse(format).On(machine.AddsExactly()).Text;
+        return policy with
+        {
+            Formats = FormatFamilies.InOrder(policy.Formats.Select(Named)),
+            Layers = [.. policy.Layers.Select(rule => rule with { Format = Named(rule.Format) })],
+        };
+    }
+
+    /// <exception cref="MixedPrecisionException">A rule matches no layer, or pins a format that does not apply.</exception>
+    public static IReadOnlyDictionary<string, LayerOptions> Of(Policy policy, Workspace workspace, Machine machine)
+    {
+        NumberFormat[] formats = [.. policy.Formats.Select(NumberFormats.Get)];
         Layer[] layers = [.. workspace.Partition.Layers];
         IReadOnlyDictionary<string, string> pins = PolicyChecks.Pins(policy.Layers, [.. layers.Select(l => l.Name)]);
         return layers.ToDictionary(l => l.Name, l =>
         {
             LayerSite site = workspace.Sites[l.Name];
-            IReadOnlyDictionary<string, string> reasons = NotApplicable(site, policy.Formats.Select(NumberFormats.Get));
+            IReadOnlyDictionary<string, string> reasons = NotApplicable(site, formats, machine);
             if (!pins.TryGetValue(l.Name, out string? pinned))
             {
-                return new LayerOptions([.. policy.Formats.Where(f => !reasons.ContainsKey(f))], null, reasons);
+                return new LayerOptions([.. formats.Where(f => WhyNot(f, site, machine) is null).Select(f => f.Name)], null, reasons);
             }
 
             LayerRule rule = RuleOf(policy, l.Name);
-            return NumberFormats.Get(pinned).WhyNot(site) is string reason
+            return WhyNot(NumberFormats.Get(pinned), site, machine) is string reason
                 ? throw Errors.PolicyPinnedFormatDoesNotApply(rule.Place, l.Name, pinned, reason)
                 : new LayerOptions([pinned], rule.Match, reasons);
         });
     }
 
-    /// <summary>Of some formats those that cannot run a layer, with the reason.</summary>
-    public static IReadOnlyDictionary<string, string> NotApplicable(LayerSite site, IEnumerable<NumberFormat> formats) => formats
-        .Select(f => (f.Name, Reason: f.WhyNot(site)))
-        .Where(f => f.Reason is not null)
-        .ToDictionary(f => f.Name, f => f.Reason!);
+    /// <summary>
+    /// Of some formats those that cannot run a layer, with the reason; where some are meant for its kind, of these alone: that the others are not is no news.
+    /// </summary>
+    public static IReadOnlyDictionary<string, string> NotApplicable(LayerSite site, IReadOnlyList<NumberFormat> formats, Machine machine)
+    {
+        NumberFormat[] meant = [.. formats.Where(f => f != NumberFormats.Baseline && f.IsFor(site.Layer.Kind))];
+        return (meant.Length > 0 ? meant : formats)
+            .Select(f => (f.Name, Reason: WhyNot(f, site, machine)))
+            .Where(f => f.Reason is not null)
+            .ToDictionary(f => f.Name, f => f.Reason!);
+    }
+
+    /// <summary>The formats that a policy has by default, as this machine's processor has them.</summary>
+    public static IReadOnlyList<NumberFormat> Default(Machine machine) =>
+        [.. FormatFamilies.Presets[FormatFamilies.DefaultPreset].Select(f => NumberFormats.Get(FormatId.Parse(f).On(machine.AddsExactly()).Text))];
+
+    /// <summary>Whether a machine computes a format rightly.</summary>
+    public static bool Runs(NumberFormat format, Machine machine) => !format.NeedsExactSums || machine.AddsExactly();
+
+    private static string? WhyNot(NumberFormat format, LayerSite site, Machine machine) => format.WhyNot(site)
+        ?? (Runs(format, machine) ? null : $"the processor ({machine.Processor}) has neither VNNI nor AMX: it adds products in 16 bits, which saturate; leave the parameter out, or name another");
 
     /// <summary>The same after calibration: a layer that could not be judged keeps the baseline, unless a rule pins it, with the reason.</summary>
     /// <exception cref="MixedPrecisionException">MPB1012: a rule pins a layer whose values or gradients are no numbers, so that nothing can be told of the loss.</exception>
@@ -82,5 +111,5 @@ internal static class Choices
 /// <summary>What one layer may run in.</summary>
 /// <param name="Formats">Names of formats, at least one.</param>
 /// <param name="Pinned">The pattern of the rule that leaves one format only, or null.</param>
-/// <param name="NotApplicable">Formats of the policy that the layer cannot run in, with the reason.</param>
+/// <param name="NotApplicable">Formats of the policy that the layer cannot run in, with the reason; without those for other kinds of layers, unless all are.</param>
 internal sealed record LayerOptions(IReadOnlyList<string> Formats, string? Pinned, IReadOnlyDictionary<string, string> NotApplicable);

@@ -66,6 +66,8 @@ internal sealed record Materials(
             policy = policy with { Calibration = policy.Calibration with { Labels = "label" } };
         }
 
+        var machine = Machine.Detect(policy.Runtime);
+        policy = Choices.On(machine, policy);
         Workspace workspace = Workspace.Open(policy.Resolve(policy.Model), policy.Model, policy.KeepsDefaults);
         Content<LossFunction> loss = Losses(policy, workspace);
         try
@@ -77,8 +79,8 @@ internal sealed record Materials(
             }
 
             return new Materials(
-                policy, workspace, Choices.Of(policy, workspace), data, loss, Observed(loss, data, workspace, options.Cancel), ScenariosOf(policy, workspace, data),
-                Machine.Detect(policy.Runtime),
+                policy, workspace, Choices.Of(policy, workspace, machine), data, loss, Observed(loss, data, workspace, options.Cancel), ScenariosOf(policy, workspace, data),
+                machine,
                 new Preparations(runner.Store, log.WarnOnly));
         }
         catch

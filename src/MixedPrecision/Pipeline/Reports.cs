@@ -1,9 +1,13 @@
 using MixedPrecision.Autodiff;
+using MixedPrecision.Benchmarking;
 using MixedPrecision.Calibration;
+using MixedPrecision.Diagnostics;
 using MixedPrecision.Execution;
 using MixedPrecision.Formats;
 using MixedPrecision.Onnx;
 using MixedPrecision.Onnx.Lowering;
+using MixedPrecision.Partitioning;
+using MixedPrecision.Policies;
 using MixedPrecision.Reporting;
 using MixedPrecision.Solving;
 using MixedPrecision.Structures;
@@ -13,14 +17,30 @@ namespace MixedPrecision.Pipeline;
 /// <summary>Fills the reports from what the stages made.</summary>
 internal static class Reports
 {
-    public static InspectReport Inspect(Workspace workspace) => new(
-        Model(workspace),
-        [.. workspace.Model.Inputs.Select(i => Inspected(workspace, i))],
-        [.. workspace.Model.Graph.Output.Select(o => Inspected(workspace, o))],
-        [.. workspace.Partition.Subgraphs.Select(s => new InspectedSubgraph(s.Index, s.Fingerprint, [.. workspace.StructuresOf(s).Select(f => f.Structure.Name)], [.. s.Layers.Select(l => new InspectedLayer(
-            l.Name, l.Operator, l.WeightShape ?? [], l.Parameters, Choices.NotApplicable(workspace.Sites[l.Name], NumberFormats.Default))) ]))],
-        Excluded(workspace),
-        Gaps(workspace));
+    public static InspectReport Inspect(Workspace workspace)
+    {
+        var machine = Machine.Detect(new RuntimePolicy("cpu", 0, Place.None));
+        IReadOnlyList<NumberFormat> formats = Choices.Default(machine);
+        InspectedLayer Of(Layer layer)
+        {
+            LayerSite site = workspace.Sites[layer.Name];
+            return new InspectedLayer(
+                layer.Name,
+                layer.Operator,
+                layer.WeightShape ?? [],
+                layer.Parameters,
+                [.. formats.Where(f => f != NumberFormats.Baseline && f.WhyNot(site) is null).Select(f => f.Name)],
+                Choices.NotApplicable(site, formats, machine));
+        }
+
+        return new InspectReport(
+            Model(workspace),
+            [.. workspace.Model.Inputs.Select(i => Inspected(workspace, i))],
+            [.. workspace.Model.Graph.Output.Select(o => Inspected(workspace, o))],
+            [.. workspace.Partition.Subgraphs.Select(s => new InspectedSubgraph(s.Index, s.Fingerprint, [.. workspace.StructuresOf(s).Select(f => f.Structure.Name)], [.. s.Layers.Select(Of)]))],
+            Excluded(workspace),
+            Gaps(workspace));
+    }
 
     /// <summary>A value at the border: what is known of a tensor, or the declared type of what is none.</summary>
     private static InspectedValue Inspected(Workspace workspace, ValueInfoProto value) => new(

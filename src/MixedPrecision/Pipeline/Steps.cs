@@ -34,7 +34,7 @@ internal static class Steps
             Shipment.ModelOf(materials.Workspace),
             materials.Data.Calibration,
             materials.ObservedLoss,
-            [.. materials.Policy.Formats.Select(f => FormatVersion.Of(NumberFormats.Get(f)))],
+            [.. materials.Policy.Formats.Select(NumberFormats.Get).Where(f => Choices.Runs(f, materials.Machine)).Select(FormatVersion.Of)],
             materials.Policy.Calibration.MeasuresUnreached,
             Kernels.Of(materials.Machine),
             materials.Machine.Threads,

@@ -15,6 +15,8 @@ public static class FormatFamilies
 
     public const string Int4Weight = "int4-weight";
 
+    public const string Int2Weight = "int2-weight";
+
     public const string Fp16 = "fp16";
 
     public const string BFloat16 = "bf16";
@@ -22,6 +24,18 @@ public static class FormatFamilies
     public const string Fp8E4M3 = "fp8-e4m3";
 
     public const string Fp8E5M2 = "fp8-e5m2";
+
+    /// <summary>Operands of <see cref="Int8Dynamic"/>: a weight with scales that are right on every processor.</summary>
+    public const string Paired = "paired";
+
+    /// <summary>Operands of <see cref="Int8Dynamic"/>: a weight with scales that use all 8 bits.</summary>
+    public const string Full = "full";
+
+    /// <summary>Operands of <see cref="Int8Dynamic"/>: two activations.</summary>
+    public const string Products = "products";
+
+    /// <summary>The value of a grid whose blocks have zero points.</summary>
+    public const string ZeroPoints = "zero-points";
 
     /// <summary>The preset used when a policy names no formats.</summary>
     public const string DefaultPreset = "cpu";
@@ -35,39 +49,44 @@ public static class FormatFamilies
             "both operands in 8 bits; activations in the range that they have in each run",
             new FormatParameter(
                 "operands",
-                "`paired`: weight matrices, with scales for each output column with which no processor's sums of two products leave 16 bits; `products`: products of two activations",
-                ["paired", "products"],
-                "paired",
-                IsWord: true)),
+                "`paired`: weight matrices, with scales for each output column with which no processor's sums of two products leave 16 bits; `full`: weight matrices, with scales for each output column that use all 8 bits; `products`: products of two activations",
+                [Paired, Full, Products],
+                Paired,
+                IsWord: true,
+                WhereExact: Full)),
         new(Int8Weight, "weights of 8 bits, with a scale for each block of inputs; activations rounded to 8 bits by the kernel", Block, Grid),
         new(
             Int4Weight,
             "weights of 4 bits, with a scale for each block of inputs",
             Block,
             Grid,
-            new FormatParameter("accuracy", "`4`: the kernel rounds activations to 8 bits, in blocks of each row", ["4"], "4")),
+            new FormatParameter("accuracy", "`4`: the kernel rounds activations to 8 bits, in blocks of each row; `0`: it computes in float", ["0", "4"], "4")),
+        new(Int2Weight, "weights of 2 bits, with a scale for each block of inputs; activations rounded to 8 bits by the kernel", Block, Grid),
         new(Fp16, "both operands in half precision, 10 bits of mantissa; multiplied as floats"),
         new(BFloat16, "both operands in bfloat16, 7 bits of mantissa and the range of a float; multiplied as floats"),
         new(Fp8E4M3, "both operands in 8-bit floats with 3 bits of mantissa, scaled to their range; multiplied as floats"),
         new(Fp8E5M2, "both operands in 8-bit floats with 2 bits of mantissa and the range of half precision; multiplied as floats"),
     ];
 
-    /// <summary>Formats of each preset by their canonical texts, the baseline first.</summary>
+    /// <summary>Formats of each preset by their canonical texts, the baseline first; open ones among them.</summary>
     public static readonly IReadOnlyDictionary<string, IReadOnlyList<string>> Presets = new SortedDictionary<string, IReadOnlyList<string>>(StringComparer.Ordinal)
     {
-        [DefaultPreset] = InOrder([Baseline, Int8Dynamic, $"{Int8Dynamic}(products)", Int8Weight, Int4Weight]),
+        // Few, since each costs calibration about a forward pass of each sample. Of 8 bits, blocks of 64: nearly as fast as those of 128, and widths such as 192 and 704 divide by them.
+        // Of 4 bits the finest that are fast, and the fastest where one row at a time is computed, as decoders do.
+        [DefaultPreset] = InOrder([Baseline, Int8Dynamic, $"{Int8Dynamic}({Products})", $"{Int8Weight}(block=64)", $"{Int4Weight}(block=32)", $"{Int4Weight}(block=128)"]),
         ["paper"] = InOrder([Baseline, BFloat16, Fp8E4M3]),
     };
 
     private static FormatParameter Block => new("block", "inputs that share a scale within an output column", ["16", "32", "64", "128", "256"], "32");
 
-    private static FormatParameter Grid => new("grid", "`symmetric`: the middle of the integers stands for 0", ["symmetric"], "symmetric", IsWord: true);
+    private static FormatParameter Grid => new(
+        "grid", $"`symmetric`: the middle of the integers stands for 0; `{ZeroPoints}`: each block has an integer of its own that does", ["symmetric", ZeroPoints], "symmetric", IsWord: true);
 
     /// <summary>Canonical texts of formats, each once, in the order of families and of their parameters' values: the order in which a policy's formats stand everywhere.</summary>
     /// <param name="texts">Texts of formats.</param>
     public static IReadOnlyList<string> InOrder(IEnumerable<string> texts)
     {
         HashSet<string> asked = [.. texts.Select(text => FormatId.Parse(text).Text)];
-        return [.. All.SelectMany(family => family.All).Select(format => format.Text).Where(asked.Contains)];
+        return [.. All.SelectMany(family => family.Named).Select(format => format.Text).Where(asked.Contains)];
     }
 }

@@ -7,12 +7,15 @@ namespace MixedPrecision.Policies;
 public sealed record FormatFamily(string Name, string Summary, params IReadOnlyList<FormatParameter> Parameters)
 {
     /// <summary>Every format of the family, in the order of its parameters' values.</summary>
-    public IEnumerable<FormatId> All => Parameters
-        .Aggregate<FormatParameter, IEnumerable<IReadOnlyList<string>>>([[]], (chosen, parameter) => chosen.SelectMany(values => parameter.Values.Select(value => (IReadOnlyList<string>)[.. values, value])))
+    public IEnumerable<FormatId> All => Named.Where(format => !format.IsOpen);
+
+    /// <summary>What a policy may name: the formats, and before them those that are open in what the processor decides.</summary>
+    public IEnumerable<FormatId> Named => Parameters
+        .Aggregate<FormatParameter, IEnumerable<IReadOnlyList<string?>>>([[]], (chosen, parameter) => chosen.SelectMany(values => parameter.Said.Select(value => (IReadOnlyList<string?>)[.. values, value])))
         .Select(values => new FormatId(this, values));
 
-    /// <summary>The format of the family with no parameter given.</summary>
-    public FormatId Default => new(this, [.. Parameters.Select(p => p.Default)]);
+    /// <summary>The format of the family with no parameter given; it may be open.</summary>
+    public FormatId Default => new(this, [.. Parameters.Select(p => p.Left)]);
 
     /// <summary>A regular expression for what a policy may write; parameters that are given twice are not seen by it.</summary>
     public string Pattern
@@ -31,8 +34,21 @@ public sealed record FormatFamily(string Name, string Summary, params IReadOnlyL
 /// <param name="Values">All that it may be, in order.</param>
 /// <param name="Default">What it is where a policy does not say.</param>
 /// <param name="IsWord">Whether a value says by itself what it is about, and so stands in a format's text alone: "symmetric". Others have their name: "block=128".</param>
-public sealed record FormatParameter(string Name, string Summary, IReadOnlyList<string> Values, string Default, bool IsWord = false)
+/// <param name="WhereExact">
+/// What it is where a policy does not say, on processors that add products of 8 bits exactly; null where that is the default too. A policy that does not say leaves the format open
+/// until its processor is known.
+/// </param>
+public sealed record FormatParameter(string Name, string Summary, IReadOnlyList<string> Values, string Default, bool IsWord = false, string? WhereExact = null)
 {
+    /// <summary>The default, for people.</summary>
+    public string DefaultText => WhereExact is null ? Default : $"{WhereExact} on processors with VNNI or AMX, else {Default}";
+
+    /// <summary>What it is where nothing is said: null where the processor decides.</summary>
+    internal string? Left => WhereExact is null ? Default : null;
+
+    /// <summary>The values, and before them null where it may be left to the processor.</summary>
+    internal IEnumerable<string?> Said => WhereExact is null ? Values : Values.Prepend<string?>(null);
+
     /// <summary>A value as a format's text has it.</summary>
     public string Text(string value) => IsWord ? value : $"{Name}={value}";
 }

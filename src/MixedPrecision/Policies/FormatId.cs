@@ -5,15 +5,16 @@ namespace MixedPrecision.Policies;
 /// <summary>Which format: a family and a value for each of its parameters. Its <see cref="Text"/> names it wherever a format is named.</summary>
 public sealed class FormatId
 {
-    private readonly IReadOnlyList<string> values;
+    private readonly IReadOnlyList<string?> values;
 
     /// <param name="family">The family.</param>
-    /// <param name="values">A value for each of its parameters, in their order.</param>
-    internal FormatId(FormatFamily family, IReadOnlyList<string> values)
+    /// <param name="values">A value for each of its parameters, in their order; null where the processor decides.</param>
+    internal FormatId(FormatFamily family, IReadOnlyList<string?> values)
     {
         Family = family;
         this.values = values;
-        Text = values.Count == 0 ? family.Name : $"{family.Name}({string.Join(',', family.Parameters.Zip(values, (p, v) => p.Text(v)))})";
+        string[] said = [.. family.Parameters.Zip(values, (p, v) => v is null ? null : p.Text(v)).OfType<string>()];
+        Text = said.Length == 0 ? family.Name : $"{family.Name}({string.Join(',', said)})";
     }
 
     /// <summary>The family.</summary>
@@ -21,12 +22,27 @@ public sealed class FormatId
 
     /// <summary>
     /// The canonical text: the family's name and every parameter in the declared order, those with default values too, so that no name depends on a default. Without
-    /// spaces: <c>int4-weight(block=128,symmetric,accuracy=4)</c>.
+    /// spaces: <c>int4-weight(block=128,symmetric,accuracy=4)</c>. What is left to the processor is not in it: <c>int8-dynamic</c>.
     /// </summary>
     public string Text { get; }
 
-    /// <summary>The value of a parameter.</summary>
-    public string this[string parameter] => values[Family.Parameters.Index().First(p => p.Item.Name == parameter).Index];
+    /// <summary>Whether a parameter is left to the processor. Only policies name such formats; <see cref="On"/> gives the one that is meant.</summary>
+    public bool IsOpen => values.Contains(null);
+
+    /// <summary>The value of a parameter; what is right on every processor where it is left to that.</summary>
+    public string this[string parameter]
+    {
+        get
+        {
+            (int index, FormatParameter found) = Family.Parameters.Index().First(p => p.Item.Name == parameter);
+            return values[index] ?? found.Default;
+        }
+    }
+
+    /// <summary>The format that is meant on a processor.</summary>
+    /// <param name="isExact">Whether the processor adds products of 8 bits exactly: see <see cref="FormatParameter.WhereExact"/>.</param>
+    public FormatId On(bool isExact) =>
+        IsOpen ? new FormatId(Family, [.. values.Zip(Family.Parameters, (value, parameter) => value ?? (isExact ? parameter.WhereExact : parameter.Default))]) : this;
 
     /// <summary>The value of a parameter whose values are whole numbers.</summary>
     public int Number(string parameter) => int.Parse(this[parameter], CultureInfo.InvariantCulture);
@@ -56,7 +72,7 @@ public sealed class FormatId
                 return null;
         }
 
-        return new FormatId(family, [.. values.Zip(family.Parameters, (value, parameter) => value ?? parameter.Default)]);
+        return new FormatId(family, [.. values.Zip(family.Parameters, (value, parameter) => value ?? parameter.Left)]);
     }
 
     private static FormatFault? Set(FormatFamily family, string?[] values, string part)

@@ -89,7 +89,7 @@ internal static class FormatValues
         return new(section.Shape, (node, path) =>
         {
             IReadOnlyDictionary<string, string> chosen = section.Read(node, path);
-            return new FormatId(family, [.. family.Parameters.Select(p => chosen.GetValueOrDefault(p.Name, p.Default))]).Text;
+            return new FormatId(family, [.. family.Parameters.Select(p => chosen.GetValueOrDefault(p.Name) ?? p.Left)]).Text;
         });
     }
 

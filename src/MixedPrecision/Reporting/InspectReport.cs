@@ -40,8 +40,7 @@ public sealed record InspectReport(
             yield return $"may be written as {structure.Key}: {ReportText.Count(structure.Count(), "sub-graph")} ({string.Join(", ", structure)})";
         }
 
-        int formats = NumberFormats.Default.Count(f => f != NumberFormats.Baseline);
-        foreach (string line in LeftAlone.Lines(layers.SelectMany(l => LeftAlone.Of(l.Name, l.Operator, l.NotApplicable, formats)).Concat(Excluded)))
+        foreach (string line in LeftAlone.Lines(layers.SelectMany(l => LeftAlone.Of(l.Name, l.Operator, l.NotApplicable, l.Formats.Count == 0)).Concat(Excluded)))
         {
             yield return line;
         }
@@ -79,12 +78,14 @@ public sealed record InspectedSubgraph(int Index, string Fingerprint, IReadOnlyL
 /// <param name="Operator">Its operator.</param>
 /// <param name="WeightShape">Shape of the constant weight; empty for a product of two activations.</param>
 /// <param name="Parameters">Elements of the weight; 0 for a product of two activations.</param>
-/// <param name="NotApplicable">Formats that the layer cannot have, and why.</param>
+/// <param name="Formats">Formats of the default preset that the layer may have, without the baseline.</param>
+/// <param name="NotApplicable">Those that are meant for such layers and that it cannot have, and why.</param>
 public sealed record InspectedLayer(
     string Name,
     string Operator,
     IReadOnlyList<long> WeightShape,
     long Parameters,
+    IReadOnlyList<string> Formats,
     IReadOnlyDictionary<string, string> NotApplicable);
 
 /// <summary>A linear operator that is no layer.</summary>

@@ -30,8 +30,8 @@ public static class LeftAlone
     /// <param name="name">The layer's name.</param>
     /// <param name="kind">Its operator.</param>
     /// <param name="notApplicable">Reason by name of the format.</param>
-    /// <param name="formats">How many formats there are to choose from, without the baseline.</param>
-    public static IEnumerable<ExcludedNode> Of(string name, string kind, IReadOnlyDictionary<string, string> notApplicable, int formats) => notApplicable
+    /// <param name="isAll">Whether no format is left but the baseline.</param>
+    public static IEnumerable<ExcludedNode> Of(string name, string kind, IReadOnlyDictionary<string, string> notApplicable, bool isAll) => notApplicable
         .GroupBy(r => r.Value)
-        .Select(g => new ExcludedNode(name, kind, g.Count() == formats ? g.Key : $"not {string.Join(", ", g.Select(r => r.Key))}: {g.Key}"));
+        .Select(g => new ExcludedNode(name, kind, isAll && g.Count() == notApplicable.Count ? g.Key : $"not {string.Join(", ", g.Select(r => r.Key))}: {g.Key}"));
 }

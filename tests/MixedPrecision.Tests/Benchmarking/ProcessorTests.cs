@@ -24,6 +24,15 @@ public class ProcessorTests
         Assert.Equal(["asimd", "asimddp", "i8mm"], sets);
     }
 
+    [Theory]
+    [InlineData("x64", "avx2 avx512f", false)]
+    [InlineData("x64", "avx2 avx512_vnni", true)]
+    [InlineData("x64", "avx2 avx_vnni", true)]
+    [InlineData("x64", "amx_int8 avx2", true)]
+    [InlineData("arm64", "asimd", true)]
+    public void ProcessorsOfX64WithoutVnniAddInSixteenBits(string architecture, string sets, bool isExact) =>
+        Assert.Equal(isExact, (Machine.Detect(new RuntimePolicy("cpu", 2, Place.None)) with { Architecture = architecture, InstructionSets = sets.Split(' ') }).AddsExactly());
+
     [Fact]
     public void ThisMachineIsTheSameTwiceAndItsThreadsAreInTheKey()
     {

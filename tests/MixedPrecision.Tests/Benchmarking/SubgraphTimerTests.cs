@@ -55,6 +55,18 @@ public sealed class SubgraphTimerTests : IDisposable
         Assert.Equal((0, 6), (second.Timer.Measured, second.Timer.Reused));
     }
 
+    /// <summary>The values of a weight's scales do not decide on the time.</summary>
+    [Fact]
+    public void FormatsOfOneKernelShareTheirTimings()
+    {
+        using var bench = new Bench(TwoBlocks(seed: 1), folder.Path);
+        ConfigurationTiming Measure(string format) => bench.Timer.Measure(bench.Partition.Subgraphs[0], Configuration.Exported([FormatTexts.Of(format)]), CancellationToken.None);
+        ConfigurationTiming paired = Measure("int8-dynamic(paired)"), full = Measure("int8-dynamic(full)");
+        Assert.Equal((1, 1), (bench.Timer.Measured, bench.Timer.Reused));
+        Assert.Equal(paired.Timings[0], full.Timings[0]);
+        Assert.Equal(["int8-dynamic(full)"], full.Configuration.Formats);
+    }
+
     [Fact]
     public void OtherSizesThreadsAndPrecisionAreMeasuredAnew()
     {

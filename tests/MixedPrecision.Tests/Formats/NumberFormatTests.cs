@@ -13,7 +13,7 @@ public class NumberFormatTests
     /// <summary>Largest error relative to the result's root mean square that rounding to so many bits explains, with room for the tail.</summary>
     private static readonly Dictionary<string, double> Tolerance = new()
     {
-        ["int8-dynamic"] = 0.02, ["int8-weight"] = 0.02, ["int4-weight"] = 0.2, ["fp16"] = 0.0005, ["bf16"] = 0.004, ["fp8-e4m3"] = 0.06, ["fp8-e5m2"] = 0.12,
+        ["int8-dynamic"] = 0.02, ["int8-weight"] = 0.02, ["int4-weight"] = 0.2, ["int2-weight"] = 0.5, ["fp16"] = 0.0005, ["bf16"] = 0.004, ["fp8-e4m3"] = 0.06, ["fp8-e5m2"] = 0.12,
     };
 
     /// <summary>Every format of every family that applies to weight matrices.</summary>
@@ -35,8 +35,10 @@ public class NumberFormatTests
     public void WhatDecidesOnTheTimeIsInTheKernelsIdentity()
     {
         string Kernel(string text) => NumberFormats.Get(text).KernelIdentity;
-        Assert.Distinct(new[] { "fp32", "int8-dynamic", "int8-dynamic(products)", "int8-weight", "int8-weight(block=64)", "int4-weight", "int4-weight(block=16)" }.Select(Kernel));
+        Assert.Distinct(new[] { "fp32", "int8-dynamic", "int8-dynamic(products)", "int8-weight", "int8-weight(block=64)", "int8-weight(zero-points)", "int4-weight", "int4-weight(block=16)", "int4-weight(zero-points)", "int4-weight(accuracy=0)", "int2-weight" }.Select(Kernel));
+        Assert.Equal(Kernel("int8-dynamic(paired)"), Kernel("int8-dynamic(full)"));
         Assert.Equal("MatMulNBits(bits=4,block=128,accuracy=4)", Kernel("int4-weight(block=128)"));
+        Assert.Equal("MatMulNBits(bits=4,block=32,zero-points,accuracy=0)", Kernel("int4-weight(accuracy=0,zero-points)"));
     }
 
     [Theory]
@@ -60,20 +62,22 @@ public class NumberFormatTests
     }
 
     [Theory]
-    [InlineData("int8-dynamic")]
-    [InlineData("int8-weight")]
-    [InlineData("int4-weight")]
-    public void ProductOfActivationsHasNoWeightFormat(string format)
+    [InlineData("int8-dynamic", "both operands are activations; 'int8-dynamic(products)' is the format for these")]
+    [InlineData("int8-dynamic(full)", "both operands are activations; 'int8-dynamic(products)' is the format for these")]
+    [InlineData("int8-weight", "both operands are activations; there is no weight to store in fewer bits")]
+    [InlineData("int4-weight", "both operands are activations; there is no weight to store in fewer bits")]
+    public void ProductOfActivationsHasNoWeightFormat(string format, string reason)
     {
         (LayerSite site, _) = Site(LayerModels.Product());
-        Assert.Equal("both operands are activations; there is no weight to store in fewer bits", NumberFormats.Get(format).WhyNot(site));
+        Assert.Equal(reason, NumberFormats.Get(format).WhyNot(site));
+        Assert.False(NumberFormats.Get(format).IsFor(site.Layer.Kind));
     }
 
     [Fact]
     public void AWeightMatrixHasNoFormatOfProducts()
     {
         (LayerSite site, _) = Site(LayerModels.MatMul(7, 96, 24));
-        Assert.Equal("one operand is a constant weight; this format is for products of two activations", NumberFormats.Get(FormatTexts.Products).WhyNot(site));
+        Assert.Equal("one operand is a constant weight; 'int8-dynamic' is the format for these", NumberFormats.Get(FormatTexts.Products).WhyNot(site));
     }
 
     [Theory]
@@ -106,6 +110,23 @@ public class NumberFormatTests
         Assert.InRange(largest, 126, 128);
         float[] values = weight(site.Layer.Weight).Values<float>().ToArray(), scales = constants[1].Values<float>().ToArray();
         Assert.All(values.Index(), v => Assert.InRange(Math.Abs(v.Item - (quantized[v.Index] * scales[v.Index % 70])), 0, scales[v.Index % 70] * 0.5001f));
+    }
+
+    /// <summary>The largest weight of a column is 127 steps: at most twice as fine as what leaves room for two of them.</summary>
+    [Fact]
+    public void FullScalesUseAllOfTheRange()
+    {
+        (LayerSite site, Func<string, Tensor> weight) = Site(LayerModels.MatMul(rows: 7, inputs: 95, outputs: 70));
+        NumberFormat full = NumberFormats.Get("int8-dynamic(full)"), paired = NumberFormats.Get("int8-dynamic(paired)");
+        Assert.True(full.NeedsExactSums && !paired.NeedsExactSums);
+        float[] values = weight(site.Layer.Weight).Values<float>().ToArray(), steps = full.WeightSteps(site, weight(site.Layer.Weight)), wider = paired.WeightSteps(site, weight(site.Layer.Weight));
+        sbyte[] quantized = full.Prepare(site, weight(site.Layer.Weight))[0].Values<sbyte>().ToArray();
+        Assert.All(Enumerable.Range(0, 70), column =>
+        {
+            Assert.Equal(values.Where((_, i) => i % 70 == column).Max(MathF.Abs) / 127, steps[column], 1e-7f);
+            Assert.Equal(127, quantized.Where((_, i) => i % 70 == column).Max(v => Math.Abs((int)v)));
+            Assert.InRange(wider[column] / steps[column], 1, 2);
+        });
     }
 
     [Theory]

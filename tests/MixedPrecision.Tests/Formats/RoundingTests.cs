@@ -10,11 +10,7 @@ public class RoundingTests
     private static readonly Gen<float[]> Values = Gen.Float[-3, 3].Array[1, 100];
 
     [Fact]
-    public void LargestMagnitudeKeepsItsSign() => Values.Sample(values =>
-    {
-        float largest = values.MaxBy(v => (MathF.Abs(v), v));
-        Assert.Equal(values.All(v => v == 0) ? 0 : largest, Rounding.LargestMagnitude(values));
-    });
+    public void TheRangeHoldsZero() => Values.Sample(values => Assert.Equal((MathF.Min(0, values.Min()), MathF.Max(0, values.Max())), Rounding.Range(values)));
 
     [Fact]
     public void LargestPairAddsNeighboursOfOneSign() => Values.Sample(values =>

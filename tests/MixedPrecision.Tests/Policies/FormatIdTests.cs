@@ -10,7 +10,8 @@ public class FormatIdTests
 {
     [Theory]
     [InlineData("fp32", "fp32")]
-    [InlineData("int8-dynamic", "int8-dynamic(paired)")]
+    [InlineData("int8-dynamic", "int8-dynamic")]
+    [InlineData("int8-dynamic(full)", "int8-dynamic(full)")]
     [InlineData("int8-dynamic(products)", "int8-dynamic(products)")]
     [InlineData("int4-weight", "int4-weight(block=32,symmetric,accuracy=4)")]
     [InlineData("int4-weight(block=128)", "int4-weight(block=128,symmetric,accuracy=4)")]
@@ -30,7 +31,20 @@ public class FormatIdTests
         Assert.All(all, text => Assert.Equal(text, FormatId.Parse(text).Text));
         Assert.All(all, text => Assert.Matches(Pattern, text));
         Assert.All(all, text => Assert.DoesNotContain(' ', text));
-        Assert.All(FormatFamilies.All, f => Assert.Contains(f.Default.Text, all));
+        Assert.All(FormatFamilies.All, f => Assert.Contains(f.Default.On(isExact: true).Text, all));
+        Assert.All(FormatFamilies.All, f => Assert.Contains(f.Default.On(isExact: false).Text, all));
+    }
+
+    [Theory]
+    [InlineData("int8-dynamic", "int8-dynamic(paired)", "int8-dynamic(full)")]
+    [InlineData("int8-dynamic(paired)", "int8-dynamic(paired)", "int8-dynamic(paired)")]
+    [InlineData("int8-dynamic(full)", "int8-dynamic(full)", "int8-dynamic(full)")]
+    [InlineData("int4-weight", "int4-weight(block=32,symmetric,accuracy=4)", "int4-weight(block=32,symmetric,accuracy=4)")]
+    public void What_a_policy_leaves_open_the_processor_decides(string text, string saturating, string exact)
+    {
+        FormatId format = FormatId.Parse(text);
+        Assert.Equal((saturating, exact), (format.On(isExact: false).Text, format.On(isExact: true).Text));
+        Assert.Equal(saturating != exact, format.IsOpen);
     }
 
     [Fact]
@@ -43,7 +57,7 @@ public class FormatIdTests
 
     [Fact]
     public void Formats_stand_in_one_order_each_once() => Assert.Equal(
-        ["fp32", "int8-dynamic(paired)", "int4-weight(block=32,symmetric,accuracy=4)", "int4-weight(block=128,symmetric,accuracy=4)"],
+        ["fp32", "int8-dynamic", "int4-weight(block=32,symmetric,accuracy=4)", "int4-weight(block=128,symmetric,accuracy=4)"],
         Read("formats: [ \"int4-weight(block=128)\", int8-dynamic, \"int4-weight(symmetric,block=32)\", int4-weight ]"));
 
     [Theory]
@@ -92,7 +106,7 @@ public class FormatIdTests
         string[] rows = [.. section.Split('\n').Where(line => line.StartsWith("| `", StringComparison.Ordinal))];
         Assert.Equal(
             FormatFamilies.All.Select(f => $"| `{f.Name}` | {f.Summary} |").Concat(FormatFamilies.All.SelectMany(f => f.Parameters.Select(p =>
-                $"| `{f.Name}` | `{p.Name}` | {string.Join(", ", p.Values.Select(v => $"`{p.Text(v)}`"))} | `{p.Default}` | {p.Summary} |"))),
+                $"| `{f.Name}` | `{p.Name}` | {string.Join(", ", p.Values.Select(v => $"`{p.Text(v)}`"))} | {p.DefaultText} | {p.Summary} |"))),
             rows);
     }
 
@@ -103,7 +117,7 @@ public class FormatIdTests
         Assert.All(FormatFamilies.All.Where(f => f.Parameters.Count > 0), f =>
         {
             Assert.Equal(f.Summary, families[f.Name]!["description"]!.GetValue<string>());
-            Assert.All(f.Parameters, p => Assert.Equal($"{p.Summary}. Default: {p.Default}.", families[f.Name]!["properties"]![p.Name]!["description"]!.GetValue<string>()));
+            Assert.All(f.Parameters, p => Assert.Equal($"{p.Summary}. Default: {p.DefaultText}.", families[f.Name]!["properties"]![p.Name]!["description"]!.GetValue<string>()));
         });
     }
 

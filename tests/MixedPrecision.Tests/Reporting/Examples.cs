@@ -75,7 +75,7 @@ internal static class Examples
         Model,
         [new InspectedValue("input_ids", "int64 [batch, sequence]")],
         [new InspectedValue("logits", "float [batch, 19]")],
-        [new InspectedSubgraph(0, "0123456789abcdef", ["group-query-attention"], [new InspectedLayer(HostileName, "MatMul", [192, 768], 147_456, new Dictionary<string, string> { ["fp16"] = "no kernel" })])],
+        [new InspectedSubgraph(0, "0123456789abcdef", ["group-query-attention"], [new InspectedLayer(HostileName, "MatMul", [192, 768], 147_456, ["int8-weight"], new Dictionary<string, string> { ["fp16"] = "no kernel" })])],
         [new ExcludedNode("/lstm", "LSTM", "recurrent")],
         [new DifferentiationGap("LSTM", ["/lstm"], "no gradient rule")]);
 

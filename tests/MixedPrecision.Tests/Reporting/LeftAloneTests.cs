@@ -23,9 +23,10 @@ public class LeftAloneTests
     public void ReasonsOfALayerNameTheirFormats()
     {
         var reasons = new Dictionary<string, string> { ["a"] = "no kernel", ["b"] = "no kernel", ["c"] = "slower" };
-        Assert.Equal(["not a, b: no kernel", "not c: slower"], LeftAlone.Of("x", "Conv", reasons, 3).Select(n => n.Reason));
-        Assert.Equal(["no kernel"], LeftAlone.Of("x", "Conv", reasons.Take(2).ToDictionary(), 2).Select(n => n.Reason));
-        Assert.Empty(LeftAlone.Of("x", "Conv", new Dictionary<string, string>(), 3));
+        Assert.Equal(["not a, b: no kernel", "not c: slower"], LeftAlone.Of("x", "Conv", reasons, isAll: true).Select(n => n.Reason));
+        Assert.Equal(["no kernel"], LeftAlone.Of("x", "Conv", reasons.Take(2).ToDictionary(), isAll: true).Select(n => n.Reason));
+        Assert.Equal(["not a, b: no kernel"], LeftAlone.Of("x", "Conv", reasons.Take(2).ToDictionary(), isAll: false).Select(n => n.Reason));
+        Assert.Empty(LeftAlone.Of("x", "Conv", new Dictionary<string, string>(), isAll: false));
     }
 
     [Fact]
