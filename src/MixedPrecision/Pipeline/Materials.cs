@@ -78,7 +78,7 @@ internal sealed record Materials(
 
             return new Materials(
                 policy, workspace, Choices.Of(policy, workspace), data, loss, Observed(loss, data, workspace, options.Cancel), ScenariosOf(policy, workspace, data),
-                Machine.Detect(policy.Runtime),
+                Machine.Detect(policy.Runtime) with { Options = AppOptions.Set(policy) },
                 new Preparations(runner.Store, log.WarnOnly));
         }
         catch
