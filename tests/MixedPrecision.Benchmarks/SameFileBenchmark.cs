@@ -49,7 +49,7 @@ internal static class SameFileBenchmark
                 }
 
                 Add("whole model", Enumerable.Range(0, repeats).Select(_ => Time(() => EndToEnd.Measure(
-                    path, [path], threads, scenarios, TimingSettings.WholeModel, _ => { }, null, CancellationToken.None)[0].Comparison)));
+                    path, [path], SessionSettings.Timing(threads), scenarios, TimingSettings.WholeModel, _ => { }, null, CancellationToken.None)[0].Comparison)));
                 Add("sub-graphs", TimeSubgraphs(model, scenarios[0], threads, repeats));
             }
         }

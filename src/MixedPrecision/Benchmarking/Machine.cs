@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Runtime.InteropServices;
 using Microsoft.ML.OnnxRuntime;
 using MixedPrecision.Caching;
+using MixedPrecision.Execution;
 using MixedPrecision.Policies;
 
 namespace MixedPrecision.Benchmarking;
@@ -15,6 +16,7 @@ namespace MixedPrecision.Benchmarking;
 /// <param name="Runtime">Version of ONNX Runtime.</param>
 /// <param name="Provider">Execution provider.</param>
 /// <param name="Threads">Threads within an operator; 0: ONNX Runtime's own choice.</param>
+/// <param name="Options">What the app sets of a session besides; null: nothing.</param>
 public sealed record Machine(
     string Processor,
     IReadOnlyList<string> InstructionSets,
@@ -23,7 +25,8 @@ public sealed record Machine(
     string Architecture,
     string Runtime,
     string Provider,
-    int Threads)
+    int Threads,
+    IReadOnlyList<SessionOption>? Options = null)
 {
     /// <summary>
     /// Whether kernels add products of unsigned and signed 8-bit integers exactly. x64 processors do with VNNI or AMX; without, they add two of them in 16 bits, which may saturate.
@@ -45,8 +48,13 @@ public sealed record Machine(
             runtime.Threads);
     }
 
-    /// <summary>The parts of a timing's key that the machine is.</summary>
-    public CacheKey Key() => CacheKey.Of(
+    /// <summary>A session as the app has it.</summary>
+    public SessionSettings Session() => SessionSettings.Timing(Threads, Options);
+
+    /// <summary>The parts of a timing's key that the machine is; options only where there are some.</summary>
+    public CacheKey Key() => Options is null ? Bare() : Bare().With("options", string.Join(' ', Options.Select(o => o.ToCode())));
+
+    private CacheKey Bare() => CacheKey.Of(
         ("processor", Processor),
         ("instruction sets", string.Join(' ', InstructionSets)),
         ("cores", Cores.ToString(CultureInfo.InvariantCulture)),

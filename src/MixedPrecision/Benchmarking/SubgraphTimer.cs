@@ -234,7 +234,7 @@ public sealed class SubgraphTimer(
 
     private OpenedRun Open(byte[] subgraph, Feed feed)
     {
-        Session session = Session.Create(subgraph, SessionSettings.Timing(machine.Threads), model.Folder);
+        Session session = Session.Create(subgraph, machine.Session(), model.Folder);
         return new OpenedRun(() => session.RunOnly(feed), session.Dispose);
     }
 

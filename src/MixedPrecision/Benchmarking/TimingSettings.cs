@@ -14,6 +14,9 @@ public sealed record TimingSettings(TimeSpan Budget, double Precision = 0.01, do
     /// <summary>For a whole model in one scenario.</summary>
     public static readonly TimingSettings WholeModel = new(TimeSpan.FromSeconds(4));
 
+    /// <summary>For a session option on the shipped model in one scenario.</summary>
+    public static readonly TimingSettings Advice = new(TimeSpan.FromSeconds(1));
+
     public CacheKey Key() => CacheKey.Of(("method", "rounds of sessions opened anew, lower quartiles, order statistics at shared looks"))
         .With("budget milliseconds", Budget.TotalMilliseconds)
         .With("precision", Precision)

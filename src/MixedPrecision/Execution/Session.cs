@@ -15,12 +15,14 @@ namespace MixedPrecision.Execution;
 /// <param name="Prepacking">Whether constant weights are laid out anew for the kernels; costs their memory a second time.</param>
 /// <param name="ReuseMemory">Memory arena and memory pattern: faster, but never given back.</param>
 /// <param name="OptimizedFile">Where the runtime writes the graph as it optimized it, or null.</param>
+/// <param name="Options">What the app sets besides; null: nothing.</param>
 public sealed record SessionSettings(
     int Threads = 0,
     GraphOptimizationLevel Optimization = GraphOptimizationLevel.ORT_ENABLE_ALL,
     bool Prepacking = true,
     bool ReuseMemory = true,
-    string? OptimizedFile = null)
+    string? OptimizedFile = null,
+    IReadOnlyList<SessionOption>? Options = null)
 {
     public static readonly SessionSettings Default = new();
 
@@ -31,10 +33,15 @@ public sealed record SessionSettings(
     /// For timing, of sub-graphs and of whole models: as an app has it. Several sessions are alive and run in turn; workers that went on spinning after a run, as
     /// ONNX Runtime's default has it, would take the processors away from the next session's run.
     /// </summary>
-    public static SessionSettings Timing(int threads) => new(threads);
+    /// <param name="threads">Threads within an operator, as the app sets them.</param>
+    /// <param name="options">What the app sets besides; null: nothing.</param>
+    public static SessionSettings Timing(int threads, IReadOnlyList<SessionOption>? options = null) => new(threads, Options: options);
 
     /// <summary>For the types that the runtime infers, which it writes into a file.</summary>
     public static SessionSettings Types(string file) => new(1, GraphOptimizationLevel.ORT_ENABLE_BASIC, OptimizedFile: file);
+
+    /// <summary>The same for inputs of any size.</summary>
+    public SessionSettings ForAnySize() => this with { Options = Options?.Where(o => o.Kind != SessionOptionKind.FreeDimension).ToArray() };
 
     internal SessionOptions ToOptions(string? externalFolder)
     {
@@ -60,6 +67,11 @@ public sealed record SessionSettings(
         if (!Prepacking)
         {
             options.AddSessionConfigEntry("session.disable_prepacking", "1");
+        }
+
+        foreach (SessionOption option in Options ?? [])
+        {
+            option.Apply(options);
         }
 
         if (externalFolder is not null)

@@ -34,7 +34,7 @@ internal static class Delivery
         string name = NameOf(materials.Policy);
         using StagingFolder staging = StagingFolder.In(Path.GetFullPath(outputFolder));
         Shipped shipped = new Shipment(materials, runner, staging.Folder, name).Run();
-        Manifest manifest = Reports.Manifest(materials, runner, shipped);
+        Manifest manifest = Reports.Manifest(materials, runner, shipped, Advising.Of(materials, runner, shipped));
         string manifestPath = Path.Combine(staging.Folder, Path.ChangeExtension(name, ManifestExtension));
         File.WriteAllText(manifestPath, manifest.ToJson());
         return new QuantizeResult(manifest, staging.Ship(shipped.Emitted.Files.Append(manifestPath)), materials.InputFiles);

@@ -94,7 +94,7 @@ internal static class Reports
     public static IReadOnlyList<Configuration> Baselines(Workspace workspace) =>
         [.. workspace.Partition.Subgraphs.Select(s => Configuration.Exported([.. s.Layers.Select(_ => Problems.Baseline)]))];
 
-    public static Manifest Manifest(Materials materials, StageRunner runner, Shipped shipped)
+    public static Manifest Manifest(Materials materials, StageRunner runner, Shipped shipped, IReadOnlyList<SessionAdvice> advice)
     {
         using OnnxModel emitted = OnnxModel.Load(shipped.Emitted.Path, Path.GetFileName(shipped.Emitted.Path));
         var output = new ModelSummary(emitted.DisplayName, shipped.Emitted.Hash, shipped.Emitted.Bytes, emitted.Opset, emitted.Graph.Node.Count);
@@ -124,6 +124,7 @@ internal static class Reports
             Strategies(findings.Strategies, input?.LossBudget(solved) ?? 0),
             [.. (findings.Meeting?.Attempts ?? []).Select(a => AttemptOf(a, input!, budget))],
             [.. shipped.Compared.Select(c => ComparedOf(c, materials, findings.Gains))],
+            advice,
             [.. LeftAlone.Lines(Reasons.Of(materials.Workspace.Partition, shipped.Configurations, findings, materials.Policy.Formats.Count - 1))],
             [.. new[] { materials.Workspace.Model.DefaultsNote }.OfType<string>(), .. WarningsOf(runner)]);
     }

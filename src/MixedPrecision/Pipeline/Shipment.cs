@@ -52,6 +52,9 @@ internal sealed class Shipment(Materials materials, StageRunner runner, string s
     public static Content<Workspace> ModelOf(Workspace workspace) => new(
         Caching.CacheKey.Of(("model", workspace.Hash)).With("defaults", workspace.Model.Defaults.Count), () => workspace);
 
+    /// <summary>The original's file, likewise.</summary>
+    public static Content<string> PathOf(Workspace workspace) => new(ModelOf(workspace).Key, () => workspace.Path);
+
     /// <exception cref="MixedPrecisionException">MPB6001, MPB6002: rules of the policy force more loss than the budget allows.</exception>
     public Shipped Run()
     {
@@ -124,7 +127,7 @@ internal sealed class Shipment(Materials materials, StageRunner runner, string s
     {
         EmittedModel files = Emission.Write(runner, model, plan.Configurations, Path.Combine(staging, $"{emitted.Count}"), name, materials.Preparations);
         LossChange loss = runner.Get(Stages.Evaluate, new EvaluateInput(
-            Original, files.Content, materials.Data.Evaluation, materials.ObservedLoss, Kernels.Of(materials.Machine), materials.Machine.Threads));
+            Original, files.Content, materials.Data.Evaluation, materials.ObservedLoss, Kernels.Of(materials.Machine), AppSession.Of(materials.Machine), []));
         foreach (Diagnostic warning in loss.Warnings)
         {
             runner.Log.Warn(warning);
@@ -181,7 +184,7 @@ internal sealed class Shipment(Materials materials, StageRunner runner, string s
             Emission.StructuresOf(materials.Workspace, contestant.Plan.Configurations),
             materials.Data.Evaluation,
             Kernels.Of(materials.Machine),
-            materials.Machine.Threads,
+            AppSession.Of(materials.Machine),
             materials.Preparations));
         foreach (string note in found.Notes)
         {
@@ -252,5 +255,5 @@ internal sealed class Shipment(Materials materials, StageRunner runner, string s
         return new Shipped("original", why, Reports.Baselines(materials.Workspace), kept, findings, null, null, [], compared ?? []);
     }
 
-    private Content<string> Original => new(model.Key, () => materials.Workspace.Path);
+    private Content<string> Original => PathOf(materials.Workspace);
 }

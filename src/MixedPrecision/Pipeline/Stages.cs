@@ -26,6 +26,18 @@ internal sealed record Kernels(string Runtime, IReadOnlyList<string> Instruction
     public static Kernels Of(Machine machine) => new(machine.Runtime, machine.InstructionSets);
 }
 
+/// <summary>What the app sets of a session.</summary>
+internal sealed record AppSession(int Threads, IReadOnlyList<SessionOption>? Options)
+{
+    public static AppSession Of(Machine machine) => new(machine.Threads, machine.Options);
+
+    /// <summary>For inputs of the sizes of the scenarios.</summary>
+    public SessionSettings Settings() => SessionSettings.Timing(Threads, Options);
+
+    /// <summary>For samples, whose sizes may be others.</summary>
+    public SessionSettings ForSamples() => Settings().ForAnySize();
+}
+
 /// <summary>What <see cref="Stages.Calibrate"/> reads.</summary>
 /// <param name="Threads">Threads within an operator: sums are taken in an order that does not depend on them.</param>
 internal sealed record CalibrateInput(
@@ -47,16 +59,18 @@ internal sealed record NamedPlan(string Name, Plan Plan);
 /// <summary>What <see cref="Stages.Evaluate"/> reads.</summary>
 /// <param name="Original">Path of the original model.</param>
 /// <param name="Emitted">Path of the emitted one.</param>
+/// <param name="Advised">What the emitted model is run with besides what the app sets.</param>
 internal sealed record EvaluateInput(
     Content<string> Original,
     Content<string> Emitted,
     Content<IReadOnlyList<Sample>> Samples,
     Content<LossFunction> Loss,
     Kernels Kernels,
-    int Threads);
+    AppSession Session,
+    IReadOnlyList<SessionOption> Advised);
 
 /// <summary>What <see cref="Stages.Repeat"/> reads.</summary>
-internal sealed record RepeatInput(Content<Workspace> Model, Content<IReadOnlyList<Sample>> Samples, Kernels Kernels, int Threads);
+internal sealed record RepeatInput(Content<Workspace> Model, Content<IReadOnlyList<Sample>> Samples, Kernels Kernels, AppSession Session);
 
 /// <summary>What <see cref="Stages.Conform"/> reads.</summary>
 /// <param name="Model">The original.</param>
@@ -70,7 +84,7 @@ internal sealed record ConformInput(
     IReadOnlyList<SubgraphStructure> Structures,
     Content<IReadOnlyList<Sample>> Samples,
     Kernels Kernels,
-    int Threads,
+    AppSession Session,
     [property: Incidental] Preparations Preparations);
 
 /// <summary>Whether an emitted file is what was planned.</summary>
@@ -96,6 +110,16 @@ internal sealed record CompareInput(
     IReadOnlyList<Content<string>> Emitted,
     Content<IReadOnlyList<Scenario>> Scenarios,
     Machine Machine,
+    TimingSettings Settings);
+
+/// <summary>What <see cref="Stages.Advise"/> reads.</summary>
+/// <param name="Shipped">Path of the shipped model.</param>
+/// <param name="Candidates">Sets of options, each to be set besides what the app sets.</param>
+internal sealed record AdviseInput(
+    Content<string> Shipped,
+    Content<IReadOnlyList<Scenario>> Scenarios,
+    Machine Machine,
+    IReadOnlyList<IReadOnlyList<SessionOption>> Candidates,
     TimingSettings Settings);
 
 /// <summary>
@@ -152,7 +176,11 @@ internal static class Stages
     public static readonly Stage<EvaluateInput, LossChange> Evaluate = new(
         "evaluate",
         Version: 3,
-        (input, context) => new Verifier(input.Original.Value, input.Emitted.Value, input.Threads).MeasureLoss(
+        (input, context) => new Verifier(
+            input.Original.Value,
+            input.Emitted.Value,
+            input.Session.ForSamples(),
+            (input.Session with { Options = [.. input.Session.Options ?? [], .. input.Advised] }).ForSamples()).MeasureLoss(
             input.Loss.Value.Outputs,
             input.Samples.Value,
             (sample, number, original, mixed) => input.Loss.Value.Compare(original, mixed, input.Loss.Value.TargetOf(sample, number, original)),
@@ -164,7 +192,7 @@ internal static class Stages
         "repeat",
         Version: 1,
         (input, context) => [.. Repeatability.Check(
-            input.Model.Value.Model, input.Model.Value.Path, input.Samples.Value, SessionSettings.Timing(input.Threads), context.Cancel)]);
+            input.Model.Value.Model, input.Model.Value.Path, input.Samples.Value, input.Session.ForSamples(), context.Cancel)]);
 
     /// <summary>The original, an emitted file and its plan → whether the file carries the plan, runs in the kernels that its formats promise, and does so rightly.</summary>
     public static readonly Stage<ConformInput, Conformity> Conform = new(
@@ -173,14 +201,13 @@ internal static class Stages
         (input, context) =>
         {
             Workspace original = input.Model.Value;
-            SessionSettings settings = SessionSettings.Timing(input.Threads);
             (LayerSite Site, NumberFormat Format)[] plan = Emission.PlanOf(original, input.Layers);
             IReadOnlyList<FoundStructure> structures = Emission.FoundOf(original, input.Structures);
             IReadOnlyList<RewrittenLayer> layers = Conformance.Check(
                 original.Model, input.Emitted.Value, plan, original.Weight, input.Preparations, [.. structures.Select(s => s.Match)]);
-            KernelCheck.Check(input.Emitted.Value, layers, settings, structures);
+            KernelCheck.Check(input.Emitted.Value, layers, input.Session.Settings(), structures);
             AgreementResult agreement = Agreement.Measure(
-                original.Path, input.Emitted.Value, plan.Select(p => p.Format).Distinct(), input.Samples.Value, settings, context.Cancel);
+                original.Path, input.Emitted.Value, plan.Select(p => p.Format).Distinct(), input.Samples.Value, input.Session.ForSamples(), context.Cancel);
             return new Conformity(
                 agreement.Problem(Path.GetFileName(input.Emitted.Value)), [.. new[] { agreement.NotJudged }.OfType<string>(), .. agreement.Notes]);
         });
@@ -212,12 +239,20 @@ internal static class Stages
         (input, context) => [.. EndToEnd.Measure(
             input.Original.Value,
             [.. input.Emitted.Select(e => e.Value)],
-            input.Machine.Threads,
+            input.Machine.Session(),
             input.Scenarios.Value,
             input.Settings,
             fraction => context.Report(fraction, ""),
             text => context.Report(0, text),
             context.Cancel)],
+        IsClocked: true);
+
+    /// <summary>The shipped file, session options and scenarios → what each set of options gains.</summary>
+    public static readonly Stage<AdviseInput, List<OptionGain?>> Advise = new(
+        "advise",
+        Version: 1,
+        (input, context) => [.. OptionTrial.Measure(
+            input.Shipped.Value, input.Machine.Session(), input.Candidates, input.Scenarios.Value, input.Settings, text => context.Report(0, text), context.Cancel)],
         IsClocked: true);
 
     /// <summary>The sensitivities with what the samples tell besides: kept with them, since a run that reuses them reads no data.</summary>

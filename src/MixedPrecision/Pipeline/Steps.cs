@@ -101,7 +101,7 @@ internal static class Steps
     public static void CheckRepeatable(Materials materials, StageRunner runner)
     {
         foreach (Unrepeatable output in runner.Get(Stages.Repeat, new RepeatInput(
-            Shipment.ModelOf(materials.Workspace), materials.Data.Calibration, Kernels.Of(materials.Machine), materials.Machine.Threads)))
+            Shipment.ModelOf(materials.Workspace), materials.Data.Calibration, Kernels.Of(materials.Machine), AppSession.Of(materials.Machine))))
         {
             Diagnostic found = output.Diagnostic(materials.Policy.Model, materials.Loss.Value.Outputs);
             if (found.Severity == Severity.Error)

@@ -40,6 +40,11 @@ public sealed record Policy(
     /// <summary>Seconds that the search may go on timing configurations after the first ones; then the best plan of those that were timed is taken, and its gap stated.</summary>
     public int SearchSeconds { get; init; } = 600;
 
+    /// <summary>Dimensions to which all scenarios give one size, with that size; none where there are no scenarios.</summary>
+    public IReadOnlyDictionary<string, long> FixedSizes => Scenarios.Count == 0 ? new Dictionary<string, long>() : Scenarios[0].Inputs
+        .Where(size => Scenarios.All(s => s.Inputs.TryGetValue(size.Key, out long other) && other == size.Value))
+        .ToDictionary(StringComparer.Ordinal);
+
     /// <summary>Where each value stands in the file, by the path of its key: <c>calibration.data</c>, <c>layers[0].match</c>.</summary>
     public IReadOnlyDictionary<string, Place> Places { get; init; } = new Dictionary<string, Place>();
 
@@ -119,7 +124,17 @@ public sealed record LayerRule(string Match, string Format, Place Place);
 /// <param name="Provider">Execution provider; <c>cpu</c>.</param>
 /// <param name="Threads">Threads within an operator; 0: as many as the machine has processors.</param>
 /// <param name="Place">Where the section stands in the policy, or the policy itself when it has none.</param>
-public sealed record RuntimePolicy(string Provider, int Threads, Place Place);
+public sealed record RuntimePolicy(string Provider, int Threads, Place Place)
+{
+    /// <summary>Whether the app fixes the symbolic dimensions to which all scenarios give one size (<c>AddFreeDimensionOverrideByName</c>).</summary>
+    public bool FreeDimensions { get; init; }
+
+    /// <summary>Whether the app lets the runtime approximate Gelu (<c>optimization.enable_gelu_approximation</c>).</summary>
+    public bool GeluApproximation { get; init; }
+
+    /// <summary>Whether workers may spin while they wait for work; false: the app switches it off (<c>session.intra_op.allow_spinning</c>).</summary>
+    public bool Spinning { get; init; } = true;
+}
 
 /// <summary>What the plan maximizes the gain of, within the budget.</summary>
 public enum Objective

@@ -16,6 +16,12 @@ internal static class PolicyReader
         Policy policy = PolicyKeys.Root.Read(root, "") with { Folder = folder, Places = places };
         if (policy.Scenarios.Count > 0 && policy.Scenarios.All(scenario => scenario.Weight == 0))
             throw Errors.PolicyImpossibleValue(policy.Scenarios[0].Place, "scenarios", "only weights of 0", "at least one weight above 0");
+        if (policy.Runtime.FreeDimensions && policy.FixedSizes.Count == 0)
+        {
+            throw Errors.PolicyImpossibleValue(
+                policy.PlaceOf("runtime.freeDimensions"), "runtime.freeDimensions", "true", "false, or scenarios that all give one size to a dimension of the model: that is the size which the app fixes");
+        }
+
         if (policy.Layers.FirstOrDefault(rule => !policy.Formats.Contains(rule.Format)) is { } rule)
         {
             throw Errors.PolicyImpossibleValue(

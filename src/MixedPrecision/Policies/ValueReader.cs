@@ -6,7 +6,7 @@ namespace MixedPrecision.Policies;
 /// What may stand at a place of the policy; the reader's messages and the test that compares reader and JSON schema use it.
 /// </summary>
 /// <param name="Expected">The end of a message's "expected …".</param>
-/// <param name="Types">JSON types of the value: string, integer, number, array, object.</param>
+/// <param name="Types">JSON types of the value: string, boolean, integer, number, array, object.</param>
 internal sealed record ValueShape(string Expected, params IReadOnlyList<string> Types)
 {
     /// <summary>The names that a text may be; empty: any. Also the numbers, where only some may stand.</summary>

@@ -36,6 +36,13 @@ internal static class Values
         return new(reader.Shape, (node, path) => (int)reader.Read(node, path));
     }
 
+    /// <summary>A truth value.</summary>
+    public static ValueReader<bool> Flag()
+    {
+        var shape = new ValueShape("true or false", "boolean");
+        return new(shape, (node, path) => node is YamlScalar { Type: ScalarType.Boolean } scalar ? scalar.Text is "true" or "True" or "TRUE" : throw WrongType(node, path, shape));
+    }
+
     /// <summary>A finite number of at least zero.</summary>
     public static ValueReader<double> Weight()
     {

@@ -26,6 +26,7 @@ namespace MixedPrecision.Reporting;
 /// <param name="Strategies">Simpler ways to choose.</param>
 /// <param name="Attempts">The plans that were made and measured, in order.</param>
 /// <param name="Compared">The files that one was chosen from, the plan first if there is one.</param>
+/// <param name="Advice">Session options that make the shipped file faster without a change of it.</param>
 /// <param name="Reasons">Why layers and other linear operators keep their precision, each reason once for each kind of them.</param>
 /// <param name="Warnings">What the reader should know.</param>
 public sealed record Manifest(
@@ -49,6 +50,7 @@ public sealed record Manifest(
     IReadOnlyList<StrategyPlan> Strategies,
     IReadOnlyList<PlanAttempt> Attempts,
     IReadOnlyList<ComparedModel> Compared,
+    IReadOnlyList<SessionAdvice> Advice,
     IReadOnlyList<string> Reasons,
     IReadOnlyList<string> Warnings)
 {
@@ -66,6 +68,7 @@ public sealed record Manifest(
         .. Attempts.Count > 1 ? ReportText.Table([.. Attempts.Select(PlanText.Row)]) : [],
         .. ReportText.Table([.. Compared.Select(PlanText.Row)]),
         .. Samples.Evaluation == 0 || Solver is null ? [] : new[] { PlanText.Solver(Solver) },
+        .. Advice.Select(a => a.ToLine()),
         .. Reasons.Select(r => "kept: " + r),
         .. ReportText.Warnings(Warnings),
     ];

@@ -28,7 +28,7 @@ public static class EndToEnd
 
     /// <param name="original">Path of the original model.</param>
     /// <param name="emitted">Paths of emitted models, one to <see cref="MostCandidates"/>.</param>
-    /// <param name="threads">Threads within an operator; 0: ONNX Runtime's own choice.</param>
+    /// <param name="settings">The app's.</param>
     /// <param name="scenarios">At least one.</param>
     /// <param name="timing">How exactly to measure, per scenario and emitted model.</param>
     /// <param name="progress">Told the fraction that is done.</param>
@@ -39,7 +39,7 @@ public static class EndToEnd
     public static IReadOnlyList<ScenarioComparison> Measure(
         string original,
         IReadOnlyList<string> emitted,
-        int threads,
+        SessionSettings settings,
         IReadOnlyList<Scenario> scenarios,
         TimingSettings timing,
         Action<double> progress,
@@ -65,7 +65,7 @@ public static class EndToEnd
                 cancellation.ThrowIfCancellationRequested();
                 try
                 {
-                    return Contender.Probe(() => Open(path, threads, feed));
+                    return Contender.Probe(() => Open(path, settings, feed));
                 }
                 catch (OnnxRuntimeException e)
                 {
@@ -77,9 +77,10 @@ public static class EndToEnd
         return results;
     }
 
-    private static OpenedRun Open(string path, int threads, Feed feed)
+    /// <summary>A file as an app opens it.</summary>
+    internal static OpenedRun Open(string path, SessionSettings settings, Feed feed)
     {
-        Session session = Session.Open(path, SessionSettings.Timing(threads));
+        Session session = Session.Open(path, settings);
         return new OpenedRun(() => session.RunOnly(feed), session.Dispose);
     }
 }

@@ -13,11 +13,10 @@ namespace MixedPrecision.Verification;
 /// </summary>
 /// <param name="original">Path of the original model.</param>
 /// <param name="mixed">Path of the emitted model.</param>
-/// <param name="threads">Threads within an operator; 0: ONNX Runtime's own choice.</param>
-public sealed class Verifier(string original, string mixed, int threads)
+/// <param name="settings">The app's.</param>
+/// <param name="mixedSettings">Those for the emitted model where they are to differ.</param>
+public sealed class Verifier(string original, string mixed, SessionSettings settings, SessionSettings? mixedSettings = null)
 {
-    private readonly SessionSettings settings = SessionSettings.Timing(threads);
-
     /// <summary>
     /// The change of the loss over samples that calibration did not see. Samples on which the original's own loss is no number compare nothing and are left out.
     /// </summary>
@@ -93,7 +92,7 @@ public sealed class Verifier(string original, string mixed, int threads)
         };
     }
 
-    private Session OpenMixed() => Mixed(() => Session.Open(mixed, settings));
+    private Session OpenMixed() => Mixed(() => Session.Open(mixed, mixedSettings ?? settings));
 
     private T Mixed<T>(Func<T> run)
     {

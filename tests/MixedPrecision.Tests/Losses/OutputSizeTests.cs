@@ -42,7 +42,7 @@ public class OutputSizeTests
     private static MixedPrecision.Verification.LossChange Measure(EmittedModel emitted, string output)
     {
         using LossFunction loss = Loss(emitted.Model, Policy(new LossPolicy(LossKind.OutputMse, PolicyPlace, output)));
-        return new MixedPrecision.Verification.Verifier(emitted.Original, emitted.Mixed, 1).MeasureLoss(
+        return new MixedPrecision.Verification.Verifier(emitted.Original, emitted.Mixed, MixedPrecision.Execution.SessionSettings.Timing(1)).MeasureLoss(
             loss.Outputs,
             SizeModels.Samples(20),
             (sample, number, from, to) => loss.Compare(from, to, loss.TargetOf(sample, number, from)),

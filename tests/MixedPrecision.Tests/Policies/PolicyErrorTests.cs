@@ -95,6 +95,8 @@ public class PolicyErrorTests
     [InlineData(M + "calibration: { samples: 99999999999999999999 }", "MPB1010", 2, 25, "1 to 2147483647")]
     [InlineData(M + "evaluation: { data: a, samples: -3 }", "MPB1010", 2, 33, "evaluation.samples: found the number -3")]
     [InlineData(M + "formats: []", "MPB1010", 2, 10, "an empty list")]
+    [InlineData(M + "runtime: { freeDimensions: true }", "MPB1010", 2, 28, "runtime.freeDimensions: found true, expected false, or scenarios that all give one size to a dimension of the model")]
+    [InlineData(M + "runtime: { spinning: 0 }", "MPB1008", 2, 22, "runtime.spinning: found the number 0, expected true or false")]
     [InlineData(M + "scenarios: [ { inputs: { batch: -1 } } ]", "MPB1010", 2, 33, "scenarios[0].inputs.batch: found the number -1, expected a whole number, at least 0")]
     [InlineData(M + "scenarios: [ { inputs: {}, weight: -1 } ]", "MPB1010", 2, 36, "expected a number of at least 0")]
     [InlineData(M + "scenarios: [ { inputs: {}, weight: .nan } ]", "MPB1010", 2, 36, "expected a number of at least 0")]

@@ -111,6 +111,8 @@ public class PolicySchemaTests
     [InlineData("model: m.onnx\nruntime: { threads: -1 }", false)]
     [InlineData("model: m.onnx\nruntime: { threads: 1025 }", false)]
     [InlineData("model: m.onnx\nruntime: { provider: cuda }", false)]
+    [InlineData("model: m.onnx\nruntime: { spinning: false, geluApproximation: true, freeDimensions: false }", true)]
+    [InlineData("model: m.onnx\nruntime: { spinning: 'no' }", false)]
     public async Task Both_judge_a_policy_alike(string text, bool valid)
     {
         JsonSchema schema = await JsonSchema.FromJsonAsync(SchemaText);

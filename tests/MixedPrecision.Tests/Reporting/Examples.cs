@@ -1,4 +1,5 @@
 using MixedPrecision.Benchmarking;
+using MixedPrecision.Execution;
 using MixedPrecision.Reporting;
 using MixedPrecision.Verification;
 
@@ -9,7 +10,7 @@ internal static class Examples
 {
     public const string HostileName = "</script>\u001b[31m\"layer\"\n";
 
-    public static readonly Machine Machine = new("Example CPU", ["avx2", "fma"], 4, "linux", "x64", "1.31.1", "cpu", 2);
+    public static readonly Machine Machine = new("Example CPU", ["avx2", "fma"], 4, "linux", "x64", "1.31.1", "cpu", 2, [SessionOption.GeluApproximation]);
 
     public static readonly ModelSummary Model = new("model.onnx", new string('a', 64), 13_600_000, 17, 314);
 
@@ -68,6 +69,7 @@ internal static class Examples
         Strategies,
         Attempts,
         Compared,
+        [new SessionAdvice("free dimensions", [SessionOption.FreeDimension("batch", 8), SessionOption.FreeDimension("sequence", 48)], "the session then takes inputs of these sizes alone", [0.02, 0.03, 0.04])],
         ["1 matrix product ('/encoder/query'): no format was found to gain"],
         ["the machine is noisy"]);
 

@@ -1,4 +1,6 @@
+using System.Reflection;
 using System.Text.Json.Nodes;
+using System.Text.Json.Serialization;
 using MixedPrecision.Reporting;
 using NJsonSchema;
 
@@ -90,6 +92,10 @@ public class ManifestTests
         Assert.Contains("measured: relative loss error 0.707 % of 1 % allowed (loss MSE 1.25e-05), mean loss change -1e-04", lines);
         Assert.Contains("accuracy: 82.4 % → 82.4 %", lines);
         Assert.Contains("batch 8, sequence 48: 10.3 ms → 6.5 ms, 1.58× [1.52×, 1.64×]", lines);
+        Assert.Contains(
+            "advice: options.AddFreeDimensionOverrideByName(\"batch\", 8); options.AddFreeDimensionOverrideByName(\"sequence\", 48); saves 3 % of the time [2 %, 4 %]; "
+                + "the session then takes inputs of these sizes alone",
+            lines);
         Assert.Contains("warning: the machine is noisy", lines);
     }
 
@@ -106,7 +112,8 @@ public class ManifestTests
             Records(argument, found);
         }
 
-        if (type.Assembly == typeof(Manifest).Assembly && found.Add(type))
+        // What has a converter is written as a text.
+        if (type.Assembly == typeof(Manifest).Assembly && type.GetCustomAttribute<JsonConverterAttribute>() is null && found.Add(type))
         {
             foreach (Type property in type.GetProperties().Where(p => p.Name != "EqualityContract").Select(p => p.PropertyType))
             {

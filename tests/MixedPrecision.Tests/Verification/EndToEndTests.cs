@@ -1,5 +1,6 @@
 using MixedPrecision.Benchmarking;
 using MixedPrecision.Diagnostics;
+using MixedPrecision.Execution;
 using MixedPrecision.Onnx;
 using MixedPrecision.Verification;
 
@@ -52,7 +53,7 @@ public class EndToEndTests
 
     private static IReadOnlyList<ScenarioComparison> Measure(
         string original, IReadOnlyList<string> emitted, IReadOnlyList<Scenario> scenarios, Action<double>? progress = null) =>
-        EndToEnd.Measure(original, emitted, 1, scenarios, Quick, progress ?? (_ => { }), null, CancellationToken.None);
+        EndToEnd.Measure(original, emitted, SessionSettings.Timing(1), scenarios, Quick, progress ?? (_ => { }), null, CancellationToken.None);
 
     private static Scenario Of(string name, long batch, double weight) => new(
         name,

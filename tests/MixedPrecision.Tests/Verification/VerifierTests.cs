@@ -73,7 +73,7 @@ public class VerifierTests
     public void ALossThatIsNoNumberIsBeyondEveryBudget()
     {
         using var emitted = new EmittedModel("int8-weight", "fp32");
-        LossChange change = new Verifier(emitted.Original, emitted.Mixed, 1).MeasureLoss(
+        LossChange change = new Verifier(emitted.Original, emitted.Mixed, SessionSettings.Timing(1)).MeasureLoss(
             ["logits"], [.. Samples(2)], (_, _, _, _) => new LossComparison(1, double.NaN, 1, double.NaN), _ => { }, CancellationToken.None);
         Assert.Equal(double.PositiveInfinity, change.RelativeLossError);
     }
@@ -83,13 +83,13 @@ public class VerifierTests
     {
         using var emitted = new EmittedModel("int8-weight", "fp32");
         LossComparison Compare(int number) => number == 1 ? new(double.NaN, double.NaN, double.NaN, double.NaN, 1) : new(4, 1, 2, 1, 1, 1, 0);
-        LossChange change = new Verifier(emitted.Original, emitted.Mixed, 1).MeasureLoss(["logits"], [.. Samples(3)], (_, n, _, _) => Compare(n), _ => { }, CancellationToken.None);
+        LossChange change = new Verifier(emitted.Original, emitted.Mixed, SessionSettings.Timing(1)).MeasureLoss(["logits"], [.. Samples(3)], (_, n, _, _) => Compare(n), _ => { }, CancellationToken.None);
         Assert.Equal((2, 1, 4, 0.5, 2), (change.Samples, change.LossMse, change.MeanSquareLoss, change.RelativeLossError, change.Labels));
         Diagnostic warning = Assert.Single(change.Warnings);
         Assert.Equal((Codes.LossNotFinite, Severity.Warning, Samples(2).Last().Place), (warning.Code, warning.Severity, warning.Place));
         Assert.Contains("1 of 3 samples", warning.Message, StringComparison.Ordinal);
 
-        Diagnostic error = Assert.Throws<MixedPrecisionException>(() => new Verifier(emitted.Original, emitted.Mixed, 1).MeasureLoss(
+        Diagnostic error = Assert.Throws<MixedPrecisionException>(() => new Verifier(emitted.Original, emitted.Mixed, SessionSettings.Timing(1)).MeasureLoss(
             ["logits"], [.. Samples(2)], (_, _, _, _) => Compare(1), _ => { }, CancellationToken.None)).Diagnostic;
         Assert.Equal((Codes.LossNotFinite, Severity.Error), (error.Code, error.Severity));
     }
@@ -99,7 +99,7 @@ public class VerifierTests
     {
         using var emitted = new EmittedModel("int8-weight", "fp32");
         var misfit = new Diagnostic(Codes.LabelsDoNotFit, Severity.Error, new Place("data.jsonl", 2), "found 3 labels, expected 1.");
-        LossChange change = new Verifier(emitted.Original, emitted.Mixed, 1).MeasureLoss(
+        LossChange change = new Verifier(emitted.Original, emitted.Mixed, SessionSettings.Timing(1)).MeasureLoss(
             ["logits"], [.. Samples(3)], (_, n, _, _) => new LossComparison(4, 1, 2, 1, n == 0 ? 1 : 0, 1, 0, n == 0 ? null : misfit), _ => { }, CancellationToken.None);
         Assert.Null(change.Accuracy);
         Diagnostic warning = Assert.Single(change.Warnings);
@@ -118,7 +118,7 @@ public class VerifierTests
     }
 
     private static LossChange Measure(EmittedModel emitted, IReadOnlyList<Sample> samples) =>
-        new Verifier(emitted.Original, emitted.Mixed, 0).MeasureLoss(["logits"], samples, FirstScore, _ => { }, CancellationToken.None);
+        new Verifier(emitted.Original, emitted.Mixed, SessionSettings.Timing(0)).MeasureLoss(["logits"], samples, FirstScore, _ => { }, CancellationToken.None);
 
     private static IEnumerable<Sample> Samples(int count)
     {
