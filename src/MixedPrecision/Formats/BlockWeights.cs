@@ -24,7 +24,8 @@ internal static class BlockWeights
         KernelIdentity: $"MatMulNBits(bits={bits},block={block},accuracy={AccuracyLevel})",
         TimePerMac: 0.25,
         WhyNot: site => site.WhyNoWeightMatrix(),
-        Prepare: (site, weight) => Prepare(site, weight, bits, block),
+        Prepare: (site, weight) => site.Moments is { } moments && id[FormatFamilies.PreparationName] == FormatFamilies.Gptq
+            ? Compensate(site, weight, moments, bits, block) : Prepare(site, weight, bits, block),
         Emit: e => e.Product(
             "MatMulNBits",
             "com.microsoft",
@@ -42,7 +43,10 @@ internal static class BlockWeights
             new("com.microsoft.MatMulNBits", ("K", site.InputSize), ("N", site.OutputSize), ("bits", bits), ("block_size", block), ("accuracy_level", AccuracyLevel)),
         ],
         Disagreement: Math.Sqrt(2),
-        Bytes: site => (long)site.OutputSize * Blocks(site, block) * ((block * bits / 8) + 4));
+        Bytes: site => (long)site.OutputSize * Blocks(site, block) * ((block * bits / 8) + 4))
+    {
+        ReadsMoments = id[FormatFamilies.PreparationName] == FormatFamilies.Gptq,
+    };
 
     private static int Blocks(LayerSite site, int size) => (site.InputSize + size - 1) / size;
 
@@ -73,6 +77,31 @@ internal static class BlockWeights
                 {
                     Pack(quantized, bits, bytes);
                 }
+            }
+        });
+        return [new Tensor(ElementType.UInt8, [outputs, blocks, blockBytes], packed), Tensor.Of<float>(scales, (long)outputs * blocks)];
+    }
+
+    private static Tensor[] Compensate(LayerSite site, Tensor weight, InputMoments moments, int bits, int size)
+    {
+        int inputs = site.InputSize, outputs = site.OutputSize, blocks = Blocks(site, size), blockBytes = size * bits / 8;
+        short limit = (short)(1 << (bits - 1));
+        var scales = new float[outputs * blocks];
+        var packed = new byte[(long)outputs * blocks * blockBytes];
+        new WeightGrid(size, block => new GridStep(Scale(block, bits), (short)-limit, (short)(limit - 1))).Round(site, weight, moments, (column, steps, values) =>
+        {
+            Span<byte> quantized = stackalloc byte[size];
+            for (int block = 0; block < blocks; block++)
+            {
+                scales[(column * blocks) + block] = steps[block].Scale;
+                quantized.Fill((byte)limit);
+                ReadOnlySpan<short> own = values.Slice(block * size, Math.Min(size, inputs - (block * size)));
+                for (int i = 0; i < own.Length; i++)
+                {
+                    quantized[i] = (byte)(own[i] + limit);
+                }
+
+                Pack(quantized, bits, packed.AsSpan(checked((int)((((long)column * blocks) + block) * blockBytes)), blockBytes));
             }
         });
         return [new Tensor(ElementType.UInt8, [outputs, blocks, blockBytes], packed), Tensor.Of<float>(scales, (long)outputs * blocks)];

@@ -21,7 +21,7 @@ internal static class Int8Dynamic
 
     public static NumberFormat Of(FormatId id) => id["operands"] == Products
         ? Format(id, WhyNoProduct, prepare: (_, _) => [], steps: (_, _) => [], bytes: _ => 0)
-        : Format(id, site => site.WhyNoWeightMatrix(), Prepare, Scales, bytes: site => ((long)site.InputSize * site.OutputSize) + (4L * site.OutputSize));
+        : Format(id, site => site.WhyNoWeightMatrix(), (site, weight) => Prepare(site, weight, id[FormatFamilies.PreparationName] == FormatFamilies.Gptq ? site.Moments : null), Scales, bytes: site => ((long)site.InputSize * site.OutputSize) + (4L * site.OutputSize));
 
     private static NumberFormat Format(
         FormatId id, Func<LayerSite, string?> whyNot, Func<LayerSite, Tensor, IReadOnlyList<Tensor>> prepare, Func<LayerSite, Tensor, float[]> steps, Func<LayerSite, long> bytes) => new(
@@ -38,7 +38,10 @@ internal static class Int8Dynamic
         WeightSteps: steps,
         Kernels: _ => [new("com.microsoft.DynamicQuantizeMatMul"), new("com.microsoft.MatMulIntegerToFloat")],
         Disagreement: Math.Sqrt(2),
-        Bytes: bytes);
+        Bytes: bytes)
+    {
+        ReadsMoments = id["operands"] != Products && id[FormatFamilies.PreparationName] == FormatFamilies.Gptq,
+    };
 
     private static string? WhyNoProduct(LayerSite site) =>
         site.Layer.Kind != LayerKind.ActivationMatMul ? "one operand is a constant weight; this format is for products of two activations"
@@ -47,11 +50,24 @@ internal static class Int8Dynamic
                 : site.Input.Rank is null || site.Weight.Rank is null ? "the number of dimensions of an operand is known only from data"
                 : site.Input.Rank < 2 || site.Weight.Rank < 2 ? "an operand is a vector; the kernel takes matrices" : null);
 
-    private static Tensor[] Prepare(LayerSite site, Tensor weight)
+    private static Tensor[] Prepare(LayerSite site, Tensor weight, InputMoments? moments)
     {
         int inputs = site.InputSize, outputs = site.OutputSize;
         var scales = new float[outputs];
         var quantized = new byte[(long)inputs * outputs];
+        if (moments is not null)
+        {
+            new WeightGrid(inputs, column => new GridStep(Scale(column), -WeightLimit, WeightLimit), LargestPair: WeightLimit + 1).Round(site, weight, moments, (column, steps, values) =>
+            {
+                scales[column] = steps[0].Scale;
+                for (int row = 0; row < values.Length; row++)
+                {
+                    quantized[((long)row * outputs) + column] = (byte)values[row];
+                }
+            });
+            return [new Tensor(ElementType.Int8, [inputs, outputs], quantized), Tensor.Of<float>(scales, outputs)];
+        }
+
         site.ForEachTile(weight, (first, count, columns) =>
         {
             byte[] tile = ArrayPool<byte>.Shared.Rent(count * inputs);
