@@ -29,7 +29,8 @@ internal sealed class PredictionTrial : IDisposable
     /// <param name="formats">All formats of the plans to come.</param>
     /// <param name="threads">Threads within an operator.</param>
     public PredictionTrial(
-        string file, CalibrationPolicy policy, (string File, int Count) calibration, (string File, int Count) evaluation, IReadOnlyList<NumberFormat> formats, int threads)
+        string file, CalibrationPolicy policy, (string File, int Count) calibration, (string File, int Count) evaluation, IReadOnlyList<NumberFormat> formats, int threads,
+        Action<int, LayerSite, Tensor, Tensor, Tensor?>? observe = null)
     {
         settings = SessionSettings.Default with { Threads = threads };
         model = OnnxModel.Load(file);
@@ -42,7 +43,7 @@ internal sealed class PredictionTrial : IDisposable
         partition = Partitioner.Partition(model, types);
         sites = partition.Layers.ToDictionary(l => l.Name, l => LayerSite.Of(model, partition.View, types, l));
         Sensitivities = Calibrator.Run(
-            new CalibrationRequest(model, partition, types, sites, formats, loss, seen, threads), _ => { }, CancellationToken.None);
+            new CalibrationRequest(model, partition, types, sites, formats, loss, seen, threads) { Observe = observe }, _ => { }, CancellationToken.None);
 
         using Session session = Session.Create(model.Proto, settings, model.Folder);
         originals = [.. samples.Select((sample, number) =>
@@ -53,6 +54,8 @@ internal sealed class PredictionTrial : IDisposable
     }
 
     public Sensitivities Sensitivities { get; }
+
+    public IReadOnlyDictionary<string, LayerSite> Sites => sites;
 
     public int Layers => sites.Count;
 
@@ -101,6 +104,32 @@ internal sealed class PredictionTrial : IDisposable
         return [.. Enumerable.Range(0, Sensitivities.Samples).Select(sample => Math.Pow(deltas.Sum(d => d[sample]), 2))];
     }
 
+    /// <summary>Mean over the samples and their rows of scores of the divergence Σ p log(p / p′) from the original's probabilities.</summary>
+    public double Divergence { get; private set; }
+
+    private static double KullbackLeibler(Tensor original, Tensor other)
+    {
+        int classes = (int)original.Shape[^1], rows = (int)(original.Count / classes);
+        ReadOnlySpan<float> a = original.Values<float>(), b = other.Values<float>();
+        double sum = 0;
+        for (int row = 0; row < rows; row++)
+        {
+            ReadOnlySpan<float> x = a.Slice(row * classes, classes), y = b.Slice(row * classes, classes);
+            double top = 0, bottom = 0, totalX = 0, totalY = 0;
+            foreach (float v in x) top = Math.Max(top, v);
+            foreach (float v in y) bottom = Math.Max(bottom, v);
+            foreach (float v in x) totalX += Math.Exp(v - top);
+            foreach (float v in y) totalY += Math.Exp(v - bottom);
+            for (int c = 0; c < classes; c++)
+            {
+                double p = x[c] - top - Math.Log(totalX), q = y[c] - bottom - Math.Log(totalY);
+                sum += Math.Exp(p) * (p - q);
+            }
+        }
+
+        return sum / rows;
+    }
+
     /// <summary>The sum over the layers that the noise model of each format predicts (paper, section 3).</summary>
     public double Taylor(NumberFormat[] plan)
     {
@@ -123,8 +152,15 @@ internal sealed class PredictionTrial : IDisposable
     public double[] Measure(ModelProto mixed)
     {
         using Session session = Session.Create(mixed, settings, model.Folder);
-        return [.. samples.Zip(originals, (sample, original) =>
-            loss.Compare(original.Outputs, session.Run(sample.Inputs, loss.Outputs), original.Target).SquareChange)];
+        double divergence = 0;
+        double[] result = [.. samples.Zip(originals, (sample, original) =>
+        {
+            var outputs = session.Run(sample.Inputs, loss.Outputs);
+            divergence += KullbackLeibler(original.Outputs[loss.Outputs[0]], outputs[loss.Outputs[0]]);
+            return loss.Compare(original.Outputs, outputs, original.Target).SquareChange;
+        })];
+        Divergence = divergence / samples.Count;
+        return result;
     }
 
     public void Dispose()

@@ -1,6 +1,7 @@
 using System.Globalization;
 using MixedPrecision.Benchmarks;
 using MixedPrecision.Benchmarks.Operators;
+using MixedPrecision.Benchmarks.Preparing;
 
 // Each benchmark prints ratios against a baseline that is measured in the same run.
 return args switch
@@ -12,6 +13,10 @@ return args switch
         FloatPredictionBenchmark.Run(model, data, evaluation, loss, labels.FirstOrDefault()),
     ["float-region", string model, string data, string evaluation, string loss, .. string[] labels] =>
         FloatRegionBenchmark.Run(model, data, evaluation, loss, labels.FirstOrDefault()),
+    ["preparations", string formats, string model, string data, string evaluation, string loss, .. string[] labels] =>
+        PreparationBenchmark.Run(model, data, evaluation, loss, labels.FirstOrDefault(), formats),
+    ["migrate", string kind, string output, string model, string data, string loss, .. string[] labels] =>
+        PreparationBenchmark.Migrate(model, data, loss, labels.FirstOrDefault(), kind, output),
     ["partition", string nodes] => PartitionBenchmark.Run(Number(nodes)),
     ["references", string folder] => ReferenceBenchmark.Compare(folder),
     ["decoder-make", string shape, string folder, string samples, string tokens] => DecoderBenchmark.Make(shape, folder, Number(samples), Number(tokens)),

@@ -32,11 +32,14 @@ public sealed record CalibrationRequest(
     /// <summary>Where constants that formats prepare from weights are kept, or null.</summary>
     public Preparations? Preparations { get; init; }
 
+    /// <summary>Told, by several threads, of a sample's number and what a layer had in it: operand, gradient of its result, and the same for labels drawn from the model.</summary>
+    internal Action<int, LayerSite, Tensor, Tensor, Tensor?>? Observe { get; init; }
+
     /// <summary>How much memory is taken to save time.</summary>
     internal CalibrationMemory Memory { get; init; } = CalibrationMemory.Default;
 
     /// <summary>Whether labels are drawn from the model too: only the change that a format makes has a rise.</summary>
-    internal bool TakesRise => Loss.HasCurvature && Formats.Any(f => f != NumberFormats.Baseline);
+    internal bool TakesRise => Loss.HasCurvature && (Observe is not null || Formats.Any(f => f != NumberFormats.Baseline));
 }
 
 /// <summary>How far a calibration is.</summary>

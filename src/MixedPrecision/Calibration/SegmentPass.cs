@@ -107,6 +107,12 @@ internal sealed class SegmentPass : IDisposable
             SampleState.Collect(segment, segment.Program.Upstream, sample.Gradients, results.Tensors);
             SampleState.Collect(segment, segment.Program.DrawnUpstream, sample.DrawnGradients, results.Tensors);
             AddTaylor(sample, results.Tensors);
+            foreach ((LayerSite site, LayerProgram layer) in request.Observe is null ? [] : segment.Layers)
+            {
+                Tensor? drawn = layer.DrawnOutputGradient is null ? null : results.Tensors[layer.DrawnOutputGradient];
+                request.Observe!(sample.Number, site, Value(layer.Input, sample, results.Tensors), results.Tensors[layer.OutputGradient!], drawn);
+            }
+
             if (probe.Value is { } all)
             {
                 Probe(all, sample, results.Tensors);

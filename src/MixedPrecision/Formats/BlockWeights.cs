@@ -61,7 +61,8 @@ internal static class BlockWeights
         KernelIdentity: $"MatMulNBits(bits={grid.Bits},block={grid.Block}{(grid.HasZeroPoints ? ",zero-points" : "")},accuracy={accuracy})",
         TimePerMac: accuracy == RoundsActivations ? 0.25 : 1,
         WhyNot: site => site.WhyNoWeightMatrix(),
-        Prepare: (site, weight) => Prepare(site, weight, grid),
+        Prepare: (site, weight) => site.Moments is { } moments && id[FormatFamilies.PreparationName] == FormatFamilies.Gptq
+            ? Compensate(site, weight, moments, grid) : Prepare(site, weight, grid),
         Emit: e => e.Product(
             "MatMulNBits",
             "com.microsoft",
@@ -82,6 +83,7 @@ internal static class BlockWeights
         Bytes: site => site.OutputSize * (((long)Blocks(site, grid) * ((grid.Block * grid.Bits / 8) + sizeof(float))) + (grid.HasZeroPoints ? ZeroPointBytes(site, grid) : 0)))
     {
         IsFor = kind => kind != LayerKind.ActivationMatMul,
+        ReadsMoments = id[FormatFamilies.PreparationName] == FormatFamilies.Gptq,
     };
 
     private static int Blocks(LayerSite site, Grid grid) => (site.InputSize + grid.Block - 1) / grid.Block;
@@ -114,6 +116,40 @@ internal static class BlockWeights
                 scales[(column * blocks) + block] = scale;
                 zeros[block] = (byte)zero;
                 Rounding.ToUnsigned(part, scale, zero, grid.Limit, quantized);
+                Pack(quantized, grid.Bits, packed.AsSpan(checked((int)((((long)column * blocks) + block) * blockBytes)), blockBytes));
+            }
+
+            if (grid.HasZeroPoints)
+            {
+                Pack(zeros, grid.Bits, packedZeros.AsSpan(column * zeroBytes, zeroBytes));
+            }
+        });
+        Tensor[] constants = [new Tensor(ElementType.UInt8, [outputs, blocks, blockBytes], packed), Tensor.Of<float>(scales, (long)outputs * blocks)];
+        return grid.HasZeroPoints ? [.. constants, new Tensor(ElementType.UInt8, [(long)outputs * zeroBytes], packedZeros)] : constants;
+    }
+
+    private static Tensor[] Compensate(LayerSite site, Tensor weight, InputMoments moments, Grid grid)
+    {
+        int inputs = site.InputSize, outputs = site.OutputSize, blocks = Blocks(site, grid), size = grid.Block, blockBytes = size * grid.Bits / 8, zeroBytes = ZeroPointBytes(site, grid);
+        var scales = new float[outputs * blocks];
+        var packed = new byte[(long)outputs * blocks * blockBytes];
+        var packedZeros = new byte[grid.HasZeroPoints ? outputs * zeroBytes : 0];
+        WeightGrid.StepFunction step = values => grid.Of(values) is var (scale, zero) ? new GridStep(scale, (short)-zero, (short)(grid.Limit - zero)) : default;
+        new WeightGrid(size, step).Round(site, weight, moments, (column, steps, values) =>
+        {
+            Span<byte> quantized = stackalloc byte[size], zeros = stackalloc byte[blocks];
+            for (int block = 0; block < blocks; block++)
+            {
+                scales[(column * blocks) + block] = steps[block].Scale;
+                int zero = -steps[block].Least;
+                zeros[block] = (byte)zero;
+                quantized.Fill((byte)zero);
+                ReadOnlySpan<short> own = values.Slice(block * size, Math.Min(size, inputs - (block * size)));
+                for (int i = 0; i < own.Length; i++)
+                {
+                    quantized[i] = (byte)(own[i] + zero);
+                }
+
                 Pack(quantized, grid.Bits, packed.AsSpan(checked((int)((((long)column * blocks) + block) * blockBytes)), blockBytes));
             }
 

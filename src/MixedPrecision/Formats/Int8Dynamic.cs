@@ -24,15 +24,15 @@ internal static class Int8Dynamic
     public static NumberFormat Of(FormatId id) => id["operands"] switch
     {
         FormatFamilies.Products => Format(id, WhyNoProduct, kind => kind == LayerKind.ActivationMatMul, prepare: (_, _) => [], steps: (_, _) => [], bytes: _ => 0),
-        FormatFamilies.Full => OfWeights(id, column => Scale(Largest(column))) with { NeedsExactSums = true },
-        _ => OfWeights(id, column => Scale(Rounding.LargestPair(column))),
+        FormatFamilies.Full => OfWeights(id, column => Scale(Largest(column)), largestPair: null) with { NeedsExactSums = true },
+        _ => OfWeights(id, column => Scale(Rounding.LargestPair(column)), largestPair: WeightLimit + 1),
     };
 
-    private static NumberFormat OfWeights(FormatId id, ScaleOf scaleOf) => Format(
+    private static NumberFormat OfWeights(FormatId id, ScaleOf scaleOf, int? largestPair) => Format(
         id,
         WhyNoWeight,
         kind => kind != LayerKind.ActivationMatMul,
-        (site, weight) => Prepare(site, weight, scaleOf),
+        (site, weight) => Prepare(site, weight, scaleOf, largestPair, id[FormatFamilies.PreparationName] == FormatFamilies.Gptq ? site.Moments : null),
         (site, weight) => Scales(site, weight, scaleOf),
         site => ((long)site.InputSize * site.OutputSize) + (4L * site.OutputSize));
 
@@ -59,6 +59,7 @@ internal static class Int8Dynamic
         Bytes: bytes)
     {
         IsFor = isFor,
+        ReadsMoments = id["operands"] != FormatFamilies.Products && id[FormatFamilies.PreparationName] == FormatFamilies.Gptq,
     };
 
     private static string? WhyNoWeight(LayerSite site) => site.Layer.Kind == LayerKind.ActivationMatMul
@@ -71,11 +72,24 @@ internal static class Int8Dynamic
                 : site.Input.Rank is null || site.Weight.Rank is null ? "the number of dimensions of an operand is known only from data"
                 : site.Input.Rank < 2 || site.Weight.Rank < 2 ? "an operand is a vector; the kernel takes matrices" : null);
 
-    private static Tensor[] Prepare(LayerSite site, Tensor weight, ScaleOf scaleOf)
+    private static Tensor[] Prepare(LayerSite site, Tensor weight, ScaleOf scaleOf, int? largestPair, InputMoments? moments)
     {
         int inputs = site.InputSize, outputs = site.OutputSize;
         var scales = new float[outputs];
         var quantized = new byte[(long)inputs * outputs];
+        if (moments is not null)
+        {
+            new WeightGrid(inputs, column => new GridStep(scaleOf(column), -WeightLimit, WeightLimit), largestPair).Round(site, weight, moments, (column, steps, values) =>
+            {
+                scales[column] = steps[0].Scale;
+                for (int row = 0; row < values.Length; row++)
+                {
+                    quantized[((long)row * outputs) + column] = (byte)values[row];
+                }
+            });
+            return [new Tensor(ElementType.Int8, [inputs, outputs], quantized), Tensor.Of<float>(scales, outputs)];
+        }
+
         site.ForEachTile(weight, (first, count, columns) =>
         {
             byte[] tile = ArrayPool<byte>.Shared.Rent(count * inputs);

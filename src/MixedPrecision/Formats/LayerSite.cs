@@ -22,6 +22,9 @@ public sealed record LayerSite(Layer Layer, NodeProto Node, int Opset, TensorTyp
     /// <summary>What the values of the weight keep every format but the baseline from: see <see cref="WeightFaults"/>. Null when nothing, or when they were not looked at.</summary>
     public string? Fault { get; init; }
 
+    /// <summary>What calibration saw the layer read, or null: then weights are rounded by their own values alone.</summary>
+    public InputMoments? Moments { get; init; }
+
     /// <summary>Columns and rows of a tile: as floats it lies in the processor's first cache.</summary>
     private const int ColumnTile = 64;
     private const int RowTile = 64;

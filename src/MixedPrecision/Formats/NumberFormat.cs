@@ -73,6 +73,9 @@ public sealed record NumberFormat(
     /// </summary>
     public Func<Tensor, WeightDeviations>? WeightNoise { get; init; }
 
+    /// <summary>Whether what calibration saw a layer read, <see cref="LayerSite.Moments"/>, decides on the constants too.</summary>
+    public bool ReadsMoments { get; init; }
+
     /// <summary>The reason why the format cannot run a layer, or null when it can. A weight without numbers to round keeps every format but the baseline from its layer.</summary>
     public Func<LayerSite, string?> WhyNot { get; } = Name == FormatFamilies.Baseline ? WhyNot : site => site.Fault ?? WhyNot(site);
 

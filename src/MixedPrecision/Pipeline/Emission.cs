@@ -7,7 +7,8 @@ using MixedPrecision.Structures;
 namespace MixedPrecision.Pipeline;
 
 /// <summary>A layer with the format that it is rewritten to.</summary>
-internal sealed record LayerFormat(string Layer, FormatVersion Format);
+/// <param name="Moments">Identifies what calibration saw it read, where that decides on its constants.</param>
+internal sealed record LayerFormat(string Layer, FormatVersion Format, string? Moments);
 
 /// <summary>A sub-graph with the structure that it is rewritten to.</summary>
 internal sealed record SubgraphStructure(int Subgraph, string Name, int Version);
@@ -62,7 +63,7 @@ internal static class Emission
     [
         .. workspace.Partition.Subgraphs.SelectMany(s => s.Layers.Zip(plan[s.Index].Formats, (layer, format) => (layer.Name, Format: NumberFormats.Get(format))))
             .Where(l => l.Format != NumberFormats.Baseline)
-            .Select(l => new LayerFormat(l.Name, FormatVersion.Of(l.Format))),
+            .Select(l => new LayerFormat(l.Name, FormatVersion.Of(l.Format), l.Format.ReadsMoments ? workspace.Sites[l.Name].Moments?.Hash : null)),
     ];
 
     /// <summary>The sub-graphs that do not stand as exported.</summary>

@@ -66,7 +66,7 @@ internal sealed record Materials(
             policy = policy with { Calibration = policy.Calibration with { Labels = "label" } };
         }
 
-        var machine = Machine.Detect(policy.Runtime);
+        Machine machine = Machine.Detect(policy.Runtime) with { Options = AppOptions.Set(policy) };
         policy = Choices.On(machine, policy);
         Workspace workspace = Workspace.Open(policy.Resolve(policy.Model), policy.Model, policy.KeepsDefaults);
         Content<LossFunction> loss = Losses(policy, workspace);

@@ -38,13 +38,26 @@ internal sealed record AppSession(int Threads, IReadOnlyList<SessionOption>? Opt
     public SessionSettings ForSamples() => Settings().ForAnySize();
 }
 
+/// <summary>What <see cref="Stages.Observe"/> reads.</summary>
+/// <param name="Values">The activations to observe.</param>
+/// <param name="Store">Takes what is found: it is too large for an artifact, which names it by content.</param>
+internal sealed record ObserveInput(
+    Content<Workspace> Model,
+    Content<IReadOnlyList<Sample>> Samples,
+    IReadOnlyList<string> Values,
+    Kernels Kernels,
+    [property: Incidental] int Threads,
+    [property: Incidental] MomentStore Store);
+
 /// <summary>What <see cref="Stages.Calibrate"/> reads.</summary>
+/// <param name="Observed">What formats are prepared with; the sites of the model have it.</param>
 /// <param name="Threads">Threads within an operator: sums are taken in an order that does not depend on them.</param>
 internal sealed record CalibrateInput(
     Content<Workspace> Model,
     Content<IReadOnlyList<Sample>> Samples,
     Content<LossFunction> Loss,
     IReadOnlyList<FormatVersion> Formats,
+    IReadOnlyList<ObservedValue> Observed,
     bool MeasuresUnreached,
     Kernels Kernels,
     [property: Incidental] int Threads,
@@ -128,6 +141,22 @@ internal sealed record AdviseInput(
 /// </summary>
 internal static class Stages
 {
+    /// <summary>Model and data → what layers read, by what formats are prepared with.</summary>
+    public static readonly Stage<ObserveInput, List<ObservedValue>> Observe = new(
+        "observe",
+        Version: 1,
+        (input, context) =>
+        {
+            var found = new List<ObservedValue>();
+            Workspace workspace = input.Model.Value;
+            Observer.Run(
+                new ObservationRequest(workspace.Model, workspace.Partition, workspace.Types, workspace.Sites, input.Values, input.Samples.Value, input.Threads),
+                (value, sums) => found.Add(input.Store.Put(value, sums)),
+                fraction => context.Report(fraction, ""),
+                context.Cancel);
+            return found;
+        });
+
     /// <summary>Model, data and loss → sensitivities of every layer in every format.</summary>
     public static readonly Stage<CalibrateInput, Sensitivities> Calibrate = new(
         "calibrate",

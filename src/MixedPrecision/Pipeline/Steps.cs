@@ -30,11 +30,13 @@ internal static class Steps
             runner.Log.Say(Stages.Calibrate.Name, note);
         }
 
+        IReadOnlyList<ObservedValue> observed = Observe(materials, runner);
         Sensitivities found = runner.Get(Stages.Calibrate, new CalibrateInput(
             Shipment.ModelOf(materials.Workspace),
             materials.Data.Calibration,
             materials.ObservedLoss,
             [.. materials.Policy.Formats.Select(NumberFormats.Get).Where(f => Choices.Runs(f, materials.Machine)).Select(FormatVersion.Of)],
+            observed,
             materials.Policy.Calibration.MeasuresUnreached,
             Kernels.Of(materials.Machine),
             materials.Machine.Threads,
@@ -56,6 +58,27 @@ internal static class Steps
             runner.Log.Warn(Errors.LayersNotReached(materials.Policy.Model, unreached, gaps));
         }
 
+        return found;
+    }
+
+    /// <summary>Gives the model's layers what calibration data show of what they read, as far as formats that they may take are prepared with it.</summary>
+    private static IReadOnlyList<ObservedValue> Observe(Materials materials, StageRunner runner)
+    {
+        Workspace workspace = materials.Workspace;
+        string[] values = [.. workspace.Partition.Layers.Select(l => workspace.Sites[l.Name])
+            .Where(s => materials.Allowed[s.Layer.Name].Formats.Any(f => NumberFormats.Get(f).ReadsMoments)).Select(s => s.Layer.Input).Distinct()];
+        if (values.Length == 0)
+        {
+            return [];
+        }
+
+        var store = new MomentStore(runner.Store, damage => runner.Log.WarnOfDamage(MomentStore.Stage, damage));
+        var input = new ObserveInput(
+            Shipment.ModelOf(workspace), materials.Data.Calibration, values, Kernels.Of(materials.Machine), materials.Machine.Threads, store);
+        List<ObservedValue> found = runner.Get(Stages.Observe, input);
+        var again = new Lazy<List<ObservedValue>>(() =>
+            runner.Timed(Stages.Observe.Name, report => Stages.Observe.Run(input, new StageContext(report, null, _ => { }, runner.Log.Cancel))));
+        workspace.Observe(found.ToDictionary(f => f.Value, f => store.Get(f, () => _ = again.Value)));
         return found;
     }
 

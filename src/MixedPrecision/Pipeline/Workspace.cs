@@ -73,6 +73,11 @@ internal sealed class Workspace : IDisposable
         structures.Clear();
     }
 
+    /// <summary>Gives layers what calibration data show of what they read.</summary>
+    /// <param name="moments">By name of the activation.</param>
+    public void Observe(IReadOnlyDictionary<string, InputMoments> moments) =>
+        Sites = Sites.ToDictionary(s => s.Key, s => s.Value with { Moments = s.Value.HasWeightMatrix ? moments.GetValueOrDefault(s.Value.Layer.Input) : null });
+
     /// <summary>The structures that a sub-graph may have besides the exported one.</summary>
     public IReadOnlyList<FoundStructure> StructuresOf(Subgraph subgraph)
     {

@@ -37,6 +37,13 @@ public static class FormatFamilies
     /// <summary>The value of a grid whose blocks have zero points.</summary>
     public const string ZeroPoints = "zero-points";
 
+    /// <summary>The parameter that says how the values of a weight are found.</summary>
+    public const string PreparationName = "preparation";
+
+    public const string Rounded = "rounded";
+
+    public const string Gptq = "gptq";
+
     /// <summary>The preset used when a policy names no formats.</summary>
     public const string DefaultPreset = "cpu";
 
@@ -53,15 +60,17 @@ public static class FormatFamilies
                 [Paired, Full, Products],
                 Paired,
                 IsWord: true,
-                WhereExact: Full)),
-        new(Int8Weight, "weights of 8 bits, with a scale for each block of inputs; activations rounded to 8 bits by the kernel", Block, Grid),
+                WhereExact: Full),
+            Preparation),
+        new(Int8Weight, "weights of 8 bits, with a scale for each block of inputs; activations rounded to 8 bits by the kernel", Block, Grid, Preparation),
         new(
             Int4Weight,
             "weights of 4 bits, with a scale for each block of inputs",
             Block,
             Grid,
-            new FormatParameter("accuracy", "`4`: the kernel rounds activations to 8 bits, in blocks of each row; `0`: it computes in float", ["0", "4"], "4")),
-        new(Int2Weight, "weights of 2 bits, with a scale for each block of inputs; activations rounded to 8 bits by the kernel", Block, Grid),
+            new FormatParameter("accuracy", "`4`: the kernel rounds activations to 8 bits, in blocks of each row; `0`: it computes in float", ["0", "4"], "4"),
+            Preparation),
+        new(Int2Weight, "weights of 2 bits, with a scale for each block of inputs; activations rounded to 8 bits by the kernel", Block, Grid, Preparation),
         new(Fp16, "both operands in half precision, 10 bits of mantissa; multiplied as floats"),
         new(BFloat16, "both operands in bfloat16, 7 bits of mantissa and the range of a float; multiplied as floats"),
         new(Fp8E4M3, "both operands in 8-bit floats with 3 bits of mantissa, scaled to their range; multiplied as floats"),
@@ -81,6 +90,13 @@ public static class FormatFamilies
 
     private static FormatParameter Grid => new(
         "grid", $"`symmetric`: the middle of the integers stands for 0; `{ZeroPoints}`: each block has an integer of its own that does", ["symmetric", ZeroPoints], "symmetric", IsWord: true);
+
+    private static FormatParameter Preparation => new(
+        PreparationName,
+        "`gptq`: weights are rounded so that outputs change little on calibration data, errors of some values making up for those of others; `rounded`: each to the nearest value",
+        [Rounded, Gptq],
+        Gptq,
+        IsWord: true);
 
     /// <summary>Canonical texts of formats, each once, in the order of families and of their parameters' values: the order in which a policy's formats stand everywhere.</summary>
     /// <param name="texts">Texts of formats.</param>

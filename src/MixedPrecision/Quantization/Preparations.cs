@@ -52,13 +52,14 @@ public sealed class Preparations(ContentStore? store = null, Action<Diagnostic>?
 
     public void Dispose() => mapped.ForEach(m => m.Dispose());
 
-    /// <summary>What decides on the constants: the weight's content, how the layer reads it, and the format.</summary>
+    /// <summary>What decides on the constants: the weight's content, how the layer reads it, the format, and what calibration saw the layer read where the format asks.</summary>
     private static CacheKey Key(LayerSite site, NumberFormat format, Tensor weight) => CacheKey.Of(
             ("format", format.Name),
             ("weight", weight.ToString()))
         .With("version", format.Version)
         .With("transposed", site.IsWeightTransposed ? 1 : 0)
         .With("alpha", site.Layer.Kind == Partitioning.LayerKind.Gemm ? site.Node.Float("alpha", 1) : 1.0)
+        .With("moments", format.ReadsMoments ? site.Moments?.Hash ?? "" : "")
         .WithBytes("values", weight.Bytes.Span);
 
     private IReadOnlyList<Tensor> Keep(CacheKey key, bool isSmall, (IReadOnlyList<Tensor> Tensors, bool IsMapped) made)

@@ -13,7 +13,7 @@ public sealed class Savings(GraphProto graph)
 
     /// <summary>
     /// Bytes of stored tensors that go, less those that come. A weight goes only when nothing reads it any more: no layer in the baseline, no Gather, no
-    /// branch that captures it, and it is no output. What comes counts once for each weight, way to read it and format, however many layers read it. Negative when the file grows.
+    /// branch that captures it, and it is no output. What comes counts once for each weight, way to read it, format and, where that decides, activation that is multiplied by it, however many layers read it. Negative when the file grows.
     /// </summary>
     /// <param name="assignments">Layers with their formats; those in the baseline need not be among them.</param>
     public long Bytes(IEnumerable<(LayerSite Site, NumberFormat Format)> assignments)
@@ -23,7 +23,7 @@ public sealed class Savings(GraphProto graph)
         (IReadOnlySet<string> values, IReadOnlySet<NodeProto> nodes) = readers.Unread(gone.Keys, gone);
         long stored = values.Select(initializers.GetValueOrDefault).Concat(nodes.Select(Weights.Stored)).OfType<TensorProto>().Sum(TensorProtos.ByteCount);
         long added = rewritten
-            .DistinctBy(r => (r.Site.Layer.Weight, r.Format.Name, r.Site.IsWeightTransposed, Alpha(r.Site)))
+            .DistinctBy(r => (r.Site.Layer.Weight, r.Format.Name, r.Site.IsWeightTransposed, Alpha(r.Site), r.Format.ReadsMoments ? r.Site.Moments?.Hash : null))
             .Sum(r => r.Format.Bytes(r.Site));
         return stored - added;
     }

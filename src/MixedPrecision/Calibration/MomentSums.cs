@@ -1,0 +1,96 @@
+using System.Runtime.InteropServices;
+using System.Security.Cryptography;
+using MixedPrecision.Formats;
+
+namespace MixedPrecision.Calibration;
+
+/// <summary>
+/// Sums of <see cref="InputMoments"/> over samples, exact in any order: sums of parts of the samples merge to the same bits as the sum over all. What a sample adds is rounded once, to 2⁻²⁴ of its
+/// largest element or finer, and then added in whole numbers. Samples of very different size have sums of their own.
+/// </summary>
+/// <param name="inputs">K.</param>
+/// <param name="width">Inputs of a block.</param>
+internal sealed class MomentSums(int inputs, int width)
+{
+    /// <summary>Binary digits that a unit lies below the largest element: 24, and as many as one sum may span. 2²³ samples fit before a sum of 64 bits is full.</summary>
+    private const int Precision = 24;
+    private const int Span = 16;
+
+    /// <summary>By exponent of the unit over <see cref="Span"/>.</summary>
+    private readonly SortedDictionary<int, long[]> sums = [];
+    private readonly Lock gate = new();
+
+    public int Inputs => inputs;
+
+    public int Width => width;
+
+    /// <summary>Samples that were added.</summary>
+    public int Samples { get; private set; }
+
+    /// <summary>Adds what one sample has: the blocks one after the other, of each the upper triangle row by row. Any number of threads may add. A sample with an element that is no finite number is not added.</summary>
+    public void Add(ReadOnlySpan<float> triangles)
+    {
+        float largest = 0;
+        foreach (float value in triangles)
+        {
+            if (!float.IsFinite(value))
+            {
+                return;
+            }
+
+            largest = MathF.Max(largest, MathF.Abs(value));
+        }
+
+        int place = (int)Math.Ceiling((Math.ILogB(MathF.Max(largest, float.Epsilon)) + 1) / (double)Span);
+        double perUnit = Math.ScaleB(1, Span + Precision - (place * Span));
+        lock (gate)
+        {
+            Samples++;
+            if (largest == 0)
+            {
+                return;
+            }
+
+            long[] sum = Sum(place);
+            for (int i = 0; i < sum.Length; i++)
+            {
+                sum[i] += (long)Math.Round(triangles[i] * perUnit);
+            }
+        }
+    }
+
+    /// <summary>Adds the sums over other samples.</summary>
+    public void Add(MomentSums others)
+    {
+        Samples += others.Samples;
+        foreach ((int place, long[] values) in others.sums)
+        {
+            long[] sum = Sum(place);
+            for (int i = 0; i < sum.Length; i++)
+            {
+                sum[i] += values[i];
+            }
+        }
+    }
+
+    /// <summary>The sums as floats.</summary>
+    public float[] Total()
+    {
+        var total = new double[InputMoments.Count(inputs, width)];
+        foreach ((int place, long[] values) in sums)
+        {
+            double unit = Math.ScaleB(1, (place * Span) - Span - Precision);
+            for (int i = 0; i < total.Length; i++)
+            {
+                total[i] += values[i] * unit;
+            }
+        }
+
+        return [.. total.Select(t => (float)t)];
+    }
+
+    /// <summary>Identifies sums by what they come to.</summary>
+    public static string HashOf(ReadOnlySpan<float> total) => Convert.ToHexStringLower(SHA256.HashData(MemoryMarshal.AsBytes(total)));
+
+    private long[] Sum(int place) => sums.TryGetValue(place, out long[]? sum) ? sum : sums[place] = new long[InputMoments.Count(inputs, width)];
+}

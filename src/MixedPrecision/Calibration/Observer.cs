@@ -1,0 +1,150 @@
+using MixedPrecision.Data;
+using MixedPrecision.Execution;
+using MixedPrecision.Formats;
+using MixedPrecision.Onnx;
+using MixedPrecision.Partitioning;
+
+namespace MixedPrecision.Calibration;
+
+/// <summary>What is observed, and on what.</summary>
+/// <param name="Sites">Every layer of the partition, by name.</param>
+/// <param name="Values">Activations whose moments are wanted, by name; each is read by a layer with a weight matrix.</param>
+/// <param name="Threads">Threads within an operator; 0 leaves the choice to ONNX Runtime.</param>
+public sealed record ObservationRequest(
+    OnnxModel Model,
+    Partition Partition,
+    IReadOnlyDictionary<string, TensorType> Types,
+    IReadOnlyDictionary<string, LayerSite> Sites,
+    IReadOnlyList<string> Values,
+    IReadOnlyList<Sample> Samples,
+    int Threads)
+{
+    /// <summary>How much memory is taken to save time.</summary>
+    internal CalibrationMemory Memory { get; init; } = CalibrationMemory.Default;
+}
+
+/// <summary>
+/// Observes what layers read: a forward pass for each sample, of the whole model at once or, when it is larger than memory allows, segment by segment, of as many samples as the
+/// values that cross segments leave room for. What is found is the same in any order of the samples.
+/// </summary>
+public static class Observer
+{
+    private const int MostConcurrent = 16;
+    private const int WidestBlock = 2048;
+    private const int NarrowestBlock = 128;
+
+    /// <summary>Sums the moments of each value; one that is no finite number on some sample, or was not computed, is left out.</summary>
+    /// <param name="keep">Given the sums of each value, in the order of the model.</param>
+    /// <param name="report">Told the fraction that is done.</param>
+    internal static void Run(ObservationRequest request, Action<string, MomentSums> keep, Action<double> report, CancellationToken cancel)
+    {
+        bool isWhole = Segment.ModelBytes(request.Model, request.Partition.View, request.Types) <= request.Memory.WholeModel;
+        Cut[] cuts = Cut.Of(request, Segment.Of(request.Partition, request.Sites, isWhole));
+        int threads = request.Threads > 0 ? request.Threads : Environment.ProcessorCount;
+        int concurrency = isWhole ? Math.Min(Math.Min(threads, request.Samples.Count), MostConcurrent) : 1;
+        using var gram = new Gram(threads / concurrency);
+        Dictionary<string, Tensor>[] samples = [.. request.Samples.Select(s => new Dictionary<string, Tensor>(s.Inputs))];
+        if (!isWhole)
+        {
+            // The first sample goes alone and shows how much its values take.
+            var first = new Dictionary<string, Tensor>(request.Samples[0].Inputs);
+            long bytes = cuts.Max(cut =>
+            {
+                using Session session = cut.Open(request.Model, threads);
+                cut.Run(session, first, new Dictionary<string, MomentSums>(), gram, cancel);
+                long held = first.Values.Sum(v => (long)v.Bytes.Length);
+                cut.Drop(first);
+                return held;
+            });
+            samples = [.. samples.Take((int)Math.Clamp(request.Memory.Group / Math.Max(bytes, 1), 1, samples.Length))];
+        }
+
+        long done = 0;
+        foreach (Cut cut in cuts)
+        {
+            int width = WidthOf([.. cut.Observed.Select(o => o.Inputs)], request.Memory.Moments);
+            var sums = cut.Observed.ToDictionary(o => o.Value, o => new MomentSums(o.Inputs, width));
+            using Session session = cut.Open(request.Model, threads / concurrency);
+            Parallel.ForEach(samples, new ParallelOptions { MaxDegreeOfParallelism = concurrency, CancellationToken = cancel }, values =>
+            {
+                cut.Run(session, values, sums, gram, cancel);
+                cut.Drop(values);
+                report(Interlocked.Increment(ref done) / ((double)cuts.Length * samples.Length));
+            });
+            foreach ((string value, _) in cut.Observed.Where(o => sums[o.Value].Samples == samples.Length))
+            {
+                keep(value, sums[value]);
+            }
+        }
+    }
+
+    /// <summary>The widest blocks, between 128 and 2,048 inputs, with which values of so many inputs have at most so many elements together.</summary>
+    internal static int WidthOf(IReadOnlyCollection<int> inputs, long elements)
+    {
+        int width = WidestBlock;
+        while (width > NarrowestBlock && inputs.Sum(i => InputMoments.Count(i, width)) > elements)
+        {
+            width /= 2;
+        }
+
+        return width;
+    }
+
+    /// <summary>A segment with the values that are observed in it.</summary>
+    /// <param name="Inputs">Values that it reads.</param>
+    /// <param name="Observed">Values that its layers read and no layer before it, with their size.</param>
+    /// <param name="Kept">Values computed here that later segments read.</param>
+    /// <param name="Last">Values that nothing after it reads.</param>
+    private sealed record Cut(ModelProto Model, string[] Inputs, (string Value, int Inputs)[] Observed, string[] Kept, string[] Last)
+    {
+        /// <summary>All segments up to the last that observes something.</summary>
+        public static Cut[] Of(ObservationRequest request, IReadOnlyList<Segment> segments)
+        {
+            var open = new HashSet<string>(request.Values);
+            var cuts = new List<Cut>();
+            foreach (Segment segment in segments)
+            {
+                (string Value, int Inputs)[] observed = [.. segment.Sites.Where(s => s.HasWeightMatrix && open.Remove(s.Layer.Input)).Select(s => (s.Layer.Input, s.InputSize))];
+                HashSet<string> computed = [.. segment.Nodes.SelectMany(n => request.Partition.View.Nodes[n].Output)];
+                ExtractedSubgraph own = Extraction.Extract(
+                    request.Model, request.Partition, request.Types, segment.Nodes, new ExtractionOptions(FurtherOutputs: [.. observed.Select(o => o.Value).Where(computed.Contains)]));
+                Instrumented.OpenSizes(own.Model.Graph);
+                cuts.Add(new Cut(own.Model, [.. own.Inputs, .. observed.Select(o => o.Value).Except(computed)], observed, [.. own.Outputs], []));
+            }
+
+            int count = cuts.FindLastIndex(c => c.Observed.Length > 0) + 1;
+            var read = new HashSet<string>();
+            for (int i = count - 1; i >= 0; i--)
+            {
+                cuts[i] = cuts[i] with { Kept = [.. cuts[i].Kept.Where(read.Contains)], Last = [.. cuts[i].Inputs.Except(read)] };
+                read.UnionWith(cuts[i].Inputs);
+            }
+
+            return [.. cuts.Take(count)];
+        }
+
+        public Session Open(OnnxModel origin, int threads) => Session.Create(Model, SessionSettings.Default with { Threads = threads }, origin.Folder);
+
+        /// <summary>Runs a sample through the segment: adds to the sums there are, and to the sample's values what later segments read.</summary>
+        public void Run(Session session, Dictionary<string, Tensor> values, IReadOnlyDictionary<string, MomentSums> sums, Gram gram, CancellationToken cancel)
+        {
+            using RunResults results = session.RunInPlace(values, cancel);
+            foreach ((string value, MomentSums sum) in sums)
+            {
+                if ((results.Tensors.GetValueOrDefault(value) ?? values.GetValueOrDefault(value)) is { } x)
+                {
+                    gram.Add(x, sum);
+                }
+            }
+
+            foreach (string value in Kept.Where(results.Tensors.ContainsKey))
+            {
+                Tensor tensor = results.Tensors[value];
+                values[value] = new Tensor(tensor.ElementType, tensor.Shape, tensor.Bytes.ToArray());
+            }
+        }
+
+        /// <summary>Drops what nothing after the segment reads.</summary>
+        public void Drop(Dictionary<string, Tensor> values) => Array.ForEach(Last, value => values.Remove(value));
+    }
+}

@@ -1,0 +1,66 @@
+namespace MixedPrecision.Formats;
+
+/// <summary>
+/// H = Σ xxᵀ over the rows x of an activation that calibration saw, [K, K], as far as it is kept: in blocks along the diagonal. What calibration tells of a layer
+/// besides its weight when a format prepares it: the squared error of an output column w + Δw over these rows is Δwᵀ H Δw.
+/// </summary>
+/// <param name="inputs">K.</param>
+/// <param name="width">Inputs of a block; the last block may have fewer.</param>
+/// <param name="hash">Identifies the values.</param>
+/// <param name="read">The blocks one after the other, of each the upper triangle row by row.</param>
+public sealed class InputMoments(int inputs, int width, string hash, Func<ReadOnlyMemory<float>> read)
+{
+    private readonly Lock gate = new();
+    private readonly WeakReference<Compensation> compensation = new(null!);
+
+    /// <summary>K.</summary>
+    public int Inputs => inputs;
+
+    /// <summary>Identifies the values: moments of one hash are equal.</summary>
+    public string Hash => hash;
+
+    /// <summary>Elements that the blocks of so many inputs hold.</summary>
+    public static long Count(int inputs, int width) => Blocks(inputs, width).Sum(b => (long)b.Size * (b.Size + 1) / 2);
+
+    /// <summary>First input and size of each block.</summary>
+    public static IEnumerable<(int Start, int Size)> Blocks(int inputs, int width) =>
+        Enumerable.Range(0, (inputs + width - 1) / width).Select(i => (i * width, Math.Min(width, inputs - (i * width))));
+
+    /// <summary>The blocks as full matrices, by their first input.</summary>
+    public IReadOnlyList<(int Start, int Size, float[] Values)> Read()
+    {
+        ReadOnlySpan<float> triangles = read().Span;
+        var blocks = new List<(int, int, float[])>();
+        foreach ((int start, int size) in Blocks(inputs, width))
+        {
+            var values = new float[size * size];
+            for (int row = 0; row < size; row++)
+            {
+                triangles[..(size - row)].CopyTo(values.AsSpan((row * size) + row));
+                triangles = triangles[(size - row)..];
+                for (int column = 0; column < row; column++)
+                {
+                    values[(row * size) + column] = values[(column * size) + row];
+                }
+            }
+
+            blocks.Add((start, size, values));
+        }
+
+        return blocks;
+    }
+
+    /// <summary>What rounding with compensation takes from the moments, made once for as long as somebody holds it: layers that read one activation share it.</summary>
+    internal Compensation Compensation()
+    {
+        lock (gate)
+        {
+            if (!compensation.TryGetTarget(out Compensation? made))
+            {
+                compensation.SetTarget(made = Formats.Compensation.Of(this));
+            }
+
+            return made;
+        }
+    }
+}
