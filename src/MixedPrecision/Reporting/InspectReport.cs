@@ -1,5 +1,4 @@
 using MixedPrecision.Diagnostics;
-using MixedPrecision.Formats;
 
 namespace MixedPrecision.Reporting;
 
