@@ -61,7 +61,7 @@ public static class FormatFamilies
                 Paired,
                 IsWord: true,
                 WhereExact: Full),
-            Preparation),
+            Preparation with { Unless = ("operands", Products) }),
         new(Int8Weight, "weights of 8 bits, with a scale for each block of inputs; activations rounded to 8 bits by the kernel", Block, Grid, Preparation),
         new(
             Int4Weight,

@@ -12,7 +12,7 @@ public sealed record FormatFamily(string Name, string Summary, params IReadOnlyL
     /// <summary>What a policy may name: the formats, and before them those that are open in what the processor decides.</summary>
     public IEnumerable<FormatId> Named => Parameters
         .Aggregate<FormatParameter, IEnumerable<IReadOnlyList<string?>>>([[]], (chosen, parameter) => chosen.SelectMany(values => parameter.Said.Select(value => (IReadOnlyList<string?>)[.. values, value])))
-        .Select(values => new FormatId(this, values));
+        .Select(values => new FormatId(this, values)).DistinctBy(format => format.Text);
 
     /// <summary>The format of the family with no parameter given; it may be open.</summary>
     public FormatId Default => new(this, [.. Parameters.Select(p => p.Left)]);
@@ -40,6 +40,9 @@ public sealed record FormatFamily(string Name, string Summary, params IReadOnlyL
 /// </param>
 public sealed record FormatParameter(string Name, string Summary, IReadOnlyList<string> Values, string Default, bool IsWord = false, string? WhereExact = null)
 {
+    /// <summary>A value of another parameter with which this one means nothing: then it has its default, and does not stand in the text.</summary>
+    public (string Parameter, string Value)? Unless { get; init; }
+
     /// <summary>The default, for people.</summary>
     public string DefaultText => WhereExact is null ? Default : $"{WhereExact} on processors with VNNI or AMX, else {Default}";
 

@@ -12,8 +12,8 @@ public sealed class FormatId
     internal FormatId(FormatFamily family, IReadOnlyList<string?> values)
     {
         Family = family;
-        this.values = values;
-        string[] said = [.. family.Parameters.Zip(values, (p, v) => v is null ? null : p.Text(v)).OfType<string>()];
+        this.values = [.. family.Parameters.Zip(values, (p, v) => Applies(p, family, values) ? v : p.Default)];
+        string[] said = [.. family.Parameters.Zip(values).Where(p => p.Second is not null && Applies(p.First, family, values)).Select(p => p.First.Text(p.Second!))];
         Text = said.Length == 0 ? family.Name : $"{family.Name}({string.Join(',', said)})";
     }
 
@@ -72,8 +72,18 @@ public sealed class FormatId
                 return null;
         }
 
-        return new FormatId(family, [.. values.Zip(family.Parameters, (value, parameter) => value ?? parameter.Left)]);
+        string?[] all = [.. values.Zip(family.Parameters, (value, parameter) => value ?? parameter.Left)];
+        if (family.Parameters.Zip(values).FirstOrDefault(p => p.Second is not null && !Applies(p.First, family, all)) is (FormatParameter unused, string given))
+        {
+            fault = new FormatFault(unused.Text(given), [], $"no {unused.Name} with {unused.Unless!.Value.Value}");
+            return null;
+        }
+
+        return new FormatId(family, all);
     }
+
+    private static bool Applies(FormatParameter parameter, FormatFamily family, IReadOnlyList<string?> values) =>
+        parameter.Unless is not (string other, string value) || values[family.Parameters.Index().First(p => p.Item.Name == other).Index] != value;
 
     private static FormatFault? Set(FormatFamily family, string?[] values, string part)
     {
