@@ -7,7 +7,7 @@ namespace MixedPrecision.Tests.Calibration;
 public class MemoryTests
 {
     private const double Flips = 0.1;
-    private static readonly string[] Formats = ["fp32", "int8-dynamic", "int8-dynamic(products)", "int8-weight", "int4-weight", "fp16", "fp8-e4m3"];
+    private static readonly string[] Formats = ["fp32", "int8-dynamic", "int8-dynamic(products)", "int8-weight", "int4-weight", "bf16", "fp8-e4m3"];
 
     public static TheoryData<string, CalibrationMemory> Ways => new()
     {
