@@ -27,6 +27,9 @@ public static class NumberFormats
     /// <summary>The formats of the preset that counts where a policy names none, the baseline first.</summary>
     public static IReadOnlyList<NumberFormat> Default { get; } = [.. FormatFamilies.Presets[FormatFamilies.DefaultPreset].Select(Get)];
 
+    /// <summary>The format of each family with its defaults, as every processor has it.</summary>
+    public static IReadOnlyList<NumberFormat> OfFamilies { get; } = [.. FormatFamilies.All.Select(f => Get(f.Default.On(isExact: false).Text))];
+
     /// <summary>The format that a text names, canonical or not; for one format always the same object. Of an open one, that which every processor computes rightly.</summary>
     /// <exception cref="ArgumentException">The text names none.</exception>
     public static NumberFormat Get(string text) => Made.TryGetValue(text, out NumberFormat? known) ? known : Get(FormatId.Parse(text).On(isExact: false));

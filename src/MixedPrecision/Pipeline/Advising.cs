@@ -1,5 +1,4 @@
 using MixedPrecision.Benchmarking;
-using MixedPrecision.Execution;
 using MixedPrecision.Policies;
 using MixedPrecision.Reporting;
 using MixedPrecision.Verification;

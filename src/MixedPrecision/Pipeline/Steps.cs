@@ -62,7 +62,7 @@ internal static class Steps
     }
 
     /// <summary>Gives the model's layers what calibration data show of what they read, as far as formats that they may take are prepared with it.</summary>
-    private static IReadOnlyList<ObservedValue> Observe(Materials materials, StageRunner runner)
+    private static List<ObservedValue> Observe(Materials materials, StageRunner runner)
     {
         Workspace workspace = materials.Workspace;
         string[] values = [.. workspace.Partition.Layers.Select(l => workspace.Sites[l.Name])

@@ -22,6 +22,7 @@ internal static class PolicyReader
                 policy.PlaceOf("runtime.freeDimensions"), "runtime.freeDimensions", "true", "false, or scenarios that all give one size to a dimension of the model: that is the size which the app fixes");
         }
 
+        policy = policy with { Layers = [.. policy.Layers.Select(rule => rule with { Format = Meant(rule.Format, policy.Formats) })] };
         if (policy.Layers.FirstOrDefault(rule => !policy.Formats.Contains(rule.Format)) is { } rule)
         {
             throw Errors.PolicyImpossibleValue(
@@ -31,6 +32,11 @@ internal static class PolicyReader
 
         return policy;
     }
+
+    /// <summary>What a rule means that names a family alone: the policy's format of that family, unless it has the one of the family's defaults.</summary>
+    private static string Meant(string format, IReadOnlyList<string> formats) =>
+        !formats.Contains(format) && FormatId.Parse(format).Family is var family && family.Default.Text == format
+            ? formats.FirstOrDefault(f => FormatId.Parse(f).Family == family) ?? format : format;
 
     /// <summary>Notes where each value stands, by the path of its key.</summary>
     private static void Note(YamlNode node, string path, Dictionary<string, Place> places)

@@ -1,5 +1,4 @@
 using MixedPrecision.Diagnostics;
-
 namespace MixedPrecision.Reporting;
 
 /// <summary>What <c>inspect</c> finds in a model, before anything is measured.</summary>

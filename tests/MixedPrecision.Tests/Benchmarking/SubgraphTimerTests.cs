@@ -64,7 +64,7 @@ public sealed class SubgraphTimerTests : IDisposable
         ConfigurationTiming paired = Measure("int8-dynamic(paired)"), full = Measure("int8-dynamic(full)");
         Assert.Equal((1, 1), (bench.Timer.Measured, bench.Timer.Reused));
         Assert.Equal(paired.Timings[0], full.Timings[0]);
-        Assert.Equal(["int8-dynamic(full)"], full.Configuration.Formats);
+        Assert.Equal(["int8-dynamic(full,gptq)"], full.Configuration.Formats);
     }
 
     [Fact]

@@ -24,9 +24,9 @@ public sealed class ChoicesTests : IDisposable
     {
         Policy policy = PolicyTests.Read("model: m\nformats: [ int8-dynamic, \"int8-dynamic(paired)\" ]\nlayers: [ { match: a, format: int8-dynamic } ]");
         Policy exact = Choices.On(Exact, policy), saturating = Choices.On(Saturating, policy);
-        Assert.Equal(["fp32", "int8-dynamic(paired)", "int8-dynamic(full)"], exact.Formats);
-        Assert.Equal(["fp32", "int8-dynamic(paired)"], saturating.Formats);
-        Assert.Equal(("int8-dynamic(full)", "int8-dynamic(paired)"), (exact.Layers[0].Format, saturating.Layers[0].Format));
+        Assert.Equal(["fp32", "int8-dynamic(paired,gptq)", "int8-dynamic(full,gptq)"], exact.Formats);
+        Assert.Equal(["fp32", "int8-dynamic(paired,gptq)"], saturating.Formats);
+        Assert.Equal(("int8-dynamic(full,gptq)", "int8-dynamic(paired,gptq)"), (exact.Layers[0].Format, saturating.Layers[0].Format));
     }
 
     [Fact]
@@ -35,12 +35,12 @@ public sealed class ChoicesTests : IDisposable
         using Workspace workspace = Open("matmul", LayerModels.MatMul(4, 32, 16));
         Policy policy = PolicyTests.Read("model: m\nformats: [ \"int8-dynamic(full)\", int8-weight ]");
         LayerOptions exact = Assert.Single(Choices.Of(policy, workspace, Exact)).Value, saturating = Assert.Single(Choices.Of(policy, workspace, Saturating)).Value;
-        Assert.Equal(["fp32", "int8-dynamic(full)", FormatTexts.Int8Weight], exact.Formats);
+        Assert.Equal(["fp32", "int8-dynamic(full,gptq)", FormatTexts.Int8Weight], exact.Formats);
         Assert.Equal(["fp32", FormatTexts.Int8Weight], saturating.Formats);
-        Assert.Contains("neither VNNI nor AMX", saturating.NotApplicable["int8-dynamic(full)"], StringComparison.Ordinal);
+        Assert.Contains("neither VNNI nor AMX", saturating.NotApplicable["int8-dynamic(full,gptq)"], StringComparison.Ordinal);
 
         Policy pinning = PolicyTests.Read("model: m\nformats: \"int8-dynamic(full)\"\nlayers: [ { match: \"*\", format: int8-dynamic(full) } ]");
-        Assert.Equal(["int8-dynamic(full)"], Assert.Single(Choices.Of(pinning, workspace, Exact)).Value.Formats);
+        Assert.Equal(["int8-dynamic(full,gptq)"], Assert.Single(Choices.Of(pinning, workspace, Exact)).Value.Formats);
         Diagnostic refused = Assert.Throws<MixedPrecisionException>(() => Choices.Of(pinning, workspace, Saturating)).Diagnostic;
         Assert.Equal(Codes.PolicyPinnedFormatDoesNotApply, refused.Code);
         Assert.Contains("neither VNNI nor AMX", refused.Message, StringComparison.Ordinal);

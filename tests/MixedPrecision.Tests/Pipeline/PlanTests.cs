@@ -20,7 +20,7 @@ public class PlanTests
     public void ThePlanIsTheBestOfAllConfigurations(string objective)
     {
         using var folder = new PipelineFolder();
-        folder.WritePolicy("1%", $"objective: {objective}");
+        folder.WritePolicy("1%", $"objective: {objective}\nformats: [int8-dynamic, int8-weight, int4-weight]");
         var runner = new StageRunner(new ContentStore(folder["cache"]), new RunLog(folder.Options()));
         using Materials materials = Materials.Open(folder.PolicyFile, folder.Options(), runner);
         Sensitivities sensitivities = Steps.Calibrate(materials, runner);

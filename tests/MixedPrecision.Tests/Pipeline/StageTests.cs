@@ -91,7 +91,7 @@ public class StageTests
     public void NewEvaluationDataRunsEvaluateOnly()
     {
         using var folder = new PipelineFolder();
-        folder.WritePolicy("1%", "objective: memory");
+        folder.WritePolicy("5%", "objective: memory");
         folder.Quantize();
         folder.WriteData("evaluation.jsonl", seed: 31, samples: 20);
         folder.Quantize();

@@ -10,12 +10,13 @@ public class FormatIdTests
 {
     [Theory]
     [InlineData("fp32", "fp32")]
-    [InlineData("int8-dynamic", "int8-dynamic")]
-    [InlineData("int8-dynamic(full)", "int8-dynamic(full)")]
+    [InlineData("int8-dynamic", "int8-dynamic(gptq)")]
+    [InlineData("int8-dynamic(full)", "int8-dynamic(full,gptq)")]
     [InlineData("int8-dynamic(products)", "int8-dynamic(products)")]
-    [InlineData("int4-weight", "int4-weight(block=32,symmetric,accuracy=4)")]
-    [InlineData("int4-weight(block=128)", "int4-weight(block=128,symmetric,accuracy=4)")]
-    [InlineData("int4-weight( accuracy=4, symmetric , block=16 )", "int4-weight(block=16,symmetric,accuracy=4)")]
+    [InlineData("int4-weight(rounded)", "int4-weight(block=32,symmetric,accuracy=4,rounded)")]
+    [InlineData("int4-weight", "int4-weight(block=32,symmetric,accuracy=4,gptq)")]
+    [InlineData("int4-weight(block=128)", "int4-weight(block=128,symmetric,accuracy=4,gptq)")]
+    [InlineData("int4-weight( accuracy=4, symmetric , block=16 )", "int4-weight(block=16,symmetric,accuracy=4,gptq)")]
     public void Every_way_to_write_a_format_has_the_same_canonical_text(string text, string canonical)
     {
         Assert.Equal(canonical, FormatId.Parse(text).Text);
@@ -36,10 +37,10 @@ public class FormatIdTests
     }
 
     [Theory]
-    [InlineData("int8-dynamic", "int8-dynamic(paired)", "int8-dynamic(full)")]
-    [InlineData("int8-dynamic(paired)", "int8-dynamic(paired)", "int8-dynamic(paired)")]
-    [InlineData("int8-dynamic(full)", "int8-dynamic(full)", "int8-dynamic(full)")]
-    [InlineData("int4-weight", "int4-weight(block=32,symmetric,accuracy=4)", "int4-weight(block=32,symmetric,accuracy=4)")]
+    [InlineData("int8-dynamic", "int8-dynamic(paired,gptq)", "int8-dynamic(full,gptq)")]
+    [InlineData("int8-dynamic(paired)", "int8-dynamic(paired,gptq)", "int8-dynamic(paired,gptq)")]
+    [InlineData("int8-dynamic(full)", "int8-dynamic(full,gptq)", "int8-dynamic(full,gptq)")]
+    [InlineData("int4-weight", "int4-weight(block=32,symmetric,accuracy=4,gptq)", "int4-weight(block=32,symmetric,accuracy=4,gptq)")]
     public void What_a_policy_leaves_open_the_processor_decides(string text, string saturating, string exact)
     {
         FormatId format = FormatId.Parse(text);
@@ -50,18 +51,19 @@ public class FormatIdTests
     [Fact]
     public void A_section_says_the_same_as_a_text()
     {
-        Assert.Equal(["fp32", "int4-weight(block=128,symmetric,accuracy=4)"], Read("formats: { int4-weight: { accuracy: 4, block: 128 } }"));
-        Assert.Equal(["fp32", "int8-dynamic(products)", "int8-weight(block=64,symmetric)"], Read("formats: [ { int8-weight: { block: 64, grid: symmetric } }, int8-dynamic(products) ]"));
-        Assert.Equal("int4-weight(block=16,symmetric,accuracy=4)", PolicyTests.Read("model: m\nformats: [\"int4-weight(block=16)\"]\nlayers: [ { match: a, format: { int4-weight: { block: 16 } } } ]").Layers[0].Format);
+        Assert.Equal(["fp32", "int4-weight(block=128,symmetric,accuracy=4,gptq)"], Read("formats: { int4-weight: { accuracy: 4, block: 128 } }"));
+        Assert.Equal(["fp32", "int8-dynamic(products)", "int8-weight(block=64,symmetric,gptq)"], Read("formats: [ { int8-weight: { block: 64, grid: symmetric } }, int8-dynamic(products) ]"));
+        Assert.Equal("int4-weight(block=16,symmetric,accuracy=4,gptq)", PolicyTests.Read("model: m\nformats: [\"int4-weight(block=16)\"]\nlayers: [ { match: a, format: { int4-weight: { block: 16 } } } ]").Layers[0].Format);
     }
 
     [Fact]
     public void Formats_stand_in_one_order_each_once() => Assert.Equal(
-        ["fp32", "int8-dynamic", "int4-weight(block=32,symmetric,accuracy=4)", "int4-weight(block=128,symmetric,accuracy=4)"],
+        ["fp32", "int8-dynamic(gptq)", "int4-weight(block=32,symmetric,accuracy=4,gptq)", "int4-weight(block=128,symmetric,accuracy=4,gptq)"],
         Read("formats: [ \"int4-weight(block=128)\", int8-dynamic, \"int4-weight(symmetric,block=32)\", int4-weight ]"));
 
     [Theory]
     [InlineData("int4-weight(block=12)", "MPB1010", "formats: found 'block=12', expected block as one of 16, 32, 64, 128, 256")]
+    [InlineData("int8-dynamic(products,gptq)", "MPB1010", "found 'gptq', expected no preparation with products")]
     [InlineData("int4-weight(blok=16)", "MPB1009", "formats: unknown name 'blok=16'; did you mean 'block=16'?")]
     [InlineData("int4-weight(block)", "MPB1010", "found 'block', expected block as one of")]
     [InlineData("int4-weight()", "MPB1009", "unknown name ''")]

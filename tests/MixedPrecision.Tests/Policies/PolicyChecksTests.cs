@@ -19,7 +19,7 @@ public class PolicyChecksTests
 
         IReadOnlyDictionary<string, string> pins = PolicyChecks.Pins(policy.Layers, Layers);
 
-        Assert.Equal(["int8-dynamic", "int8-dynamic", "fp32"], Layers.SkipLast(1).Select(layer => pins[layer]));
+        Assert.Equal(["int8-dynamic(gptq)", "int8-dynamic(gptq)", "fp32"], Layers.SkipLast(1).Select(layer => pins[layer]));
         Assert.False(pins.ContainsKey("/classifier/Gemm"));
     }
 

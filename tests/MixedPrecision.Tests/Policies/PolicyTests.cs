@@ -70,7 +70,7 @@ public class PolicyTests
         Assert.Equal(new BudgetPolicy(BudgetKind.LossError, 0.003), policy.Budget);
         Assert.Equal(new CalibrationPolicy(null, LossKind.NextToken, null, 12, "logits"), policy.Calibration);
         Assert.Equal(new EvaluationPolicy("held out.jsonl", 7), policy.Evaluation);
-        Assert.Equal(["fp32", "int8-dynamic", "int4-weight(block=32,symmetric,accuracy=4)"], policy.Formats);
+        Assert.Equal(["fp32", "int8-dynamic(gptq)", "int4-weight(block=32,symmetric,accuracy=4,gptq)"], policy.Formats);
         Assert.Equal(Objective.TheoreticalTime, policy.Objective);
         Assert.Equal(0.02, policy.MinimumGain);
         Assert.Equal(("prefill", 0.3, 4294967296), (policy.Scenarios[0].Name, policy.Scenarios[0].Weight, policy.Scenarios[0].Inputs["past sequence"]));
