@@ -20,9 +20,9 @@ internal static class StructureRewriter
         }
 
         NodeProto[] removed = [.. graph.Node.Where(n => n.Output.Any(outputs.Contains))];
-        if (removed.SelectMany(n => n.Output).Count(o => o.Length > 0) != outputs.Count)
+        if (removed.SelectMany(n => n.Output).Where(o => o.Length > 0).Except(outputs).Concat(outputs.Except(removed.SelectMany(n => n.Output))).FirstOrDefault() is string other)
         {
-            throw new ArgumentException("the graph does not compute what the structures take over, or in nodes that compute something else too");
+            throw new ArgumentException($"the graph does not compute what the structures take over, or in nodes that compute something else too: '{other}'");
         }
 
         int place = graph.Node.Count - 1 - Enumerable.Reverse(graph.Node).TakeWhile(n => n != removed[^1]).Count();

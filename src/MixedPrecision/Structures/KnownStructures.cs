@@ -6,7 +6,11 @@ public static class KnownStructures
     public static readonly IReadOnlyList<Structure> All =
         [GroupQueryAttention.Tiled, GroupQueryAttention.Naive, QuantizedAttention.Structure, JoinedAttention.Structure, MultiHeadAttention.Structure];
 
-    /// <summary>The structures that a sub-graph may have besides the exported one.</summary>
-    public static IReadOnlyList<FoundStructure> Find(StructureSite site) =>
-        [.. All.Select(s => (Structure: s, Match: s.Match(site))).Where(s => s.Match is not null).Select(s => new FoundStructure(s.Structure, s.Match!))];
+    /// <summary>The structures that a sub-graph may have besides the exported one: those that stand within what is timed of it.</summary>
+    public static IReadOnlyList<FoundStructure> Find(StructureSite site)
+    {
+        HashSet<string> computed = [.. site.Subgraph.Timed.SelectMany(n => site.Partition.View.Nodes[n].Output)];
+        return [.. All.Select(s => (Structure: s, Match: s.Match(site))).Where(s => s.Match is { } match && match.Outputs.All(computed.Contains))
+            .Select(s => new FoundStructure(s.Structure, s.Match!))];
+    }
 }
