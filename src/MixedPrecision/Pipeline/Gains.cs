@@ -25,18 +25,21 @@ internal sealed record SubgraphConfiguration(Subgraph Subgraph, Configuration Co
 
 /// <summary>
 /// Known gains of configurations, and the timings behind them: a value, which planning hands on and adds to. A configuration that cannot run is known and has
-/// no gain.
+/// no gain. Timings are kept as shares of the original's time that was measured in the same run, and count in the shortest time that the original's sub-graph was ever seen to take: a machine that is
+/// half as fast while one of them is timed does not make that one gain twice as much.
 /// </summary>
 internal sealed class Gains
 {
     public static readonly Gains Empty = new(
-        ImmutableSortedDictionary.Create<(int, string), (Configuration, Gain?)>(), [], ImmutableDictionary<int, double>.Empty);
+        ImmutableSortedDictionary.Create<(int, string), Known>(), [], ImmutableDictionary<int, ImmutableArray<double>>.Empty);
 
-    private readonly ImmutableSortedDictionary<(int Subgraph, string Text), (Configuration Configuration, Gain? Gain)> known;
-    private readonly ImmutableDictionary<int, double> originals;
+    private readonly ImmutableSortedDictionary<(int Subgraph, string Text), Known> known;
+    private readonly ImmutableDictionary<int, ImmutableArray<double>> originals;
 
     private Gains(
-        ImmutableSortedDictionary<(int, string), (Configuration, Gain?)> known, ImmutableList<(SubgraphConfiguration, ConfigurationTiming)> timings, ImmutableDictionary<int, double> originals)
+        ImmutableSortedDictionary<(int, string), Known> known,
+        ImmutableList<(SubgraphConfiguration, ConfigurationTiming)> timings,
+        ImmutableDictionary<int, ImmutableArray<double>> originals)
     {
         this.known = known;
         this.originals = originals;
@@ -44,7 +47,7 @@ internal sealed class Gains
     }
 
     /// <summary>Milliseconds that a run of the original spends in the sub-graphs that were timed, the mean over the scenarios by their weights.</summary>
-    public double OriginalMilliseconds => originals.Values.Sum();
+    public double OriginalMilliseconds => originals.Values.Sum(o => o.Sum());
 
     /// <summary>How many configurations are known.</summary>
     public int Count => known.Count;
@@ -53,23 +56,30 @@ internal sealed class Gains
     public ImmutableList<(SubgraphConfiguration Configuration, ConfigurationTiming Timing)> Timings { get; }
 
     /// <summary>These and one more.</summary>
-    public Gains With(SubgraphConfiguration configuration, Gain? gain) => new(known.SetItem(KeyOf(configuration), (configuration.Configuration, gain)), Timings, originals);
+    public Gains With(SubgraphConfiguration configuration, Gain? gain) =>
+        new(known.SetItem(KeyOf(configuration), new Known(configuration.Configuration, gain, [])), Timings, originals);
 
     /// <summary>These and one that follows from a timing: the mean over the scenarios by their weights.</summary>
     public Gains With(SubgraphConfiguration configuration, ConfigurationTiming timing, IReadOnlyList<double> weights)
     {
-        Gain? gain = timing.Unavailable is not null ? null
-            : timing.Timings.Zip(weights, (t, w) => new Gain(t.Low * w, t.Gain * w, t.High * w)).Aggregate(Gain.None, (sum, g) => sum + g);
+        if (timing.Unavailable is not null)
+        {
+            return new Gains(known.SetItem(KeyOf(configuration), new Known(configuration.Configuration, null, [])), Timings.Add((configuration, timing)), originals);
+        }
+
+        ImmutableArray<Gain> shares = [.. timing.Timings.Select(t => new Gain(t.Low / t.OriginalMilliseconds, t.Gain / t.OriginalMilliseconds, t.High / t.OriginalMilliseconds))];
+        int index = configuration.Subgraph.Index;
+        ImmutableArray<double> weighted = [.. timing.Timings.Zip(weights, (t, w) => t.OriginalMilliseconds * w)];
         return new Gains(
-            known.SetItem(KeyOf(configuration), (configuration.Configuration, gain)),
+            known.SetItem(KeyOf(configuration), new Known(configuration.Configuration, null, shares)),
             Timings.Add((configuration, timing)),
-            gain is null ? originals : originals.SetItem(configuration.Subgraph.Index, timing.Timings.Zip(weights, (t, w) => t.OriginalMilliseconds * w).Sum()));
+            originals.SetItem(index, originals.TryGetValue(index, out ImmutableArray<double> before) ? [.. before.Zip(weighted, Math.Min)] : weighted));
     }
 
     public bool Knows(SubgraphConfiguration configuration) => known.ContainsKey(KeyOf(configuration));
 
     /// <summary>The gain of a configuration that was measured and runs, else null.</summary>
-    public Gain? Find(SubgraphConfiguration configuration) => known.GetValueOrDefault(KeyOf(configuration)).Gain;
+    public Gain? Find(SubgraphConfiguration configuration) => known.TryGetValue(KeyOf(configuration), out Known? found) ? GainOf(configuration.Subgraph.Index, found) : null;
 
     /// <summary>The known gain of a configuration, else the sum of what its layers gain alone.</summary>
     public Gain Of(SubgraphConfiguration configuration) => Find(configuration) ?? configuration.Configuration.Formats.Select((format, layer) => format == Problems.Baseline
@@ -82,8 +92,18 @@ internal sealed class Gains
 
     /// <summary>The configurations of one sub-graph that run, in a fixed order.</summary>
     public IEnumerable<(Configuration Configuration, Gain Gain)> Of(Subgraph subgraph) => known
-        .Where(g => g.Key.Subgraph == subgraph.Index && g.Value.Gain is not null)
-        .Select(g => (g.Value.Configuration, g.Value.Gain!.Value));
+        .Where(g => g.Key.Subgraph == subgraph.Index)
+        .Select(g => (g.Value.Configuration, Gain: GainOf(subgraph.Index, g.Value)))
+        .Where(g => g.Gain is not null)
+        .Select(g => (g.Configuration, g.Gain!.Value));
+
+    private Gain? GainOf(int subgraph, Known found) => found.Shares.IsEmpty ? found.Computed
+        : found.Shares.Zip(originals[subgraph], (share, original) => new Gain(share.Low * original, share.Centre * original, share.High * original)).Aggregate(Gain.None, (sum, g) => sum + g);
 
     private static (int, string) KeyOf(SubgraphConfiguration configuration) => (configuration.Subgraph.Index, configuration.Configuration.ToString());
+
+    /// <summary>What is known of a configuration.</summary>
+    /// <param name="Computed">Its gain where that is computed, else null.</param>
+    /// <param name="Shares">Its gain in each scenario where it was timed, as a share of the original's time; empty where it cannot run.</param>
+    private sealed record Known(Configuration Configuration, Gain? Computed, ImmutableArray<Gain> Shares);
 }
