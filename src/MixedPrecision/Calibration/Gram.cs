@@ -27,7 +27,7 @@ internal sealed class Gram(int threads) : IDisposable
             }
         }
 
-        sums.Add(triangles);
+        sums.Add(triangles, rows);
     }
 
     public void Dispose() => session.Dispose();

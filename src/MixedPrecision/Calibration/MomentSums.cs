@@ -1,5 +1,5 @@
 using System.Runtime.InteropServices;
-using System.Security.Cryptography;
+using MixedPrecision.Caching;
 using MixedPrecision.Formats;
 
 namespace MixedPrecision.Calibration;
@@ -27,8 +27,11 @@ internal sealed class MomentSums(int inputs, int width)
     /// <summary>Samples that were added.</summary>
     public int Samples { get; private set; }
 
+    /// <summary>Rows that these had.</summary>
+    public long Rows { get; private set; }
+
     /// <summary>Adds what one sample has: the blocks one after the other, of each the upper triangle row by row. Any number of threads may add. A sample with an element that is no finite number is not added.</summary>
-    public void Add(ReadOnlySpan<float> triangles)
+    public void Add(ReadOnlySpan<float> triangles, long rows)
     {
         float largest = 0;
         foreach (float value in triangles)
@@ -46,6 +49,7 @@ internal sealed class MomentSums(int inputs, int width)
         lock (gate)
         {
             Samples++;
+            Rows += rows;
             if (largest == 0)
             {
                 return;
@@ -63,6 +67,7 @@ internal sealed class MomentSums(int inputs, int width)
     public void Add(MomentSums others)
     {
         Samples += others.Samples;
+        Rows += others.Rows;
         foreach ((int place, long[] values) in others.sums)
         {
             long[] sum = Sum(place);
@@ -89,8 +94,8 @@ internal sealed class MomentSums(int inputs, int width)
         return [.. total.Select(t => (float)t)];
     }
 
-    /// <summary>Identifies sums by what they come to.</summary>
-    public static string HashOf(ReadOnlySpan<float> total) => Convert.ToHexStringLower(SHA256.HashData(MemoryMarshal.AsBytes(total)));
+    /// <summary>Identifies sums by what they come to, and by how many rows.</summary>
+    public string HashOf(ReadOnlySpan<float> total) => CacheKey.Of().With("rows", Rows).WithBytes("sums", MemoryMarshal.AsBytes(total)).Hex;
 
     private long[] Sum(int place) => sums.TryGetValue(place, out long[]? sum) ? sum : sums[place] = new long[InputMoments.Count(inputs, width)];
 }

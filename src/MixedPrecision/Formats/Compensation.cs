@@ -4,20 +4,19 @@ namespace MixedPrecision.Formats;
 
 /// <summary>
 /// Rounds columns w of a weight so that their outputs change little on what calibration saw, ΔwᵀHΔw, rather than each value by itself. First value by value, those of largest Σ x² first: each is
-/// moved by what makes up for the errors so far, then rounded, scales being those of plain rounding (GPTQ, arXiv 2210.17323, by the factors of LDLQ, arXiv 2307.13304; H damped by
-/// 1 % of its mean diagonal). Then sweeps of coordinate descent: each value by itself, then the scale of its block by least squares. All is computed element by element, so that the result is the
-/// same on every processor.
+/// moved by what makes up for the errors so far, then rounded, scales being those of plain rounding (GPTQ, arXiv 2210.17323, by the factors of LDLQ, arXiv 2307.13304). Then sweeps of coordinate descent: each value by itself, then the scale of its block by least squares. All is computed element by element, so that the result is the
+/// same on every processor. H is drawn towards a multiple of the identity as far as the number of rows leaves it in doubt (Oracle Approximating Shrinkage, Chen et al. 2010), by 1 % of its
+/// mean diagonal at least: with few rows, what is left is rounding to the nearest value.
 /// </summary>
 internal sealed class Compensation
 {
-    private const double Damping = 0.01;
     private const int Sweeps = 2;
 
     private readonly IReadOnlyList<Part> parts;
 
     private Compensation(IReadOnlyList<Part> parts) => this.parts = parts;
 
-    public static Compensation Of(InputMoments moments) => new([.. moments.Read().Select(b => Part.Of(b.Start, b.Size, b.Values))]);
+    public static Compensation Of(InputMoments moments) => new([.. moments.Read().Select(b => Part.Of(b.Start, b.Size, b.Values, moments.Rows))]);
 
     /// <summary>Rounds some columns.</summary>
     /// <param name="columns">[count, K].</param>
@@ -162,20 +161,29 @@ internal sealed class Compensation
         private const int ManyInputs = 256;
         private const int Chunks = 16;
 
+        private const double LeastDamping = 0.01;
+        private const double MostDamping = 100;
+
         public int End => Start + Size;
 
-        public static Part Of(int start, int size, float[] moments)
+        public static Part Of(int start, int size, float[] moments, long rows)
         {
-            double mean = 0;
+            double trace = 0, squares = 0;
             for (int i = 0; i < size; i++)
             {
-                mean += (double)moments[(i * size) + i] / size;
+                trace += moments[(i * size) + i];
+            }
+
+            foreach (float value in moments)
+            {
+                squares += (double)value * value;
             }
 
             // Where nothing but zeros was read, every value counts the same.
+            double damping = trace > 0 ? DampingOf(size, rows, trace, squares) * trace / size : 1;
             for (int i = 0; i < size; i++)
             {
-                moments[(i * size) + i] += mean > 0 ? (float)(Damping * mean) : 1;
+                moments[(i * size) + i] += (float)damping;
             }
 
             int[] order = [.. Enumerable.Range(0, size).OrderByDescending(i => moments[(i * size) + i])];
@@ -189,6 +197,14 @@ internal sealed class Compensation
         {
             Span<float> own = column.Slice(Start, Size);
             TensorPrimitives.MultiplyAdd(Damped.AsSpan((input - Start) * Size, Size), factor, own, own);
+        }
+
+        /// <summary>What is added to the diagonal, over its mean, by the trace of H and that of H²: ρ / (1 − ρ) of a shrinkage (1 − ρ)H + ρ·mean·I.</summary>
+        private static double DampingOf(int size, long rows, double trace, double squares)
+        {
+            double spread = squares - (trace * trace / size);
+            double shrinkage = (((1 - (2.0 / size)) * squares) + (trace * trace)) / ((rows + 1 - (2.0 / size)) * spread);
+            return shrinkage is >= 0 and < 1 ? Math.Clamp(shrinkage / (1 - shrinkage), LeastDamping, MostDamping) : MostDamping;
         }
 
         private static float[] Factor(float[] matrix, int size, int[] order)

@@ -5,10 +5,11 @@ namespace MixedPrecision.Formats;
 /// besides its weight when a format prepares it: the squared error of an output column w + Δw over these rows is Δwᵀ H Δw.
 /// </summary>
 /// <param name="inputs">K.</param>
+/// <param name="rows">How many rows.</param>
 /// <param name="width">Inputs of a block; the last block may have fewer.</param>
-/// <param name="hash">Identifies the values.</param>
+/// <param name="hash">Identifies values and number of rows.</param>
 /// <param name="read">The blocks one after the other, of each the upper triangle row by row.</param>
-public sealed class InputMoments(int inputs, int width, string hash, Func<ReadOnlyMemory<float>> read)
+public sealed class InputMoments(int inputs, long rows, int width, string hash, Func<ReadOnlyMemory<float>> read)
 {
     private readonly Lock gate = new();
     private readonly WeakReference<Compensation> compensation = new(null!);
@@ -16,7 +17,10 @@ public sealed class InputMoments(int inputs, int width, string hash, Func<ReadOn
     /// <summary>K.</summary>
     public int Inputs => inputs;
 
-    /// <summary>Identifies the values: moments of one hash are equal.</summary>
+    /// <summary>How many rows were seen.</summary>
+    public long Rows => rows;
+
+    /// <summary>Identifies values and number of rows: moments of one hash are equal.</summary>
     public string Hash => hash;
 
     /// <summary>Elements that the blocks of so many inputs hold.</summary>

@@ -16,7 +16,7 @@ public sealed class DecoderTests : IDisposable
     [InlineData(false)]
     public void SubgraphBySubgraphWithWeightsOnDiskGivesWhatTheWholeModelGives(bool isTied)
     {
-        using CalibrationFixture fixture = Write(blocks: 2, isTied);
+        using CalibrationFixture fixture = Write(folder, blocks: 2, isTied);
         Sensitivities whole = fixture.Calibrate(Formats);
         Sensitivities parts = fixture.Calibrate(Formats, new CalibrationMemory(WholeModel: 0, KeptValues: 0, Group: 0, Weight: 20_000, GradientTile: 10_000));
         Assert.All(whole.Layers, l => Assert.True(l.Reachable));
@@ -33,7 +33,7 @@ public sealed class DecoderTests : IDisposable
     [Fact]
     public void EqualBlocksShareTheirPrograms()
     {
-        using CalibrationFixture fixture = Write(blocks: 6, isTied: true);
+        using CalibrationFixture fixture = Write(folder, blocks: 6, isTied: true);
         var sites = fixture.Partition.Layers.ToDictionary(
             l => l.Name, l => LayerSite.Of(fixture.Model, fixture.Partition.View, fixture.Types, l));
         var request = new CalibrationRequest(fixture.Model, fixture.Partition, fixture.Types, sites, [.. Formats.Select(NumberFormats.Get)], fixture.Loss, fixture.Samples, Threads: 1);
@@ -47,7 +47,7 @@ public sealed class DecoderTests : IDisposable
 
     public void Dispose() => Directory.Delete(folder, recursive: true);
 
-    private CalibrationFixture Write(int blocks, bool isTied)
+    internal static CalibrationFixture Write(string folder, int blocks, bool isTied)
     {
         DecoderModel.Write(new DecoderShape(blocks, Width: 64, Heads: 4, KeyHeads: 2, HeadSize: 16, FeedForward: 160, Vocabulary: 300, isTied), folder);
         string data = Path.Combine(folder, "calibration.jsonl");
