@@ -2,8 +2,6 @@ using MixedPrecision.Calibration;
 using MixedPrecision.Execution;
 using MixedPrecision.Formats;
 using MixedPrecision.Onnx;
-using MixedPrecision.Partitioning;
-using MixedPrecision.Policies;
 using MixedPrecision.Tests.Formats;
 
 namespace MixedPrecision.Tests.Calibration;
@@ -72,7 +70,7 @@ public sealed class ObserverTests : IDisposable
 
     public void Dispose() => folder.Dispose();
 
-    private static IReadOnlyDictionary<string, LayerSite> Sites(CalibrationFixture f) =>
+    private static Dictionary<string, LayerSite> Sites(CalibrationFixture f) =>
         f.Partition.Layers.ToDictionary(l => l.Name, l => LayerSite.Of(f.Model, f.Partition.View, f.Types, l));
 
     private static Dictionary<string, MomentSums> Observe(CalibrationFixture f, CalibrationMemory memory, int threads = 2)

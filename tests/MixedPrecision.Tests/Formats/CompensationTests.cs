@@ -95,7 +95,7 @@ public class CompensationTests
         using var model = new OnnxModel(LayerModels.MatMul(rows, inputs, outputs), ".", "model.onnx");
         IReadOnlyDictionary<string, TensorType> types = TypeInference.Infer(model);
         Partition partition = Partitioner.Partition(model, types);
-        LayerSite site = LayerSite.Of(model, partition.View, types, partition.Layers[0]);
+        LayerSite site = LayerSite.Of(model, partition.View, types, partition.Layers.First());
         Tensor weight = model.Initializer("w")!;
         NumberFormat format = NumberFormats.Get(name);
         InputMoments moments = Of(Moments(Correlated(5, rows, inputs), inputs), rows);
@@ -136,7 +136,7 @@ public class CompensationTests
         Assert.All(kinds, k => Assert.Single(k.Select(f => f.KernelIdentity).Distinct()));
     }
 
-    private static GridStep Step(ReadOnlySpan<float> values) => new(Rounding.LargestMagnitude(values) / -2, -2, 1);
+    private static GridStep Step(ReadOnlySpan<float> values) => Rounding.Range(values) is var (low, high) ? new((high >= -low ? high : low) / -2, -2, 1) : default;
 
     private static (short[] Values, GridStep[] Steps) Round(float[] columns, int count, InputMoments moments, WeightGrid grid)
     {

@@ -69,6 +69,28 @@ internal class TracedForm : DecoderForm
     }
 }
 
+/// <summary>The same with something that attention usually has not.</summary>
+internal sealed class ChangedForm(Func<int, int, bool>? hides = null, bool hasUnequalHalves = false, bool readsWeights = false) : TracedForm
+{
+    protected override float Hides(int row, int column) => hides is null ? base.Hides(row, column) : hides(row, column) ? -1e9f : 0;
+
+    protected override Tensor SineTable() => hasUnequalHalves
+        ? Tensor.Of<float>([.. base.SineTable().Values<float>().ToArray().Select((value, index) => index % HeadSize < HeadSize / 2 ? value : value / 2)], Places, HeadSize)
+        : base.SineTable();
+
+    protected override string Weights(string scores)
+    {
+        string weights = base.Weights(scores);
+        if (readsWeights)
+        {
+            B.NodeTo([$"seen{Graph.Output.Count}"], "ReduceMean", "", [weights], Attributes.Of("keepdims", 0));
+            Graph.Output.Add(new TensorType(ElementType.Float, []).ToProto($"seen{Graph.Output.Count}"));
+        }
+
+        return weights;
+    }
+}
+
 /// <summary>
 /// As optimum exports a decoder of transformers: a cache, an attention mask and positions come in; cosines and sines for each row of each sequence are computed from the positions; float's lowest
 /// number where a token would see a later one or padding; torch's attention, which multiplies queries and keys by the root of the scale.

@@ -65,6 +65,33 @@ public class GroupQueryAttentionTests
         }
     }
 
+    /// <summary>A mask that is not causal everywhere is added as the model adds it: a window that opens only beyond some rows, and one that sees one row ahead.</summary>
+    [Theory]
+    [InlineData("window")]
+    [InlineData("ahead")]
+    public void AMaskThatIsNotCausalIsAddedAsItIs(string mask)
+    {
+        DecoderForm form = new ChangedForm(hides: mask == "window" ? (row, column) => column > row || column < row - 9 : (row, column) => column > row + 1);
+        using var model = new OnnxModel(form.Build(), "", "model.onnx");
+        StructureMatch[] matches = [.. Rewriting.Find(model, GroupQueryAttention.Naive).Select(f => f.Match)];
+        Assert.Equal(DecoderForm.Blocks, matches.Length);
+        using Session original = Session.Create(model.Proto, SessionSettings.Default), other = Session.Create(Rewriting.Apply(model, matches), SessionSettings.Default);
+        foreach (IReadOnlyDictionary<string, Tensor> inputs in Sizes(form))
+        {
+            Rewriting.AssertEqual(original.Run(inputs), other.Run(inputs), Tolerance);
+        }
+    }
+
+    /// <summary>The kernel turns both halves of a head by one table; and weights that something else reads cannot go.</summary>
+    [Theory]
+    [InlineData(true, false)]
+    [InlineData(false, true)]
+    public void WhatTheKernelCannotDoIsLeftAsItIs(bool hasUnequalHalves, bool readsWeights)
+    {
+        using var model = new OnnxModel(new ChangedForm(hasUnequalHalves: hasUnequalHalves, readsWeights: readsWeights).Build(), "", "model.onnx");
+        Assert.All(Known, structure => Assert.True(Rewriting.Find(model, structure).Count < DecoderForm.Blocks));
+    }
+
     [Fact]
     public void DoclmHasItInEachBlock()
     {
