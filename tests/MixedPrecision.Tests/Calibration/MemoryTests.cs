@@ -91,6 +91,9 @@ public class MemoryTests
         }
     }
 
+    /// <summary>Rises of formats that hardly change a loss of about 1 are nothing but rounding.</summary>
+    private const double Least = 1e-8;
+
     private static void Near(double expected, double actual, double tolerance, string what) =>
-        Assert.True(Math.Abs(expected - actual) <= tolerance * Math.Abs(expected), $"{what}: {actual} where the whole model gave {expected}");
+        Assert.True(Math.Abs(expected - actual) <= (tolerance * Math.Abs(expected)) + Least, $"{what}: {actual} where the whole model gave {expected}");
 }

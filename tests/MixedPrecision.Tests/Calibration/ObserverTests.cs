@@ -18,7 +18,7 @@ public sealed class ObserverTests : IDisposable
         Dictionary<string, MomentSums> found = Observe(fixture, CalibrationMemory.Default);
         string[] values = [.. Sites(fixture).Values.Where(s => s.HasWeightMatrix).Select(s => s.Layer.Input).Distinct()];
         Assert.Equal(values, found.Keys);
-        using Session session = Session.Create(Instrumented.Of(fixture.Model, values), SessionSettings.Default);
+        using Session session = Session.Create(Instrumented.Of(fixture.Model, values), SessionSettings.Default, fixture.Model.Folder);
         var sums = values.ToDictionary(v => v, v => new double[found[v].Inputs, found[v].Inputs]);
         foreach (IReadOnlyDictionary<string, Tensor> outputs in fixture.Samples.Select(s => session.Run(s.Inputs)))
         {

@@ -16,7 +16,8 @@ public class FloatFormatsTests
         Verbs.Solve(folder.PolicyFile, folder.Options());
         QuantizeResult result = folder.Quantize();
         Assert.Equal("plan", result.Manifest.Shipped.What);
-        Assert.Equal(["bf16", "fp8-e4m3"], Formats(result.Manifest).Where(f => f != "fp32").Distinct().Order());
+        Assert.Contains("fp8-e4m3", Formats(result.Manifest));
+        Assert.Subset(new HashSet<string> { "fp32", "bf16", "fp8-e4m3" }, Formats(result.Manifest).ToHashSet());
         Assert.InRange(result.Manifest.Measured.RelativeLossError, 1e-6, 0.2);
         ModelProto emitted = ModelProto.Parser.ParseFrom(File.ReadAllBytes(result.Files[0]));
         Assert.Equal(19, emitted.OpsetImport.Single(o => o.Domain.Length == 0).Version);
