@@ -57,7 +57,7 @@ internal sealed class Measuring(Materials materials, StageRunner runner)
         [.. partition.Subgraphs.SelectMany(s => AloneOf(s, allowed).Concat(UniformOf(s, allowed))
             .Concat(structures(s).Select(f => new SubgraphConfiguration(s, f.Bare(s, Problems.Baseline)))))];
 
-    /// <summary>Whether the time is over that the policy gives to timing configurations after the first ones.</summary>
+    /// <summary>Whether the time is over that the policy gives to the search, which begins when the first configurations are timed.</summary>
     public bool IsOver() => searching.Elapsed.TotalSeconds >= materials.Policy.SearchSeconds;
 
     /// <summary>The gains with those of further configurations.</summary>
@@ -75,7 +75,6 @@ internal sealed class Measuring(Materials materials, StageRunner runner)
         }
 
         Gains added = materials.Policy.Objective == Objective.Time ? Time(gains, configurations) : configurations.Aggregate(gains, (all, c) => all.With(c, Computed(c)));
-        searching.Stop();
         return added;
     }
 

@@ -37,8 +37,8 @@ public sealed record Policy(
     /// <summary>Structures that sub-graphs may have, by names from <see cref="StructureNames.All"/>; the exported one is always the first.</summary>
     public IReadOnlyList<string> Structures { get; init; } = StructureNames.All;
 
-    /// <summary>Seconds that the search may go on timing configurations after the first ones; then the best plan of those that were timed is taken, and its gap stated.</summary>
-    public int SearchSeconds { get; init; } = 600;
+    /// <summary>Seconds that the search may go on, timing configurations and solving, after the first ones were timed; then the best plan of those that were is taken, and its gap stated.</summary>
+    public int SearchSeconds { get; init; } = 120;
 
     /// <summary>Dimensions to which all scenarios give one size, with that size; none where there are no scenarios.</summary>
     public IReadOnlyDictionary<string, long> FixedSizes => Scenarios.Count == 0 ? new Dictionary<string, long>() : Scenarios[0].Inputs
