@@ -98,21 +98,21 @@ internal static class Int8Dynamic
             return;
         }
 
-        string[] x = Quantize(e, e.Input);
+        string[] x = Quantize(b, e.Shared, e.Input);
         (string Values, string Scale, string ZeroPoint) w = e.Site.HasWeightMatrix
             ? (e.Constants[0], e.Constants[1], b.Constant(Tensor.Scalar<sbyte>(0), "zero_point"))
-            : Quantize(e, e.Second) is var second ? (second[0], second[1], second[2]) : default;
+            : Quantize(b, e.Shared, e.Second) is var second ? (second[0], second[1], second[2]) : default;
         string sum = b.Node("MatMulInteger", [x[0], w.Values, x[2], w.ZeroPoint]);
         e.Product("Mul", "", [b.Cast(sum, ElementType.Float), b.Mul(x[1], w.Scale)]);
     }
 
     /// <summary>Values, scale and zero point of an activation, made once for all layers that read it.</summary>
-    private static string[] Quantize(LayerEmission e, string activation)
+    public static string[] Quantize(GraphBuilder builder, Dictionary<string, string[]> shared, string activation)
     {
         string key = $"int8-dynamic {activation}";
-        if (!e.Shared.TryGetValue(key, out string[]? quantized))
+        if (!shared.TryGetValue(key, out string[]? quantized))
         {
-            e.Shared.Add(key, quantized = e.Builder.NodeWithOutputs("DynamicQuantizeLinear", 3, [activation]));
+            shared.Add(key, quantized = builder.NodeWithOutputs("DynamicQuantizeLinear", 3, [activation]));
         }
 
         return quantized;

@@ -12,6 +12,15 @@ public static class StructureNames
     /// <summary>The same, with whole matrices of scores.</summary>
     public const string GroupQueryAttentionNaive = "group-query-attention-naive";
 
+    /// <summary>Projections to queries, keys and values in int8, and their attention, in com.microsoft's QAttention.</summary>
+    public const string QuantizedAttention = "quantized-attention";
+
+    /// <summary>The same in float, in com.microsoft's Attention.</summary>
+    public const string Attention = "attention";
+
+    /// <summary>Attention in com.microsoft's MultiHeadAttention.</summary>
+    public const string MultiHeadAttention = "multi-head-attention";
+
     /// <summary>Every structure, the exported one first.</summary>
-    public static readonly IReadOnlyList<string> All = [Exported, GroupQueryAttention, GroupQueryAttentionNaive];
+    public static readonly IReadOnlyList<string> All = [Exported, GroupQueryAttention, GroupQueryAttentionNaive, QuantizedAttention, Attention, MultiHeadAttention];
 }

@@ -1,0 +1,80 @@
+using MixedPrecision.Onnx;
+using MixedPrecision.Partitioning;
+using MixedPrecision.Structures.Shapes;
+
+namespace MixedPrecision.Structures;
+
+/// <summary>A product with a weight, and a bias behind it, that is read by an attention alone.</summary>
+/// <param name="Layer">Name of the layer.</param>
+/// <param name="Input">What it multiplies, [batch, places, features].</param>
+/// <param name="Read">The same as the layer reads it.</param>
+/// <param name="Target">Where batch and places are one axis of that, a vector that begins with both, which the result is given the shape of; else null.</param>
+/// <param name="Bias">What is added to the columns.</param>
+internal sealed record Projection(string Layer, string Input, string Read, string? Target, float[] Bias)
+{
+    /// <summary>The projection that an operand of an attention comes from, or null.</summary>
+    public static Projection? Of(StructureSite site, AttentionPattern attention, AttentionOperand operand)
+    {
+        var walk = new GraphWalk(site);
+        (string value, string? target) = BehindReshape(walk, operand.Name);
+        string? added = null;
+        if (walk.Producer(value) is { OpType: "Add", Domain: "" or "ai.onnx" } sum)
+        {
+            int constant = site.Partition.View.Constants.Contains(sum.Input[0]) ? 0 : 1;
+            added = sum.Input[constant];
+            (value, string? other) = BehindReshape(walk, sum.Input[1 - constant]);
+            target ??= other;
+        }
+
+        if (operand.Form == OperandForm.HeadsFirst || site.Subgraph.Layers.FirstOrDefault(l => l.Output == value) is not { } layer || !attention.Dropped.Contains(value)
+            || site.Sites[layer.Name] is var own && (!own.HasWeightMatrix || own.Input.ElementType != ElementType.Float))
+        {
+            return null;
+        }
+
+        bool isFlat = walk.Shapes.Of(layer.Input) is { Length: 2 };
+        string input = isFlat ? BehindReshape(walk, layer.Input).Value : walk.Source(layer.Input);
+        if (isFlat && (target is null || walk.Shapes.Elements(target) is not [{ } rows, { } length, ..] || !rows.Equals(attention.Batch) || !length.Equals(operand.Places)))
+        {
+            return null;
+        }
+
+        var bias = new float[own.OutputSize];
+        return walk.Shapes.Of(input) is [{ } batch, { } places, { } features] && batch.Equals(attention.Batch) && places.Equals(operand.Places) && features.Constant == own.InputSize
+            && Add(site, bias, added, 1) && Add(site, bias, layer.Bias, own.Node.Float("beta", 1))
+            ? new Projection(layer.Name, input, layer.Input, isFlat ? target : null, bias) : null;
+    }
+
+    /// <summary>The input as the graph at hand has it.</summary>
+    public string InputOf(StructureEmission e) => e.Has(Input) ? Input : Read;
+
+    /// <summary>A value of the input's rows, such as itself or its quantized form, as [batch, places, features].</summary>
+    /// <param name="rows">Made of <see cref="InputOf"/>.</param>
+    public string Apart(StructureEmission e, string rows, int features) => e.Has(Input) || Target is null ? rows
+        : e.Builder.Node("Reshape", [rows, e.Builder.Concat(0, e.Builder.Slice(Target, 0, 0, 2), e.Builder.Integers(features))]);
+
+    private static (string Value, string? Target) BehindReshape(GraphWalk walk, string value) =>
+        walk.Producer(value) is { OpType: "Reshape", Domain: "" or "ai.onnx" } reshape ? (walk.Source(reshape.Input[0]), reshape.Input[1]) : (walk.Source(value), null);
+
+    /// <summary>Adds a constant to each column's bias. False when it is none, or not the same for all rows.</summary>
+    private static bool Add(StructureSite site, float[] bias, string? constant, float factor)
+    {
+        if (constant is null)
+        {
+            return true;
+        }
+
+        if (Weights.Read(site.Model, site.Partition.View, constant) is not { ElementType: ElementType.Float } tensor || (tensor.Count != 1 && (tensor.Count != bias.Length || tensor.Shape[^1] != bias.Length)))
+        {
+            return false;
+        }
+
+        ReadOnlySpan<float> values = tensor.Values<float>();
+        for (int column = 0; column < bias.Length; column++)
+        {
+            bias[column] += factor * values[values.Length == 1 ? 0 : column];
+        }
+
+        return true;
+    }
+}
