@@ -1,4 +1,6 @@
+using MixedPrecision.Formats;
 using MixedPrecision.Onnx;
+using MixedPrecision.Structures.Shapes;
 
 namespace MixedPrecision.Structures;
 

@@ -21,7 +21,7 @@ internal static class JoinedAttention
     {
         string weight = e.Constant(Weights(site, found), $"{found.Projections[0].Layer}/attention/weight");
         string[] mask = found.Padding is { } padding ? [padding.Emit(e)] : [];
-        string rows = found.Projections[0].Apart(e, found.Input(e), site.Sites[found.Projections[0].Layer].InputSize);
+        string rows = found.Projections[0].Apart(e, found.Projections[0].InputOf(e), site.Sites[found.Projections[0].Layer].InputSize);
         e.Builder.NodeTo([found.Attention.Output], "Attention", "com.microsoft", [rows, weight, found.Bias(e), .. mask], found.Attributes);
     }
 

@@ -14,9 +14,6 @@ internal sealed record ProjectedAttention(AttentionPattern Attention, IReadOnlyL
     /// <summary>Features of queries, of keys and of values.</summary>
     public int Size { get; } = checked((int)(Attention.Heads * Attention.HeadSize));
 
-    /// <summary>What all three multiply, as the graph at hand has it.</summary>
-    public string Input(StructureEmission e) => e.Has(Projections[0].Input) ? Projections[0].Input : Projections[0].Flat!;
-
     /// <summary>Attributes that com.microsoft's Attention and QAttention have in common.</summary>
     public AttributeProto[] Attributes =>
     [

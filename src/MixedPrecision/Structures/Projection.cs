@@ -1,15 +1,16 @@
 using MixedPrecision.Onnx;
 using MixedPrecision.Partitioning;
+using MixedPrecision.Structures.Shapes;
 
 namespace MixedPrecision.Structures;
 
 /// <summary>A product with a weight, and a bias behind it, that is read by an attention alone.</summary>
 /// <param name="Layer">Name of the layer.</param>
 /// <param name="Input">What it multiplies, [batch, places, features].</param>
-/// <param name="Flat">The same as it reads it when batch and places are one axis, else null.</param>
-/// <param name="Target">Then a vector that begins with batch and places, which its result is given the shape of.</param>
+/// <param name="Read">The same as the layer reads it.</param>
+/// <param name="Target">Where batch and places are one axis of that, a vector that begins with both, which the result is given the shape of; else null.</param>
 /// <param name="Bias">What is added to the columns.</param>
-internal sealed record Projection(string Layer, string Input, string? Flat, string? Target, float[] Bias)
+internal sealed record Projection(string Layer, string Input, string Read, string? Target, float[] Bias)
 {
     /// <summary>The projection that an operand of an attention comes from, or null.</summary>
     public static Projection? Of(StructureSite site, AttentionPattern attention, AttentionOperand operand)
@@ -41,13 +42,16 @@ internal sealed record Projection(string Layer, string Input, string? Flat, stri
         var bias = new float[own.OutputSize];
         return walk.Shapes.Of(input) is [{ } batch, { } places, { } features] && batch.Equals(attention.Batch) && places.Equals(operand.Places) && features.Constant == own.InputSize
             && Add(site, bias, added, 1) && Add(site, bias, layer.Bias, own.Node.Float("beta", 1))
-            ? new Projection(layer.Name, input, isFlat ? layer.Input : null, target, bias) : null;
+            ? new Projection(layer.Name, input, layer.Input, isFlat ? target : null, bias) : null;
     }
 
+    /// <summary>The input as the graph at hand has it.</summary>
+    public string InputOf(StructureEmission e) => e.Has(Input) ? Input : Read;
+
     /// <summary>A value of the input's rows, such as itself or its quantized form, as [batch, places, features].</summary>
-    /// <param name="rows">Made of <see cref="Input"/> where the graph at hand has that, else of <see cref="Flat"/>.</param>
-    public string Apart(StructureEmission e, string rows, int features) => e.Has(Input) ? rows
-        : e.Builder.Node("Reshape", [rows, e.Builder.Concat(0, e.Builder.Slice(Target!, 0, 0, 2), e.Builder.Integers(features))]);
+    /// <param name="rows">Made of <see cref="InputOf"/>.</param>
+    public string Apart(StructureEmission e, string rows, int features) => e.Has(Input) || Target is null ? rows
+        : e.Builder.Node("Reshape", [rows, e.Builder.Concat(0, e.Builder.Slice(Target, 0, 0, 2), e.Builder.Integers(features))]);
 
     private static (string Value, string? Target) BehindReshape(GraphWalk walk, string value) =>
         walk.Producer(value) is { OpType: "Reshape", Domain: "" or "ai.onnx" } reshape ? (walk.Source(reshape.Input[0]), reshape.Input[1]) : (walk.Source(value), null);

@@ -36,7 +36,7 @@ internal static class QuantizedAttention
 
         string weight = e.Constant(new Tensor(ElementType.Int8, [inputs, 3 * size], weights), $"{found.Projections[0].Layer}/attention/weight");
         string scales = e.Constant(Tensor.Of<float>([.. prepared.SelectMany(p => p[1].Values<float>().ToArray())], 3 * size), $"{found.Projections[0].Layer}/attention/scale");
-        string[] x = Int8Dynamic.Quantize(e.Builder, e.Shared, found.Input(e));
+        string[] x = Int8Dynamic.Quantize(e.Builder, e.Shared, found.Projections[0].InputOf(e));
         string rows = found.Projections[0].Apart(e, x[0], inputs);
         e.Builder.NodeTo([found.Attention.Output], "QAttention", "com.microsoft", [rows, weight, found.Bias(e), x[1], scales, found.Padding?.Emit(e) ?? "", x[2]], found.Attributes);
     }
