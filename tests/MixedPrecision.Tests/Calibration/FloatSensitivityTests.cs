@@ -63,6 +63,25 @@ public sealed class FloatSensitivityTests : IDisposable
         Assert.Equal(error + (alpha * weight * weight * own), one.Taylor, 0.01 * one.Taylor);
     }
 
+    /// <summary>What Gemm adds may be computed too: it is the same in both forms of the layer.</summary>
+    [Fact]
+    public void AnAddendThatIsComputedIsNoNoise()
+    {
+        var random = new Random(4);
+        Sensitivities Of(bool isComputed) => Calibrate(
+            [2, 8],
+            b =>
+            {
+                string addend = b.Node("Tanh", [b.Constant(LayerModels.Random(7, 6))]);
+                b.NodeTo(["y"], "Gemm", "", ["x", Weight(b, 5, 8, 6), isComputed ? b.Add(addend, b.Mul(b.Node("ReduceSum", ["x"], Attributes.Of("keepdims", 0)), b.Scalar(0))) : addend]);
+            },
+            [.. Enumerable.Range(0, 4).Select(_ => Enumerable.Range(0, 16).Select(_ => random.NextSingle()).ToArray())]);
+        LayerSensitivity computed = Assert.Single(Of(true).Layers);
+        random = new Random(4);
+        LayerSensitivity constant = Assert.Single(Of(false).Layers);
+        Assert.All(Formats.Skip(1), f => Assert.Equal(constant.Formats[f].Measured, computed.Formats[f].Measured, 1e-4 * constant.Formats[f].Measured));
+    }
+
     public void Dispose() => folder.Dispose();
 
     /// <summary>Every kind of layer, each operand read by one of them alone.</summary>
