@@ -151,7 +151,7 @@ internal sealed class AttentionFinder(StructureSite site)
     }
 
     /// <summary>The shape of an operand whose leading sizes are those of the scores.</summary>
-    private IReadOnlyList<Size>? Operand(string value, IReadOnlyList<Factor>[] batch) =>
+    private Size[]? Operand(string value, IReadOnlyList<Factor>[] batch) =>
         walk.Shapes.Of(value) is { } shape && shape.Length == batch.Length + 2
             && batch.Select((b, i) => shape[i].Equals(Layout.Product(b))).All(isEqual => isEqual) ? shape : null;
 

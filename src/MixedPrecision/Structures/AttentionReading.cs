@@ -1,6 +1,4 @@
-using MixedPrecision.Formats;
 using MixedPrecision.Onnx;
-using MixedPrecision.Structures.Shapes;
 
 namespace MixedPrecision.Structures;
 

@@ -1,6 +1,5 @@
 using MixedPrecision.Onnx;
 using MixedPrecision.Partitioning;
-using MixedPrecision.Structures.Shapes;
 
 namespace MixedPrecision.Structures;
 
