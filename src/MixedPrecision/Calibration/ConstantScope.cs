@@ -9,10 +9,13 @@ namespace MixedPrecision.Calibration;
 internal sealed class ConstantScope(OnnxModel model, GraphView view) : IDisposable
 {
     private readonly ExternalData external = new(model.Folder);
-    private readonly Dictionary<string, Tensor> read = [];
+    private readonly Dictionary<string, Tensor?> read = [];
 
-    public Tensor Get(string name) =>
-        read.TryGetValue(name, out Tensor? tensor) ? tensor : read[name] = Partitioning.Weights.Read(model, view, name, external)!;
+    /// <summary>The tensor of a value, or null where it is no constant.</summary>
+    public Tensor? Find(string name) =>
+        read.TryGetValue(name, out Tensor? tensor) ? tensor : read[name] = Partitioning.Weights.Read(model, view, name, external);
+
+    public Tensor Get(string name) => Find(name)!;
 
     public void Dispose() => external.Dispose();
 }

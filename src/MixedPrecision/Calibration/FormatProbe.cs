@@ -26,10 +26,11 @@ internal sealed record ProbeCase(LayerSite Site, NumberFormat Format, int First,
 /// </summary>
 internal sealed class FormatProbe : IDisposable
 {
-    private readonly IReadOnlyList<(ProbeCase Case, string Output)> cases;
+    /// <summary>With the output of the probe that is held against the layer's result, or against another of the probe where what the layer adds is computed.</summary>
+    private readonly IReadOnlyList<(ProbeCase Case, string Output, string? Exact)> cases;
     private readonly Session session;
 
-    private FormatProbe(IReadOnlyList<(ProbeCase Case, string Output)> cases, Session session)
+    private FormatProbe(IReadOnlyList<(ProbeCase Case, string Output, string? Exact)> cases, Session session)
     {
         this.cases = cases;
         this.session = session;
@@ -50,9 +51,9 @@ internal sealed class FormatProbe : IDisposable
         return cases.Length == 0 ? [] : cases.Sum(c => c.Site.Layer.Parameters) <= parameters ? [cases] : [.. cases.Select(c => new[] { c })];
     }
 
-    /// <param name="constant">The tensor of a constant value of the model.</param>
+    /// <param name="constant">The tensor of a constant value of the model, null for a value that is none.</param>
     /// <param name="preparations">Where prepared constants are kept, or null.</param>
-    public static FormatProbe Create(IReadOnlyList<ProbeCase> batch, Func<string, Tensor> constant, int threads, Preparations? preparations = null)
+    public static FormatProbe Create(IReadOnlyList<ProbeCase> batch, Func<string, Tensor?> constant, int threads, Preparations? preparations = null)
     {
         var graph = new GraphProto { Name = "formats" };
         var declared = new HashSet<string>();
@@ -68,30 +69,33 @@ internal sealed class FormatProbe : IDisposable
                 graph.Input.Add(AnySize(site.Weight).ToProto(site.Layer.Weight));
             }
 
-            if (site.Layer.Bias is string bias && declared.Add(bias))
+            if (site.Layer.Bias is string bias && constant(bias) is { } addend && declared.Add(bias))
             {
-                Tensor values = HalfPrecision.Widen(constant(bias));
+                Tensor values = HalfPrecision.Widen(addend);
                 graph.Initializer.Add((IsWhole(site, count) ? values : ColumnTile.OfBias(site, values, first, count)).ToProto(bias));
             }
         }
 
         var b = new GraphBuilder(GraphBuilder.NamesIn(graph), "probe/");
         var shared = new Dictionary<string, string[]>();
-        var cases = new List<(ProbeCase, string)>();
+        var cases = new List<(ProbeCase, string, string?)>();
         foreach (ProbeCase probed in batch)
         {
-            (LayerSite site, NumberFormat format, int first, int count) = probed;
+            (LayerSite whole, NumberFormat format, int first, int count) = probed;
             string output = b.Fresh(format.Name);
-            bool isWhole = IsWhole(site, count);
-            LayerRewriter.Emit(
-                b,
-                isWhole ? site : ColumnTile.Of(site, count),
-                format,
-                isWhole ? constant : name => ColumnTile.OfWeight(site, constant(name), first, count),
-                shared,
-                output,
-                preparations);
-            cases.Add((probed, output));
+            LayerSite site = IsWhole(whole, count) ? whole : ColumnTile.Of(whole, count);
+            Tensor Weight(string name) => IsWhole(whole, count) ? constant(name)! : ColumnTile.OfWeight(whole, constant(name)!, first, count);
+            string? exact = null;
+            if (site.Layer.Bias is string bias && constant(bias) is null)
+            {
+                // What is added is the same in both, and unknown here: products alone are compared.
+                site = site with { Layer = site.Layer with { Bias = null } };
+                exact = b.Node(site.Node.OpType, [site.Layer.Input, b.Constant(HalfPrecision.Widen(Weight(site.Layer.Weight)))], [.. site.Node.Attribute]);
+                graph.Output.Add(new ValueInfoProto { Name = exact });
+            }
+
+            LayerRewriter.Emit(b, site, format, Weight, shared, output, preparations);
+            cases.Add((probed, output, exact));
             graph.Output.Add(new ValueInfoProto { Name = output });
         }
 
@@ -122,9 +126,10 @@ internal sealed class FormatProbe : IDisposable
         [
             .. cases.Select(c =>
             {
-                ((LayerSite site, NumberFormat format, int first, int count), string output) = c;
+                ((LayerSite site, NumberFormat format, int first, int count), string output, string? product) = c;
                 LayerValues layer = values[site.Layer.Name];
-                ReadOnlySpan<float> result = results.Tensors[output].Values<float>(), exact = layer.Output.Values<float>(), gradient = layer.Gradient.Values<float>();
+                ReadOnlySpan<float> result = results.Tensors[output].Values<float>(), gradient = layer.Gradient.Values<float>();
+                ReadOnlySpan<float> exact = product is null ? layer.Output.Values<float>() : results.Tensors[product].Values<float>();
                 ReadOnlySpan<float> drawn = layer.DrawnGradient is { } g ? g.Values<float>() : [];
                 if (IsWhole(site, count))
                 {
@@ -137,7 +142,7 @@ internal sealed class FormatProbe : IDisposable
                 {
                     int start = (row * site.OutputSize) + first;
                     (double part, double drawnPart) = Change(
-                        result.Slice(row * count, count), exact.Slice(start, count), gradient.Slice(start, count), drawn.IsEmpty ? [] : drawn.Slice(start, count));
+                        result.Slice(row * count, count), exact.Slice(product is null ? start : row * count, count), gradient.Slice(start, count), drawn.IsEmpty ? [] : drawn.Slice(start, count));
                     delta += part;
                     drawnDelta += drawnPart;
                 }

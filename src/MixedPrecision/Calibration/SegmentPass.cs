@@ -36,7 +36,7 @@ internal sealed class SegmentPass : IDisposable
         squares = new(() => segment.Layers.Where(l => l.Site.Layer.HasWeight).ToDictionary(
             l => l.Site.Layer.Name,
             l => new WeightSquares(l.Site, HalfPrecision.Widen(constants.Get(l.Site.Layer.Weight)), Applicable(l.Site))));
-        probe = new(() => batches.Count == 1 ? FormatProbe.Create(batches[0], constants.Get, request.Threads, request.Preparations) : null);
+        probe = new(() => batches.Count == 1 ? FormatProbe.Create(batches[0], constants.Find, request.Threads, request.Preparations) : null);
     }
 
     public void Forward(SampleState sample) =>
@@ -68,7 +68,7 @@ internal sealed class SegmentPass : IDisposable
             foreach (IReadOnlyList<ProbeCase> batch in kept.Count > 0 ? batches : [])
             {
                 cancel.ThrowIfCancellationRequested();
-                using FormatProbe one = FormatProbe.Create(batch, constants.Get, request.Threads, request.Preparations);
+                using FormatProbe one = FormatProbe.Create(batch, constants.Find, request.Threads, request.Preparations);
                 foreach ((SampleState sample, RunResults results) in kept)
                 {
                     Probe(one, sample, results.Tensors);

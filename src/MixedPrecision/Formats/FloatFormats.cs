@@ -84,7 +84,10 @@ internal static class FloatFormats
     {
         string x = Activation(e, type, isScaled, e.Input);
         string second = e.Site.Layer.HasWeight ? Weight(e, type) : Activation(e, type, isScaled, e.Second);
-        e.Builder.NodeTo([e.Output], e.Site.Node.OpType, e.Site.Node.Domain, e.Bias is null ? [x, second] : [x, second, e.Bias], [.. e.Site.Node.Attribute]);
+        NodeProto node = e.Site.Node;
+
+        // Gemm said below version 7 that it broadcasts what it adds.
+        e.Builder.NodeTo([e.Output], node.OpType, node.Domain, e.Bias is null ? [x, second] : [x, second, e.Bias], [.. node.Attribute.Where(a => a.Name != "broadcast")]);
     }
 
     private static string Weight(LayerEmission e, FloatType type) => Shared(e, $"weight {string.Join(' ', e.Constants)}", () => type.Bits == 8

@@ -25,7 +25,8 @@ internal static class AttentionBias
         }
 
         string sum = parts.Select(p => p.Value).Aggregate((a, x) => Once(e, $"attention-sum {a} {x}", () => b.Add(a, x)));
-        bool isWhole = parts is [var single] && single.Shape[2].Equals(attention.Queries) && single.Shape[3].Equals(attention.Keys);
+        // Only a mask with a size of the batch is known to have all four dimensions.
+        bool isWhole = parts is [var single] && single.Shape[0].Constant != 1 && single.Shape[2].Equals(attention.Queries) && single.Shape[3].Equals(attention.Keys);
         return isWhole ? sum : Once(e, $"attention-bias {sum} {attention.Queries} {attention.Keys}", () =>
             b.Expand(sum, b.Concat(0, b.Integers(1, 1), Places(b, query), attention.Keys.Equals(attention.Queries) ? Places(b, query) : Places(b, key))));
     }

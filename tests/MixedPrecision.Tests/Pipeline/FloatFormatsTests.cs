@@ -11,7 +11,7 @@ public class FloatFormatsTests
     public void ThePapersSettingRunsFromCalibrationToTheFile()
     {
         using var folder = new PipelineFolder();
-        folder.WritePolicy("1.5%", "formats: paper\nobjective: theoretical-time");
+        folder.WritePolicy("1.2%", "formats: paper\nobjective: theoretical-time");
         Verbs.Calibrate(folder.PolicyFile, folder.Options());
         Verbs.Solve(folder.PolicyFile, folder.Options());
         QuantizeResult result = folder.Quantize();

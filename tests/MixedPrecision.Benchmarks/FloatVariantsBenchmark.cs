@@ -8,10 +8,10 @@ using MixedPrecision.Onnx;
 namespace MixedPrecision.Benchmarks;
 
 /// <summary>
-/// What casts at the edges of a region are worth on this provider: a model all of whose operators compute in 16 bits, the largest region there is, against one with casts around each layer. Casts are
-/// those of the graph that the runtime runs; times are tenth percentiles of runs in turn, over the original's.
+/// What the way floating formats are written rests on. 16 bits: casts around each layer, against a model all of whose operators compute in the type, the largest region there is. 8 bits: activations scaled
+/// by their largest magnitude in each run, or taken as they are. Casts are those of the graph that the runtime runs; times are tenth percentiles of runs in turn, over the original's.
 /// </summary>
-internal static class FloatRegionBenchmark
+internal static class FloatVariantsBenchmark
 {
     private const int Runs = 60;
 
@@ -27,6 +27,10 @@ internal static class FloatRegionBenchmark
                 ($"{f.Item1} around each layer", trial.Rewrite(trial.Plan(_ => NumberFormats.Get(f.Item1)))),
                 ($"{f.Item1} in all operators", NarrowModel.Of(trial.Model, f.Item2)),
             }),
+            .. from f in new[] { ("fp8-e4m3", FloatType.E4M3), ("fp8-e5m2", FloatType.E5M2) }
+               from scaled in new[] { true, false }
+               let format = FloatFormats.Of(scaled ? $"{f.Item1}-scaled" : $"{f.Item1}-plain", version: 1, f.Item2, scaled)
+               select ($"{f.Item1}, activations {(scaled ? "scaled" : "as they are")}", trial.Rewrite(trial.Plan(_ => format))),
         ];
         var loaded = new List<(string Name, ModelProto Model, int Casts, Session Session)>();
         foreach ((string name, ModelProto proto) in models)
