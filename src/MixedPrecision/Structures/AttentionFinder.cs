@@ -50,6 +50,46 @@ internal sealed class AttentionFinder(StructureSite site)
             .Read(query, key, value, joined, masks, scale, isGuarded, [product, weighted], site);
     }
 
+    /// <summary>The attention that ONNX's own operator (23 and later) computes, or null where it hides later keys, has a cache or gives more than the result.</summary>
+    public AttentionPattern? AtOperator(NodeProto node)
+    {
+        bool Has(int input) => input < node.Input.Count && node.Input[input].Length > 0;
+        if (node.Int("is_causal", 0) != 0 || node.Float("softcap", 0) != 0 || Enumerable.Range(4, 3).Any(Has) || walk.Shapes.Of(node.Input[0]) is not { } q || walk.Shapes.Of(node.Input[1]) is not { } k
+            || walk.Shapes.Of(node.Input[2]) is not { } v || q.Length is not (3 or 4) || k.Length != q.Length || v.Length != q.Length || !k[0].Equals(q[0]) || !v[0].Equals(q[0]))
+        {
+            return null;
+        }
+
+        bool isJoined = q.Length == 3;
+        Size? heads = isJoined ? Size.Of(node.Int("q_num_heads", 0)) : q[1];
+        bool areSame = isJoined ? node.Int("kv_num_heads", 0) == heads.Constant : k[1].Equals(heads) && v[1].Equals(heads);
+        if (heads.Constant is not > 0 || !areSame || (isJoined ? q[2].DividedBy(heads) : q[3]) is not { Constant: > 0 } size || (isJoined ? v[2].DividedBy(heads) : v[3]) is not { } valueSize)
+        {
+            return null;
+        }
+
+        (Factor batch, Factor head, Factor queries, Factor keys) = (new(q[0]), new(heads), new(q[^2]), new(k[^2]));
+        (Factor features, Factor valueFeatures) = (new(size), new(valueSize));
+        Layout Of(Factor places, Factor inner) => isJoined ? new([[batch], [places], [head, inner]]) : new([[batch], [head], [places], [inner]]);
+        var masks = new List<(ScoreMask, Layout)>();
+        if (Has(3))
+        {
+            var scores = Layout.Of([batch, head, queries, keys]);
+            if (Forms(node.Input[3], scores) is not { } forms)
+            {
+                return null;
+            }
+
+            // ONNX Runtime adds the least float where a truth value says that a key is not to be read.
+            masks.Add((walk.ElementTypeOf(node.Input[3]) == ElementType.Bool ? new ScoreMask(forms, float.MinValue, FillsTrue: false) : new ScoreMask(forms), scores));
+        }
+
+        scale = node.Attribute("scale") is { F: not 0 } given ? given.F : 1 / Math.Sqrt(size.Constant.Value);
+        return new AttentionReading([batch, head], queries, keys, features, valueFeatures, walk).Read(
+            Trace(node.Input[0], Of(queries, features)), Trace(node.Input[1], Of(keys, features)), Trace(node.Input[2], Of(keys, valueFeatures)),
+            Forward(node.Output[0], Of(queries, valueFeatures)), masks, scale, isGuarded: false, [node], site);
+    }
+
     /// <summary>The product of the weights and the values, behind a guard that gives zeros where Softmax gives none, if there is one.</summary>
     private (NodeProto Product, bool IsGuarded)? Weighted(string weights)
     {

@@ -55,8 +55,8 @@ internal sealed record AttentionPattern(
     /// <summary>The attention of a sub-graph when it holds exactly one that is computed in float, and nothing inside of it is read elsewhere.</summary>
     public static AttentionPattern? Find(StructureSite site)
     {
-        AttentionPattern[] found = [.. site.Subgraph.Timed.Select(n => site.Partition.View.Nodes[n]).Where(n => n.Operator() == "Softmax")
-            .Select(n => new AttentionFinder(site).At(n)).OfType<AttentionPattern>().Take(2)];
+        AttentionPattern[] found = [.. site.Subgraph.Timed.Select(n => site.Partition.View.Nodes[n])
+            .Select(n => n.Operator() switch { "Softmax" => new AttentionFinder(site).At(n), "Attention" => new AttentionFinder(site).AtOperator(n), _ => null }).OfType<AttentionPattern>().Take(2)];
         return found is [AttentionPattern single] ? single : null;
     }
 }

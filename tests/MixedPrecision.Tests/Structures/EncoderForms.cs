@@ -23,6 +23,8 @@ internal static class EncoderForms
         ["dynamo"] = new(18, HasMask: false, m => Dynamo(m, isMasked: false)),
         ["optimized by the runtime"] = new(17, HasMask: true, Fused),
         ["fixed sizes, Gemm"] = new(13, HasMask: false, Gemm, Batch: 2, Sequence: 5),
+        ["Attention of opset 23"] = new(23, HasMask: true, m => Operator(m, isJoined: true)),
+        ["Attention of opset 24, heads apart"] = new(24, HasMask: false, m => Operator(m, isJoined: false)),
         ["tf2onnx"] = new(13, HasMask: true, TensorFlow),
     };
 
@@ -156,5 +158,20 @@ internal static class EncoderForms
         string scores = b.Mul(b.MatMul(queries, b.Transpose(keys, [0, 1, 3, 2])), b.Scalar(1 / Root));
         string masked = b.Add(scores, b.Mul(b.Sub(b.Scalar(1), kept), b.Scalar(-10000)));
         return m.Reshaped(b.Transpose(b.MatMul(m.Softmax(masked), values), [0, 2, 1, 3]), batch, places, b.Integers(Width));
+    }
+
+    /// <summary>torch.onnx for opset 23 and later: one operator, with a mask of truth values.</summary>
+    private static string Operator(EncoderModel m, bool isJoined)
+    {
+        GraphBuilder b = m.B;
+        string x = m.Normalized(), q = m.Linear(x), k = m.Linear(x), v = m.Linear(x);
+        if (!isJoined)
+        {
+            string result = b.Node("Attention", [m.Divided(q), m.Divided(k), m.Divided(v)], Attributes.Of("scale", (float)(1 / Root)));
+            return m.Joined(result);
+        }
+
+        string mask = b.Expand(b.Unsqueeze(b.Cast("attention_mask", ElementType.Bool), 1, 2), b.Concat(0, m.Size("x", 0), b.Integers(1), m.Size("x", 1), m.Size("x", 1)));
+        return b.Node("Attention", [q, k, v, mask], Attributes.Of("q_num_heads", Heads), Attributes.Of("kv_num_heads", Heads));
     }
 }

@@ -36,6 +36,10 @@ internal static class ShapeRules
         {
             "MatMul" => [Product(first!, s.Of(node.Input[1]))],
             "Gemm" => [s.Of(node.Input[1]) is { Length: 2 } b ? [first![(int)node.Int("transA", 0)], b[1 - (int)node.Int("transB", 0)]] : null],
+            "com.microsoft.FusedMatMul" when node.Int("transBatchA", 0) == 0 && node.Int("transBatchB", 0) == 0 =>
+                [Product(Turned(first!, node.Int("transA", 0)), s.Of(node.Input[1]) is { } other ? Turned(other, node.Int("transB", 0)) : null)],
+            "Flatten" => [Flattened(first!, node.Int("axis", 1))],
+            "Attention" => [s.Of(node.Input[2]) is { } values ? Attended(node, first!, values) : null],
             "Gather" => [Gathered(first!, s.Of(node.Input[1]), node.Int("axis", 0))],
             "Transpose" => [node.Ints("perm") is { } order ? [.. order.Select(axis => first![axis])] : [.. first!.Reverse()]],
             "Unsqueeze" => [Axes(s, node, 1) is { } axes ? Unsqueezed(first!, axes) : null],
@@ -82,6 +86,19 @@ internal static class ShapeRules
     private static Size?[]? Product(Size[] a, Size[]? b) =>
         b is null || a.Length < 2 || b.Length < 2 ? null
         : Together([a[..^2], b[..^2]]) is { } batch ? [.. batch, a[^2], b[^1]] : null;
+
+    private static Size[] Turned(Size[] shape, long isTurned) => isTurned != 0 && shape.Length >= 2 ? [.. shape[..^2], shape[^1], shape[^2]] : shape;
+
+    private static Size?[] Flattened(Size[] shape, long axis)
+    {
+        int at = (int)(axis < 0 ? axis + shape.Length : axis);
+        return [.. new[] { shape[..at], shape[at..] }.Select(part => part.Aggregate((Size?)Size.Of(1), (a, b) => a * b))];
+    }
+
+    /// <summary>The result of ONNX's Attention: rows of the queries, features of the values.</summary>
+    private static Size?[] Attended(NodeProto node, Size[] queries, Size[] values) => queries.Length == 4
+        ? [.. queries[..3], values[^1]]
+        : [.. queries[..2], (values[^1] * Size.Of(node.Int("q_num_heads", 1)))?.DividedBy(Size.Of(node.Int("kv_num_heads", 1)))];
 
     private static Size[]? Gathered(Size[] data, Size[]? indices, long axis)
     {
