@@ -5,7 +5,7 @@ namespace MixedPrecision.Partitioning;
 /// <summary>
 /// Divides a model into sequential sub-graphs, after arXiv 2505.13060. Of the cuts that separate the same layers the last one
 /// is the boundary, so that what follows a layer (bias, activation, residual sum, normalization) stays with it, as ONNX Runtime
-/// fuses it, and equal blocks become equal sub-graphs.
+/// fuses it, and equal blocks become equal sub-graphs. A product of activations stays with the layers that its operands come from: <see cref="ProductsOfActivations"/>.
 /// </summary>
 public static class Partitioner
 {
@@ -22,7 +22,7 @@ public static class Partitioner
             .Where(c => c.LayersBefore < layers.Count)
             .OrderBy(c => c.LayersBefore)];
         Cut? entry = last.FirstOrDefault(c => c.LayersBefore == 0);
-        Cut[] boundaries = [.. last.Where(c => c.LayersBefore > 0)];
+        Cut[] boundaries = ProductsOfActivations.Joined(view, layers, [.. last.Where(c => c.LayersBefore > 0)]);
         string?[] entries = [entry?.Value, .. boundaries.Select(c => c.Value)];
         int[] owners = Owners(view, boundaries);
         bool[] timed = Timed(view, owners, entries);

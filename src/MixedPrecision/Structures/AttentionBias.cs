@@ -8,7 +8,7 @@ internal static class AttentionBias
 {
     /// <summary>Whether the masks may be given so: what takes the place of scores has to be as low as makes no difference, and a guard must have nothing to guard.</summary>
     public static bool Fits(StructureSite site, AttentionPattern attention) =>
-        attention.Masks.All(m => (m.Fill is null || ScoreMask.IsAbsorbing(m.Fill.Value)) && (!attention.IsGuarded || IsFinite(site, m)));
+        attention.Masks.All(m => (m.Fill is null || ScoreMask.IsAbsorbing(m.Fill.Value)) && (attention.EmptyFrom is not float limit || StaysAbove(site, m, limit)));
 
     /// <summary>Adds the addend, once for a model. Shapes of queries and keys are read from operands of the attention.</summary>
     /// <param name="query">[batch, queries, features].</param>
@@ -33,9 +33,9 @@ internal static class AttentionBias
 
     private static string Places(GraphBuilder b, string x) => b.Gather(b.Shape(x), b.Integers(1), 0);
 
-    private static bool IsFinite(StructureSite site, ScoreMask mask) => mask.Fill is float fill ? float.IsFinite(fill)
+    private static bool StaysAbove(StructureSite site, ScoreMask mask, float limit) => mask.Fill is float fill ? fill > limit
         : PaddingMask.Outcomes(new AttentionReader(site.Model, site.Partition, site.Types), mask.Forms[0].Value) is { Count: > 0 } outcomes
-            && outcomes.All(o => o.ElementType == ElementType.Float && o.Values<float>().ToArray().All(float.IsFinite));
+            && outcomes.All(o => o.ElementType == ElementType.Float && o.Values<float>().ToArray().All(v => v > limit));
 
     private static string Once(StructureEmission e, string key, Func<string> make)
     {

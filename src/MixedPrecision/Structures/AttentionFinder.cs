@@ -47,7 +47,7 @@ internal sealed class AttentionFinder(StructureSite site)
         var value = Trace(weighted.Input[1], new([.. batch, [keys], [valueFeatures]]));
         var joined = Forward(weighted.Output[0], new([.. batch, [queries], [valueFeatures]]));
         return scale != scaled ? null : new AttentionReading(batch.SelectMany(b => b), queries, keys, features, valueFeatures, walk)
-            .Read(query, key, value, joined, masks, scale, isGuarded, [product, weighted], site);
+            .Read(query, key, value, joined, masks, scale, isGuarded ? float.NegativeInfinity : null, [product, weighted], site);
     }
 
     /// <summary>The attention that ONNX's own operator (23 and later) computes, or null where it hides later keys, has a cache or gives more than the result.</summary>
@@ -80,14 +80,14 @@ internal sealed class AttentionFinder(StructureSite site)
                 return null;
             }
 
-            // ONNX Runtime adds the least float where a truth value says that a key is not to be read.
             masks.Add((walk.ElementTypeOf(node.Input[3]) == ElementType.Bool ? new ScoreMask(forms, float.MinValue, FillsTrue: false) : new ScoreMask(forms), scores));
         }
 
         scale = node.Attribute("scale") is { F: not 0 } given ? given.F : 1 / Math.Sqrt(size.Constant.Value);
+        // ONNX Runtime gives zeros where nothing is left to read.
         return new AttentionReading([batch, head], queries, keys, features, valueFeatures, walk).Read(
             Trace(node.Input[0], Of(queries, features)), Trace(node.Input[1], Of(keys, features)), Trace(node.Input[2], Of(keys, valueFeatures)),
-            Forward(node.Output[0], Of(queries, valueFeatures)), masks, scale, isGuarded: false, [node], site);
+            Forward(node.Output[0], Of(queries, valueFeatures)), masks, scale, float.MinValue, [node], site);
     }
 
     /// <summary>The product of the weights and the values, behind a guard that gives zeros where Softmax gives none, if there is one.</summary>
@@ -214,7 +214,7 @@ internal sealed class AttentionFinder(StructureSite site)
                 passed *= factor;
                 value = node.Input[operand];
             }
-            else if (Before(node, layout) is { } before)
+            else if ((Before(node, layout) ?? BeforePicking(node, value, layout)) is { } before)
             {
                 (layout, value) = (before, node.Input[0]);
             }
@@ -248,6 +248,33 @@ internal sealed class AttentionFinder(StructureSite site)
         "Reshape" or "Squeeze" or "Unsqueeze" or "Flatten" => walk.Shapes.Of(node.Input[0]) is { } shape ? layout.Reshaped(shape) : null,
         _ => null,
     };
+
+    /// <summary>The layout of a value that queries, keys and values lie in together, before one of them is taken from it.</summary>
+    private Layout? BeforePicking(NodeProto node, string value, Layout layout)
+    {
+        if (node.Operator() is not ("Gather" or "Split" or "Slice") || walk.Shapes.Of(node.Input[0]) is not { } from || walk.Shapes.Of(value) is not { } to || layout.Rank != to.Length)
+        {
+            return null;
+        }
+
+        int axis = node.Int("axis", 0) is var given && given < 0 ? (int)given + from.Length : (int)given;
+        switch (node.OpType)
+        {
+            case "Gather" when walk.Shapes.Elements(node.Input[1]) is [{ Constant: long index }] && from[axis].Constant is long count:
+                var picked = new Factor(from[axis], (int)(index < 0 ? index + count : index));
+                return to.Length == from.Length ? layout.BeforePart(axis, picked) : layout.BeforePlace(axis, picked);
+            case "Split" when node.Output.All(o => walk.Shapes.Of(o) is { } other && other[axis].Equals(to[axis])):
+                return Part(axis, to[axis] * Size.Of(node.Output.IndexOf(value)));
+            case "Slice" when from.Zip(to).Count(sizes => !sizes.First.Equals(sizes.Second)) == 1 && node.Input.Count > 1 && walk.Shapes.Elements(node.Input[1]) is [{ } start]:
+                return Part(Enumerable.Range(0, to.Length).First(i => !from[i].Equals(to[i])), start);
+            default:
+                return null;
+        }
+
+        Layout? Part(int along, Size? start) =>
+            from[along].DividedBy(to[along]) is { Constant: > 1 } count && start?.DividedBy(to[along])?.Constant is long place && place >= 0 && place < count.Constant
+                ? layout.BeforePart(along, new Factor(count, (int)place)) : null;
+    }
 
     private Layout? After(NodeProto node, Layout layout) => node.Operator() switch
     {

@@ -22,7 +22,7 @@ internal sealed record ScoreMask(IReadOnlyList<(string Value, IReadOnlyList<Size
 /// <param name="Key">The same with keys.</param>
 /// <param name="Value">The same with keys, and the head size of the values.</param>
 /// <param name="Output">The value with all heads joined.</param>
-/// <param name="IsFlat">Whether the output is [batch · queries, heads · head size]; else batch and queries are two dimensions.</param>
+/// <param name="Form">How the output lies.</param>
 /// <param name="Heads">Number of heads.</param>
 /// <param name="HeadSize">Features of a head of queries and keys.</param>
 /// <param name="ValueHeadSize">Features of a head of values.</param>
@@ -31,7 +31,7 @@ internal sealed record ScoreMask(IReadOnlyList<(string Value, IReadOnlyList<Size
 /// <param name="Keys">Length of a sequence of keys and values.</param>
 /// <param name="Scale">What the products are multiplied by, wherever that stands.</param>
 /// <param name="Masks">What is added to the scaled products.</param>
-/// <param name="IsGuarded">Whether a query that may read nothing gets zeros.</param>
+/// <param name="EmptyFrom">Where all keys are hidden from a query by this or less, it gets zeros; null: what softmax gives.</param>
 /// <param name="Absorbed">Names of the layers q·kᵀ and a·v.</param>
 /// <param name="Dropped">Values that are computed for the output alone, and itself.</param>
 internal sealed record AttentionPattern(
@@ -39,7 +39,7 @@ internal sealed record AttentionPattern(
     AttentionOperand Key,
     AttentionOperand Value,
     string Output,
-    bool IsFlat,
+    OperandForm Form,
     long Heads,
     long HeadSize,
     long ValueHeadSize,
@@ -48,7 +48,7 @@ internal sealed record AttentionPattern(
     Size Keys,
     float Scale,
     IReadOnlyList<ScoreMask> Masks,
-    bool IsGuarded,
+    float? EmptyFrom,
     IReadOnlyList<string> Absorbed,
     IReadOnlySet<string> Dropped)
 {
@@ -59,26 +59,61 @@ internal sealed record AttentionPattern(
             .Select(n => n.Operator() switch { "Softmax" => new AttentionFinder(site).At(n), "Attention" => new AttentionFinder(site).AtOperator(n), _ => null }).OfType<AttentionPattern>().Take(2)];
         return found is [AttentionPattern single] ? single : null;
     }
+
+    /// <summary>Adds the operator that computes the output, and what brings it into the form that the model has it in.</summary>
+    public void Write(StructureEmission e, string operatorType, IReadOnlyList<string> inputs, IReadOnlyList<AttributeProto> attributes, PaddingMask? padding, int opset)
+    {
+        GraphBuilder b = e.Builder;
+        string joined = Form == OperandForm.Joined ? Output : b.Fresh(operatorType);
+        string result = padding is { EmptyGivesZero: true } ? b.Fresh(operatorType) : joined;
+        b.NodeTo([result], operatorType, "com.microsoft", inputs, [.. attributes]);
+        if (result != joined)
+        {
+            padding!.WithoutEmpty(e, result, joined, opset);
+        }
+
+        if (Form == OperandForm.PlacesFirst)
+        {
+            b.NodeTo([Output], "Transpose", "", [joined], Attributes.Of("perm", [1L, 0, 2]));
+        }
+        else if (Form != OperandForm.Joined)
+        {
+            b.NodeTo([Output], "Reshape", "", [Form == OperandForm.Flat ? joined : b.Transpose(joined, [1, 0, 2]), b.Integers(-1, Heads * ValueHeadSize)]);
+        }
+    }
 }
 
-/// <summary>How an operand of an attention lies.</summary>
+/// <summary>How an operand or the result of an attention lies, what kernels take first.</summary>
 internal enum OperandForm
 {
     /// <summary>[batch, places, heads · head size].</summary>
     Joined,
 
-    /// <summary>[batch, places, heads, head size].</summary>
+    /// <summary>[batch, places, heads, head size]; only an operand.</summary>
     Divided,
 
-    /// <summary>[batch, heads, places, head size].</summary>
-    HeadsFirst,
-
-    /// <summary>[batch · places, heads · head size]; only what an attention gives.</summary>
+    /// <summary>[batch · places, heads · head size]; only a result.</summary>
     Flat,
+
+    /// <summary>[places, batch, heads · head size].</summary>
+    PlacesFirst,
+
+    /// <summary>[places · batch, heads · head size]; only a result.</summary>
+    PlacesFirstFlat,
+
+    /// <summary>[batch, heads, places, head size]; only an operand.</summary>
+    HeadsFirst,
 }
 
 /// <summary>An operand of an attention.</summary>
 /// <param name="Name">The value.</param>
 /// <param name="Form">How it lies.</param>
 /// <param name="Places">The length of a sequence.</param>
-internal sealed record AttentionOperand(string Name, OperandForm Form, Size Places);
+/// <param name="Packed">What it is a part of, if it is.</param>
+internal sealed record AttentionOperand(string Name, OperandForm Form, Size Places, PackedOperand? Packed);
+
+/// <summary>Queries, keys and values in one value, [batch, places, 3 · heads · head size].</summary>
+/// <param name="Name">The value.</param>
+/// <param name="Part">Which of the three is meant.</param>
+/// <param name="IsPlacesFirst">Whether it lies as [places, batch, ..].</param>
+internal sealed record PackedOperand(string Name, int Part, bool IsPlacesFirst);

@@ -3,11 +3,15 @@ using MixedPrecision.Structures.Shapes;
 namespace MixedPrecision.Structures;
 
 /// <summary>A part of an axis that moves as one: batch, heads, places, features of a head. Where a Reshape divides it, it has parts.</summary>
-internal sealed class Factor(Size size)
+/// <param name="size">How many places it has.</param>
+/// <param name="picked">The one place that is read of it, or null when all are.</param>
+internal sealed class Factor(Size size, int? picked = null)
 {
     private (Factor Outer, Factor Inner)? parts;
 
     public Size Size => size;
+
+    public int? Picked => picked;
 
     /// <summary>What it was divided into, in order; itself when it was not.</summary>
     public IEnumerable<Factor> Whole => parts is { } divided ? divided.Outer.Whole.Concat(divided.Inner.Whole) : [this];
@@ -44,6 +48,12 @@ internal sealed class Layout(IReadOnlyList<IReadOnlyList<Factor>> axes)
 
         return new Layout(before);
     }
+
+    /// <summary>The layout of what one of equal parts was taken from, along an axis that it has too: what is picked stands before the axis's own factors.</summary>
+    public Layout BeforePart(int axis, Factor picked) => new([.. axes.Select((a, i) => i == axis ? (IReadOnlyList<Factor>)[picked, .. a] : a)]);
+
+    /// <summary>The layout of what one place was taken from, whose axis is gone.</summary>
+    public Layout BeforePlace(int axis, Factor picked) => new([.. axes.Take(axis), [picked], .. axes.Skip(axis)]);
 
     /// <summary>The layout of what a Transpose gives, by that of what it reads.</summary>
     public Layout AfterTranspose(long[] permutation) => new([.. permutation.Select(p => axes[(int)p])]);

@@ -16,36 +16,33 @@ internal static class MultiHeadAttention
     private const string Operator = "MultiHeadAttention";
 
     private static StructureMatch? Match(StructureSite site) =>
-        AttentionPattern.Find(site) is { } attention && AttentionBias.Fits(site, attention)
+        AttentionPattern.Find(site) is { } attention && (PaddingMask.Of(site, attention) is not null || AttentionBias.Fits(site, attention))
             ? new StructureMatch(
-                attention.Absorbed.ToDictionary(l => l, _ => NumberFormats.Baseline.Name), [attention.Output], new Kernel($"com.microsoft.{Operator}"), e => Emit(e, attention, PaddingMask.Of(site, attention)))
+                attention.Absorbed.ToDictionary(l => l, _ => NumberFormats.Baseline.Name), [attention.Output], new Kernel($"com.microsoft.{Operator}"), e => Emit(e, attention, PaddingMask.Of(site, attention), site.Model.Opset))
             : null;
 
-    private static void Emit(StructureEmission e, AttentionPattern attention, PaddingMask? padding)
+    private static void Emit(StructureEmission e, AttentionPattern attention, PaddingMask? padding, int opset)
     {
-        string query = Joined(e, attention.Query, attention.Heads * attention.HeadSize);
-        string key = Joined(e, attention.Key, attention.Heads * attention.HeadSize);
-        string value = Joined(e, attention.Value, attention.Heads * attention.ValueHeadSize);
+        string query = Joined(e.Builder, attention.Query, attention.Heads * attention.HeadSize);
+        string key = Joined(e.Builder, attention.Key, attention.Heads * attention.HeadSize);
+        string value = Joined(e.Builder, attention.Value, attention.Heads * attention.ValueHeadSize);
         string[] mask = padding is not null ? ["", padding.Emit(e)] : attention.Masks.Count == 0 ? [] : ["", "", AttentionBias.Emit(e, attention, query, key)];
-        AttributeProto[] attributes =
-        [
-            Attributes.Of("num_heads", attention.Heads),
-            Attributes.Of("scale", attention.Scale),
-            .. padding is null ? Array.Empty<AttributeProto>() : [Attributes.Of("mask_filter_value", padding.Fill)],
-        ];
-        string output = attention.IsFlat ? e.Builder.Fresh("attention") : attention.Output;
-        e.Builder.NodeTo([output], Operator, "com.microsoft", [query, key, value, .. mask], attributes);
-        if (attention.IsFlat)
-        {
-            e.Builder.NodeTo([attention.Output], "Reshape", "", [output, e.Builder.Integers(-1, attention.Heads * attention.ValueHeadSize)]);
-        }
+        attention.Write(
+            e,
+            Operator,
+            [query, key, value, .. mask],
+            [Attributes.Of("num_heads", attention.Heads), Attributes.Of("scale", attention.Scale), .. padding is null ? Array.Empty<AttributeProto>() : [Attributes.Of("mask_filter_value", padding.Fill)]],
+            padding,
+            opset);
     }
 
     /// <summary>An operand as [batch, places, features].</summary>
-    private static string Joined(StructureEmission e, AttentionOperand operand, long features) => operand.Form switch
+    private static string Joined(GraphBuilder b, AttentionOperand operand, long features) => operand switch
     {
-        OperandForm.Joined => operand.Name,
-        OperandForm.Divided => e.Builder.Reshape0(operand.Name, 0, 0, features),
-        _ => e.Builder.Reshape0(e.Builder.Transpose(operand.Name, [0, 2, 1, 3]), 0, 0, features),
+        { Form: OperandForm.Joined } => operand.Name,
+        { Form: OperandForm.Divided } => b.Reshape0(operand.Name, 0, 0, features),
+        { Form: OperandForm.PlacesFirst } => b.Transpose(operand.Name, [1, 0, 2]),
+        { Packed: { } packed } => b.Slice(packed.Name, 2, packed.Part * features, (packed.Part + 1) * features) is var part && packed.IsPlacesFirst ? b.Transpose(part, [1, 0, 2]) : part,
+        _ => b.Reshape0(b.Transpose(operand.Name, [0, 2, 1, 3]), 0, 0, features),
     };
 }

@@ -13,7 +13,8 @@ namespace MixedPrecision.Structures;
 /// </summary>
 /// <param name="Mask">The mask.</param>
 /// <param name="Fill">What is added to the scores of masked keys.</param>
-internal sealed record PaddingMask(ScoreMask Mask, float Fill)
+/// <param name="EmptyGivesZero">Whether a sequence of which all keys are masked gets zeros, and not what softmax gives.</param>
+internal sealed record PaddingMask(ScoreMask Mask, float Fill, bool EmptyGivesZero)
 {
     /// <summary>Numbers in place of symbols, in their order; where there are more, they start again.</summary>
     private static readonly long[][] Numbers = [[1, 1], [1, 4], [2, 3], [3, 5]];
@@ -31,13 +32,14 @@ internal sealed record PaddingMask(ScoreMask Mask, float Fill)
 
         // What the mask was expanded from gives the same; the first that lies as needed decides for all.
         var reader = new AttentionReader(site.Model, site.Partition, site.Types);
-        if (mask.Forms.FirstOrDefault(f => f.Shape[0].Equals(attention.Batch) && f.Shape[1].Constant == 1 && f.Shape[3].Equals(attention.Keys) && reader.Shape(f.Value, 4) is not null) is not { Value: { } value })
+        if (mask.Forms.FirstOrDefault(f => f.Shape[0].Equals(attention.Batch) && (f.Shape[1].Constant == 1 || f.Shape[1].Constant == attention.Heads) && f.Shape[3].Equals(attention.Keys) && reader.Shape(f.Value, 4) is not null) is not { Value: { } value })
         {
             return null;
         }
 
         float fill = Known.GetOrCreateValue(site.Partition).GetOrAdd($"{value} {mask.Fill} {mask.FillsTrue}", _ => FillOf(mask, Outcomes(reader, value)));
-        return fill < 0 && (mask.Fill is null || ScoreMask.IsAbsorbing(fill)) && !(attention.IsGuarded && float.IsInfinity(fill)) ? new PaddingMask(mask, fill) : null;
+        bool emptyGivesZero = fill <= attention.EmptyFrom;
+        return fill < 0 && (mask.Fill is null || ScoreMask.IsAbsorbing(fill)) ? new PaddingMask(mask, emptyGivesZero ? float.MinValue : fill, emptyGivesZero) : null;
     }
 
     /// <summary>Adds the mask as the operators take it, once for a model.</summary>
@@ -51,11 +53,26 @@ internal sealed record PaddingMask(ScoreMask Mask, float Fill)
         }
 
         GraphBuilder b = e.Builder;
-        string row = shape[2].Constant == 1 ? value : b.Gather(value, b.Integers(0), 2);
+        string head = shape[1].Constant == 1 ? value : b.Gather(value, b.Integers(0), 1);
+        string row = shape[2].Constant == 1 ? head : b.Gather(head, b.Integers(0), 2);
         string keys = b.Reshape0(row, 0, -1);
         string kept = Mask.Fill is null ? b.Greater(keys, b.Scalar(Math.Max(Fill, float.MinValue) / 2)) : Mask.FillsTrue ? b.Not(keys) : keys;
         e.Shared.Add(key, [b.Cast(kept, ElementType.Int32)]);
         return e.Shared[key][0];
+    }
+
+    /// <summary>Adds a product of a result, [batch, queries, features], with 0 for sequences of which all keys are masked and 1 for the others. No number that comes in may be infinite.</summary>
+    public string WithoutEmpty(StructureEmission e, string result, string output, int opset)
+    {
+        string mask = Emit(e), key = $"filled {mask}";
+        GraphBuilder b = e.Builder;
+        if (!e.Shared.TryGetValue(key, out string[]? known))
+        {
+            string any = opset >= 18 ? b.Node("ReduceMax", [mask, b.Integers(1)]) : b.Node("ReduceMax", [mask], Attributes.Of("axes", [1L]));
+            e.Shared.Add(key, known = [b.Reshape0(b.Cast(any, ElementType.Float), 0, 1, 1)]);
+        }
+
+        return b.NodeTo([output], "Mul", "", [result, known[0]])[0];
     }
 
     /// <summary>A mask for several sizes, each with inputs of ones, of zeros, and at random. Empty when activations enter, or it does not run.</summary>
@@ -73,7 +90,7 @@ internal sealed record PaddingMask(ScoreMask Mask, float Fill)
         return outcomes.Contains(null) ? [] : [.. outcomes.OfType<Tensor>()];
     }
 
-    /// <summary>The one number beside 0 that outcomes hold; 0 where there is none, or several, or rows of a sequence differ.</summary>
+    /// <summary>The one number beside 0 that outcomes hold; 0 where there is none, or several, or rows or heads of a sequence differ.</summary>
     private static float FillOf(ScoreMask mask, IReadOnlyList<Tensor> outcomes)
     {
         var fills = new HashSet<float>();
@@ -81,7 +98,7 @@ internal sealed record PaddingMask(ScoreMask Mask, float Fill)
         {
             float[]? values = mask.Fill is not float fill ? outcome.ElementType == ElementType.Float ? outcome.Values<float>().ToArray() : null
                 : outcome.ElementType == ElementType.Bool ? [.. outcome.Values<bool>().ToArray().Select(v => v == mask.FillsTrue ? fill : 0)] : null;
-            (int rows, int keys) = ((int)outcome.Shape[^2], (int)outcome.Shape[^1]);
+            (int rows, int keys) = ((int)(outcome.Shape[1] * outcome.Shape[2]), (int)outcome.Shape[3]);
             if (values is null || values.Chunk(rows * keys).Any(sequence => sequence.Chunk(keys).Any(row => !row.SequenceEqual(sequence.Take(keys)))))
             {
                 return 0;

@@ -25,14 +25,15 @@ internal sealed record ProjectedAttention(AttentionPattern Attention, IReadOnlyL
     /// <summary>The one in a sub-graph, if a format can run its projections. Only masks that are padding can be given to the kernels.</summary>
     public static ProjectedAttention? Find(StructureSite site, NumberFormat format)
     {
-        if (AttentionPattern.Find(site) is not { IsFlat: false } attention || attention.HeadSize != attention.ValueHeadSize)
+        if (AttentionPattern.Find(site) is not { } attention || attention.HeadSize != attention.ValueHeadSize)
         {
             return null;
         }
 
         PaddingMask? padding = PaddingMask.Of(site, attention);
-        Projection[] projections = [.. new[] { attention.Query, attention.Key, attention.Value }.Select(o => Projection.Of(site, attention, o)).OfType<Projection>()];
-        if (projections.Length < 3 || projections.Any(p => p.Input != projections[0].Input || format.WhyNot(site.Sites[p.Layer]) is not null) || attention.Masks.Count > (padding is null ? 0 : 1))
+        int size = checked((int)(attention.Heads * attention.HeadSize));
+        Projection[] projections = [.. new[] { attention.Query, attention.Key, attention.Value }.Select(o => Projection.Of(site, attention, o, size)).OfType<Projection>()];
+        if (projections.Length < 3 || projections.Any(p => p.Input != projections[0].Input || (p.Input is null && p.Read != projections[0].Read) || format.WhyNot(site.Sites[p.Layer]) is not null) || attention.Masks.Count > (padding is null ? 0 : 1))
         {
             return null;
         }

@@ -1,21 +1,25 @@
 using MixedPrecision.Onnx;
 using MixedPrecision.Partitioning;
+using MixedPrecision.Structures.Shapes;
 
 namespace MixedPrecision.Structures;
 
-/// <summary>A product with a weight, and a bias behind it, that is read by an attention alone.</summary>
+/// <summary>Columns of a product with a weight, and a bias behind it, that are read by an attention alone.</summary>
 /// <param name="Layer">Name of the layer.</param>
-/// <param name="Input">What it multiplies, [batch, places, features].</param>
+/// <param name="First">The first of the columns.</param>
+/// <param name="Input">What it multiplies, [batch, places, features], where the model has it so.</param>
 /// <param name="Read">The same as the layer reads it.</param>
-/// <param name="Target">Where batch and places are one axis of that, a vector that begins with both, which the result is given the shape of; else null.</param>
+/// <param name="IsPlacesFirst">Whether that is [places, batch, features].</param>
+/// <param name="Target">Where batch and places are one axis of it, a vector that begins with both, which the result is given the shape of; else null.</param>
 /// <param name="Bias">What is added to the columns.</param>
-internal sealed record Projection(string Layer, string Input, string Read, string? Target, float[] Bias)
+internal sealed record Projection(string Layer, int First, string? Input, string Read, bool IsPlacesFirst, string? Target, float[] Bias)
 {
     /// <summary>The projection that an operand of an attention comes from, or null.</summary>
-    public static Projection? Of(StructureSite site, AttentionPattern attention, AttentionOperand operand)
+    public static Projection? Of(StructureSite site, AttentionPattern attention, AttentionOperand operand, int size)
     {
         var walk = new GraphWalk(site);
-        (string value, string? target) = BehindReshape(walk, operand.Name);
+        bool isPlacesFirst = operand.Packed?.IsPlacesFirst ?? operand.Form == OperandForm.PlacesFirst;
+        (string value, string? target) = BehindReshape(walk, operand.Packed?.Name ?? operand.Name);
         string? added = null;
         if (walk.Producer(value) is { OpType: "Add", Domain: "" or "ai.onnx" } sum)
         {
@@ -25,31 +29,42 @@ internal sealed record Projection(string Layer, string Input, string Read, strin
             target ??= other;
         }
 
-        if (operand.Form == OperandForm.HeadsFirst || site.Subgraph.Layers.FirstOrDefault(l => l.Output == value) is not { } layer || !attention.Dropped.Contains(value)
-            || site.Sites[layer.Name] is var own && (!own.HasWeightMatrix || own.Input.ElementType != ElementType.Float))
+        if ((operand.Packed is null && operand.Form == OperandForm.HeadsFirst) || site.Subgraph.Layers.FirstOrDefault(l => l.Output == value) is not { } layer || !attention.Dropped.Contains(value)
+            || site.Sites[layer.Name] is var own && (!own.HasWeightMatrix || own.Input.ElementType != ElementType.Float || own.OutputSize != (operand.Packed is null ? size : 3 * size)))
         {
             return null;
         }
 
         bool isFlat = walk.Shapes.Of(layer.Input) is { Length: 2 };
-        string input = isFlat ? BehindReshape(walk, layer.Input).Value : walk.Source(layer.Input);
-        if (isFlat && (target is null || walk.Shapes.Elements(target) is not [{ } rows, { } length, ..] || !rows.Equals(attention.Batch) || !length.Equals(operand.Places)))
+        if (isFlat && (isPlacesFirst || target is null || walk.Shapes.Elements(target) is not [{ } rows, { } length, ..] || !rows.Equals(attention.Batch) || !length.Equals(operand.Places)))
         {
             return null;
         }
 
+        string? input = isFlat ? BehindReshape(walk, layer.Input).Value
+            : !isPlacesFirst ? walk.Source(layer.Input)
+            : walk.Producer(layer.Input) is { OpType: "Transpose" } transpose && transpose.Ints("perm") is [1, 0, 2] ? walk.Source(transpose.Input[0]) : null;
+        bool Is(string of, params Size[] sizes) => walk.Shapes.Of(of) is { } shape && shape.SequenceEqual(sizes);
+        Size features = Size.Of(own.InputSize);
         var bias = new float[own.OutputSize];
-        return walk.Shapes.Of(input) is [{ } batch, { } places, { } features] && batch.Equals(attention.Batch) && places.Equals(operand.Places) && features.Constant == own.InputSize
-            && Add(site, bias, added, 1) && Add(site, bias, layer.Bias, own.Node.Float("beta", 1))
-            ? new Projection(layer.Name, input, layer.Input, isFlat ? target : null, bias) : null;
+        if ((input is null ? !Is(layer.Input, operand.Places, attention.Batch, features) : !Is(input, attention.Batch, operand.Places, features))
+            || !Add(site, bias, added, 1) || !Add(site, bias, layer.Bias, own.Node.Float("beta", 1)))
+        {
+            return null;
+        }
+
+        int first = (operand.Packed?.Part ?? 0) * size;
+        return new Projection(layer.Name, first, input, layer.Input, isPlacesFirst, isFlat ? target : null, bias[first..(first + size)]);
     }
 
     /// <summary>The input as the graph at hand has it.</summary>
-    public string InputOf(StructureEmission e) => e.Has(Input) ? Input : Read;
+    public string InputOf(StructureEmission e) => Input is not null && e.Has(Input) ? Input : Read;
 
     /// <summary>A value of the input's rows, such as itself or its quantized form, as [batch, places, features].</summary>
     /// <param name="rows">Made of <see cref="InputOf"/>.</param>
-    public string Apart(StructureEmission e, string rows, int features) => e.Has(Input) || Target is null ? rows
+    public string Apart(StructureEmission e, string rows, int features) => InputOf(e) == Input ? rows
+        : IsPlacesFirst ? e.Builder.Transpose(rows, [1, 0, 2])
+        : Target is null ? rows
         : e.Builder.Node("Reshape", [rows, e.Builder.Concat(0, e.Builder.Slice(Target, 0, 0, 2), e.Builder.Integers(features))]);
 
     private static (string Value, string? Target) BehindReshape(GraphWalk walk, string value) =>

@@ -58,7 +58,10 @@ internal static class RandomGraph
     public static IReadOnlyDictionary<string, TensorType> Types(OnnxModel model) =>
         GraphBuilder.NamesIn(model.Graph).Distinct().ToDictionary(n => n, _ => new TensorType(ElementType.Float, [Dimension.Of(4), Dimension.Of(4)]));
 
-    /// <summary>By definition: the layers before each number of layers at which some value is reached by, or reaches, every layer.</summary>
+    /// <summary>
+    /// By definition: the layers before each number of layers at which some value is reached by, or reaches, every layer; groups with a product of activations
+    /// take in the groups from the first that an operand comes from with no layer between, where all that makes four layers or less.
+    /// </summary>
     public static IEnumerable<string> LayersBetweenCuts(Partition partition)
     {
         GraphView view = partition.View;
@@ -91,11 +94,25 @@ internal static class RandomGraph
             }
         }
 
+        var groups = new List<List<List<int>>>();
         int[] done = [];
         foreach (int[] ahead in before.Values)
         {
-            yield return string.Join(' ', ahead.Except(done).Order());
+            List<int> region = [.. ahead.Except(done)];
             done = ahead;
+            int[] origins = [.. region.Where(l => !view.Constants.Contains(view.Nodes[l].Input[1])).SelectMany(l => view.Inputs[l]).SelectMany(v => Origins(view, layers, v))];
+            int first = groups.FindIndex(g => g.Any(r => r.Any(origins.Contains)));
+            groups.Add([region]);
+            if (first >= 0 && first < groups.Count - 1 && groups.Skip(first).Sum(g => g.Sum(r => r.Count)) <= 4)
+            {
+                groups[first] = [.. groups.Skip(first).SelectMany(g => g)];
+                groups.RemoveRange(first + 1, groups.Count - first - 1);
+            }
         }
+
+        return groups.Select(g => string.Join(' ', g.SelectMany(r => r).Order()));
     }
+
+    private static IEnumerable<int> Origins(GraphView view, int[] layers, string value) =>
+        view.Producer(value) is not int node ? [] : layers.Contains(node) ? [node] : view.Inputs[node].SelectMany(i => Origins(view, layers, i));
 }

@@ -25,6 +25,10 @@ internal static class EncoderForms
         ["fixed sizes, Gemm"] = new(13, HasMask: false, Gemm, Batch: 2, Sequence: 5),
         ["Attention of opset 23"] = new(23, HasMask: true, m => Operator(m, isJoined: true)),
         ["Attention of opset 24, heads apart"] = new(24, HasMask: false, m => Operator(m, isJoined: false)),
+        ["TorchScript, timm's ViT"] = new(17, HasMask: false, m => Packed(m, isSplit: true)),
+        ["TorchScript, ModernBERT"] = new(17, HasMask: true, m => Packed(m, isSplit: false)),
+        ["TorchScript, chunks"] = new(17, HasMask: false, Chunked),
+        ["TorchScript, MultiheadAttention"] = new(17, HasMask: true, PlacesFirst),
         ["tf2onnx"] = new(13, HasMask: true, TensorFlow),
     };
 
@@ -173,5 +177,65 @@ internal static class EncoderForms
 
         string mask = b.Expand(b.Unsqueeze(b.Cast("attention_mask", ElementType.Bool), 1, 2), b.Concat(0, m.Size("x", 0), b.Integers(1), m.Size("x", 1), m.Size("x", 1)));
         return b.Node("Attention", [q, k, v, mask], Attributes.Of("q_num_heads", Heads), Attributes.Of("kv_num_heads", Heads));
+    }
+
+    /// <summary>One product for queries, keys and values, divided as timm does, reshape(B, N, 3, heads, size).permute(2, 0, 3, 1, 4).unbind(0), or as ModernBERT does, transpose(3, 1).unbind(2).</summary>
+    private static string Packed(EncoderModel m, bool isSplit)
+    {
+        GraphBuilder b = m.B;
+        string x = m.Normalized();
+        string together = b.Add(b.MatMul(x, m.Weight(Width, 3 * Width)), m.Weight(3 * Width));
+        string apart = m.Reshaped(together, m.Size(x, 0), m.Size(x, 1), b.Integers(3), b.Integers(Heads), b.Integers(HeadSize));
+        string[] parts = isSplit
+            ? [.. b.NodeWithOutputs("Split", 3, [b.Transpose(apart, [2, 0, 3, 1, 4])], Attributes.Of("axis", 0)).Select(p => b.Squeeze(p, 0))]
+            : [.. Enumerable.Range(0, 3).Select(i => b.Gather(b.Transpose(apart, [0, 3, 2, 1, 4]), b.Constant(Tensor.Scalar((long)i)), 2))];
+        string scores = b.Mul(b.MatMul(b.Mul(parts[0], b.Scalar(2)), b.Transpose(parts[1], [0, 1, 3, 2])), b.Scalar(0.5 / Root));
+        if (!isSplit)
+        {
+            string kept = b.Expand(b.Unsqueeze(b.Cast("attention_mask", ElementType.Bool), 1, 2), b.Concat(0, m.Size(x, 0), b.Integers(1), m.Size(x, 1), m.Size(x, 1)));
+            scores = b.Add(scores, b.Where(kept, b.Scalar(0), b.Scalar(float.MinValue)));
+        }
+
+        string context = b.Transpose(b.MatMul(m.Softmax(scores), parts[2]), [0, 2, 1, 3]);
+        return m.Reshaped(context, m.Size(x, 0), m.Size(x, 1), b.Integers(Width));
+    }
+
+    /// <summary>One product, whose result is split along its features.</summary>
+    private static string Chunked(EncoderModel m)
+    {
+        GraphBuilder b = m.B;
+        string x = m.Normalized();
+        string together = b.Add(b.MatMul(x, m.Weight(Width, 3 * Width)), m.Weight(3 * Width));
+        string[] parts = [.. b.NodeWithOutputs("Split", 3, [together, b.Integers(Width, Width, Width)], Attributes.Of("axis", 2)).Select(m.Divided)];
+        string scores = b.Div(b.MatMul(parts[0], b.Transpose(parts[1], [0, 1, 3, 2])), b.Scalar(Root));
+        return m.Joined(b.MatMul(m.Softmax(scores), parts[2]));
+    }
+
+    /// <summary>torch.nn.MultiheadAttention: places before batch, one product, batch and heads in one axis, a key_padding_mask as minus infinity, rows of the result in one axis.</summary>
+    private static string PlacesFirst(EncoderModel m)
+    {
+        GraphBuilder b = m.B;
+        string x = b.Transpose(m.Normalized(), [1, 0, 2]);
+        string places = m.Size(x, 0), batch = m.Size(x, 1);
+        string together = b.Add(b.MatMul(x, m.Weight(Width, 3 * Width)), m.Weight(3 * Width));
+        string apart = b.Unsqueeze(m.Reshaped(together, places, batch, b.Integers(3), b.Integers(Width)), 0);
+        string moved = b.Squeeze(b.Transpose(apart, [3, 1, 2, 0, 4]), 3);
+        string Heads4(int part)
+        {
+            string taken = b.Gather(moved, b.Constant(Tensor.Scalar((long)part)), 0);
+            string merged = b.Transpose(m.Reshaped(taken, places, b.Mul(batch, b.Integers(Heads)), b.Integers(HeadSize)), [1, 0, 2]);
+            return m.Reshaped(merged, batch, b.Integers(Heads), places, b.Integers(HeadSize));
+        }
+
+        string hidden = b.Equal("attention_mask", b.Constant(Tensor.Scalar(0L)));
+        string filled = b.Where(hidden, b.Scalar(float.NegativeInfinity), b.Scalar(0));
+        string wide = b.Expand(m.Reshaped(filled, batch, b.Integers(1), b.Integers(1), places), b.Concat(0, batch, b.Integers(Heads), b.Integers(1), places));
+        string flat = m.Reshaped(wide, b.Mul(batch, b.Integers(Heads)), b.Integers(1), places);
+        string mask = m.Reshaped(flat, batch, b.Integers(Heads), b.Integers(1), places);
+        string scores = b.Add(b.MatMul(b.Mul(Heads4(0), b.Scalar(1 / Root)), b.Transpose(Heads4(1), [0, 1, 3, 2])), mask);
+        string context = b.Transpose(b.MatMul(m.Softmax(scores), Heads4(2)), [2, 0, 1, 3]);
+        string rows = m.Reshaped(context, b.Mul(batch, places), b.Integers(Width));
+        string projected = b.Node("Gemm", [rows, m.Weight(Width, Width), m.Weight(Width)], Attributes.Of("transB", 1));
+        return b.Transpose(m.Reshaped(projected, places, batch, b.Integers(Width)), [1, 0, 2]);
     }
 }

@@ -20,7 +20,8 @@ internal static class EncoderVariants
         ["a condition that puts −10,000 in place"] = (new(14, HasMask: true, m => EncoderForms.DistilBert(m, -10000)), None),
         ["a scale behind the mask"] = (new(17, HasMask: true, m => Plain(m, scores: s => m.B.Mul(m.B.Add(s, Padding(m, -10000)), m.B.Scalar(0.5)))), None),
         ["weights that are read elsewhere"] = (new(17, HasMask: false, m => Plain(m, weights: w => m.B.ReduceSum(w, [1, 2, 3], keepDimensions: true))), None),
-        ["a guard before infinite masks"] = (new(17, HasMask: true, m => Plain(m, scores: s => m.B.Add(s, Infinite(m)), isGuarded: true)), None),
+        ["a guard before infinite masks"] = (new(17, HasMask: true, m => Plain(m, scores: s => m.B.Add(s, Infinite(m)), isGuarded: true)), All),
+        ["a guard before an infinite mask of each query"] = (new(17, HasMask: false, m => Plain(m, scores: s => m.B.Add(s, Causal(m, double.NegativeInfinity)), isGuarded: true)), None),
         ["infinite masks without a guard"] = (new(17, HasMask: true, m => Plain(m, scores: s => m.B.Add(s, Infinite(m)))), All),
         ["keys and values of a longer sequence"] = (new(17, HasMask: false, m => Plain(m, memory: x => m.B.Concat(1, x, x))), Products),
         ["queries with an addend behind the division into heads"] = (new(17, HasMask: false, m => Plain(m, queries: q => m.B.Add(q, m.Weight(1, 1, 1, EncoderModel.HeadSize)))), Products),
@@ -55,10 +56,10 @@ internal static class EncoderVariants
 
     private static string Infinite(EncoderModel m) => m.B.Where(m.B.Cast(m.Unsqueezed("attention_mask", 1, 2), ElementType.Bool), m.B.Scalar(0), m.B.Scalar(double.NegativeInfinity));
 
-    private static string Causal(EncoderModel m)
+    private static string Causal(EncoderModel m, double fill = -10000)
     {
         string places = m.Size("x", 1);
-        string all = m.B.Expand(m.B.Scalar(-10000), m.B.Concat(0, places, places));
+        string all = m.B.Expand(m.B.Scalar(fill), m.B.Concat(0, places, places));
         return m.B.Node("Trilu", [all, m.B.Constant(Tensor.Scalar(1L))], Attributes.Of("upper", 1));
     }
 }
