@@ -19,7 +19,7 @@ public class GroupQueryAttentionTests
 
     public static TheoryData<string, string> Cases { get; } = [.. from form in Forms() from structure in Known select new TheoryDataRow<string, string>(form.Name, structure.Name)];
 
-    private static IEnumerable<DecoderForm> Forms() => [new TracedForm(), new OptimumForm(), new DynamoForm()];
+    private static IEnumerable<DecoderForm> Forms() => [new TracedForm(), new OptimumForm(), new DynamoForm(), new FixedForm(), new OperatorForm()];
 
     [Theory]
     [MemberData(nameof(Cases))]
