@@ -28,7 +28,7 @@ internal static class Advising
         }
 
         List<OptionGain?> gains = runner.Get(Stages.Advise, new AdviseInput(
-            shipped.Emitted.Content, materials.Scenarios, materials.Machine, [.. open.Select(o => o.Options)], TimingSettings.Advice));
+            shipped.Emitted.Content, materials.Scenarios, materials.Machine, [.. open.Select(o => o.Options)], LeastGain, TimingSettings.Advice));
         return Worth(open, gains, option => StaysWithin(materials, runner, shipped, option));
     }
 

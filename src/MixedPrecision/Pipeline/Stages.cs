@@ -128,11 +128,13 @@ internal sealed record CompareInput(
 /// <summary>What <see cref="Stages.Advise"/> reads.</summary>
 /// <param name="Shipped">Path of the shipped model.</param>
 /// <param name="Candidates">Sets of options, each to be set besides what the app sets.</param>
+/// <param name="LeastGain">The least share of the time that counts.</param>
 internal sealed record AdviseInput(
     Content<string> Shipped,
     Content<IReadOnlyList<Scenario>> Scenarios,
     Machine Machine,
     IReadOnlyList<IReadOnlyList<SessionOption>> Candidates,
+    double LeastGain,
     TimingSettings Settings);
 
 /// <summary>
@@ -279,9 +281,9 @@ internal static class Stages
     /// <summary>The shipped file, session options and scenarios → what each set of options gains.</summary>
     public static readonly Stage<AdviseInput, List<OptionGain?>> Advise = new(
         "advise",
-        Version: 1,
+        Version: 2,
         (input, context) => [.. OptionTrial.Measure(
-            input.Shipped.Value, input.Machine.Session(), input.Candidates, input.Scenarios.Value, input.Settings, text => context.Report(0, text), context.Cancel)],
+            input.Shipped.Value, input.Machine.Session(), input.Candidates, input.Scenarios.Value, input.Settings, input.LeastGain, text => context.Report(0, text), context.Cancel)],
         IsClocked: true);
 
     /// <summary>The sensitivities with what the samples tell besides: kept with them, since a run that reuses them reads no data.</summary>

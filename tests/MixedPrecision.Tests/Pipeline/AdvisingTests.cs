@@ -67,9 +67,11 @@ public class AdvisingTests
         Assert.Contains("advise started", folder.Log);
     }
 
-    /// <summary>A file that does not run with an option has no gain with it; others in the same run do.</summary>
-    [Fact]
-    public void AnOptionThatTheFileDoesNotRunWithHasNoGain()
+    /// <summary>A file that does not run with an option has no gain with it; others in the same run do, unless they cannot gain enough.</summary>
+    [Theory]
+    [InlineData(double.NegativeInfinity, true)]
+    [InlineData(1, false)]
+    public void AnOptionHasAGainWhereTheFileRunsWithItAndMayGainEnough(double leastGain, bool hasGain)
     {
         using var folder = new PipelineFolder();
         var sizes = new Dictionary<string, long> { ["batch"] = 4 };
@@ -80,10 +82,10 @@ public class AdvisingTests
             [[SessionOption.FreeDimension("batch", 5)], [SessionOption.FreeDimension("batch", 4)]],
             [new Scenario("four", sizes, 1, inputs)],
             new TimingSettings(TimeSpan.FromMilliseconds(20)),
+            leastGain,
             null,
             TestContext.Current.CancellationToken);
         Assert.Null(gains[0]);
-        Assert.NotNull(gains[1]);
-        Assert.True(gains[1]!.Low <= gains[1]!.Centre && gains[1]!.Centre <= gains[1]!.High && gains[1]!.High < 1);
+        Assert.Equal(hasGain, gains[1] is { } gain && gain.Low <= gain.Centre && gain.Centre <= gain.High && gain.High < 1);
     }
 }
