@@ -1,6 +1,4 @@
-using System.Diagnostics;
 using Google.Protobuf;
-using Microsoft.ML.OnnxRuntime;
 using MixedPrecision.Execution;
 using MixedPrecision.Formats;
 using MixedPrecision.Onnx;
@@ -13,8 +11,6 @@ namespace MixedPrecision.Benchmarks;
 /// </summary>
 internal static class FloatVariantsBenchmark
 {
-    private const int Runs = 60;
-
     public static int Run(string model, string calibration, string evaluation, string loss, string? labels)
     {
         using var trial = new PredictionTrial(
@@ -32,42 +28,7 @@ internal static class FloatVariantsBenchmark
                let format = FloatFormats.Of(scaled ? $"{f.Item1}-scaled" : $"{f.Item1}-plain", version: 1, f.Item2, scaled)
                select ($"{f.Item1}, activations {(scaled ? "scaled" : "as they are")}", trial.Rewrite(trial.Plan(_ => format))),
         ];
-        var loaded = new List<(string Name, ModelProto Model, int Casts, Session Session)>();
-        foreach ((string name, ModelProto proto) in models)
-        {
-            try
-            {
-                loaded.Add((name, proto, Casts(proto), Session.Create(proto, SessionSettings.Timing(PredictionBenchmark.Threads))));
-            }
-            catch (OnnxRuntimeException e)
-            {
-                Console.WriteLine($"{name}: does not load: {e.Message.ReplaceLineEndings(" ")}");
-            }
-        }
-
-        double[][] times = [.. loaded.Select(_ => new double[Runs])];
-        for (int run = 0; run < Runs; run++)
-        {
-            IReadOnlyDictionary<string, Tensor> inputs = trial.Samples[run % trial.Samples.Count].Inputs;
-            for (int i = 0; i < loaded.Count; i++)
-            {
-                long start = Stopwatch.GetTimestamp();
-                loaded[i].Session.Run(inputs);
-                times[i][run] = Stopwatch.GetElapsedTime(start).TotalMilliseconds;
-            }
-        }
-
-        double[] tenth = [.. times.Select(t => t.Order().ElementAt(Runs / 10))];
-        Console.WriteLine("| model | casts | relative loss error | time over the original's |");
-        Console.WriteLine("|---|---|---|---|");
-        for (int i = 0; i < loaded.Count; i++)
-        {
-            double error = Math.Sqrt(trial.Measure(loaded[i].Model).Average() / trial.MeanSquareLoss);
-            Console.WriteLine($"| {loaded[i].Name} | {loaded[i].Casts} | {error:0.000 %} | {tenth[i] / tenth[0]:0.00} |");
-            loaded[i].Session.Dispose();
-        }
-
-        return 0;
+        return UniformTable.Print(trial, models, "casts", Casts);
     }
 
     private static int Casts(ModelProto model)

@@ -13,6 +13,8 @@ return args switch
         FloatPredictionBenchmark.Run(model, data, evaluation, loss, labels.FirstOrDefault()),
     ["float-variants", string model, string data, string evaluation, string loss, .. string[] labels] =>
         FloatVariantsBenchmark.Run(model, data, evaluation, loss, labels.FirstOrDefault()),
+    ["format-parameters", string model, string data, string evaluation, string loss, .. string[] labels] =>
+        FormatParametersBenchmark.Run(model, data, evaluation, loss, labels.FirstOrDefault()),
     ["preparations", string formats, string model, string data, string evaluation, string loss, .. string[] labels] =>
         PreparationBenchmark.Run(model, data, evaluation, loss, labels.FirstOrDefault(), formats),
     ["migrate", string kind, string output, string model, string data, string loss, .. string[] labels] =>
@@ -40,6 +42,7 @@ static int Usage()
         prediction MODEL DATA EVALUATION LOSS [LABELS]      loss MSE predicted from data, over that measured on other samples
         prediction-floats MODEL DATA EVALUATION LOSS [LABELS]  the same for floating formats, by both estimators
         float-variants MODEL DATA EVALUATION LOSS [LABELS]     other ways to write floating formats: all operators in 16 bits, activations scaled or not in 8
+        format-parameters MODEL DATA EVALUATION LOSS [LABELS]  every integer format for all layers: size, loss error and time
         partition NODES                        time of partitioning a generated decoder, over that of reading its graph
         references FOLDER                      sensitivities against those that references.py wrote for the models of the folder
         decoder-make 1b|8b FOLDER SAMPLES TOKENS            writes a decoder with the shapes of Llama-3.2-1B or Llama-3.1-8B, and data

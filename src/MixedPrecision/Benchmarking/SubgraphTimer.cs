@@ -35,7 +35,7 @@ public sealed record EnteringValues(double Weight, IReadOnlyDictionary<string, s
 /// <param name="types">Types of all its values.</param>
 /// <param name="scenarios">What to time in; only asked for where something has to run.</param>
 /// <param name="machine">This machine, with the app's provider and threads.</param>
-/// <param name="settings">How exactly to measure.</param>
+/// <param name="settings">How exactly to measure, where a call does not say.</param>
 /// <param name="store">Where timings are kept.</param>
 /// <param name="waiting">Told when another benchmark on this machine has to end first.</param>
 public sealed class SubgraphTimer(
@@ -83,7 +83,7 @@ public sealed class SubgraphTimer(
         new EnteringValues(scenario.Weight, values.ToDictionary(v => v.Key, v => TimingKeys.Describe(v.Value))))];
 
     /// <summary>Times one configuration in every scenario, or finds its timings.</summary>
-    /// <inheritdoc cref="Measure(Subgraph, IReadOnlyList{Configuration}, CancellationToken, Action{int})"/>
+    /// <inheritdoc cref="Measure(Subgraph, IReadOnlyList{Configuration}, CancellationToken, Action{int}, TimingSettings)"/>
     public ConfigurationTiming Measure(Subgraph subgraph, Configuration configuration, CancellationToken cancellation) =>
         Measure(subgraph, [configuration], cancellation)[0];
 
@@ -92,10 +92,12 @@ public sealed class SubgraphTimer(
     /// <param name="configurations">None of them as the original has it; each format has to apply to its layer, and each structure to the sub-graph.</param>
     /// <param name="cancellation">Checked before every few runs.</param>
     /// <param name="progress">Told of each few configurations how many they were.</param>
+    /// <param name="exactly">How exactly to measure.</param>
     /// <exception cref="MixedPrecisionException">MPB5002: the original model does not run in a scenario. MPB5004: the original sub-graph does not run by itself.</exception>
     public IReadOnlyList<ConfigurationTiming> Measure(
-        Subgraph subgraph, IReadOnlyList<Configuration> configurations, CancellationToken cancellation, Action<int>? progress = null)
+        Subgraph subgraph, IReadOnlyList<Configuration> configurations, CancellationToken cancellation, Action<int>? progress = null, TimingSettings? exactly = null)
     {
+        exactly ??= settings;
         if (configurations.Any(c => c.Formats.Count != subgraph.Layers.Count || !c.Changes(NumberFormats.Baseline.Name)))
         {
             throw new ArgumentException($"sub-graph {subgraph.Index} has {subgraph.Layers.Count} layers, and something of it has to change");
@@ -114,13 +116,13 @@ public sealed class SubgraphTimer(
         foreach (Configuration[] group in configurations.Chunk(cut.Parameters > ManyParameters ? 1 : MostAtOnce))
         {
             cancellation.ThrowIfCancellationRequested();
-            CacheKey[][] keys = [.. group.Select(c => entering.Select(e => cut.Keys.Of(c, StructureOf(subgraph, c), e, machine, settings)).ToArray())];
+            CacheKey[][] keys = [.. group.Select(c => entering.Select(e => cut.Keys.Of(c, StructureOf(subgraph, c), e, machine, exactly)).ToArray())];
             StoredTiming?[][] found = [.. keys.Select(k => k.Select(timings.Find).ToArray())];
             bool[] reused = [.. found.Select(IsKnown)];
             int[] missing = [.. Enumerable.Range(0, group.Length).Where(i => !reused[i]).DistinctBy(i => string.Join(' ', keys[i].Select(k => k.Hex)))];
             if (missing.Length > 0)
             {
-                Time(subgraph, cut, [.. missing.Select(i => new Candidate(group[i], keys[i], found[i]))], cancellation);
+                Time(subgraph, cut, [.. missing.Select(i => new Candidate(group[i], keys[i], found[i]))], exactly, cancellation);
             }
 
             // Formats that differ only in values have the timing of the first of them.
@@ -148,7 +150,7 @@ public sealed class SubgraphTimer(
 
     /// <summary>Measures what was not found: first whether the original runs, then which candidates do, then those against it.</summary>
     private void Time(
-        Subgraph subgraph, Cut cut, IReadOnlyList<Candidate> candidates, CancellationToken cancellation)
+        Subgraph subgraph, Cut cut, IReadOnlyList<Candidate> candidates, TimingSettings exactly, CancellationToken cancellation)
     {
         IReadOnlyDictionary<string, Tensor>[] inputs = [.. Captured().Select(c => cut.Extracted.Inputs.ToDictionary(i => i, i => c[i]))];
         using MachineLock held = MachineLock.Acquire(cancellation, waiting);
@@ -190,7 +192,7 @@ public sealed class SubgraphTimer(
                 continue;
             }
 
-            Comparison comparison = Interleaved.Measure(contenders, settings, cancellation);
+            Comparison comparison = Interleaved.Measure(contenders, exactly, cancellation);
             for (int c = 0; c < runnable.Count; c++)
             {
                 Timing timing = comparison.Of(c + 1);

@@ -11,6 +11,9 @@ public sealed record TimingSettings(TimeSpan Budget, double Precision = 0.01, do
     /// <summary>For one configuration of one sub-graph.</summary>
     public static readonly TimingSettings Subgraph = new(TimeSpan.FromSeconds(0.3));
 
+    /// <summary>For configurations of one sub-graph that are nearly as fast as each other.</summary>
+    public static readonly TimingSettings Rivals = new(TimeSpan.FromSeconds(1), Precision: 0.004);
+
     /// <summary>For a whole model in one scenario.</summary>
     public static readonly TimingSettings WholeModel = new(TimeSpan.FromSeconds(4));
 

@@ -5,8 +5,8 @@ using MixedPrecision.Structures;
 namespace MixedPrecision.Pipeline;
 
 /// <summary>
-/// What configurations of one sub-graph count in the program. Those that were measured count at the lower end of their interval. For the others the program adds up parts: what
-/// the structure gains by itself and what each layer gains alone. Cautiously these are lower ends. Optimistically they are upper ends, and on top comes what layers in one format
+/// What configurations of one sub-graph count in the program. Cautiously, those that were measured count at the lower end of their interval, and the others at the sum of the lower ends of their parts: what
+/// the structure gains by itself and what each layer gains alone. Optimistically, measured ones count at their best estimate, and the others at those of their parts and, on top, what layers in one format
 /// may gain together beyond that, since they share work such as the quantization of a common input: as much as was ever measured of layers together, in equal parts. Of n layers that
 /// share work k save (k − 1)/(n − 1) of what n save, which k/n is not below.
 /// </summary>
@@ -32,7 +32,7 @@ internal sealed class GainBounds
 
     /// <summary>The configurations that were measured and run.</summary>
     public IReadOnlyList<MeasuredConfiguration> Measured => [.. gains.Of(subgraph)
-        .Select(g => new MeasuredConfiguration(g.Configuration.Formats, Count(g.Gain.Low, g.Configuration.Formats), g.Configuration.Structure))];
+        .Select(g => new MeasuredConfiguration(g.Configuration.Formats, Count(isOptimistic ? g.Gain.Centre : g.Gain.Low, g.Configuration.Formats), g.Configuration.Structure))];
 
     /// <summary>Whether a layer was measured to run in a format.</summary>
     public bool Runs(int layer, string format) => Alone(layer, format) is not null;
@@ -40,7 +40,7 @@ internal sealed class GainBounds
     /// <summary>What a layer in a format counts in configurations that were not measured.</summary>
     public double Of(int layer, string format) => format == Problems.Baseline ? 0
         : Alone(layer, format) is not { } gain ? 0
-        : floor.Count(isOptimistic ? gain.High + shared.GetValueOrDefault(format) : gain.Low, 1);
+        : floor.Count(isOptimistic ? gain.Centre + shared.GetValueOrDefault(format) : gain.Low, 1);
 
     /// <summary>A structure that was measured by itself and runs, else null.</summary>
     public StructureChoice? Of(FoundStructure structure)
@@ -54,9 +54,14 @@ internal sealed class GainBounds
         double fixedLayers = bare.Formats.Select((format, layer) => Of(layer, format)).Sum();
         return new StructureChoice(
             structure.Structure.Name,
-            Count(isOptimistic ? gain.High : gain.Low, bare.Formats) - fixedLayers,
+            Count(isOptimistic ? gain.Centre : gain.Low, bare.Formats) - fixedLayers,
             [.. subgraph.Layers.Select(l => structure.Match.Fixed.GetValueOrDefault(l.Name))]);
     }
+
+    /// <summary>What a configuration counts that was not measured.</summary>
+    /// <param name="structure">Its structure; null: as exported.</param>
+    public double Of(Configuration configuration, FoundStructure? structure) =>
+        configuration.Formats.Select((format, layer) => Of(layer, format)).Sum() + (structure is null ? 0 : Of(structure)?.Gain ?? 0);
 
     private Gain? Alone(int layer, string format) => gains.Find(Problems.Alone(subgraph, layer, format));
 
@@ -71,7 +76,7 @@ internal sealed class GainBounds
             string[] formats = [.. changed.Select(l => configuration.Formats[l]).Distinct()];
             if (changed.Length > 1 && formats.Length == 1)
             {
-                double beyond = gain.High - changed.Sum(l => Alone(l, formats[0])?.Low ?? 0);
+                double beyond = gain.Centre - changed.Sum(l => Alone(l, formats[0])?.Centre ?? 0);
                 shared[formats[0]] = Math.Max(shared.GetValueOrDefault(formats[0]), beyond / changed.Length);
             }
         }

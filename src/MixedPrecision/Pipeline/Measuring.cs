@@ -57,8 +57,8 @@ internal sealed class Measuring(Materials materials, StageRunner runner)
         [.. partition.Subgraphs.SelectMany(s => AloneOf(s, allowed).Concat(UniformOf(s, allowed))
             .Concat(structures(s).Select(f => new SubgraphConfiguration(s, f.Bare(s, Problems.Baseline)))))];
 
-    /// <summary>Whether the time is over that the policy gives to the search, which begins when the first configurations are timed.</summary>
-    public bool IsOver() => searching.Elapsed.TotalSeconds >= materials.Policy.SearchSeconds;
+    /// <summary>Whether a share of the time is over that the policy gives to the search, which begins when the first configurations are timed.</summary>
+    public bool IsOver(double share) => searching.Elapsed.TotalSeconds >= share * materials.Policy.SearchSeconds;
 
     /// <summary>The gains with those of further configurations.</summary>
     public Gains Add(Gains gains, IReadOnlyList<SubgraphConfiguration> configurations)
@@ -74,9 +74,12 @@ internal sealed class Measuring(Materials materials, StageRunner runner)
             searching.Start();
         }
 
-        Gains added = materials.Policy.Objective == Objective.Time ? Time(gains, configurations) : configurations.Aggregate(gains, (all, c) => all.With(c, Computed(c)));
-        return added;
+        return materials.Policy.Objective == Objective.Time ? Time(gains, configurations, TimingSettings.Subgraph) : configurations.Aggregate(gains, (all, c) => all.With(c, Computed(c)));
     }
+
+    /// <summary>The gains with those of configurations that are timed once more, those of one sub-graph together; what is computed is exact as it is.</summary>
+    public Gains Compare(Gains gains, IReadOnlyList<SubgraphConfiguration> configurations) =>
+        materials.Policy.Objective == Objective.Time ? Time(gains, configurations, TimingSettings.Rivals) : gains;
 
     /// <summary>What the original takes: bytes, multiply-accumulates, or milliseconds in all sub-graphs that were timed.</summary>
     public double Total(Gains gains) => materials.Policy.Objective switch
@@ -86,7 +89,7 @@ internal sealed class Measuring(Materials materials, StageRunner runner)
         _ => gains.OriginalMilliseconds,
     };
 
-    private Gains Time(Gains gains, IReadOnlyList<SubgraphConfiguration> configurations)
+    private Gains Time(Gains gains, IReadOnlyList<SubgraphConfiguration> configurations, TimingSettings settings)
     {
         double[] weights = [.. timer.Value.Entering!.Select(e => e.Weight)];
         (int before, int done) = (timer.Value.Measured, 0);
@@ -94,7 +97,7 @@ internal sealed class Measuring(Materials materials, StageRunner runner)
         {
             SubgraphConfiguration[] group = [.. own];
             IReadOnlyList<ConfigurationTiming> timings = timer.Value.Measure(
-                own.Key, [.. group.Select(c => c.Configuration)], runner.Log.Cancel, count => Report(done += count));
+                own.Key, [.. group.Select(c => c.Configuration)], runner.Log.Cancel, count => Report(done += count), settings);
             gains = group.Zip(timings).Aggregate(gains, (all, t) => all.With(t.First, t.Second, weights));
         }
 

@@ -29,8 +29,9 @@ internal sealed record PlanningInput(Partition Partition, IReadOnlyDictionary<st
     public double Tau(double lossMse) => lossMse == 0 ? 0 : Math.Sqrt(lossMse / Sensitivities.MeanSquareLoss);
 
     /// <summary>The program with all that is predicted of the loss, or with the diagonal alone.</summary>
-    public SolverProblem Problem(Gains gains, double lossBudget, bool isQuadratic = true, Unmeasured unmeasured = Unmeasured.Cautious) =>
-        Problems.Build(this, gains, lossBudget, isQuadratic, unmeasured);
+    /// <param name="tolerance">By how much less than the most a plan may gain and still count as the optimum.</param>
+    public SolverProblem Problem(Gains gains, double lossBudget, bool isQuadratic = true, Unmeasured unmeasured = Unmeasured.Cautious, double tolerance = 0) =>
+        Problems.Build(this, gains, lossBudget, isQuadratic, unmeasured) with { Tolerance = tolerance };
 
     /// <summary>For each layer the format that a rule pins it to, else the baseline: what is left when nothing is gained.</summary>
     public IReadOnlyList<Configuration> RulesAlone => Choose(o => o.Pinned is null ? Problems.Baseline : o.Formats[0]);
@@ -51,15 +52,17 @@ internal sealed record PlanningInput(Partition Partition, IReadOnlyDictionary<st
 /// <summary>What planning asks of the rest of the pipeline.</summary>
 /// <param name="Solve">The plan of greatest gain of a program.</param>
 /// <param name="Measure">Gains with those of further configurations.</param>
+/// <param name="Compare">Gains with those of configurations measured anew, more exactly, and those of one sub-graph together.</param>
 /// <param name="Evaluate">The change of the loss that the file emitted from a plan is measured to have, on samples that calibration did not see.</param>
 /// <param name="Say">Told what happens, for people.</param>
-/// <param name="IsOver">Whether the time is over that the policy gives the search.</param>
+/// <param name="IsOver">Whether a share of the time is over that the policy gives the search.</param>
 internal sealed record PlanningSteps(
     Func<SolverProblem, Plan> Solve,
     Func<Gains, IReadOnlyList<SubgraphConfiguration>, Gains> Measure,
+    Func<Gains, IReadOnlyList<SubgraphConfiguration>, Gains> Compare,
     Func<Plan, LossChange> Evaluate,
     Action<string> Say,
-    Func<bool> IsOver);
+    Func<double, bool> IsOver);
 
 /// <summary>Finds the plan of a budget.</summary>
 internal static class Planner
@@ -70,16 +73,39 @@ internal static class Planner
     /// <summary>Share of what the original takes that configurations which were not measured may gain at most beyond the plan: a quarter of what counts as a gain by default.</summary>
     private const double Gap = 0.0025;
 
+    /// <summary>Of that share, how much less than the most a plan may gain while the search goes on: proofs among near ties take longest, and say nothing that timings could tell.</summary>
+    private const double Near = 0.2;
+
+    /// <summary>Share of the time for what was not timed; the rest is for timing again what comes near the best.</summary>
+    private const double Exploring = 0.75;
+
     /// <summary>
     /// The best plan within a loss MSE. Configurations that were not measured count at an optimistic bound; what the optimum uses of them is measured, until the
-    /// optimum stands on measured gains, or no plan could gain more than a small gap beyond the best that does, or the time is over (design, section 6). The bound of the plan holds for
-    /// all configurations, measured or not. The diagonal alone, which is solved in no time, finds out most of what there is to measure; the plan is then that of the whole prediction.
+    /// optimum stands on measured gains, or no plan could gain more than a small gap beyond the best that does, or the time is over (design, section 6). The bound of the plan is that of
+    /// all configurations, measured or not: what is left of that gap, on top of the plan's gain. The diagonal alone, which is solved in no time, finds out most of what there is to measure; the plan is then that of the whole prediction.
+    /// The best of many timings is in part the luckiest: in the end what a plan uses is measured once more, together with what comes near it (<see cref="Rivals"/>).
     /// Infeasible when rules of the policy force more loss.
     /// </summary>
     public static (Plan Plan, Gains Gains) Plan(PlanningInput input, Gains gains, double lossBudget, PlanningSteps steps)
     {
         (_, gains) = Search(input, gains, lossBudget, isQuadratic: false, steps);
-        return Search(input, gains, lossBudget, isQuadratic: true, steps);
+        (Plan plan, gains) = Search(input, gains, lossBudget, isQuadratic: true, steps);
+        if (plan.Status == SolverStatus.Infeasible)
+        {
+            return (plan, gains);
+        }
+
+        var compared = new HashSet<SubgraphConfiguration>();
+        while (Rivals.Of(input, gains, plan, Gap * input.Floor.Total, compared) is { Count: > 0 } rivals && !steps.IsOver(1))
+        {
+            gains = steps.Compare(gains, rivals);
+            compared.UnionWith(rivals);
+            (plan, gains) = Standing(input, gains, lossBudget, isQuadratic: true, ToleranceOf(input), steps);
+        }
+
+        (plan, gains) = Standing(input, gains, lossBudget, isQuadratic: true, 0, steps);
+        double bound = steps.Solve(input.Problem(gains, lossBudget, true, Unmeasured.Optimistic, ToleranceOf(input))).Bound;
+        return (plan with { Bound = Math.Max(plan.Bound, plan.Gain + bound - EstimateOf(input, gains, lossBudget, true, plan)) }, gains);
     }
 
     /// <summary>The same, or where that is infeasible the best plan of the least loss MSE that the rules allow.</summary>
@@ -89,44 +115,47 @@ internal static class Planner
         return plan.Infeasibility is { } least ? Plan(input, gains, least.MinimalLoss * JustFeasible, steps) : (plan, gains);
     }
 
+    /// <summary>Measures until no plan could gain more than a small gap beyond the one that is given, which stands on measured gains up to a tolerance.</summary>
     private static (Plan Plan, Gains Gains) Search(PlanningInput input, Gains gains, double lossBudget, bool isQuadratic, PlanningSteps steps)
     {
-        (Plan best, gains) = Standing(input, gains, lossBudget, isQuadratic, steps);
+        (Plan best, gains) = Standing(input, gains, lossBudget, isQuadratic, ToleranceOf(input), steps);
         if (best.Status == SolverStatus.Infeasible)
         {
             return (best, gains);
         }
 
-        double gain = best.Gain;
+        double gain = Estimate(best);
         while (true)
         {
-            Plan bound = steps.Solve(input.Problem(gains, lossBudget, isQuadratic, Unmeasured.Optimistic));
+            Plan bound = steps.Solve(input.Problem(gains, lossBudget, isQuadratic, Unmeasured.Optimistic, ToleranceOf(input)));
             SubgraphConfiguration[] open = Open(input, gains, bound);
-            if (open.Length == 0)
+            if (open.Length == 0 || bound.Bound - gain <= Gap * input.Floor.Total || steps.IsOver(Exploring))
             {
-                return (bound, gains);
+                return Standing(input, gains, lossBudget, isQuadratic, ToleranceOf(input), steps);
             }
 
-            if (bound.Bound - gain <= Gap * input.Floor.Total || steps.IsOver())
-            {
-                (best, gains) = Standing(input, gains, lossBudget, isQuadratic, steps);
-                return (best with { Bound = Math.Max(best.Gain, bound.Bound) }, gains);
-            }
-
-            gains = steps.Measure(gains, open);
+            gains = steps.Measure(gains, [.. open.Concat(UnmeasuredNeighbours.Of(input, gains, open))]);
             if (input.Partition.Subgraphs.All(s => bound.Configurations[s.Index] is var c && (!c.Changes(Problems.Baseline) || gains.Find(new SubgraphConfiguration(s, c)) is not null)))
             {
-                gain = Math.Max(gain, Strategies.Of(input.Problem(gains, lossBudget, isQuadratic), bound.Configurations).Gain);
+                gain = Math.Max(gain, Estimate(bound));
             }
         }
+
+        double Estimate(Plan plan) => EstimateOf(input, gains, lossBudget, isQuadratic, plan);
     }
 
+    /// <summary>What a plan gains by best estimates, as configurations count that were not measured.</summary>
+    private static double EstimateOf(PlanningInput input, Gains gains, double lossBudget, bool isQuadratic, Plan plan) =>
+        Strategies.Of(input.Problem(gains, lossBudget, isQuadratic, Unmeasured.Optimistic), plan.Configurations).Gain;
+
+    private static double ToleranceOf(PlanningInput input) => Near * Gap * input.Floor.Total;
+
     /// <summary>The best plan that stands on measured gains, where configurations that were not measured count cautiously: what it uses is measured, and it is solved again.</summary>
-    private static (Plan Plan, Gains Gains) Standing(PlanningInput input, Gains gains, double lossBudget, bool isQuadratic, PlanningSteps steps)
+    private static (Plan Plan, Gains Gains) Standing(PlanningInput input, Gains gains, double lossBudget, bool isQuadratic, double tolerance, PlanningSteps steps)
     {
         while (true)
         {
-            Plan plan = steps.Solve(input.Problem(gains, lossBudget, isQuadratic));
+            Plan plan = steps.Solve(input.Problem(gains, lossBudget, isQuadratic, tolerance: tolerance));
             SubgraphConfiguration[] open = plan.Status == SolverStatus.Infeasible ? [] : Open(input, gains, plan);
             if (open.Length == 0)
             {

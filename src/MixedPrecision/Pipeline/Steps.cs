@@ -18,7 +18,7 @@ internal static class Steps
 
     /// <summary>What planning asks of the rest.</summary>
     public static PlanningSteps Planning(StageRunner runner, Measuring measuring, Func<Plan, LossChange> evaluate) => new(
-        problem => Solve(runner, problem), measuring.Add, evaluate, text => runner.Log.Say(Stages.Evaluate.Name, text), measuring.IsOver);
+        problem => Solve(runner, problem), measuring.Add, measuring.Compare, evaluate, text => runner.Log.Say(Stages.Evaluate.Name, text), measuring.IsOver);
 
     /// <summary>The sensitivities of all layers.</summary>
     /// <exception cref="MixedPrecisionException">MPB1014: the budget is of a kind that the loss cannot tell.</exception>

@@ -80,6 +80,28 @@ internal sealed class ChoiceTable
         return next;
     }
 
+    /// <summary>
+    /// All combinations of formats of a sub-graph's layers, each with the structure of greatest gain that it allows, as flat choices; none when they are more than a number.
+    /// </summary>
+    public IEnumerable<IReadOnlyList<int>> Combinations(int subgraph, int most)
+    {
+        (int first, int end) = (FirstLayer[subgraph], FirstLayer[subgraph + 1]);
+        int layers = Structures[subgraph].Count > 0 ? end - 1 : end;
+        if (Enumerable.Range(first, layers - first).Aggregate(1.0, (product, layer) => product * Layers[layer].Choices.Count) > most)
+            yield break;
+        int[] plan = new int[Layers.Length];
+        while (true)
+        {
+            Settle(subgraph, plan);
+            yield return [.. Enumerable.Range(first, end - first).Select(layer => FirstChoice[layer] + plan[layer])];
+            int next = first;
+            while (next < layers && ++plan[next] == Layers[next].Choices.Count)
+                plan[next++] = 0;
+            if (next == layers)
+                yield break;
+        }
+    }
+
     /// <summary>Whether a decision is one among structures.</summary>
     public bool IsStructure(int layer) => Structures[SubgraphOf[layer]].Count > 0 && layer == FirstLayer[SubgraphOf[layer] + 1] - 1;
 

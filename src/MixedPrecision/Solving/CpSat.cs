@@ -5,18 +5,19 @@ namespace MixedPrecision.Solving;
 
 /// <summary>What CP-SAT says about an integer program.</summary>
 /// <param name="Plan">A choice per layer; null when no plan was found.</param>
-/// <param name="Proven">The plan is proven optimal, or, without a plan, that there is none.</param>
+/// <param name="Proven">The plan is proven optimal, up to the program's tolerance, or, without a plan, that there is none.</param>
 /// <param name="Bound">No plan's objective is greater, in units.</param>
-internal sealed record CpSatAnswer(int[]? Plan, bool Proven, long Bound);
+/// <param name="Effort">What it cost, in CP-SAT's deterministic time.</param>
+internal sealed record CpSatAnswer(int[]? Plan, bool Proven, long Bound, double Effort);
 
 /// <summary>
-/// An <see cref="IntegerProgram"/> in CP-SAT, which works on integers and proves to a gap of exactly zero. One worker and one seed: equal
+/// An <see cref="IntegerProgram"/> in CP-SAT, which works on integers and proves to a gap of exactly zero where no tolerance is given. One worker and one seed: equal
 /// programs give equal answers; the limit counts operations, not seconds, for the same reason.
 /// </summary>
 internal static class CpSat
 {
-    /// <summary>In CP-SAT's deterministic time, whose unit is about a second of search.</summary>
-    private const double MaximizeLimit = 20;
+    /// <summary>What the programs of one problem may cost, in CP-SAT's deterministic time, whose unit is about a second of search.</summary>
+    public const double MaximizeLimit = 20;
 
     private const double MinimizeLimit = 2;
 
@@ -31,12 +32,13 @@ internal static class CpSat
 
     /// <summary>The plan of greatest gain.</summary>
     /// <param name="hint">A plan to start from.</param>
+    /// <param name="limit">What it may cost, in CP-SAT's deterministic time.</param>
     /// <param name="cancellation">Ends the search with an <see cref="OperationCanceledException"/>.</param>
-    public static CpSatAnswer Maximize(IntegerProgram program, int[] hint, CancellationToken cancellation)
+    public static CpSatAnswer Maximize(IntegerProgram program, int[] hint, double limit, CancellationToken cancellation)
     {
-        (CpModel model, BoolVar[] choices, LinearExpr gain) = Build(program, hint);
-        model.Maximize(gain);
-        CpSatAnswer answer = Solve(model, program, choices, MaximizeLimit, cancellation);
+        Built built = Build(program, hint, null);
+        built.Model.Maximize(built.Gain);
+        CpSatAnswer answer = Solve(built, program, limit, program.Tolerance, cancellation);
         int[] taken = [.. hint.Select((choice, layer) => program.FirstChoice[layer] + choice)];
         if (answer.Bound < program.Gain(taken) && program.Satisfies(taken))
             throw new InvalidOperationException("CP-SAT's bound contradicts a plan that satisfies the program.");
@@ -48,36 +50,101 @@ internal static class CpSat
     /// </summary>
     public static CpSatAnswer Minimize(IntegerProgram program, long[] cost, long leastGain, int[] hint, CancellationToken cancellation)
     {
-        (CpModel model, BoolVar[] choices, LinearExpr gain) = Build(program, hint);
-        model.Add(gain >= leastGain);
-        model.Maximize(LinearExpr.WeightedSum(choices, [.. cost.Select(value => -value)]));
-        return Solve(model, program, choices, MinimizeLimit, cancellation);
+        Built built = Build(program, hint, cost);
+        built.Model.Add(built.Gain >= leastGain);
+        built.Model.Maximize(LinearExpr.WeightedSum(built.Choices.Select(c => c.Variable), built.Choices.Select(c => -c.Flat.Sum(choice => cost[choice]))));
+        return Solve(built, program, MinimizeLimit, 0, cancellation);
     }
 
-    private static (CpModel Model, BoolVar[] Choices, LinearExpr Gain) Build(IntegerProgram program, int[] hint)
+    /// <summary>A program in CP-SAT.</summary>
+    /// <param name="Choices">Variables, and the flat choices that are taken when they are true.</param>
+    private sealed record Built(CpModel Model, IReadOnlyList<(BoolVar Variable, int[] Flat)> Choices, LinearExpr Gain);
+
+    /// <param name="cost">What counts besides gain and limits, by choice; null for nothing.</param>
+    private static Built Build(IntegerProgram program, int[] hint, long[]? cost)
     {
         var model = new CpModel();
-        BoolVar[] choices = [.. program.Gains.Select((_, index) => model.NewBoolVar($"x{index}"))];
-        for (int layer = 0; layer + 1 < program.FirstChoice.Length; layer++)
+        var choices = new List<(BoolVar Variable, int[] Flat)>();
+        var single = new BoolVar[program.Gains.Length];
+        var (terms, gains) = (new List<BoolVar>(), new List<long>());
+        int layer = 0;
+        for (int subgraph = 0; subgraph < program.Columns.Count; subgraph++)
         {
-            int first = program.FirstChoice[layer];
-            BoolVar[] own = choices[first..program.FirstChoice[layer + 1]];
-            model.AddExactlyOne(own);
-            for (int choice = 0; choice < own.Length; choice++)
-                model.AddHint(own[choice], choice == hint[layer]);
+            int end = program.FirstLayer[subgraph + 1];
+            if (program.Columns[subgraph].Count > 0)
+            {
+                int[] hinted = [.. Enumerable.Range(layer, end - layer).Select(l => program.FirstChoice[l] + hint[l])];
+                Column[] columns = Undominated(program, subgraph, cost);
+                BoolVar[] own = [.. columns.Select((_, index) => model.NewBoolVar($"y{subgraph}/{index}"))];
+                model.AddExactlyOne(own);
+                foreach ((Column column, BoolVar variable) in columns.Zip(own))
+                {
+                    model.AddHint(variable, column.Choices.SequenceEqual(hinted));
+                    choices.Add((variable, column.Choices));
+                    terms.Add(variable);
+                    gains.Add(column.Gain);
+                }
+            }
+
+            for (; layer < end && program.Columns[subgraph].Count == 0; layer++)
+            {
+                (int first, int next) = (program.FirstChoice[layer], program.FirstChoice[layer + 1]);
+                for (int choice = first; choice < next; choice++)
+                {
+                    single[choice] = model.NewBoolVar($"x{choice}");
+                    model.AddHint(single[choice], choice - first == hint[layer]);
+                    choices.Add((single[choice], [choice]));
+                    terms.Add(single[choice]);
+                    gains.Add(program.Gains[choice]);
+                }
+
+                model.AddExactlyOne(single[first..next]);
+            }
+
+            layer = end;
+            if (program.Columns[subgraph].Count == 0)
+                AddCorrections(model, single, program.Corrections[subgraph], terms, gains);
         }
 
-        var terms = new List<BoolVar>(choices);
-        var gains = new List<long>(program.Gains);
-        foreach (IReadOnlyList<Correction> corrections in program.Corrections)
-            AddCorrections(model, choices, corrections, terms, gains);
         foreach (LimitRow row in program.Limits)
-            model.Add(LinearExpr.WeightedSum(choices, row.Coefficients) <= row.Limit);
-        foreach ((int choice, int required) in program.Requirements)
-            model.AddImplication(choices[choice], choices[required]);
+            model.Add(LinearExpr.WeightedSum(choices.Select(c => c.Variable), choices.Select(c => c.Flat.Sum(choice => row.Coefficients[choice]))) <= row.Limit);
+        foreach ((int choice, int required) in program.Requirements.Where(r => single[r.Choice] is not null))
+            model.AddImplication(single[choice], single[required]);
         foreach (int[] plan in program.Excluded)
-            model.AddBoolOr(plan.Select(choice => choices[choice].Not()));
-        return (model, choices, LinearExpr.WeightedSum(terms, gains));
+            model.AddBoolOr(choices.Where(c => c.Flat.All(plan.Contains)).Select(c => c.Variable.Not()));
+        return new Built(model, choices, LinearExpr.WeightedSum(terms, gains));
+    }
+
+    /// <summary>
+    /// The columns of a sub-graph without those in whose place another one gains as much and takes no more of any limit, nor costs more. Where plans are ruled out one by one all are kept: the other one may be part of such a plan.
+    /// </summary>
+    private static Column[] Undominated(IntegerProgram program, int subgraph, long[]? cost)
+    {
+        IReadOnlyList<Column> columns = program.Columns[subgraph];
+        if (program.Excluded.Count > 0)
+            return [.. columns];
+        long[][] takes = [.. columns.Select(column => program.Limits.Select(row => column.Choices.Sum(choice => row.Coefficients[choice]))
+            .Concat(cost is null ? [] : [column.Choices.Sum(choice => cost[choice])]).ToArray())];
+        int[] order = [.. Enumerable.Range(0, columns.Count).OrderByDescending(c => columns[c].Gain).ThenBy(c => takes[c].Sum(t => (double)t)).ThenBy(c => c)];
+        var kept = new List<int>();
+        foreach (int column in order)
+        {
+            if (!kept.Exists(better => IsAtMost(takes[better], takes[column])))
+                kept.Add(column);
+        }
+
+        return [.. kept.Order().Select(c => columns[c])];
+    }
+
+    private static bool IsAtMost(long[] one, long[] other)
+    {
+        for (int i = 0; i < one.Length; i++)
+        {
+            if (one[i] > other[i])
+                return false;
+        }
+
+        return true;
     }
 
     /// <summary>
@@ -113,31 +180,27 @@ internal static class CpSat
             solver.StopSearch();
     }
 
-    private static CpSatAnswer Solve(CpModel model, IntegerProgram program, BoolVar[] choices, double limit, CancellationToken cancellation)
+    private static CpSatAnswer Solve(Built built, IntegerProgram program, double limit, long tolerance, CancellationToken cancellation)
     {
         cancellation.ThrowIfCancellationRequested();
         var solver = new CpSolver
         {
             StringParameters = string.Create(
-                CultureInfo.InvariantCulture, $"{Strategy} log_search_progress:false max_deterministic_time:{limit}"),
+                CultureInfo.InvariantCulture, $"{Strategy} log_search_progress:false max_deterministic_time:{limit} absolute_gap_limit:{tolerance}"),
         };
         CpSolverStatus status;
         // Asked again and again, since CP-SAT forgets a stop that comes before its search.
         using (new Timer(_ => StopIf(solver, cancellation), null, StopPeriod, StopPeriod))
-            status = solver.Solve(model);
+            status = solver.Solve(built.Model);
         cancellation.ThrowIfCancellationRequested();
         if (status == CpSolverStatus.ModelInvalid)
-            throw new InvalidOperationException("CP-SAT rejects the program: " + model.Validate());
+            throw new InvalidOperationException("CP-SAT rejects the program: " + built.Model.Validate());
+        double effort = solver.Response!.DeterministicTime;
         if (status is not (CpSolverStatus.Optimal or CpSolverStatus.Feasible))
-            return new CpSatAnswer(null, status == CpSolverStatus.Infeasible, long.MaxValue);
+            return new CpSatAnswer(null, status == CpSolverStatus.Infeasible, long.MaxValue, effort);
 
-        int[] plan = new int[program.FirstChoice.Length - 1];
-        for (int layer = 0; layer < plan.Length; layer++)
-        {
-            int first = program.FirstChoice[layer];
-            plan[layer] = Array.FindIndex(choices, first, choice => solver.BooleanValue(choice)) - first;
-        }
-
-        return new CpSatAnswer(plan, status == CpSolverStatus.Optimal, (long)Math.Ceiling(solver.BestObjectiveBound));
+        int[] taken = [.. built.Choices.Where(c => solver.BooleanValue(c.Variable)).SelectMany(c => c.Flat).Order()];
+        return new CpSatAnswer(
+            [.. taken.Select((choice, layer) => choice - program.FirstChoice[layer])], status == CpSolverStatus.Optimal, (long)Math.Ceiling(solver.BestObjectiveBound), effort);
     }
 }

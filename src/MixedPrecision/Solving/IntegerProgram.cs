@@ -6,23 +6,35 @@ internal sealed record LimitRow(long[] Coefficients, long Limit);
 /// <summary>The choices (flat indices) that are a measured configuration, and what taking all of them adds to their gains.</summary>
 internal sealed record Correction(int[] Choices, long Gain);
 
+/// <summary>A whole configuration of a sub-graph: the flat indices of its choices, and what it gains.</summary>
+internal sealed record Column(int[] Choices, long Gain);
+
 /// <summary>The integer program as plain numbers: one choice per layer, greatest gain, within each limit.</summary>
 /// <param name="FirstChoice">Index of each layer's first choice, and the number of choices behind the last.</param>
+/// <param name="FirstLayer">Index of each sub-graph's first layer, and the number of layers behind the last.</param>
 /// <param name="Gains">Gain of each choice, in units of <see cref="GainUnit"/>.</param>
 /// <param name="Corrections">Per sub-graph, what its measured configurations add.</param>
+/// <param name="Columns">Per sub-graph, of each combination of formats the structure that gains most, where that are few enough to be told one by one; else empty.</param>
 /// <param name="Limits">The budget, or tangents of it.</param>
 /// <param name="Excluded">Plans that are ruled out one by one (flat indices of their choices).</param>
 /// <param name="Requirements">Pairs of choices of which the first may only be taken with the second.</param>
 /// <param name="GainUnit">What one integer of gain stands for, in the unit of the objective.</param>
+/// <param name="Tolerance">How far below the bound a plan may be and still be proven, in units.</param>
 internal sealed record IntegerProgram(
     int[] FirstChoice,
+    int[] FirstLayer,
     long[] Gains,
     IReadOnlyList<IReadOnlyList<Correction>> Corrections,
+    IReadOnlyList<IReadOnlyList<Column>> Columns,
     IReadOnlyList<LimitRow> Limits,
     IReadOnlyList<int[]> Excluded,
     IReadOnlyList<(int Choice, int Required)> Requirements,
-    double GainUnit)
+    double GainUnit,
+    long Tolerance)
 {
+    /// <summary>Beyond so many combinations of formats a sub-graph is described by its layers and what measured configurations add to them.</summary>
+    private const int MostColumns = 1024;
+
     /// <summary>Gains are rounded down, measured ones as a whole: a plan's integer gain is never above its true one.</summary>
     public static IntegerProgram Build(ChoiceTable table)
     {
@@ -30,7 +42,8 @@ internal sealed record IntegerProgram(
         long[] gains = [.. table.Choices.Select(choice => Scaling.RoundDown(choice.Gain, unit))];
         IReadOnlyList<Correction>[] corrections = [.. table.Measured.Select((list, subgraph) =>
             (IReadOnlyList<Correction>)[.. list.Select(measured => Correct(table, subgraph, measured.Plan, measured.Gain, gains, unit))])];
-        return new IntegerProgram(table.FirstChoice, gains, corrections, [], [], [.. table.Requirements], unit);
+        IReadOnlyList<Column>[] columns = [.. table.Measured.Select((_, subgraph) => ColumnsOf(table, subgraph, gains, corrections[subgraph]))];
+        return new IntegerProgram(table.FirstChoice, table.FirstLayer, gains, corrections, columns, [], [], [.. table.Requirements], unit, Scaling.RoundDown(table.Problem.Tolerance, unit));
     }
 
     /// <summary>The gain of a plan in units.</summary>
@@ -47,6 +60,13 @@ internal sealed record IntegerProgram(
         Limits.All(row => taken.Sum(choice => row.Coefficients[choice]) <= row.Limit)
         && !Excluded.Any(taken.SequenceEqual)
         && Requirements.All(r => !taken.Contains(r.Choice) || taken.Contains(r.Required));
+
+    private static IReadOnlyList<Column> ColumnsOf(ChoiceTable table, int subgraph, long[] gains, IReadOnlyList<Correction> corrections)
+    {
+        IReadOnlyList<int>[] plans = [.. table.Combinations(subgraph, MostColumns)];
+        var corrected = corrections.ToDictionary(c => string.Join(' ', c.Choices), c => c.Gain);
+        return [.. plans.Select(choices => new Column([.. choices], choices.Sum(c => gains[c]) + corrected.GetValueOrDefault(string.Join(' ', choices))))];
+    }
 
     private static Correction Correct(ChoiceTable table, int subgraph, int[] plan, double gain, long[] gains, double unit)
     {

@@ -1,6 +1,6 @@
 namespace MixedPrecision.Solving;
 
-/// <summary>The plan of greatest gain within the loss budget, proven optimal.</summary>
+/// <summary>The plan of greatest gain within the loss budget, proven optimal up to the problem's tolerance.</summary>
 public static class Solver
 {
     /// <summary>
@@ -32,16 +32,16 @@ public static class Solver
 
         IntegerProgram program = IntegerProgram.Build(table);
         program = program with { Limits = [Scaling.Budget(table, table.Problem.LossBudget)] };
-        CpSatAnswer answer = CpSat.Maximize(program, least, cancellation);
+        CpSatAnswer answer = CpSat.Maximize(program, least, CpSat.MaximizeLimit, cancellation);
         int[] plan = answer.Plan is null ? least : LeastLossOfEqualGain(table, program, answer.Plan, cancellation);
         return ToPlan(table, plan, table.DiagonalLoss(plan), answer.Proven, Bound(table, program, answer), tangents: 0);
     }
 
-    /// <summary>Among the plans that gain as much as the given one, the one of least summed loss.</summary>
+    /// <summary>Among the plans that gain as much as the given one, the one of least summed loss; the given one where gains count only up to a tolerance.</summary>
     internal static int[] LeastLossOfEqualGain(ChoiceTable table, IntegerProgram program, int[] plan, CancellationToken cancellation)
     {
         double loss = table.DiagonalLoss(plan);
-        if (loss == 0)
+        if (loss == 0 || program.Tolerance > 0)
             return plan;
         long[] cost = Scaling.Budget(table, loss).Coefficients;
         // Gains that are equal may differ by what rounding took from each layer.

@@ -47,7 +47,13 @@ public sealed record SubgraphChoices(string Name, IReadOnlyList<LayerChoices> La
 /// </summary>
 /// <param name="LossBudget">Greatest loss MSE, τ² · E[g²]; absolute, at least 0.</param>
 /// <param name="Loss">How the loss MSE of a plan follows from its choices.</param>
-public sealed record SolverProblem(IReadOnlyList<SubgraphChoices> Subgraphs, double LossBudget, LossModel Loss);
+public sealed record SolverProblem(IReadOnlyList<SubgraphChoices> Subgraphs, double LossBudget, LossModel Loss)
+{
+    /// <summary>
+    /// By how much less than the greatest gain a plan may gain and still count as the optimum: proofs among plans that gain nearly the same take longest. 0: not at all.
+    /// </summary>
+    public double Tolerance { get; init; }
+}
 
 /// <summary>How the predicted loss MSE of a plan follows from its choices. Its JSON names the model and holds all its numbers.</summary>
 [JsonPolymorphic(TypeDiscriminatorPropertyName = "model")]

@@ -3,7 +3,7 @@ namespace MixedPrecision.Solving;
 /// <summary>
 /// The optimum under P(x) ≤ budget, P convex: tangents of P, each satisfied by every plan within the budget, stand in for P, and more are
 /// added until the optimum under them satisfies P itself. That optimum is the true one. Plans above the budget are brought within it
-/// one exchange at a time, and the best of them stands in when the rounds end before.
+/// one exchange at a time, and the best of them stands in when the rounds end before, or where it gains as much up to the problem's tolerance.
 /// </summary>
 internal sealed class TangentMethod(ChoiceTable table, QuadraticLoss loss, CancellationToken cancellation)
 {
@@ -27,11 +27,13 @@ internal sealed class TangentMethod(ChoiceTable table, QuadraticLoss loss, Cance
         int[] start = Start();
         Consider(start);
         AddTangents(start);
-        CpSatAnswer answer = new(null, false, long.MaxValue);
-        for (int round = 0; round < GreatestRounds; round++)
+        CpSatAnswer answer = new(null, false, long.MaxValue, 0);
+        double left = CpSat.MaximizeLimit;
+        for (int round = 0; round < GreatestRounds && left > 0; round++)
         {
             program = program with { Limits = limits, Excluded = excluded };
-            answer = contradictory ? new CpSatAnswer(null, true, 0) : CpSat.Maximize(program, best ?? start, cancellation);
+            answer = contradictory ? new CpSatAnswer(null, true, 0, 0) : CpSat.Maximize(program, best ?? start, left, cancellation);
+            left -= answer.Effort;
             if (answer.Plan is null && answer.Proven && best is null)
                 return Infeasible(start);
             if (answer.Plan is null || !answer.Proven)
@@ -39,7 +41,7 @@ internal sealed class TangentMethod(ChoiceTable table, QuadraticLoss loss, Cance
             if (IsWithin(answer.Plan))
                 return Finish(program, answer);
             Consider(answer.Plan);
-            if (best is not null && program.Gain(table.Taken(best)) >= answer.Bound)
+            if (best is not null && program.Gain(table.Taken(best)) >= answer.Bound - program.Tolerance)
                 return Finish(program, answer with { Plan = best });
             AddTangents(answer.Plan);
         }

@@ -160,8 +160,9 @@ public sealed class BudgetMeetingTests : IDisposable
         return BudgetMeeting.Meet(input, Policy.Load(folder.PolicyFile), Gains(), new PlanningSteps(
             problem => Solver.Solve(problem, TestContext.Current.CancellationToken),
             (gains, configurations) => configurations.Aggregate(gains, (all, c) => all.With(c, new Gain(c.Configuration.Formats.Count(f => f == Format), 0, 0))),
+            (gains, _) => gains,
             plan => measure(plan) is var error ? new LossChange(1, error * error * MeanSquareLoss, MeanSquareLoss, error, error * 2, null) { MeanLoss = 2 } : null!,
             _ => { },
-            () => false));
+            _ => false));
     }
 }
