@@ -19,6 +19,9 @@ public sealed record ObservationRequest(
     IReadOnlyList<Sample> Samples,
     int Threads)
 {
+    /// <summary>Values whose range is wanted, by name; each is an input of the model or computed in its main graph.</summary>
+    public IReadOnlyList<string> Ranges { get; init; } = [];
+
     /// <summary>How much memory is taken to save time.</summary>
     internal CalibrationMemory Memory { get; init; } = CalibrationMemory.Default;
 }
@@ -33,10 +36,11 @@ public static class Observer
     private const int WidestBlock = 2048;
     private const int NarrowestBlock = 128;
 
-    /// <summary>Sums the moments of each value; one that is no finite number on some sample, or was not computed, is left out.</summary>
+    /// <summary>Sums the moments of each value, and finds ranges; one that is no finite number on some sample, or was not computed, is left out.</summary>
     /// <param name="keep">Given the sums of each value, in the order of the model.</param>
+    /// <param name="keepRange">Given the range of each value.</param>
     /// <param name="report">Told the fraction that is done.</param>
-    internal static void Run(ObservationRequest request, Action<string, MomentSums> keep, Action<double> report, CancellationToken cancel)
+    internal static void Run(ObservationRequest request, Action<string, MomentSums> keep, Action<ObservedRange> keepRange, Action<double> report, CancellationToken cancel)
     {
         bool isWhole = Segment.ModelBytes(request.Model, request.Partition.View, request.Types) <= request.Memory.WholeModel;
         Cut[] cuts = Cut.Of(request, Segment.Of(request.Partition, request.Sites, isWhole));
@@ -51,7 +55,7 @@ public static class Observer
             long bytes = cuts.Max(cut =>
             {
                 using Session session = cut.Open(request.Model, threads);
-                cut.Run(session, first, new Dictionary<string, MomentSums>(), gram, cancel);
+                cut.Run(session, first, new Dictionary<string, MomentSums>(), new Dictionary<string, RangeSums>(), gram, cancel);
                 long held = first.Values.Sum(v => (long)v.Bytes.Length);
                 cut.Drop(first);
                 return held;
@@ -59,21 +63,46 @@ public static class Observer
             samples = [.. samples.Take((int)Math.Clamp(request.Memory.Group / Math.Max(bytes, 1), 1, samples.Length))];
         }
 
+        foreach (string value in request.Ranges.Where(r => request.Samples.All(s => s.Inputs.ContainsKey(r))))
+        {
+            var range = new RangeSums();
+            foreach (Sample sample in request.Samples)
+            {
+                range.Add(sample.Inputs[value]);
+            }
+
+            Keep(value, range, request.Samples.Count);
+        }
+
         long done = 0;
         foreach (Cut cut in cuts)
         {
             int width = WidthOf([.. cut.Observed.Select(o => o.Inputs)], request.Memory.Moments);
             var sums = cut.Observed.ToDictionary(o => o.Value, o => new MomentSums(o.Inputs, width));
+            var ranges = cut.Ranged.ToDictionary(r => r, _ => new RangeSums());
             using Session session = cut.Open(request.Model, threads / concurrency);
             Parallel.ForEach(samples, new ParallelOptions { MaxDegreeOfParallelism = concurrency, CancellationToken = cancel }, values =>
             {
-                cut.Run(session, values, sums, gram, cancel);
+                cut.Run(session, values, sums, ranges, gram, cancel);
                 cut.Drop(values);
                 report(Interlocked.Increment(ref done) / ((double)cuts.Length * samples.Length));
             });
             foreach ((string value, _) in cut.Observed.Where(o => sums[o.Value].Samples == samples.Length))
             {
                 keep(value, sums[value]);
+            }
+
+            foreach (string value in cut.Ranged)
+            {
+                Keep(value, ranges[value], samples.Length);
+            }
+        }
+
+        void Keep(string value, RangeSums range, int all)
+        {
+            if (range.Samples == all)
+            {
+                keepRange(new ObservedRange(value, range.Total));
             }
         }
     }
@@ -93,9 +122,10 @@ public static class Observer
     /// <summary>A segment with the values that are observed in it.</summary>
     /// <param name="Inputs">Values that it reads.</param>
     /// <param name="Observed">Values that its layers read and no layer before it, with their size.</param>
+    /// <param name="Ranged">Values computed here whose ranges are wanted.</param>
     /// <param name="Kept">Values computed here that later segments read.</param>
     /// <param name="Last">Values that nothing after it reads.</param>
-    private sealed record Cut(ModelProto Model, string[] Inputs, (string Value, int Inputs)[] Observed, string[] Kept, string[] Last)
+    private sealed record Cut(ModelProto Model, string[] Inputs, (string Value, int Inputs)[] Observed, string[] Ranged, string[] Kept, string[] Last)
     {
         /// <summary>All segments up to the last that observes something.</summary>
         public static Cut[] Of(ObservationRequest request, IReadOnlyList<Segment> segments)
@@ -106,13 +136,14 @@ public static class Observer
             {
                 (string Value, int Inputs)[] observed = [.. segment.Sites.Where(s => s.HasWeightMatrix && open.Remove(s.Layer.Input)).Select(s => (s.Layer.Input, s.InputSize))];
                 HashSet<string> computed = [.. segment.Nodes.SelectMany(n => request.Partition.View.Nodes[n].Output)];
+                string[] ranged = [.. request.Ranges.Where(computed.Contains)];
                 ExtractedSubgraph own = Extraction.Extract(
-                    request.Model, request.Partition, request.Types, segment.Nodes, new ExtractionOptions(FurtherOutputs: [.. observed.Select(o => o.Value).Where(computed.Contains)]));
+                    request.Model, request.Partition, request.Types, segment.Nodes, new ExtractionOptions(FurtherOutputs: [.. observed.Select(o => o.Value).Where(computed.Contains).Concat(ranged).Distinct()]));
                 Instrumented.OpenSizes(own.Model.Graph);
-                cuts.Add(new Cut(own.Model, [.. own.Inputs, .. observed.Select(o => o.Value).Except(computed)], observed, [.. own.Outputs], []));
+                cuts.Add(new Cut(own.Model, [.. own.Inputs, .. observed.Select(o => o.Value).Except(computed)], observed, ranged, [.. own.Outputs], []));
             }
 
-            int count = cuts.FindLastIndex(c => c.Observed.Length > 0) + 1;
+            int count = cuts.FindLastIndex(c => c.Observed.Length > 0 || c.Ranged.Length > 0) + 1;
             var read = new HashSet<string>();
             for (int i = count - 1; i >= 0; i--)
             {
@@ -126,7 +157,7 @@ public static class Observer
         public Session Open(OnnxModel origin, int threads) => Session.Create(Model, SessionSettings.Default with { Threads = threads }, origin.Folder);
 
         /// <summary>Runs a sample through the segment: adds to the sums there are, and to the sample's values what later segments read.</summary>
-        public void Run(Session session, Dictionary<string, Tensor> values, IReadOnlyDictionary<string, MomentSums> sums, Gram gram, CancellationToken cancel)
+        public void Run(Session session, Dictionary<string, Tensor> values, IReadOnlyDictionary<string, MomentSums> sums, IReadOnlyDictionary<string, RangeSums> ranges, Gram gram, CancellationToken cancel)
         {
             using RunResults results = session.RunInPlace(values, cancel);
             foreach ((string value, MomentSums sum) in sums)
@@ -134,6 +165,14 @@ public static class Observer
                 if ((results.Tensors.GetValueOrDefault(value) ?? values.GetValueOrDefault(value)) is { } x)
                 {
                     gram.Add(x, sum);
+                }
+            }
+
+            foreach ((string value, RangeSums range) in ranges)
+            {
+                if (results.Tensors.GetValueOrDefault(value) is { } given)
+                {
+                    range.Add(given);
                 }
             }
 

@@ -25,6 +25,21 @@ public sealed record LayerSite(Layer Layer, NodeProto Node, int Opset, TensorTyp
     /// <summary>What calibration saw the layer read, or null: then weights are rounded by their own values alone.</summary>
     public InputMoments? Moments { get; init; }
 
+    /// <summary>What calibration saw the layer read and give, or null: then no format can hold that in ranges known beforehand.</summary>
+    public LayerRanges? Ranges { get; init; }
+
+    /// <summary>Whether calibration data were run through the model for this layer.</summary>
+    public bool IsObserved { get; init; }
+
+    /// <summary>The activation that rounding a convolution's result to its range absorbs, or null.</summary>
+    public Tail? Tail { get; init; }
+
+    /// <summary>The values in whose ranges those lie that the layer reads and gives.</summary>
+    public (string Input, string Output) RangesOf { get; init; }
+
+    /// <summary>Whether what the operator adds is constant.</summary>
+    public bool IsBiasConstant { get; init; }
+
     /// <summary>Columns and rows of a tile: as floats it lies in the processor's first cache.</summary>
     private const int ColumnTile = 64;
     private const int RowTile = 64;
@@ -32,8 +47,22 @@ public sealed record LayerSite(Layer Layer, NodeProto Node, int Opset, TensorTyp
     /// <summary>A layer of a model.</summary>
     /// <param name="view">The model's graph, which the layer's index refers to.</param>
     /// <param name="types">Types of the model's values.</param>
-    public static LayerSite Of(OnnxModel model, GraphView view, IReadOnlyDictionary<string, TensorType> types, Layer layer) =>
-        new(layer, view.Nodes[layer.Node], model.Opset, types[layer.Input], types[layer.Weight]);
+    public static LayerSite Of(OnnxModel model, GraphView view, IReadOnlyDictionary<string, TensorType> types, Layer layer)
+    {
+        var site = new LayerSite(layer, view.Nodes[layer.Node], model.Opset, types[layer.Input], types[layer.Weight]);
+        if (layer.Kind != LayerKind.Conv)
+        {
+            return site;
+        }
+
+        Tail? tail = StaticValues.TailOf(view, layer, c => view.Constants.Contains(c) ? Weights.Read(model, view, c) : null);
+        return site with
+        {
+            Tail = tail,
+            RangesOf = (StaticValues.RootOf(view, layer.Input), tail?.Output ?? layer.Output),
+            IsBiasConstant = layer.Bias is string bias && view.Constants.Contains(bias),
+        };
+    }
 
     /// <summary>Whether the second operand is a weight matrix.</summary>
     public bool HasWeightMatrix => Layer.Kind is LayerKind.MatMul or LayerKind.Gemm && Layer.WeightShape is { Length: 2 };

@@ -76,6 +76,9 @@ public sealed record NumberFormat(
     /// <summary>Whether what calibration saw a layer read, <see cref="LayerSite.Moments"/>, decides on the constants too.</summary>
     public bool ReadsMoments { get; init; }
 
+    /// <summary>Whether ranges that calibration saw, <see cref="LayerSite.Ranges"/>, are written into what is emitted, and an activation behind the layer (<see cref="LayerSite.Tail"/>) with them.</summary>
+    public bool ReadsRanges { get; init; }
+
     /// <summary>The reason why the format cannot run a layer, or null when it can. A weight without numbers to round keeps every format but the baseline from its layer.</summary>
     public Func<LayerSite, string?> WhyNot { get; } = Name == FormatFamilies.Baseline ? WhyNot : site => site.Fault ?? WhyNot(site);
 

@@ -10,6 +10,7 @@ public static class NumberFormats
     {
         [FormatFamilies.Baseline] = Fp32.Of,
         [FormatFamilies.Int8Dynamic] = Int8Dynamic.Of,
+        [FormatFamilies.Int8Static] = Int8Static.Of,
         [FormatFamilies.Int8Weight] = BlockWeights.Of,
         [FormatFamilies.Int4Weight] = BlockWeights.Of,
         [FormatFamilies.Int2Weight] = BlockWeights.Of,

@@ -7,8 +7,8 @@ using MixedPrecision.Structures;
 namespace MixedPrecision.Pipeline;
 
 /// <summary>A layer with the format that it is rewritten to.</summary>
-/// <param name="Moments">Identifies what calibration saw it read, where that decides on its constants.</param>
-internal sealed record LayerFormat(string Layer, FormatVersion Format, string? Moments);
+/// <param name="Observed">Identifies what calibration saw the layer read and give, where its format was made with that; else null.</param>
+internal sealed record LayerFormat(string Layer, FormatVersion Format, string? Observed);
 
 /// <summary>A sub-graph with the structure that it is rewritten to.</summary>
 internal sealed record SubgraphStructure(int Subgraph, string Name, int Version);
@@ -63,7 +63,7 @@ internal static class Emission
     [
         .. workspace.Partition.Subgraphs.SelectMany(s => s.Layers.Zip(plan[s.Index].Formats, (layer, format) => (layer.Name, Format: NumberFormats.Get(format))))
             .Where(l => l.Format != NumberFormats.Baseline)
-            .Select(l => new LayerFormat(l.Name, FormatVersion.Of(l.Format), l.Format.ReadsMoments ? workspace.Sites[l.Name].Moments?.Hash : null)),
+            .Select(l => new LayerFormat(l.Name, FormatVersion.Of(l.Format), l.Format.ReadsMoments ? workspace.Sites[l.Name].Moments?.Hash : l.Format.ReadsRanges ? workspace.Sites[l.Name].Ranges?.Text : null)),
     ];
 
     /// <summary>The sub-graphs that do not stand as exported.</summary>

@@ -33,7 +33,7 @@ internal sealed class Measuring(Materials materials, StageRunner runner)
             TimingSettings.Subgraph,
             runner.Store,
             text => runner.Log.Say(Stage, text))
-        { Preparations = materials.Preparations, Structures = s => Choices.Structures(materials.Policy, materials.Workspace, materials.Allowed, s) };
+        { Preparations = materials.Preparations, Sites = materials.Workspace.Sites, Structures = s => Choices.Structures(materials.Policy, materials.Workspace, materials.Allowed, s) };
         timer.Entering = runner.Get(Stages.Capture, new CaptureInput(model, materials.Scenarios, () => timer));
         return timer;
     });

@@ -39,15 +39,20 @@ internal sealed record AppSession(int Threads, IReadOnlyList<SessionOption>? Opt
 }
 
 /// <summary>What <see cref="Stages.Observe"/> reads.</summary>
-/// <param name="Values">The activations to observe.</param>
+/// <param name="Values">The activations whose moments are wanted.</param>
+/// <param name="Ranges">The values whose ranges are.</param>
 /// <param name="Store">Takes what is found: it is too large for an artifact, which names it by content.</param>
 internal sealed record ObserveInput(
     Content<Workspace> Model,
     Content<IReadOnlyList<Sample>> Samples,
     IReadOnlyList<string> Values,
+    IReadOnlyList<string> Ranges,
     Kernels Kernels,
     [property: Incidental] int Threads,
     [property: Incidental] MomentStore Store);
+
+/// <summary>What was observed: moments, which lie in their store, and ranges.</summary>
+internal sealed record Observations(IReadOnlyList<ObservedValue> Moments, IReadOnlyList<ObservedRange> Ranges);
 
 /// <summary>What <see cref="Stages.Calibrate"/> reads.</summary>
 /// <param name="Observed">What formats are prepared with; the sites of the model have it.</param>
@@ -57,7 +62,7 @@ internal sealed record CalibrateInput(
     Content<IReadOnlyList<Sample>> Samples,
     Content<LossFunction> Loss,
     IReadOnlyList<FormatVersion> Formats,
-    IReadOnlyList<ObservedValue> Observed,
+    Observations Observed,
     bool MeasuresUnreached,
     Kernels Kernels,
     [property: Incidental] int Threads,
@@ -144,19 +149,21 @@ internal sealed record AdviseInput(
 internal static class Stages
 {
     /// <summary>Model and data → what layers read, by what formats are prepared with.</summary>
-    public static readonly Stage<ObserveInput, List<ObservedValue>> Observe = new(
+    public static readonly Stage<ObserveInput, Observations> Observe = new(
         "observe",
-        Version: 1,
+        Version: 2,
         (input, context) =>
         {
-            var found = new List<ObservedValue>();
+            var moments = new List<ObservedValue>();
+            var ranges = new List<ObservedRange>();
             Workspace workspace = input.Model.Value;
             Observer.Run(
-                new ObservationRequest(workspace.Model, workspace.Partition, workspace.Types, workspace.Sites, input.Values, input.Samples.Value, input.Threads),
-                (value, sums) => found.Add(input.Store.Put(value, sums)),
+                new ObservationRequest(workspace.Model, workspace.Partition, workspace.Types, workspace.Sites, input.Values, input.Samples.Value, input.Threads) { Ranges = input.Ranges },
+                (value, sums) => moments.Add(input.Store.Put(value, sums)),
+                ranges.Add,
                 fraction => context.Report(fraction, ""),
                 context.Cancel);
-            return found;
+            return new Observations(moments, ranges);
         });
 
     /// <summary>Model, data and loss → sensitivities of every layer in every format.</summary>

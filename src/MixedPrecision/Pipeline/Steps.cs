@@ -30,7 +30,7 @@ internal static class Steps
             runner.Log.Say(Stages.Calibrate.Name, note);
         }
 
-        IReadOnlyList<ObservedValue> observed = Observe(materials, runner);
+        Observations observed = Observe(materials, runner);
         Sensitivities found = runner.Get(Stages.Calibrate, new CalibrateInput(
             Shipment.ModelOf(materials.Workspace),
             materials.Data.Calibration,
@@ -61,25 +61,28 @@ internal static class Steps
         return found;
     }
 
-    /// <summary>Gives the model's layers what calibration data show of what they read, as far as formats that they may take are prepared with it.</summary>
-    private static List<ObservedValue> Observe(Materials materials, StageRunner runner)
+    /// <summary>Gives the model's layers what calibration data show of what they read and give, as far as formats that they may take need it.</summary>
+    private static Observations Observe(Materials materials, StageRunner runner)
     {
         Workspace workspace = materials.Workspace;
-        string[] values = [.. workspace.Partition.Layers.Select(l => workspace.Sites[l.Name])
-            .Where(s => materials.Allowed[s.Layer.Name].Formats.Any(f => NumberFormats.Get(f).ReadsMoments)).Select(s => s.Layer.Input).Distinct()];
-        if (values.Length == 0)
+        string[] values = [.. Taking(f => f.ReadsMoments).Select(s => s.Layer.Input).Distinct()];
+        string[] ranges = [.. Taking(f => f.ReadsRanges).SelectMany(s => new[] { s.RangesOf.Input, s.RangesOf.Output }).Distinct()];
+        if (values.Length + ranges.Length == 0)
         {
-            return [];
+            return new Observations([], []);
         }
 
         var store = new MomentStore(runner.Store, damage => runner.Log.WarnOfDamage(MomentStore.Stage, damage));
         var input = new ObserveInput(
-            Shipment.ModelOf(workspace), materials.Data.Calibration, values, Kernels.Of(materials.Machine), materials.Machine.Threads, store);
-        List<ObservedValue> found = runner.Get(Stages.Observe, input);
-        var again = new Lazy<List<ObservedValue>>(() =>
+            Shipment.ModelOf(workspace), materials.Data.Calibration, values, ranges, Kernels.Of(materials.Machine), materials.Machine.Threads, store);
+        Observations found = runner.Get(Stages.Observe, input);
+        var again = new Lazy<Observations>(() =>
             runner.Timed(Stages.Observe.Name, report => Stages.Observe.Run(input, new StageContext(report, null, _ => { }, runner.Log.Cancel))));
-        workspace.Observe(found.ToDictionary(f => f.Value, f => store.Get(f, () => _ = again.Value)));
+        workspace.Observe(found.Moments.ToDictionary(f => f.Value, f => store.Get(f, () => _ = again.Value)), found.Ranges.ToDictionary(r => r.Value, r => r.Range));
         return found;
+
+        IEnumerable<LayerSite> Taking(Func<NumberFormat, bool> reads) => workspace.Partition.Layers.Select(l => workspace.Sites[l.Name])
+            .Where(s => materials.Allowed[s.Layer.Name].Formats.Any(f => reads(NumberFormats.Get(f))));
     }
 
     /// <summary>The plan of greatest gain of a program.</summary>

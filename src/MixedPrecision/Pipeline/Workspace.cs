@@ -73,10 +73,17 @@ internal sealed class Workspace : IDisposable
         structures.Clear();
     }
 
-    /// <summary>Gives layers what calibration data show of what they read.</summary>
+    /// <summary>Gives layers what calibration data show of what they read and give.</summary>
     /// <param name="moments">By name of the activation.</param>
-    public void Observe(IReadOnlyDictionary<string, InputMoments> moments) =>
-        Sites = Sites.ToDictionary(s => s.Key, s => s.Value with { Moments = s.Value.HasWeightMatrix ? moments.GetValueOrDefault(s.Value.Layer.Input) : null });
+    /// <param name="ranges">By name of the value.</param>
+    public void Observe(IReadOnlyDictionary<string, InputMoments> moments, IReadOnlyDictionary<string, ValueRange> ranges) =>
+        Sites = Sites.ToDictionary(s => s.Key, s => s.Value with
+        {
+            Moments = s.Value.HasWeightMatrix ? moments.GetValueOrDefault(s.Value.Layer.Input) : null,
+            IsObserved = true,
+            Ranges = s.Value.RangesOf is (string input, string output) && ranges.TryGetValue(input, out ValueRange? read) && ranges.TryGetValue(output, out ValueRange? given)
+                ? new LayerRanges(read, s.Value.Tail is { } tail ? given.Within(tail.Low, tail.High) : given) : null,
+        });
 
     /// <summary>The structures that a sub-graph may have besides the exported one.</summary>
     public IReadOnlyList<FoundStructure> StructuresOf(Subgraph subgraph)

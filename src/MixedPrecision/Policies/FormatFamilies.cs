@@ -11,6 +11,8 @@ public static class FormatFamilies
 
     public const string Int8Dynamic = "int8-dynamic";
 
+    public const string Int8Static = "int8-static";
+
     public const string Int8Weight = "int8-weight";
 
     public const string Int4Weight = "int4-weight";
@@ -30,6 +32,9 @@ public static class FormatFamilies
 
     /// <summary>Operands of <see cref="Int8Dynamic"/>: a weight with scales that use all 8 bits.</summary>
     public const string Full = "full";
+
+    /// <summary>Weights of <see cref="Int8Static"/>: 7 bits, with which no processor's sums of two products leave 16 bits.</summary>
+    public const string Narrow = "narrow";
 
     /// <summary>Operands of <see cref="Int8Dynamic"/>: two activations.</summary>
     public const string Products = "products";
@@ -62,6 +67,16 @@ public static class FormatFamilies
                 IsWord: true,
                 WhereExact: Full),
             Preparation with { Unless = ("operands", Products) }),
+        new(
+            Int8Static,
+            "convolutions with both operands and the result in 8 bits, activations in ranges that calibration data show",
+            new FormatParameter(
+                "weights",
+                "`narrow`: 7 bits, with which no processor's sums of two products leave 16 bits; `full`: all 8 bits",
+                [Narrow, Full],
+                Narrow,
+                IsWord: true,
+                WhereExact: Full)),
         new(Int8Weight, "weights of 8 bits, with a scale for each block of inputs; activations rounded to 8 bits by the kernel", Block, Grid, Preparation),
         new(
             Int4Weight,
@@ -82,7 +97,7 @@ public static class FormatFamilies
     {
         // Few, since each costs calibration about a forward pass of each sample. Of 8 bits, blocks of 64: nearly as fast as those of 128, and widths such as 192 and 704 divide by them.
         // Of 4 bits the finest that are fast, and the fastest where one row at a time is computed, as decoders do.
-        [DefaultPreset] = InOrder([Baseline, Int8Dynamic, $"{Int8Dynamic}({Products})", $"{Int8Weight}(block=64)", $"{Int4Weight}(block=32)", $"{Int4Weight}(block=128)"]),
+        [DefaultPreset] = InOrder([Baseline, Int8Dynamic, $"{Int8Dynamic}({Products})", Int8Static, $"{Int8Weight}(block=64)", $"{Int4Weight}(block=32)", $"{Int4Weight}(block=128)"]),
         ["paper"] = InOrder([Baseline, BFloat16, Fp8E4M3]),
     };
 

@@ -46,6 +46,8 @@ public static class LayerRewriter
         var builder = new GraphBuilder(GraphBuilder.NamesIn(graph));
         var shared = new Dictionary<string, string[]>();
         var nodes = new List<NodeProto>();
+        HashSet<string> absorbed = [.. byOutput.Values.Where(a => a.Format.ReadsRanges).Select(a => a.Site.Tail?.Output).OfType<string>()];
+        absorbed.IntersectWith(graph.Node.SelectMany(n => n.Output));
         if (structures.Count > 0)
         {
             StructureRewriter.Apply(graph, structures, new StructureEmission(
@@ -61,6 +63,11 @@ public static class LayerRewriter
 
         foreach (NodeProto node in graph.Node)
         {
+            if (node.Output.Count > 0 && absorbed.Contains(node.Output[0]))
+            {
+                continue;
+            }
+
             if (node.Output.Count == 0 || !byOutput.Remove(node.Output[0], out var assignment))
             {
                 nodes.Add(node);
@@ -69,7 +76,8 @@ public static class LayerRewriter
 
             int first = builder.Nodes.Count;
             LayerSite site = assignment.Site with { Node = node, Opset = opset };
-            IReadOnlyList<string> constants = Emit(builder, site, assignment.Format, weight, shared, preparations: preparations);
+            string? output = assignment.Format.ReadsRanges && site.Tail is { } tail && absorbed.Contains(tail.Output) ? tail.Output : null;
+            IReadOnlyList<string> constants = Emit(builder, site, assignment.Format, weight, shared, output, preparations);
             rewritten.Add(new RewrittenLayer(assignment.Site, assignment.Format, [.. builder.Nodes.Skip(first)], constants));
             nodes.AddRange(rewritten[^1].Nodes);
         }

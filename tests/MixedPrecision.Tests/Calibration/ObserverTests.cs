@@ -81,6 +81,7 @@ public sealed class ObserverTests : IDisposable
             new ObservationRequest(f.Model, f.Partition, f.Types, sites, [.. sites.Values.Where(s => s.HasWeightMatrix).Select(s => s.Layer.Input)], f.Samples, threads) { Memory = memory },
             found.Add,
             _ => { },
+            _ => { },
             TestContext.Current.CancellationToken);
         return found;
     }

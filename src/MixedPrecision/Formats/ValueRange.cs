@@ -1,0 +1,30 @@
+using System.Globalization;
+
+namespace MixedPrecision.Formats;
+
+/// <summary>The range in which a value is held in 8 bits without sign: x ≈ Scale · (q − ZeroPoint), q from 0 to 255. Zero is one of the values held, so that what is padded stays exact.</summary>
+/// <param name="Low">Lower end, at most 0.</param>
+/// <param name="High">Upper end, at least 0.</param>
+public sealed record ValueRange(float Low, float High)
+{
+    private const int Levels = 255;
+
+    /// <summary>The range of values from one number to another.</summary>
+    public static ValueRange Of(float low, float high) => new(MathF.Min(low, 0), MathF.Max(high, 0));
+
+    public float Scale => High > Low && float.IsNormal((High - Low) / Levels) ? (High - Low) / Levels : 1;
+
+    public byte ZeroPoint => (byte)Math.Clamp(MathF.Round(-Low / Scale), 0, Levels);
+
+    /// <summary>What is left of it between two numbers.</summary>
+    public ValueRange Within(float low, float high) => Of(MathF.Max(Low, low), MathF.Min(High, high));
+}
+
+/// <summary>What calibration data show of a layer whose activations are held in 8 bits.</summary>
+/// <param name="Input">Range of what it reads.</param>
+/// <param name="Output">Range of what it gives, behind the activation that is absorbed.</param>
+public sealed record LayerRanges(ValueRange Input, ValueRange Output)
+{
+    /// <summary>Identifies what is held: ranges of one text are equal.</summary>
+    public string Text => string.Create(CultureInfo.InvariantCulture, $"{Input.Low:R} {Input.High:R} {Output.Low:R} {Output.High:R}");
+}

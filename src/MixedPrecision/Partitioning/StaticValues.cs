@@ -1,0 +1,56 @@
+using MixedPrecision.Onnx;
+
+namespace MixedPrecision.Partitioning;
+
+/// <summary>
+/// Where the values lie that a layer with known ranges reads and gives in 8 bits. What only moves elements, or picks some, holds what it reads in the same range; an activation that cuts at one or two numbers is absorbed by the rounding.
+/// </summary>
+public static class StaticValues
+{
+    /// <summary>Operators whose first input's elements are all that their output has.</summary>
+    private static readonly HashSet<string> Moving = ["MaxPool", "Reshape", "Transpose", "Squeeze", "Unsqueeze", "Flatten", "Slice", "Split", "Identity", "DepthToSpace", "Expand", "Tile"];
+
+    /// <summary>The value whose range a value has: that which its elements were computed in.</summary>
+    public static string RootOf(GraphView view, string value)
+    {
+        while (view.Producer(value) is int node && Moving.Contains(view.Nodes[node].Operator()) && view.Nodes[node].Output[0] == value | view.Nodes[node].OpType == "Split" && !view.Constants.Contains(view.Nodes[node].Input[0]))
+        {
+            value = view.Nodes[node].Input[0];
+        }
+
+        return value;
+    }
+
+    /// <summary>The activation behind a layer that is absorbed, or null: Relu, or Clip between constants that hold 0, which alone reads the layer's result.</summary>
+    /// <param name="constant">The tensor of a constant, or null.</param>
+    public static Tail? TailOf(GraphView view, Layer layer, Func<string, Tensor?> constant)
+    {
+        if (view.IsOutput(layer.Output) || view.Consumers(layer.Output) is not [var reader])
+        {
+            return null;
+        }
+
+        NodeProto node = view.Nodes[reader];
+        switch (node.Operator())
+        {
+            case "Relu":
+                return new Tail(node.Output[0], 0, float.PositiveInfinity);
+            case "Clip" when node.Input[0] == layer.Output:
+                float? low = Bound(node, 1, "min", float.NegativeInfinity, constant), high = Bound(node, 2, "max", float.PositiveInfinity, constant);
+                return low is <= 0 && high is >= 0 ? new Tail(node.Output[0], low.Value, high.Value) : null;
+            default:
+                return null;
+        }
+    }
+
+    private static float? Bound(NodeProto node, int input, string attribute, float none, Func<string, Tensor?> constant) =>
+        node.Input.Count > input && node.Input[input].Length > 0
+            ? constant(node.Input[input]) is { ElementType: ElementType.Float, Count: 1 } bound ? bound.Values<float>()[0] : null
+            : node.Float(attribute, none);
+}
+
+/// <summary>An activation behind a layer that cuts its result.</summary>
+/// <param name="Output">Its result.</param>
+/// <param name="Low">Nothing below is left.</param>
+/// <param name="High">Nothing above is left.</param>
+public sealed record Tail(string Output, float Low, float High);
