@@ -103,7 +103,7 @@ internal static class Int8Static
 
     private static string Dequantize(GraphBuilder b, string rounded, ValueRange range) => b.Node("DequantizeLinear", [rounded, b.Scalar(range.Scale), ZeroPoint(b, range)]);
 
-    private static string ZeroPoint(GraphBuilder b, ValueRange range) => b.Constant(Tensor.Scalar(range.ZeroPoint), "zero_point");
+    private static string ZeroPoint(GraphBuilder b, ValueRange range) => b.Constant(Tensor.Scalar((byte)range.ZeroPoint), "zero_point");
 
     /// <summary>Δ²/12 with the step of the value's range.</summary>
     private static string InputNoise(GraphBuilder b, LayerSite site, string x, string gradient)

@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Text.Json.Serialization;
 
 namespace MixedPrecision.Formats;
 
@@ -12,9 +13,13 @@ public sealed record ValueRange(float Low, float High)
     /// <summary>The range of values from one number to another.</summary>
     public static ValueRange Of(float low, float high) => new(MathF.Min(low, 0), MathF.Max(high, 0));
 
+    /// <summary>The step.</summary>
+    [JsonIgnore]
     public float Scale => High > Low && float.IsNormal((High - Low) / Levels) ? (High - Low) / Levels : 1;
 
-    public byte ZeroPoint => (byte)Math.Clamp(MathF.Round(-Low / Scale), 0, Levels);
+    /// <summary>The number that stands for 0.</summary>
+    [JsonIgnore]
+    public int ZeroPoint => (int)Math.Clamp(MathF.Round(-Low / Scale), 0, Levels);
 
     /// <summary>What is left of it between two numbers.</summary>
     public ValueRange Within(float low, float high) => Of(MathF.Max(Low, low), MathF.Min(High, high));

@@ -22,6 +22,7 @@ internal static class StageKey
         int number => key.With(name, number),
         long number => key.With(name, number),
         double number => key.With(name, number),
+        float number => key.With(name, (double)number),
         TimeSpan time => key.With(name, time.TotalMilliseconds),
         Enum choice => key.With(name, choice.ToString()),
         Content content => content.Key.Describe().Aggregate(key, (all, part) => all.With(Below(name, part.Name), part.Value)),
