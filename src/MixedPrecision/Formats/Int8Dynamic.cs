@@ -32,8 +32,8 @@ internal static class Int8Dynamic
         id,
         WhyNoWeight,
         kind => kind != LayerKind.ActivationMatMul,
-        (site, weight) => Prepare(site, weight, scaleOf, largestPair, id[FormatFamilies.PreparationName] == FormatFamilies.Gptq ? site.Moments : null),
-        (site, weight) => Scales(site, weight, scaleOf),
+        (site, weight) => Prepare(site, weight, scaleOf, largestPair, ReadsMoments(id) ? site.Moments : null),
+        (site, weight) => Scales(ReadsMoments(id) ? site.Balanced() : site, weight, scaleOf),
         site => ((long)site.InputSize * site.OutputSize) + (4L * site.OutputSize));
 
     private static NumberFormat Format(
@@ -51,7 +51,7 @@ internal static class Int8Dynamic
             ? "ONNX Runtime's integer convolution with dynamic ranges is slower than the one in float" : whyNot(site),
         Prepare: prepare,
         Emit: Emit,
-        InputNoise: InputNoise,
+        InputNoise: ReadsMoments(id) ? BalancedInputNoise : InputNoise,
         WeightBlock: 0,
         WeightSteps: steps,
         Kernels: _ => [new("com.microsoft.DynamicQuantizeMatMul"), new("com.microsoft.MatMulIntegerToFloat")],
@@ -59,8 +59,11 @@ internal static class Int8Dynamic
         Bytes: bytes)
     {
         IsFor = isFor,
-        ReadsMoments = id["operands"] != FormatFamilies.Products && id[FormatFamilies.PreparationName] == FormatFamilies.Gptq,
+        BalancesChannels = ReadsMoments(id),
+        ReadsMoments = ReadsMoments(id),
     };
+
+    private static bool ReadsMoments(FormatId id) => id["operands"] != FormatFamilies.Products && id[FormatFamilies.PreparationName] == FormatFamilies.Gptq;
 
     private static string? WhyNoWeight(LayerSite site) => site.Layer.Kind == LayerKind.ActivationMatMul
         ? $"both operands are activations; '{FormatFamilies.Int8Dynamic}({FormatFamilies.Products})' is the format for these" : site.WhyNoWeightMatrix();
@@ -156,6 +159,18 @@ internal static class Int8Dynamic
         }
 
         return quantized;
+    }
+
+    /// <summary>The same of x/s, whose gradient is s⊙ẋ; of x where the layer cannot balance its channels.</summary>
+    private static string BalancedInputNoise(GraphBuilder b, LayerSite site, string x, string gradient)
+    {
+        if (site.Balance is null)
+        {
+            return InputNoise(b, site, x, gradient);
+        }
+
+        string scales = b.Constant(Tensor.Of<float>(site.Balance.Scales, site.Balance.Scales.Length), "channels");
+        return InputNoise(b, site, b.Node("Div", [x, scales]), b.Mul(gradient, scales));
     }
 
     /// <summary>Δ²/12 with Δ = (max − min)/255 of the whole tensor.</summary>

@@ -25,6 +25,18 @@ public sealed record LayerSite(Layer Layer, NodeProto Node, int Opset, TensorTyp
     /// <summary>What calibration saw the layer read, or null: then weights are rounded by their own values alone.</summary>
     public InputMoments? Moments { get; init; }
 
+    /// <summary>How the channels of its input may be brought to similar ranges at no cost, or null: there is no layer that takes it. See <see cref="Balanced"/>.</summary>
+    public ChannelBalance? Balance { get; init; }
+
+    /// <summary>What the rows of the weight are multiplied by, [K]: the layer reads its input divided by it. Null: nothing.</summary>
+    public float[]? InputScales { get; private init; }
+
+    /// <summary>What the columns of the weight are divided by, [N]: a layer that reads the output multiplies by it. Null: nothing.</summary>
+    public float[]? OutputScales { get; init; }
+
+    /// <summary>The layer as one that reads its input with balanced channels.</summary>
+    public LayerSite Balanced() => Balance is null ? this : this with { Balance = null, InputScales = Balance.Scales, Moments = Moments?.Divided(Balance.Scales) };
+
     /// <summary>Columns and rows of a tile: as floats it lies in the processor's first cache.</summary>
     private const int ColumnTile = 64;
     private const int RowTile = 64;
@@ -51,7 +63,7 @@ public sealed record LayerSite(Layer Layer, NodeProto Node, int Opset, TensorTyp
     public long BaselineBytes => Layer.WeightShape is null ? 0 : Tensor.ByteCount(Weight.ElementType, Layer.WeightShape);
 
     /// <summary>
-    /// Goes through the weight matrix column by column (K values each), with Gemm's alpha multiplied in: the order in which formats look for the
+    /// Goes through the weight matrix column by column (K values each), with Gemm's alpha and scales of channels multiplied in: the order in which formats look for the
     /// largest value of a column or block. Columns come on several threads and in no order; half precision comes as float.
     /// </summary>
     public void ForEachColumn(Tensor weight, ColumnAction action)
@@ -88,6 +100,17 @@ public sealed record LayerSite(Layer Layer, NodeProto Node, int Opset, TensorTyp
             if (alpha != 1)
             {
                 TensorPrimitives.Multiply(columns, alpha, columns);
+            }
+
+            for (int column = 0; column < count && (InputScales ?? OutputScales) is not null; column++)
+            {
+                Span<float> own = columns.Slice(column * inputs, inputs);
+                if (InputScales is not null)
+                {
+                    TensorPrimitives.Multiply(own, InputScales, own);
+                }
+
+                TensorPrimitives.Divide(own, OutputScales?[first + column] ?? 1, own);
             }
 
             action(first, count, columns);

@@ -2,6 +2,7 @@ using MixedPrecision.Execution;
 using MixedPrecision.Formats;
 using MixedPrecision.Onnx;
 using MixedPrecision.Partitioning;
+using MixedPrecision.Quantization;
 using MixedPrecision.Structures;
 
 namespace MixedPrecision.Pipeline;
@@ -75,8 +76,7 @@ internal sealed class Workspace : IDisposable
 
     /// <summary>Gives layers what calibration data show of what they read.</summary>
     /// <param name="moments">By name of the activation.</param>
-    public void Observe(IReadOnlyDictionary<string, InputMoments> moments) =>
-        Sites = Sites.ToDictionary(s => s.Key, s => s.Value with { Moments = s.Value.HasWeightMatrix ? moments.GetValueOrDefault(s.Value.Layer.Input) : null });
+    public void Observe(IReadOnlyDictionary<string, InputMoments> moments) => Sites = Balancing.Observe(Partition.View, Sites, moments, Weight);
 
     /// <summary>The structures that a sub-graph may have besides the exported one.</summary>
     public IReadOnlyList<FoundStructure> StructuresOf(Subgraph subgraph)

@@ -61,7 +61,12 @@ public static class FormatFamilies
                 Paired,
                 IsWord: true,
                 WhereExact: Full),
-            Preparation with { Unless = ("operands", Products) }),
+            Preparation with
+            {
+                Summary = "`gptq`: weights are rounded so that outputs change little on calibration data, errors of some values making up for those of others, and where the layer before can take it at no cost, "
+                    + "channels of the input are brought to similar ranges (SmoothQuant); `rounded`: each to the nearest value",
+                Unless = ("operands", Products),
+            }),
         new(Int8Weight, "weights of 8 bits, with a scale for each block of inputs; activations rounded to 8 bits by the kernel", Block, Grid, Preparation),
         new(
             Int4Weight,
