@@ -1,3 +1,5 @@
+using System.Runtime.InteropServices;
+using MixedPrecision.Caching;
 using TensorPrimitives = System.Numerics.Tensors.TensorPrimitives;
 
 namespace MixedPrecision.Formats;
@@ -37,7 +39,7 @@ public sealed class InputMoments(int inputs, long rows, int width, string hash, 
 
     /// <summary>The moments of x/s.</summary>
     /// <param name="scales">s, [K].</param>
-    public InputMoments Divided(float[] scales) => new(inputs, rows, width, $"{hash} / {Convert.ToHexString(System.Runtime.InteropServices.MemoryMarshal.AsBytes<float>(scales))}", () =>
+    public InputMoments Divided(float[] scales) => new(inputs, rows, width, CacheKey.Of(("moments", hash)).WithBytes("scales", MemoryMarshal.AsBytes<float>(scales)).Hex, () =>
     {
         float[] values = read().ToArray();
         TensorPrimitives.Divide(values.AsSpan(0, inputs), scales, values.AsSpan(0, inputs));

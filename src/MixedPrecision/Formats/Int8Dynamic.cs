@@ -33,7 +33,7 @@ internal static class Int8Dynamic
         WhyNoWeight,
         kind => kind != LayerKind.ActivationMatMul,
         (site, weight) => Prepare(site, weight, scaleOf, largestPair, ReadsMoments(id) ? site.Moments : null),
-        (site, weight) => Scales(ReadsMoments(id) ? site.Balanced() : site, weight, scaleOf),
+        (site, weight) => Scales(site, weight, scaleOf),
         site => ((long)site.InputSize * site.OutputSize) + (4L * site.OutputSize));
 
     private static NumberFormat Format(
@@ -44,14 +44,14 @@ internal static class Int8Dynamic
         Func<LayerSite, Tensor, float[]> steps,
         Func<LayerSite, long> bytes) => new(
         Name: id.Text,
-        Version: 2,
+        Version: 3,
         KernelIdentity: id["operands"] == FormatFamilies.Products ? "MatMulInteger(u8u8,dynamic)" : "MatMulInteger(u8s8,dynamic)",
         TimePerMac: 0.25,
         WhyNot: site => site.Layer.Kind is LayerKind.Conv or LayerKind.ConvTranspose
             ? "ONNX Runtime's integer convolution with dynamic ranges is slower than the one in float" : whyNot(site),
         Prepare: prepare,
         Emit: Emit,
-        InputNoise: ReadsMoments(id) ? BalancedInputNoise : InputNoise,
+        InputNoise: InputNoise,
         WeightBlock: 0,
         WeightSteps: steps,
         Kernels: _ => [new("com.microsoft.DynamicQuantizeMatMul"), new("com.microsoft.MatMulIntegerToFloat")],
@@ -159,18 +159,6 @@ internal static class Int8Dynamic
         }
 
         return quantized;
-    }
-
-    /// <summary>The same of x/s, whose gradient is s⊙ẋ; of x where the layer cannot balance its channels.</summary>
-    private static string BalancedInputNoise(GraphBuilder b, LayerSite site, string x, string gradient)
-    {
-        if (site.Balance is null)
-        {
-            return InputNoise(b, site, x, gradient);
-        }
-
-        string scales = b.Constant(Tensor.Of<float>(site.Balance.Scales, site.Balance.Scales.Length), "channels");
-        return InputNoise(b, site, b.Node("Div", [x, scales]), b.Mul(gradient, scales));
     }
 
     /// <summary>Δ²/12 with Δ = (max − min)/255 of the whole tensor.</summary>

@@ -102,15 +102,16 @@ public sealed record LayerSite(Layer Layer, NodeProto Node, int Opset, TensorTyp
                 TensorPrimitives.Multiply(columns, alpha, columns);
             }
 
-            for (int column = 0; column < count && (InputScales ?? OutputScales) is not null; column++)
+            for (int column = 0; InputScales is not null && column < count; column++)
             {
                 Span<float> own = columns.Slice(column * inputs, inputs);
-                if (InputScales is not null)
-                {
-                    TensorPrimitives.Multiply(own, InputScales, own);
-                }
+                TensorPrimitives.Multiply(own, InputScales, own);
+            }
 
-                TensorPrimitives.Divide(own, OutputScales?[first + column] ?? 1, own);
+            for (int column = 0; OutputScales is not null && column < count; column++)
+            {
+                Span<float> own = columns.Slice(column * inputs, inputs);
+                TensorPrimitives.Divide(own, OutputScales[first + column], own);
             }
 
             action(first, count, columns);

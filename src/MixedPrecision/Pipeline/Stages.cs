@@ -146,7 +146,7 @@ internal static class Stages
     /// <summary>Model and data → what layers read, by what formats are prepared with.</summary>
     public static readonly Stage<ObserveInput, List<ObservedValue>> Observe = new(
         "observe",
-        Version: 1,
+        Version: 2,
         (input, context) =>
         {
             var found = new List<ObservedValue>();

@@ -23,12 +23,14 @@ public static class Balancing
     }
 
     /// <summary>
-    /// By name of a layer, the layer that makes the channels of its input: x = g ⊙ (z·w), as in the gated part of a decoder, where nothing else reads x or z·w and the weight is stored in float32.
+    /// By name of a layer, the layer that makes the channels of its input: x = g ⊙ (z·w), as in the gated part of a decoder, where nothing else reads x, z·w or w, and w is in float32.
     /// </summary>
     public static IReadOnlyDictionary<string, LayerSite> Producers(GraphView view, IReadOnlyDictionary<string, LayerSite> sites)
     {
-        Dictionary<string, LayerSite> byOutput = sites.Values.Where(s => s.HasWeightMatrix && s.Layer.Kind == LayerKind.MatMul && s.Weight.ElementType == ElementType.Float).ToDictionary(s => s.Layer.Output);
         bool IsReadOnce(string value) => view.Consumers(value).Count == 1 && !view.IsOutput(value);
+        Dictionary<string, LayerSite> byOutput = sites.Values
+            .Where(s => s.HasWeightMatrix && s.Layer.Kind == LayerKind.MatMul && s.Weight.ElementType == ElementType.Float && s.Fault is null && IsReadOnce(s.Layer.Weight))
+            .ToDictionary(s => s.Layer.Output);
         LayerSite? ProducerOf(LayerSite site) =>
             site.HasWeightMatrix && IsReadOnce(site.Layer.Input) && view.Producer(site.Layer.Input) is int node && view.Nodes[node] is { OpType: "Mul", Domain: "" or "ai.onnx" } product
                 && product.Input[0] != product.Input[1]

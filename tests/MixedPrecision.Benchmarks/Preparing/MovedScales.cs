@@ -1,29 +1,38 @@
 using Google.Protobuf;
 using MixedPrecision.Formats;
 using MixedPrecision.Onnx;
+using MixedPrecision.Quantization;
 
 namespace MixedPrecision.Benchmarks.Preparing;
 
 /// <summary>
-/// A model, equal in floats, whose normalizations are divided by powers of two per channel, by which the layers that read them are multiplied: SmoothQuant for 8 bits (strength 0.5), AWQ for
-/// fewer (arXiv 2306.00978, of its strengths the one with the least error of the weights, each weighted with E[x²]).
+/// A model, equal in floats, whose channels are divided by what the layers that read them are multiplied by. SmoothQuant for 8 bits divides normalizations, by powers of two (strength 0.5); AWQ for
+/// fewer those and the columns that make the channels of gated layers, by any scales (arXiv 2306.00978, of its strengths the one with the least error of the weights, each weighted with E[x²]).
 /// </summary>
 internal static class MovedScales
 {
     private static readonly double[] Strengths = [0, 0.125, 0.25, 0.375, 0.5, 0.625, 0.75, 0.875, 1];
 
-    /// <summary>Moves scales wherever a normalization is read by layers alone.</summary>
+    /// <summary>Moves scales wherever layers alone read what can be divided.</summary>
     /// <param name="sites">Layers with what calibration saw.</param>
     /// <param name="block">Inputs of a block of 4 bits that AWQ is for; null: SmoothQuant.</param>
-    /// <returns>How many normalizations, and at how many of them something moved.</returns>
+    /// <returns>How many places, and at how many of them something moved.</returns>
     public static (int Places, int Moved) Apply(OnnxModel model, IReadOnlyDictionary<string, LayerSite> sites, int? block)
     {
         var view = new GraphView(model.Graph);
+        IReadOnlyDictionary<string, LayerSite> producers = Balancing.Producers(view, sites);
         int places = 0, moved = 0;
         foreach (IGrouping<string, LayerSite> group in sites.Values.Where(s => s.HasWeightMatrix).GroupBy(s => s.Layer.Input))
         {
             LayerSite[] readers = [.. group];
-            if (view.IsOutput(group.Key) || view.Consumers(group.Key).Count != readers.Length || view.Producer(group.Key) is not int node || Vectors(model, view, view.Nodes[node]) is not { Length: > 0 } vectors)
+            if (view.IsOutput(group.Key) || view.Consumers(group.Key).Count != readers.Length || view.Producer(group.Key) is not int node)
+            {
+                continue;
+            }
+
+            (string Name, int Axis)[] divided = block is not null && producers.TryGetValue(readers[0].Layer.Name, out LayerSite? producer)
+                ? [(producer.Layer.Weight, 1)] : [.. Vectors(model, view, view.Nodes[node]).Select(v => (v, 0))];
+            if (divided.Length == 0)
             {
                 continue;
             }
@@ -31,7 +40,7 @@ internal static class MovedScales
             places++;
             float[] scales = block is int size ? Awq(model, readers, size) : Smooth(model, readers);
             moved += scales.Any(s => s != 1) ? 1 : 0;
-            Array.ForEach(vectors, v => Multiply(model, v, 0, [.. scales.Select(s => 1 / s)]));
+            Array.ForEach(divided, d => Multiply(model, d.Name, d.Axis, [.. scales.Select(s => 1 / s)]));
             Array.ForEach(readers, r => Multiply(model, r.Layer.Weight, r.IsWeightTransposed ? 1 : 0, scales));
         }
 
@@ -74,7 +83,7 @@ internal static class MovedScales
     {
         InputMoments moments = readers[0].Moments!;
         double[] power = [.. moments.Read().SelectMany(b => Enumerable.Range(0, b.Size).Select(i => (double)b.Values[(i * b.Size) + i] / moments.Rows))];
-        return Strengths.Select(strength => power.Select(p => Power(Math.Pow(Math.Sqrt(p), strength))).ToArray()).MinBy(scales => readers.Sum(reader =>
+        return Strengths.Select(strength => power.Select(p => p > 0 ? (float)Math.Pow(p, strength / 2) : 1).ToArray()).MinBy(scales => readers.Sum(reader =>
         {
             double total = 0;
             reader.ForEachColumn(model.Initializer(reader.Layer.Weight)!, (_, values) =>

@@ -18,7 +18,7 @@ internal sealed class PreparationBenchmark
     private static readonly (string Family, string Parameters, int Bits, int Block)[] Kinds =
     [
         ("int8-dynamic", "full", 8, 0),
-        ("int8-weight", "block=64", 8, 64),
+        ("int8-weight", "block=32", 8, 32),
         ("int4-weight", "block=32", 4, 32),
         ("int4-weight", "block=128", 4, 128),
         ("int2-weight", "block=32", 2, 32),
@@ -111,7 +111,7 @@ internal sealed class PreparationBenchmark
             [
                 .. new[] { "rounded", "gptq" }.Take(block is null ? 1 : 2).Select(p => Timed(NumberFormats.Get($"{family}({parameters},{p})") with
                 {
-                    Name = $"{family}({parameters}) | left out: {method} into normalizations ({count} of {places} move), {p}",
+                    Name = $"{family}({parameters}) | left out: {method} ({count} of {places} move), {p}",
                 })),
             ];
             using var other = new PredictionTrial(file, policy, (calibration, int.MaxValue), (evaluation, int.MaxValue), [NumberFormats.Baseline, .. formats], Threads);

@@ -37,6 +37,7 @@ public sealed class BalancingTests : IDisposable
     [InlineData("the product is an output too")]
     [InlineData("another node reads the product")]
     [InlineData("another node reads the channels")]
+    [InlineData("another node reads the weight")]
     [InlineData("a sum in place of the product")]
     [InlineData("a square")]
     public void WhereSomethingElseWouldSeeItThereIsNone(string what)
@@ -48,8 +49,9 @@ public sealed class BalancingTests : IDisposable
             case "the product is an output too":
                 other.Graph.Output.Add(new ValueInfoProto { Name = "h" });
                 break;
-            case "another node reads the product" or "another node reads the channels":
-                other.Graph.Node.Add(new NodeProto { OpType = "Neg", Name = "n", Input = { what.EndsWith("product", StringComparison.Ordinal) ? "h" : "u" }, Output = { "n" } });
+            case "another node reads the product" or "another node reads the channels" or "another node reads the weight":
+                string read = what[(what.LastIndexOf(' ') + 1)..] switch { "product" => "h", "channels" => "u", _ => "wu" };
+                other.Graph.Node.Add(new NodeProto { OpType = "Neg", Name = "n", Input = { read }, Output = { "n" } });
                 other.Graph.Output.Add(new ValueInfoProto { Name = "n" });
                 break;
             case "a sum in place of the product":
@@ -64,7 +66,7 @@ public sealed class BalancingTests : IDisposable
         Assert.Empty(Balancing.Producers(new GraphView(loaded.Graph), SitesOf(loaded)));
     }
 
-    public static TheoryData<string> Producers => ["fp32", "int8-dynamic(full,rounded)", "int8-weight(rounded)", "int4-weight(block=16,rounded)", "int4-weight(block=16,zero-points,gptq)"];
+    public static TheoryData<string> Producers => ["fp32", "int8-dynamic(full,rounded)", "int8-weight(rounded)", "int4-weight(block=16,rounded)", "int4-weight(block=16,zero-points,gptq)", "fp16", "bf16", "fp8-e4m3", "fp8-e5m2"];
 
     /// <summary>A reader that computes in float shows what the channels are: bits may not change, whatever the layer that makes them is in.</summary>
     [Theory]
@@ -102,6 +104,28 @@ public sealed class BalancingTests : IDisposable
         Assert.Equal(change, found.Layers.First(l => l.Name == Down).Formats[format.Name].Deltas[0], Math.Abs(change) * 0.01);
     }
 
+    /// <summary>Without gradients too.</summary>
+    [Fact]
+    public void ForwardDifferencesSeeWhatIsEmitted()
+    {
+        IReadOnlyDictionary<string, LayerSite> sites = Observed();
+        using LossFunction loss = LossFunction.Create(model, types, new CalibrationPolicy(null, LossKind.OutputMse, null, 1, null), "p.yaml");
+        NumberFormat[] formats = [NumberFormats.Baseline, NumberFormats.Get("int8-dynamic(full,gptq)"), NumberFormats.Get("int8-dynamic(full,rounded)")];
+        var request = new CalibrationRequest(model, partition, types, sites, formats, loss, [new Sample("test", Feed(), null)], 1);
+        IReadOnlyDictionary<string, FormatSensitivity> found = ForwardDifferences.Measure(request, [sites[Down].Layer], [], _ => { }, TestContext.Current.CancellationToken)[Down].Formats;
+        Assert.InRange(found[formats[1].Name].Measured / found[formats[2].Name].Measured, 0, 0.1);
+    }
+
+    /// <summary>What a structure computes is not touched.</summary>
+    [Fact]
+    public void ALayerThatAStructureComputesScalesNothing()
+    {
+        IReadOnlyDictionary<string, LayerSite> sites = Observed();
+        (LayerSite, NumberFormat)[] plan = [(sites[Up], NumberFormats.Baseline), (sites[Down], NumberFormats.Get("int8-dynamic(full,gptq)"))];
+        Assert.All(Balancing.Resolve(plan, _ => false), a => Assert.True(a.Site.InputScales is not null || a.Site.OutputScales is not null));
+        Assert.All(new[] { Up, Down }, layer => Assert.All(Balancing.Resolve(plan, s => s.Layer.Name == layer), a => Assert.True(a.Site.InputScales is null && a.Site.OutputScales is null)));
+    }
+
     [Fact]
     public void WithoutTheLayerThatMakesThemChannelsStayAsTheyAre()
     {
@@ -125,15 +149,19 @@ public sealed class BalancingTests : IDisposable
         return partition.Layers.ToDictionary(l => l.Name, l => LayerSite.Of(of, partition.View, types, l));
     }
 
-    private IReadOnlyDictionary<string, LayerSite> Observed()
+    private IReadOnlyDictionary<string, LayerSite> Observed() => Observed(model, partition, types, plain, Feed());
+
+    /// <summary>Layers with what they read in one sample.</summary>
+    internal static IReadOnlyDictionary<string, LayerSite> Observed(
+        OnnxModel of, Partition partition, IReadOnlyDictionary<string, TensorType> types, IReadOnlyDictionary<string, LayerSite> plain, IReadOnlyDictionary<string, Tensor> feed)
     {
         var moments = new Dictionary<string, InputMoments>();
         Observer.Run(
-            new ObservationRequest(model, partition, types, plain, ["x", "h"], [new Sample("test", Feed(), null)], 1),
+            new ObservationRequest(of, partition, types, plain, [.. plain.Values.Where(s => s.HasWeightMatrix).Select(s => s.Layer.Input).Distinct()], [new Sample("test", feed, null)], 1),
             (value, sums) => moments.Add(value, new InputMoments(sums.Inputs, sums.Rows, sums.Width, value, () => sums.Total())),
             _ => { },
             TestContext.Current.CancellationToken);
-        return Balancing.Observe(partition.View, plain, moments, Weight);
+        return Balancing.Observe(partition.View, plain, moments, name => of.Initializer(name)!);
     }
 
     private float[] OutputsOf(IReadOnlyDictionary<string, LayerSite> sites, params (string Layer, NumberFormat Format)[] formats)
@@ -145,7 +173,7 @@ public sealed class BalancingTests : IDisposable
     }
 
     /// <summary>A format that multiplies by the weight as it is prepared.</summary>
-    private static NumberFormat FloatWeights(bool balances) => NumberFormats.Get("int8-dynamic(full,gptq)") with
+    internal static NumberFormat FloatWeights(bool balances) => NumberFormats.Get("int8-dynamic(full,gptq)") with
     {
         Name = $"floats {balances}",
         BalancesChannels = balances,

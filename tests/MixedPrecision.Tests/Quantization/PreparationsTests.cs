@@ -77,6 +77,14 @@ public sealed class PreparationsTests : IDisposable
         preparations.Get(site with { Layer = site.Layer with { Name = "other", Weight = "elsewhere" } }, format, weight);
         preparations.Get(site, format with { Version = format.Version + 1 }, weight);
         Assert.Equal((sites.Length * (FormatTexts.ForWeights.Count)) + 2, preparations.Computed);
+
+        float[] scales = [.. Enumerable.Range(0, 64).Select(i => MathF.ScaleB(1, i % 3))];
+        foreach (LayerSite scaled in new[] { site with { OutputScales = scales }, (site with { Balance = new ChannelBalance("up", () => scales) }).Balanced() })
+        {
+            Equal(format.Prepare(scaled, weight), preparations.Get(scaled, format, weight));
+        }
+
+        Assert.Equal((sites.Length * (FormatTexts.ForWeights.Count)) + 4, preparations.Computed);
     }
 
     [Theory]
