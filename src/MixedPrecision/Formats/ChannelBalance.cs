@@ -9,29 +9,41 @@ namespace MixedPrecision.Formats;
 /// nothing else of the model sees it.
 /// </summary>
 /// <param name="producer">Name of the layer whose columns are divided.</param>
+/// <param name="moments">What calibration saw the layer read.</param>
 /// <param name="scales">Finds s, [K].</param>
-public sealed class ChannelBalance(string producer, Func<float[]> scales)
+public sealed class ChannelBalance(string producer, InputMoments moments, Func<float[]> scales)
 {
     /// <summary>s = 2^round(strength · log₂ max|x|).</summary>
     private static readonly double[] Strengths = [0, 0.25, 0.5, 0.625, 0.75, 0.875, 1];
 
-    private readonly Lazy<float[]> found = new(scales);
+    /// <summary>Channels that are smaller than the largest by more than this count as if by this: what calibration hardly saw must not take the whole range when it comes.</summary>
+    private const float LeastShare = 1 / 256f;
+
+    private readonly Lazy<(float[] Scales, InputMoments Moments)> found = new(() =>
+    {
+        float[] s = scales();
+        return (s, moments.Divided(s));
+    });
 
     /// <summary>Name of the layer whose columns are divided.</summary>
     public string Producer => producer;
 
     /// <summary>s, [K].</summary>
-    public float[] Scales => found.Value;
+    public float[] Scales => found.Value.Scales;
+
+    /// <summary>The moments of x/s.</summary>
+    public InputMoments Moments => found.Value.Moments;
 
     /// <summary>Of the strengths the one with which rounding activations to 8 bits per tensor and weights to 8 bits per column is expected to change the outputs least, all of them alike.</summary>
     /// <param name="moments">What calibration saw the layer read.</param>
     public static float[] Find(LayerSite site, Tensor weight, InputMoments moments)
     {
         float[] largest = moments.Largest();
+        float least = LeastShare * largest.Max();
         double[] power = [.. moments.Read().SelectMany(b => Enumerable.Range(0, b.Size).Select(i => (double)b.Values[(i * b.Size) + i] / moments.Rows))];
         float[][] candidates =
         [
-            .. Strengths.Select(strength => largest.Select(l => l > 0 ? (float)Math.ScaleB(1, (int)Math.Round(strength * Math.Log2(l))) : 1).ToArray()),
+            .. Strengths.Select(strength => largest.Select(l => least > 0 ? (float)Math.ScaleB(1, (int)Math.Round(strength * Math.Log2(Math.Max(l, least)))) : 1).ToArray()),
         ];
 
         // By tile, since sums must not depend on which thread is first.
@@ -45,23 +57,24 @@ public sealed class ChannelBalance(string producer, Func<float[]> scales)
 
         site.ForEachTile(weight, (first, count, columns) =>
         {
-            float[] squares = new float[inputs], scaled = new float[inputs];
+            float[] own = new float[inputs], scaled = new float[inputs];
             for (int column = 0; column < count; column++)
             {
-                ReadOnlySpan<float> own = columns.Slice(column * inputs, inputs);
-                TensorPrimitives.MultiplyAdd(own, own, squares, squares);
+                ReadOnlySpan<float> values = columns.Slice(column * inputs, inputs);
+                TensorPrimitives.MultiplyAdd(values, values, own, own);
                 for (int i = 0; i < candidates.Length; i++)
                 {
-                    TensorPrimitives.Multiply(own, candidates[i], scaled);
+                    TensorPrimitives.Multiply(values, candidates[i], scaled);
                     steps[i][first + column] = TensorPrimitives.MaxMagnitude<float>(scaled) / 127.0;
                 }
             }
 
             lock (rows)
             {
-                rows.Add(first, squares);
+                rows.Add(first, own);
             }
         });
+        double[] squares = [.. Enumerable.Range(0, inputs).Select(k => rows.Values.Sum(r => (double)r[k]))];
         int best = Enumerable.Range(0, candidates.Length).MinBy(i =>
         {
             float[] s = candidates[i];
@@ -69,7 +82,7 @@ public sealed class ChannelBalance(string producer, Func<float[]> scales)
             for (int k = 0; k < inputs; k++)
             {
                 range = Math.Max(range, 2.0 * largest[k] / s[k] / 255);
-                weighted += (double)s[k] * s[k] * rows.Values.Sum(r => (double)r[k]);
+                weighted += (double)s[k] * s[k] * squares[k];
                 moved += power[k] / s[k] / s[k];
             }
 

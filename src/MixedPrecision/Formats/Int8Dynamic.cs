@@ -57,11 +57,11 @@ internal static class Int8Dynamic
         Kernels: _ => [new("com.microsoft.DynamicQuantizeMatMul"), new("com.microsoft.MatMulIntegerToFloat")],
         Disagreement: Math.Sqrt(2),
         Bytes: bytes)
-    {
-        IsFor = isFor,
-        BalancesChannels = ReadsMoments(id),
-        ReadsMoments = ReadsMoments(id),
-    };
+        {
+            IsFor = isFor,
+            BalancesChannels = ReadsMoments(id),
+            ReadsMoments = ReadsMoments(id),
+        };
 
     private static bool ReadsMoments(FormatId id) => id["operands"] != FormatFamilies.Products && id[FormatFamilies.PreparationName] == FormatFamilies.Gptq;
 

@@ -35,7 +35,7 @@ public sealed record LayerSite(Layer Layer, NodeProto Node, int Opset, TensorTyp
     public float[]? OutputScales { get; init; }
 
     /// <summary>The layer as one that reads its input with balanced channels.</summary>
-    public LayerSite Balanced() => Balance is null ? this : this with { Balance = null, InputScales = Balance.Scales, Moments = Moments?.Divided(Balance.Scales) };
+    public LayerSite Balanced() => Balance is null ? this : this with { Balance = null, InputScales = Balance.Scales, Moments = Balance.Moments };
 
     /// <summary>Columns and rows of a tile: as floats it lies in the processor's first cache.</summary>
     private const int ColumnTile = 64;

@@ -18,7 +18,7 @@ public static class Balancing
         {
             Moments = own,
             Balance = producers.TryGetValue(s.Key, out LayerSite? producer)
-                ? new ChannelBalance(producer.Layer.Name, () => ChannelBalance.Find(s.Value, weight(s.Value.Layer.Weight), own)) : null,
+                ? new ChannelBalance(producer.Layer.Name, own, () => ChannelBalance.Find(s.Value, weight(s.Value.Layer.Weight), own)) : null,
         } : s.Value);
     }
 

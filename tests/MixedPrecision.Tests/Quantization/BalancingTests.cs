@@ -20,7 +20,7 @@ public sealed class BalancingTests : IDisposable
     private readonly OnnxModel model = new(Gated(), ".", "gated.onnx");
     private readonly Partition partition;
     private readonly IReadOnlyDictionary<string, TensorType> types;
-    private readonly IReadOnlyDictionary<string, LayerSite> plain;
+    private readonly Dictionary<string, LayerSite> plain;
 
     public BalancingTests()
     {
@@ -104,6 +104,26 @@ public sealed class BalancingTests : IDisposable
         Assert.Equal(change, found.Layers.First(l => l.Name == Down).Formats[format.Name].Deltas[0], Math.Abs(change) * 0.01);
     }
 
+    /// <summary>What calibration hardly saw, or not at all, is not made large.</summary>
+    [Theory]
+    [InlineData(0)]
+    [InlineData(1e-30f)]
+    public void ChannelsThatAreNearlyZeroAreScaledNoMoreThanSmallOnes(float channel)
+    {
+        float[] largest = [.. Enumerable.Range(0, Hidden).Select(i => i == 5 ? channel : i % 2 == 0 ? 64 : 0.5f)];
+        float[] values = [.. largest, .. from i in Enumerable.Range(0, Hidden) from j in Enumerable.Range(i, Hidden - i) select i == j ? largest[i] * largest[i] : 0];
+        float[] found = ChannelBalance.Find(plain[Down], Weight("wd"), new InputMoments(Hidden, 1, Hidden, "test", () => values));
+        Assert.InRange(found[0] / found[1], 2, 128);
+        Assert.InRange(found[0] / found[5], found[0] / found[1], 256);
+    }
+
+    [Fact]
+    public void AnInputOfZerosStays()
+    {
+        float[] values = new float[Hidden + InputMoments.Count(Hidden, Hidden)];
+        Assert.All(ChannelBalance.Find(plain[Down], Weight("wd"), new InputMoments(Hidden, 1, Hidden, "test", () => values)), s => Assert.Equal(1, s));
+    }
+
     /// <summary>Without gradients too.</summary>
     [Fact]
     public void ForwardDifferencesSeeWhatIsEmitted()
@@ -142,7 +162,7 @@ public sealed class BalancingTests : IDisposable
 
     private Tensor Weight(string name) => model.Initializer(name)!;
 
-    private static IReadOnlyDictionary<string, LayerSite> SitesOf(OnnxModel of)
+    private static Dictionary<string, LayerSite> SitesOf(OnnxModel of)
     {
         IReadOnlyDictionary<string, TensorType> types = TypeInference.Infer(of);
         Partition partition = Partitioner.Partition(of, types);

@@ -79,7 +79,14 @@ public sealed class PreparationsTests : IDisposable
         Assert.Equal((sites.Length * (FormatTexts.ForWeights.Count)) + 2, preparations.Computed);
 
         float[] scales = [.. Enumerable.Range(0, 64).Select(i => MathF.ScaleB(1, i % 3))];
-        foreach (LayerSite scaled in new[] { site with { OutputScales = scales }, (site with { Balance = new ChannelBalance("up", () => scales) }).Balanced() })
+        double[,] identity = new double[64, 64];
+        for (int i = 0; i < 64; i++)
+        {
+            identity[i, i] = 1;
+        }
+
+        InputMoments moments = CompensationTests.Of(identity, rows: 64);
+        foreach (LayerSite scaled in new[] { site with { OutputScales = scales }, (site with { Balance = new ChannelBalance("up", moments, () => scales) }).Balanced() })
         {
             Equal(format.Prepare(scaled, weight), preparations.Get(scaled, format, weight));
         }

@@ -27,7 +27,7 @@ public class BalancedDecoderTests
 
         // In floats no bit changes, whatever the channels are divided by.
         IReadOnlyDictionary<string, LayerSite> scaled = sites.ToDictionary(
-            s => s.Key, s => s.Value with { Balance = s.Value.Balance is { } b ? new ChannelBalance(b.Producer, () => [.. Enumerable.Range(0, s.Value.InputSize).Select(i => MathF.ScaleB(1, i % 5))]) : null });
+            s => s.Key, s => s.Value with { Balance = s.Value.Balance is { } b ? new ChannelBalance(b.Producer, s.Value.Moments!, () => [.. Enumerable.Range(0, s.Value.InputSize).Select(i => MathF.ScaleB(1, i % 5))]) : null });
         (ModelProto balanced, _) = Written(scaled, BalancingTests.FloatWeights(balances: true));
         (ModelProto exported, _) = Written(scaled, BalancingTests.FloatWeights(balances: false));
         Assert.DoesNotContain(balanced.Graph.Node, n => n.OpType == "Softmax");
