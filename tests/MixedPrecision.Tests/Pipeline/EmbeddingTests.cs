@@ -56,7 +56,7 @@ public sealed class EmbeddingTests : IDisposable
     public void ARuleMayPinATable()
     {
         WriteModel(isTied: false);
-        folder.WritePolicy("10%", "objective: memory\nlayers: [ { match: embed, format: int8-weight(block=16) } ]");
+        folder.WritePolicy("10%", "objective: memory\nformats: [ int8-weight(block=16), int4-weight ]\nlayers: [ { match: embed, format: int8-weight(block=16) } ]");
         Assert.Equal("int8-weight(block=16,symmetric,gptq)", Format(folder.Quantize().Manifest, "embed"));
     }
 
