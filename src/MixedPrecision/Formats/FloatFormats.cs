@@ -1,5 +1,6 @@
 using System.Buffers;
 using MixedPrecision.Onnx;
+using MixedPrecision.Partitioning;
 
 namespace MixedPrecision.Formats;
 
@@ -40,6 +41,7 @@ internal static class FloatFormats
         Disagreement: Math.Sqrt(2),
         Bytes: site => (site.Layer.Parameters * type.Bits / 8) + (site.Layer.HasWeight && type.Bits == 8 ? sizeof(float) : 0))
     {
+        IsFor = kind => kind != LayerKind.Embedding,
         Opset = type.Bits == 8 ? Float8Opset : type == FloatType.BFloat16 ? BFloat16Opset : ClipOpset,
         WeightNoise = weight => (values, deviations) => FloatNoise.OfWeights(type, WeightScale(type, weight), values, deviations),
     };

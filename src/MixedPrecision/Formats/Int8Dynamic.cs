@@ -31,7 +31,7 @@ internal static class Int8Dynamic
     private static NumberFormat OfWeights(FormatId id, ScaleOf scaleOf, int? largestPair) => Format(
         id,
         WhyNoWeight,
-        kind => kind != LayerKind.ActivationMatMul,
+        kind => kind is not (LayerKind.ActivationMatMul or LayerKind.Embedding),
         (site, weight) => Prepare(site, weight, scaleOf, largestPair, ReadsMoments(id) ? site.Moments : null),
         (site, weight) => Scales(site, weight, scaleOf),
         site => ((long)site.InputSize * site.OutputSize) + (4L * site.OutputSize));

@@ -66,7 +66,7 @@ internal static class Steps
     {
         Workspace workspace = materials.Workspace;
         string[] values = [.. workspace.Partition.Layers.Select(l => workspace.Sites[l.Name])
-            .Where(s => materials.Allowed[s.Layer.Name].Formats.Any(f => NumberFormats.Get(f).ReadsMoments)).Select(s => s.Layer.Input).Distinct()];
+            .Where(s => s.HasWeightMatrix && materials.Allowed[s.Layer.Name].Formats.Any(f => NumberFormats.Get(f).ReadsMoments)).Select(s => s.Layer.Input).Distinct()];
         if (values.Length == 0)
         {
             return [];

@@ -11,14 +11,16 @@ namespace MixedPrecision.Pipeline;
 internal sealed class Workspace : IDisposable
 {
     private readonly Dictionary<int, IReadOnlyList<FoundStructure>> structures = [];
+    private readonly bool withEmbeddings;
     private string? hash;
 
-    private Workspace(OnnxModel model, string path, IReadOnlyDictionary<string, TensorType> types, Partition partition)
+    private Workspace(OnnxModel model, string path, IReadOnlyDictionary<string, TensorType> types, bool withEmbeddings)
     {
+        this.withEmbeddings = withEmbeddings;
         Model = model;
         Path = path;
         Types = types;
-        Partition = partition;
+        Partition = Partitioner.Partition(model, types, withEmbeddings);
         Sites = WeightFaults.Find(Model, Partition.View, SitesOf(types));
     }
 
@@ -47,13 +49,13 @@ internal sealed class Workspace : IDisposable
     /// <param name="path">Full path.</param>
     /// <param name="displayName">The path as the user wrote it.</param>
     /// <param name="keepDefaults">Whether initializers that are inputs stay so: see <see cref="OnnxModel.Load"/>.</param>
-    public static Workspace Open(string path, string displayName, bool keepDefaults = false)
+    /// <param name="withEmbeddings">Whether tables to look up in are layers.</param>
+    public static Workspace Open(string path, string displayName, bool keepDefaults = false, bool withEmbeddings = false)
     {
         OnnxModel model = OnnxModel.Load(path, displayName, keepDefaults);
         try
         {
-            IReadOnlyDictionary<string, TensorType> types = TypeInference.Infer(model);
-            return new Workspace(model, path, types, Partitioner.Partition(model, types));
+            return new Workspace(model, path, TypeInference.Infer(model), withEmbeddings);
         }
         catch
         {
@@ -69,7 +71,7 @@ internal sealed class Workspace : IDisposable
     public void Complete(IReadOnlyDictionary<string, Tensor> inputs)
     {
         Types = TypeInference.Complete(Model, Types, inputs);
-        Partition = Partitioner.Partition(Model, Types);
+        Partition = Partitioner.Partition(Model, Types, withEmbeddings);
         Sites = WeightFaults.Find(Model, Partition.View, SitesOf(Types));
         structures.Clear();
     }

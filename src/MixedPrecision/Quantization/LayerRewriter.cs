@@ -118,7 +118,8 @@ public static class LayerRewriter
             : preparations.Get(site, format, weight(site.Layer.Weight));
         string[] names = [.. constants.Select((c, i) => Constant(builder, c, $"{site.Layer.Weight}/{format.Name}/{i}", shared))];
         output ??= site.Layer.Output;
-        if (!HalfPrecision.IsHalf(site.Input.ElementType))
+        int type = site.Layer.HasWeight ? site.Weight.ElementType : site.Input.ElementType;
+        if (!HalfPrecision.IsHalf(type))
         {
             format.Emit(new LayerEmission(builder, site, site.Layer.Input, site.Layer.Weight, site.Layer.Bias, names, output, shared));
             return names;
@@ -128,8 +129,8 @@ public static class LayerRewriter
         string result = builder.Fresh("wide");
         string second = site.Layer.HasWeight ? site.Layer.Weight : Widen(builder, site.Layer.Weight, shared);
         string? bias = site.Layer.Bias is null ? null : Widen(builder, site.Layer.Bias, shared);
-        format.Emit(new LayerEmission(builder, site, Widen(builder, site.Layer.Input, shared), second, bias, names, result, shared));
-        builder.NodeTo([output], "Cast", "", [result], Attributes.Of("to", site.Input.ElementType));
+        format.Emit(new LayerEmission(builder, site, site.IsEmbedding ? site.Layer.Input : Widen(builder, site.Layer.Input, shared), second, bias, names, result, shared));
+        builder.NodeTo([output], "Cast", "", [result], Attributes.Of("to", type));
         return names;
     }
 

@@ -59,6 +59,7 @@ public sealed class Preparations(ContentStore? store = null, Action<Diagnostic>?
             ("weight", weight.ToString()))
         .With("version", format.Version)
         .With("transposed", site.IsWeightTransposed ? 1 : 0)
+        .With("embedding", site.IsEmbedding ? 1 : 0)
         .With("alpha", site.Layer.Kind == Partitioning.LayerKind.Gemm ? site.Node.Float("alpha", 1) : 1.0)
         .With("moments", format.ReadsMoments ? site.Moments?.Hash ?? "" : "")
         .WithBytes("input scales", MemoryMarshal.AsBytes<float>(site.InputScales))
