@@ -28,6 +28,7 @@ return args switch
     ["show", string models, string cases, string output, .. string[] names] => ShowBenchmark.Run(models, cases, output, names),
     ["search", string cache, .. string[] policies] when policies.Length > 0 => SearchBenchmark.Run(cache, policies),
     ["targets", string folder, .. string[] names] => TargetsBenchmark.Run(folder, names),
+    ["rewrites", .. string[] names] => RewritesBenchmark.Run(names),
     _ => Usage(),
 };
 
@@ -52,6 +53,7 @@ static int Usage()
         search CACHE POLICY…                   the plan that the search finds, against that from timing every configuration, on the same timings, which are kept in the folder CACHE
         show MODELS CASES OUTPUT [NAME…]       what ships for every shared model, and for the models that the scripts of the shared cases wrote below CASES (with NAME in theirs)
         targets FOLDER [NAME…]                 what the product makes of models whose fastest configuration is known, over what is attainable
+        rewrites [NAME…]                       made models as exported, over the same with one structure: what rotations, normalizations and ONNX's own Attention gain
         """);
     return 1;
 }
