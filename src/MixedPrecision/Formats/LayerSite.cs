@@ -25,8 +25,6 @@ public sealed record LayerSite(Layer Layer, NodeProto Node, int Opset, TensorTyp
     /// <summary>What calibration saw the layer read, or null: then weights are rounded by their own values alone.</summary>
     public InputMoments? Moments { get; init; }
 
-    private const string OnlyBlocks = "rows of a table are looked up and not multiplied; the kernel for these takes blocks of integers";
-
     /// <summary>How the channels of its input may be brought to similar ranges at no cost, or null: there is no layer that takes it. See <see cref="Balanced"/>.</summary>
     public ChannelBalance? Balance { get; init; }
 
@@ -42,6 +40,8 @@ public sealed record LayerSite(Layer Layer, NodeProto Node, int Opset, TensorTyp
     /// <summary>Columns and rows of a tile: as floats it lies in the processor's first cache.</summary>
     private const int ColumnTile = 64;
     private const int RowTile = 64;
+
+    private const string OnlyBlocks = "rows of a table are looked up and not multiplied; the kernel for these takes blocks of integers";
 
     /// <summary>A layer of a model.</summary>
     /// <param name="view">The model's graph, which the layer's index refers to.</param>

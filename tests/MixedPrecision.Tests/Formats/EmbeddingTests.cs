@@ -2,7 +2,6 @@ using Microsoft.ML.OnnxRuntime;
 using MixedPrecision.Execution;
 using MixedPrecision.Formats;
 using MixedPrecision.Onnx;
-using MixedPrecision.Partitioning;
 using MixedPrecision.Tests.Partitioning;
 using MixedPrecision.Tests.Verification;
 

@@ -1,7 +1,6 @@
 using System.Globalization;
 using Google.Protobuf;
 using MixedPrecision.Onnx;
-using MixedPrecision.Pipeline;
 using MixedPrecision.Reporting;
 
 namespace MixedPrecision.Tests.Pipeline;
