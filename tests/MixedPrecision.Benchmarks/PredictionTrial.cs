@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using MixedPrecision.Calibration;
 using MixedPrecision.Data;
 using MixedPrecision.Execution;
@@ -18,7 +19,7 @@ internal sealed class PredictionTrial : IDisposable
     private readonly OnnxModel model;
     private readonly LossFunction loss;
     private readonly Partition partition;
-    private readonly Dictionary<string, LayerSite> sites;
+    private readonly IReadOnlyDictionary<string, LayerSite> sites;
     private readonly IReadOnlyList<Sample> samples;
     private readonly List<(IReadOnlyDictionary<string, Tensor> Outputs, LossTarget Target)> originals;
     private readonly SessionSettings settings;
@@ -28,6 +29,7 @@ internal sealed class PredictionTrial : IDisposable
     /// <param name="evaluation">Samples to measure on, and how many of them at most.</param>
     /// <param name="formats">All formats of the plans to come.</param>
     /// <param name="threads">Threads within an operator.</param>
+    /// <param name="observe">As <see cref="CalibrationRequest.Observe"/>.</param>
     public PredictionTrial(
         string file, CalibrationPolicy policy, (string File, int Count) calibration, (string File, int Count) evaluation, IReadOnlyList<NumberFormat> formats, int threads,
         Action<int, LayerSite, Tensor, Tensor, Tensor?>? observe = null)
@@ -41,7 +43,8 @@ internal sealed class PredictionTrial : IDisposable
         samples = SampleReader.Read(evaluation.File, Path.GetFileName(evaluation.File), inputs, policy.Labels, evaluation.Count);
         types = TypeInference.Complete(model, types, seen[0].Inputs);
         partition = Partitioner.Partition(model, types);
-        sites = partition.Layers.ToDictionary(l => l.Name, l => LayerSite.Of(model, partition.View, types, l));
+        IReadOnlyDictionary<string, LayerSite> known = partition.Layers.ToDictionary(l => l.Name, l => LayerSite.Of(model, partition.View, types, l));
+        sites = formats.Any(f => f.ReadsMoments) ? Observe(types, known, seen, threads) : known;
         Sensitivities = Calibrator.Run(
             new CalibrationRequest(model, partition, types, sites, formats, loss, seen, threads) { Observe = observe }, _ => { }, CancellationToken.None);
 
@@ -56,6 +59,9 @@ internal sealed class PredictionTrial : IDisposable
     public Sensitivities Sensitivities { get; }
 
     public IReadOnlyDictionary<string, LayerSite> Sites => sites;
+
+    /// <summary>What observing took.</summary>
+    public TimeSpan Observing { get; private set; }
 
     public int Layers => sites.Count;
 
@@ -104,32 +110,6 @@ internal sealed class PredictionTrial : IDisposable
         return [.. Enumerable.Range(0, Sensitivities.Samples).Select(sample => Math.Pow(deltas.Sum(d => d[sample]), 2))];
     }
 
-    /// <summary>Mean over the samples and their rows of scores of the divergence Σ p log(p / p′) from the original's probabilities.</summary>
-    public double Divergence { get; private set; }
-
-    private static double KullbackLeibler(Tensor original, Tensor other)
-    {
-        int classes = (int)original.Shape[^1], rows = (int)(original.Count / classes);
-        ReadOnlySpan<float> a = original.Values<float>(), b = other.Values<float>();
-        double sum = 0;
-        for (int row = 0; row < rows; row++)
-        {
-            ReadOnlySpan<float> x = a.Slice(row * classes, classes), y = b.Slice(row * classes, classes);
-            double top = 0, bottom = 0, totalX = 0, totalY = 0;
-            foreach (float v in x) top = Math.Max(top, v);
-            foreach (float v in y) bottom = Math.Max(bottom, v);
-            foreach (float v in x) totalX += Math.Exp(v - top);
-            foreach (float v in y) totalY += Math.Exp(v - bottom);
-            for (int c = 0; c < classes; c++)
-            {
-                double p = x[c] - top - Math.Log(totalX), q = y[c] - bottom - Math.Log(totalY);
-                sum += Math.Exp(p) * (p - q);
-            }
-        }
-
-        return sum / rows;
-    }
-
     /// <summary>The sum over the layers that the noise model of each format predicts (paper, section 3).</summary>
     public double Taylor(NumberFormat[] plan)
     {
@@ -152,15 +132,27 @@ internal sealed class PredictionTrial : IDisposable
     public double[] Measure(ModelProto mixed)
     {
         using Session session = Session.Create(mixed, settings, model.Folder);
-        double divergence = 0;
-        double[] result = [.. samples.Zip(originals, (sample, original) =>
-        {
-            var outputs = session.Run(sample.Inputs, loss.Outputs);
-            divergence += KullbackLeibler(original.Outputs[loss.Outputs[0]], outputs[loss.Outputs[0]]);
-            return loss.Compare(original.Outputs, outputs, original.Target).SquareChange;
-        })];
-        Divergence = divergence / samples.Count;
-        return result;
+        return [.. samples.Zip(originals, (sample, original) =>
+            loss.Compare(original.Outputs, session.Run(sample.Inputs, loss.Outputs), original.Target).SquareChange)];
+    }
+
+    private IReadOnlyDictionary<string, LayerSite> Observe(
+        IReadOnlyDictionary<string, TensorType> types, IReadOnlyDictionary<string, LayerSite> known, IReadOnlyList<Sample> seen, int threads)
+    {
+        long start = Stopwatch.GetTimestamp();
+        string[] values = [.. known.Values.Where(s => s.HasWeightMatrix).Select(s => s.Layer.Input).Distinct()];
+        var moments = new Dictionary<string, InputMoments>();
+        Observer.Run(
+            new ObservationRequest(model, partition, types, known, values, seen, threads),
+            (value, sums) =>
+            {
+                float[] total = sums.Total();
+                moments.Add(value, new InputMoments(sums.Inputs, sums.Rows, sums.Width, sums.HashOf(total), () => total));
+            },
+            _ => { },
+            CancellationToken.None);
+        Observing = Stopwatch.GetElapsedTime(start);
+        return Balancing.Observe(partition.View, known, moments, name => Weights.Read(model, partition.View, name)!);
     }
 
     public void Dispose()

@@ -16,9 +16,7 @@ return args switch
     ["format-parameters", string model, string data, string evaluation, string loss, .. string[] labels] =>
         FormatParametersBenchmark.Run(model, data, evaluation, loss, labels.FirstOrDefault()),
     ["preparations", string formats, string model, string data, string evaluation, string loss, .. string[] labels] =>
-        PreparationBenchmark.Run(model, data, evaluation, loss, labels.FirstOrDefault(), formats),
-    ["migrate", string kind, string output, string model, string data, string loss, .. string[] labels] =>
-        PreparationBenchmark.Migrate(model, data, loss, labels.FirstOrDefault(), kind, output),
+        PreparationBenchmark.Run(model, data, evaluation, loss, labels.FirstOrDefault(), formats == "all" ? "" : formats),
     ["partition", string nodes] => PartitionBenchmark.Run(Number(nodes)),
     ["references", string folder] => ReferenceBenchmark.Compare(folder),
     ["decoder-make", string shape, string folder, string samples, string tokens] => DecoderBenchmark.Make(shape, folder, Number(samples), Number(tokens)),
@@ -30,6 +28,7 @@ return args switch
     ["show", string models, string cases, string output, .. string[] names] => ShowBenchmark.Run(models, cases, output, names),
     ["search", string cache, .. string[] policies] when policies.Length > 0 => SearchBenchmark.Run(cache, policies),
     ["targets", string folder, .. string[] names] => TargetsBenchmark.Run(folder, names),
+    ["rewrites", .. string[] names] => RewritesBenchmark.Run(names),
     _ => Usage(),
 };
 
@@ -43,6 +42,7 @@ static int Usage()
         prediction-floats MODEL DATA EVALUATION LOSS [LABELS]  the same for floating formats, by both estimators
         float-variants MODEL DATA EVALUATION LOSS [LABELS]     other ways to write floating formats: all operators in 16 bits, activations scaled or not in 8
         format-parameters MODEL DATA EVALUATION LOSS [LABELS]  every integer format for all layers: size, loss error and time
+        preparations FORMATS MODEL DATA EVALUATION LOSS [LABELS]   loss MSE of formats (all, or names with commas) by how weights are prepared, predicted and measured
         partition NODES                        time of partitioning a generated decoder, over that of reading its graph
         references FOLDER                      sensitivities against those that references.py wrote for the models of the folder
         decoder-make 1b|8b FOLDER SAMPLES TOKENS            writes a decoder with the shapes of Llama-3.2-1B or Llama-3.1-8B, and data
@@ -53,6 +53,7 @@ static int Usage()
         search CACHE POLICY…                   the plan that the search finds, against that from timing every configuration, on the same timings, which are kept in the folder CACHE
         show MODELS CASES OUTPUT [NAME…]       what ships for every shared model, and for the models that the scripts of the shared cases wrote below CASES (with NAME in theirs)
         targets FOLDER [NAME…]                 what the product makes of models whose fastest configuration is known, over what is attainable
+        rewrites [NAME…]                       made models as exported, over the same with one structure: what rotations, normalizations and ONNX's own Attention gain
         """);
     return 1;
 }

@@ -32,6 +32,7 @@ internal static class OperationCount
         // Each input element of a transposed one is spread over them; weight [C, M/group, kernel…].
         LayerKind.ConvTranspose => (double)input.Count * Tensor.ElementCount(layer.WeightShape.AsSpan(1)),
         LayerKind.Gemm => (double)output.Count * Tensor.ElementCount(layer.WeightShape) / output.Shape[^1],
+        LayerKind.Embedding => 0,
         _ => (double)output.Count * input.Shape[^1],
     };
 }

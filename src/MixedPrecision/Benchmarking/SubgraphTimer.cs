@@ -62,8 +62,8 @@ public sealed class SubgraphTimer(
     /// <summary>Where prepared constants are kept, or null.</summary>
     public Preparations? Preparations { get; init; }
 
-    /// <summary>The layers by name, with what calibration saw of them; null: nothing was observed.</summary>
-    public IReadOnlyDictionary<string, LayerSite>? Sites { get; init; }
+    /// <summary>By name of a layer, the ranges that calibration saw, or null.</summary>
+    public Func<string, LayerRanges?> Ranges { get; init; } = _ => null;
 
     /// <summary>The structures that a sub-graph may have besides the exported one.</summary>
     public Func<Subgraph, IReadOnlyList<FoundStructure>> Structures { get; init; } = _ => [];
@@ -279,7 +279,7 @@ public sealed class SubgraphTimer(
         return cut;
     }
 
-    private LayerSite SiteOf(Layer layer) => Sites?.GetValueOrDefault(layer.Name) ?? LayerSite.Of(model, partition.View, types, layer);
+    private LayerSite SiteOf(Layer layer) => LayerSite.Of(model, partition.View, types, layer) with { Ranges = Ranges(layer.Name) };
 
     /// <summary>A sub-graph as a model of its own.</summary>
     private sealed record Cut(ExtractedSubgraph Extracted, TimingKeys Keys, long Parameters, string? Unavailable);

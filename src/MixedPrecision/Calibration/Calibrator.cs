@@ -87,7 +87,7 @@ public static class Calibrator
             throw Errors.NoLayerReached(request.Model.DisplayName, limits.Operators);
         }
 
-        HashSet<string> operands = [.. request.Partition.Layers.SelectMany(l => l.HasWeight ? new[] { l.Input } : [l.Input, l.Weight])];
+        HashSet<string> operands = [.. request.Partition.Layers.Where(l => l.Kind != LayerKind.Embedding).SelectMany(l => l.HasWeight ? new[] { l.Input } : [l.Input, l.Weight])];
         HashSet<string> wanted = DependentOnLayers(request.Partition);
         wanted.UnionWith(operands);
         wanted.ExceptWith(limits.Hidden);

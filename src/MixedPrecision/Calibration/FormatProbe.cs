@@ -94,6 +94,13 @@ internal sealed class FormatProbe : IDisposable
                 graph.Output.Add(new ValueInfoProto { Name = exact });
             }
 
+            if (format.BalancesChannels && site.Balance is not null)
+            {
+                // What another layer will do at no cost.
+                string balanced = b.Node("Div", [site.Layer.Input, b.Constant(Tensor.Of<float>(site.Balance.Scales, site.InputSize), "channels")]);
+                site = site.Balanced() with { Layer = site.Layer with { Input = balanced } };
+            }
+
             LayerRewriter.Emit(b, site, format, Weight, shared, output, preparations);
             cases.Add((probed, output, exact));
             graph.Output.Add(new ValueInfoProto { Name = output });

@@ -47,7 +47,10 @@ internal static class ForwardDifferences
             (LayerSite site, NumberFormat format) = cases[number];
             ModelProto model = request.Model.Proto.Clone();
             Instrumented.OpenSizes(model.Graph);
-            LayerRewriter.Apply(model, [(site, format)], name => Partitioning.Weights.Read(request.Model, request.Partition.View, name)!, request.Preparations);
+
+            // The others stay, but one of them may balance this one's channels.
+            (LayerSite, NumberFormat)[] plan = [.. request.Sites.Values.Select(s => (s, s.Layer == site.Layer ? format : NumberFormats.Baseline))];
+            LayerRewriter.Apply(model, plan, name => Partitioning.Weights.Read(request.Model, request.Partition.View, name)!, request.Preparations);
             using Session session = Session.Create(model, settings, request.Model.Folder);
             double[] deltas = [.. samples.Select((sample, i) =>
             {

@@ -1,14 +1,15 @@
 using MixedPrecision.Execution;
 using MixedPrecision.Onnx;
+using TensorPrimitives = System.Numerics.Tensors.TensorPrimitives;
 
 namespace MixedPrecision.Calibration;
 
-/// <summary>xᵀx of what layers read in one sample, by ONNX Runtime's product of matrices, block by block along the diagonal. Any number of threads may share it.</summary>
+/// <summary>xᵀx and max|x| of what layers read in one sample, by ONNX Runtime's product of matrices, block by block along the diagonal. Any number of threads may share it.</summary>
 internal sealed class Gram(int threads) : IDisposable
 {
     private readonly Session session = Build(threads);
 
-    /// <summary>Adds xᵀx of one sample to sums.</summary>
+    /// <summary>Adds one sample to sums.</summary>
     /// <param name="x">[…, K].</param>
     public void Add(Tensor x, MomentSums sums)
     {
@@ -27,10 +28,22 @@ internal sealed class Gram(int threads) : IDisposable
             }
         }
 
-        sums.Add(triangles, rows);
+        sums.Add(Largest(x, rows, inputs), triangles, rows);
     }
 
     public void Dispose() => session.Dispose();
+
+    private static float[] Largest(Tensor x, int rows, int inputs)
+    {
+        var largest = new float[inputs];
+        for (int row = 0; row < rows; row++)
+        {
+            TensorPrimitives.MaxMagnitude(largest, x.Values<float>().Slice(row * inputs, inputs), largest);
+        }
+
+        TensorPrimitives.Abs<float>(largest, largest);
+        return largest;
+    }
 
     private static Tensor Columns(Tensor x, int rows, int inputs, int start, int size)
     {

@@ -1,6 +1,7 @@
 using System.Runtime.InteropServices;
 using MixedPrecision.Caching;
 using MixedPrecision.Formats;
+using TensorPrimitives = System.Numerics.Tensors.TensorPrimitives;
 
 namespace MixedPrecision.Calibration;
 
@@ -18,6 +19,7 @@ internal sealed class MomentSums(int inputs, int width)
 
     /// <summary>By exponent of the unit over <see cref="Span"/>.</summary>
     private readonly SortedDictionary<int, long[]> sums = [];
+    private readonly float[] largest = new float[inputs];
     private readonly Lock gate = new();
 
     public int Inputs => inputs;
@@ -30,10 +32,10 @@ internal sealed class MomentSums(int inputs, int width)
     /// <summary>Rows that these had.</summary>
     public long Rows { get; private set; }
 
-    /// <summary>Adds what one sample has: the blocks one after the other, of each the upper triangle row by row. Any number of threads may add. A sample with an element that is no finite number is not added.</summary>
-    public void Add(ReadOnlySpan<float> triangles, long rows)
+    /// <summary>Adds what one sample has: of each input the largest magnitude; the blocks one after the other, of each the upper triangle row by row; how many rows. Any number of threads may add. A sample with an element that is no finite number is not added.</summary>
+    public void Add(ReadOnlySpan<float> magnitudes, ReadOnlySpan<float> triangles, long rows)
     {
-        float largest = 0;
+        float most = 0;
         foreach (float value in triangles)
         {
             if (!float.IsFinite(value))
@@ -41,16 +43,17 @@ internal sealed class MomentSums(int inputs, int width)
                 return;
             }
 
-            largest = MathF.Max(largest, MathF.Abs(value));
+            most = MathF.Max(most, MathF.Abs(value));
         }
 
-        int place = (int)Math.Ceiling((Math.ILogB(MathF.Max(largest, float.Epsilon)) + 1) / (double)Span);
+        int place = (int)Math.Ceiling((Math.ILogB(MathF.Max(most, float.Epsilon)) + 1) / (double)Span);
         double perUnit = Math.ScaleB(1, Span + Precision - (place * Span));
         lock (gate)
         {
             Samples++;
             Rows += rows;
-            if (largest == 0)
+            TensorPrimitives.Max(largest, magnitudes, largest);
+            if (most == 0)
             {
                 return;
             }
@@ -68,6 +71,7 @@ internal sealed class MomentSums(int inputs, int width)
     {
         Samples += others.Samples;
         Rows += others.Rows;
+        TensorPrimitives.Max<float>(largest, others.largest, largest);
         foreach ((int place, long[] values) in others.sums)
         {
             long[] sum = Sum(place);
@@ -78,7 +82,7 @@ internal sealed class MomentSums(int inputs, int width)
         }
     }
 
-    /// <summary>The sums as floats.</summary>
+    /// <summary>As <see cref="InputMoments"/> are read: the largest magnitudes, then the sums as floats.</summary>
     public float[] Total()
     {
         var total = new double[InputMoments.Count(inputs, width)];
@@ -91,7 +95,7 @@ internal sealed class MomentSums(int inputs, int width)
             }
         }
 
-        return [.. total.Select(t => (float)t)];
+        return [.. largest, .. total.Select(t => (float)t)];
     }
 
     /// <summary>Identifies sums by what they come to, and by how many rows.</summary>

@@ -48,7 +48,7 @@ internal sealed class LayerTerms
     /// <summary>What is no finite number of all that the layer reads, gives and is told by gradients, or null.</summary>
     public string? Fault { get; set; }
 
-    /// <summary>Whether the layer read a value other than zero; of a product, on both sides.</summary>
+    /// <summary>Whether the layer read a value other than zero; of a product, on both sides; of an embedding, in a row that was looked up.</summary>
     public bool ReadsValues { get; set; }
 
     /// <summary>Whether a gradient other than zero reached its output.</summary>
@@ -66,7 +66,7 @@ internal sealed class LayerTerms
     /// <summary>Notes what the layer had in the sample, and why its terms are no numbers where they are not.</summary>
     public void Note(LayerSite site, LayerValues values)
     {
-        ReadsValues |= HasValue(values.Input) && (values.Second is null || HasValue(values.Second));
+        ReadsValues |= HasValue(site.IsEmbedding ? values.Output : values.Input) && (values.Second is null || HasValue(values.Second));
         HasGradient |= HasValue(values.Gradient) || (values.DrawnGradient is not null && HasValue(values.DrawnGradient));
         if (Fault is null && !AreFinite)
         {

@@ -60,7 +60,7 @@ internal static class SegmentCompiler
         string[] inputs = [.. request.Extracted.Inputs.Where(Flows)];
         computed.IntersectWith(request.Operands);
         string[] layerOutputs = [.. operands.Select(o => o.Output).Where(o => !request.Hidden.Contains(o))];
-        var own = operands.Where(o => !request.Hidden.Contains(o.Output)).SelectMany(o => request.Apart.Contains(o.Output) ? [o.Input] : new[] { o.Input, o.Weight });
+        var own = operands.Where(o => !request.Hidden.Contains(o.Output)).SelectMany(o => request.Sites[o.Output].IsEmbedding ? [] : request.Apart.Contains(o.Output) ? [o.Input] : new[] { o.Input, o.Weight });
         (GradientFlow upstream, IReadOnlyDictionary<string, string> found) = Differentiate(backward.Graph, types, builder, outputs, inputs, [.. computed, .. own, .. layerOutputs]);
         (GradientFlow drawn, IReadOnlyDictionary<string, string> drawnFound) = request.WithDrawn
             ? Differentiate(backward.Graph, types, builder, outputs, inputs, layerOutputs)
@@ -109,8 +109,8 @@ internal static class SegmentCompiler
             return new LayerProgram(site.Layer.Input, second, null, null, null, null, noise);
         }
 
-        // Formats that treat activations alike share the nodes.
-        var formats = request.Formats.Where(f => f.InputNoise is not null && f.WhyNot(site) is null);
+        // Formats that treat activations alike share the nodes. Indices are not rounded.
+        var formats = request.Formats.Where(f => f.InputNoise is not null && !site.IsEmbedding && f.WhyNot(site) is null);
         foreach (var alike in formats.GroupBy(f => f.InputNoise!))
         {
             string sum = alike.Key(b, site, input, found[input]);
@@ -167,7 +167,7 @@ internal static class SegmentCompiler
 
     /// <summary>
     /// Gives each layer operands of its own (through Identity), so that their gradients are those through this layer and not the sum over
-    /// all readers of the value.
+    /// all readers of the value. An embedding's are not asked for.
     /// </summary>
     private static List<(string Output, string Input, string Weight)> SeparateOperands(ModelProto model, IReadOnlyDictionary<string, LayerSite> sites)
     {
@@ -176,7 +176,12 @@ internal static class SegmentCompiler
         var nodes = new List<NodeProto>();
         foreach (NodeProto node in model.Graph.Node)
         {
-            if (node.Output.Count > 0 && sites.ContainsKey(node.Output[0]))
+            LayerSite? site = node.Output.Count > 0 ? sites.GetValueOrDefault(node.Output[0]) : null;
+            if (site is { IsEmbedding: true })
+            {
+                result.Add((node.Output[0], site.Layer.Input, site.Layer.Weight));
+            }
+            else if (site is not null)
             {
                 int first = builder.Nodes.Count;
                 string input = builder.Node("Identity", [node.Input[0]]);

@@ -169,6 +169,10 @@ internal sealed class SegmentPass : IDisposable
         {
             own.Add(sums, results[layer.WeightGradient].Values<float>(), 0);
         }
+        else if (site.IsEmbedding)
+        {
+            EmbeddingGradient.Add(site, Value(layer.Input, sample, results), results[layer.OutputGradient!], (gradient, row) => own.Add(sums, gradient, row));
+        }
         else if (GroupedKernelGradient.Applies(site))
         {
             own.Add(sums, GroupedKernelGradient.Of(site, Value(layer.Input, sample, results), results[layer.OutputGradient!]), 0);

@@ -44,7 +44,7 @@ internal sealed class SegmentPrograms(CalibrationRequest request, IReadOnlyDicti
             Named(values.Wanted),
             Named(values.Operands),
             Named(values.Hidden),
-            new HashSet<string>(sites.Where(s => WeightSquares.IsTiled(s.Value, request.Memory) || GroupedKernelGradient.Applies(s.Value)).Select(s => s.Key)),
+            new HashSet<string>(sites.Where(s => s.Value.IsEmbedding || WeightSquares.IsTiled(s.Value, request.Memory) || GroupedKernelGradient.Applies(s.Value)).Select(s => s.Key)),
             request.Formats,
             request.TakesRise,
             keepsLayerValues);

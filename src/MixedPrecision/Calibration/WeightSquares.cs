@@ -27,7 +27,8 @@ internal sealed class WeightSquares
 
         // The smallest blocks of any format, which divide those of the others (sizes are powers of two); whole columns where none has blocks; 0 when the layer has no such format.
         NumberFormat[] integers = [.. applicable.Where(f => f.WeightNoise is null)];
-        block = !site.HasWeightMatrix || integers.Length == 0 ? 0 : integers.Select(f => f.WeightBlock).Where(b => b > 0).DefaultIfEmpty(site.InputSize).Min();
+        bool isMatrix = site.HasWeightMatrix || site.IsEmbedding;
+        block = !isMatrix || integers.Length == 0 ? 0 : integers.Select(f => f.WeightBlock).Where(b => b > 0).DefaultIfEmpty(site.InputSize).Min();
         blocks = block == 0 ? 0 : (site.InputSize + block - 1) / block;
         formats = block == 0 ? [] : [.. integers.Select(f => (f.Name, Variances(f), f.WeightBlock == 0 ? blocks : f.WeightBlock / block))];
         relative = [.. applicable.Where(f => f.WeightNoise is not null).Select(f => (f.Name, f.WeightNoise!(weight)))];
@@ -47,7 +48,7 @@ internal sealed class WeightSquares
         ReadOnlySpan<float> weights = weight.Values<float>();
         if (block == 0 && (site.IsWeightTransposed || gradient.Length == site.Layer.Parameters))
         {
-            ReadOnlySpan<float> all = weights.Slice(site.HasWeightMatrix ? first * site.InputSize : 0, gradient.Length);
+            ReadOnlySpan<float> all = weights.Slice(first * site.InputSize, gradient.Length);
             sums.Weighted += Squares.OfProducts(all, gradient);
             AddRelative(sums, all, gradient);
             return;
@@ -79,7 +80,7 @@ internal sealed class WeightSquares
     public void AddTo(LayerTerms terms, Sums sums)
     {
         terms.Weight += sums.Weighted;
-        int outputs = site.HasWeightMatrix ? site.OutputSize : 0;
+        int outputs = block > 0 ? site.OutputSize : 0;
         foreach ((string format, float[] variances, int together) in formats)
         {
             double noise = 0;

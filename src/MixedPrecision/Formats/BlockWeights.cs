@@ -11,6 +11,8 @@ namespace MixedPrecision.Formats;
 /// com.microsoft.MatMulNBits. Accuracy level 4 rounds activations to 8 bits per row and block, Δ = max|x|/127; level 0 computes in float. Applies to weight matrices in float32.
 /// Layout (operator specification): values [N, ⌈K/block⌉, block·bits/8], lower bits of a byte first; scales [N·⌈K/block⌉]; zero points [N·⌈⌈K/block⌉·bits/8⌉], each column's
 /// packed as values are.
+/// Tables to look up in, [rows, width], have blocks along their rows and run in com.microsoft.GatherBlockQuantized, which computes in float: values [rows, width·bits/8], without what
+/// would fill the last block; scales [rows, ⌈width/block⌉]; zero points [rows, ⌈⌈width/block⌉·bits/8⌉].
 /// </summary>
 internal static class BlockWeights
 {
@@ -60,27 +62,21 @@ internal static class BlockWeights
         Version: 1,
         KernelIdentity: $"MatMulNBits(bits={grid.Bits},block={grid.Block}{(grid.HasZeroPoints ? ",zero-points" : "")},accuracy={accuracy})",
         TimePerMac: accuracy == RoundsActivations ? 0.25 : 1,
-        WhyNot: site => site.WhyNoWeightMatrix(),
+        WhyNot: site => site.IsEmbedding ? WhyNoTable(site, grid) : site.WhyNoWeightMatrix(),
         Prepare: (site, weight) => site.Moments is { } moments && id[FormatFamilies.PreparationName] == FormatFamilies.Gptq
             ? Compensate(site, weight, moments, grid) : Prepare(site, weight, grid),
-        Emit: e => e.Product(
-            "MatMulNBits",
-            "com.microsoft",
-            [e.Input, .. e.Constants],
-            Attributes.Of("K", e.Site.InputSize),
-            Attributes.Of("N", e.Site.OutputSize),
-            Attributes.Of("bits", grid.Bits),
-            Attributes.Of("block_size", grid.Block),
-            Attributes.Of("accuracy_level", accuracy)),
+        Emit: e => Emit(e, grid, accuracy),
         InputNoise: accuracy == RoundsActivations ? Noises.GetOrAdd(grid.Block, block => (b, site, x, gradient) => InputNoise(b, site, x, gradient, block)) : null,
         WeightBlock: grid.Block,
         WeightSteps: (site, weight) => Scales(site, weight, grid),
         Kernels: site =>
         [
-            new("com.microsoft.MatMulNBits", ("K", site.InputSize), ("N", site.OutputSize), ("bits", grid.Bits), ("block_size", grid.Block), ("accuracy_level", accuracy)),
+            site.IsEmbedding
+                ? new("com.microsoft.GatherBlockQuantized", ("bits", grid.Bits), ("block_size", grid.Block))
+                : new("com.microsoft.MatMulNBits", ("K", site.InputSize), ("N", site.OutputSize), ("bits", grid.Bits), ("block_size", grid.Block), ("accuracy_level", accuracy)),
         ],
         Disagreement: accuracy == RoundsActivations ? Math.Sqrt(2) : 0,
-        Bytes: site => site.OutputSize * (((long)Blocks(site, grid) * ((grid.Block * grid.Bits / 8) + sizeof(float))) + (grid.HasZeroPoints ? ZeroPointBytes(site, grid) : 0)))
+        Bytes: site => site.OutputSize * (ValueBytes(site, grid) + ((long)Blocks(site, grid) * sizeof(float)) + (grid.HasZeroPoints ? ZeroPointBytes(site, grid) : 0)))
     {
         IsFor = kind => kind != LayerKind.ActivationMatMul,
         ReadsMoments = id[FormatFamilies.PreparationName] == FormatFamilies.Gptq,
@@ -88,14 +84,38 @@ internal static class BlockWeights
 
     private static int Blocks(LayerSite site, Grid grid) => (site.InputSize + grid.Block - 1) / grid.Block;
 
+    /// <summary>Bytes of one column's values: whole blocks of a matrix, the width of a table.</summary>
+    private static int ValueBytes(LayerSite site, Grid grid) => (site.IsEmbedding ? site.InputSize : Blocks(site, grid) * grid.Block) * grid.Bits / 8;
+
     /// <summary>Bytes of one column's zero points.</summary>
     private static int ZeroPointBytes(LayerSite site, Grid grid) => ((Blocks(site, grid) * grid.Bits) + 7) / 8;
 
+    private static void Emit(LayerEmission e, Grid grid, int accuracy)
+    {
+        AttributeProto[] common = [Attributes.Of("bits", grid.Bits), Attributes.Of("block_size", grid.Block)];
+        if (e.Site.IsEmbedding)
+        {
+            // Negative indices count from the end, as Gather's do.
+            e.Builder.NodeTo(
+                [e.Output], "GatherBlockQuantized", "com.microsoft", [e.Constants[0], e.Input, .. e.Constants.Skip(1)], [.. common, Attributes.Of("gather_axis", 0), Attributes.Of("quantize_axis", 1)]);
+            return;
+        }
+
+        e.Product(
+            "MatMulNBits",
+            "com.microsoft",
+            [e.Input, .. e.Constants],
+            [Attributes.Of("K", e.Site.InputSize), Attributes.Of("N", e.Site.OutputSize), .. common, Attributes.Of("accuracy_level", accuracy)]);
+    }
+
+    private static string? WhyNoTable(LayerSite site, Grid grid) =>
+        site.InputSize * grid.Bits % 8 != 0 ? $"{site.InputSize} values of {grid.Bits} bits, a row of the table, are no whole number of bytes; the kernel takes such" : null;
+
     private static Tensor[] Prepare(LayerSite site, Tensor weight, Grid grid)
     {
-        int inputs = site.InputSize, outputs = site.OutputSize, blocks = Blocks(site, grid), size = grid.Block, blockBytes = size * grid.Bits / 8, zeroBytes = ZeroPointBytes(site, grid);
+        int inputs = site.InputSize, outputs = site.OutputSize, blocks = Blocks(site, grid), size = grid.Block, blockBytes = size * grid.Bits / 8, columnBytes = ValueBytes(site, grid), zeroBytes = ZeroPointBytes(site, grid);
         var scales = new float[outputs * blocks];
-        var packed = new byte[(long)outputs * blocks * blockBytes];
+        var packed = new byte[(long)outputs * columnBytes];
         var packedZeros = new byte[grid.HasZeroPoints ? outputs * zeroBytes : 0];
         site.ForEachColumn(weight, (column, values) =>
         {
@@ -116,7 +136,7 @@ internal static class BlockWeights
                 scales[(column * blocks) + block] = scale;
                 zeros[block] = (byte)zero;
                 Rounding.ToUnsigned(part, scale, zero, grid.Limit, quantized);
-                Pack(quantized, grid.Bits, packed.AsSpan(checked((int)((((long)column * blocks) + block) * blockBytes)), blockBytes));
+                Pack(quantized, grid.Bits, packed.AsSpan(checked((column * columnBytes) + (block * blockBytes)), Math.Min(blockBytes, columnBytes - (block * blockBytes))));
             }
 
             if (grid.HasZeroPoints)
@@ -124,8 +144,10 @@ internal static class BlockWeights
                 Pack(zeros, grid.Bits, packedZeros.AsSpan(column * zeroBytes, zeroBytes));
             }
         });
-        Tensor[] constants = [new Tensor(ElementType.UInt8, [outputs, blocks, blockBytes], packed), Tensor.Of<float>(scales, (long)outputs * blocks)];
-        return grid.HasZeroPoints ? [.. constants, new Tensor(ElementType.UInt8, [(long)outputs * zeroBytes], packedZeros)] : constants;
+        Tensor[] constants = site.IsEmbedding
+            ? [new Tensor(ElementType.UInt8, [outputs, columnBytes], packed), Tensor.Of<float>(scales, outputs, blocks)]
+            : [new Tensor(ElementType.UInt8, [outputs, blocks, blockBytes], packed), Tensor.Of<float>(scales, (long)outputs * blocks)];
+        return grid.HasZeroPoints ? [.. constants, new Tensor(ElementType.UInt8, site.IsEmbedding ? [outputs, zeroBytes] : [(long)outputs * zeroBytes], packedZeros)] : constants;
     }
 
     private static Tensor[] Compensate(LayerSite site, Tensor weight, InputMoments moments, Grid grid)
@@ -181,7 +203,7 @@ internal static class BlockWeights
     {
         if (bits == 8)
         {
-            quantized.CopyTo(bytes);
+            quantized[..bytes.Length].CopyTo(bytes);
             return;
         }
 

@@ -1,5 +1,6 @@
 using System.Buffers;
 using MixedPrecision.Onnx;
+using MixedPrecision.Partitioning;
 
 namespace MixedPrecision.Formats;
 
@@ -40,6 +41,7 @@ internal static class FloatFormats
         Disagreement: Math.Sqrt(2),
         Bytes: site => (site.Layer.Parameters * type.Bits / 8) + (site.Layer.HasWeight && type.Bits == 8 ? sizeof(float) : 0))
     {
+        IsFor = kind => kind != LayerKind.Embedding,
         Opset = type.Bits == 8 ? Float8Opset : type == FloatType.BFloat16 ? BFloat16Opset : ClipOpset,
         WeightNoise = weight => (values, deviations) => FloatNoise.OfWeights(type, WeightScale(type, weight), values, deviations),
     };
@@ -90,9 +92,15 @@ internal static class FloatFormats
         e.Builder.NodeTo([e.Output], node.OpType, node.Domain, e.Bias is null ? [x, second] : [x, second, e.Bias], [.. node.Attribute.Where(a => a.Name != "broadcast")]);
     }
 
-    private static string Weight(LayerEmission e, FloatType type) => Shared(e, $"weight {string.Join(' ', e.Constants)}", () => type.Bits == 8
-        ? e.Builder.Node("DequantizeLinear", [e.Constants[0], e.Constants[1]])
-        : e.Builder.Cast(e.Constants[0], ElementType.Float));
+    private static string Weight(LayerEmission e, FloatType type)
+    {
+        string weight = Shared(e, $"weight {string.Join(' ', e.Constants)}", () => type.Bits == 8
+            ? e.Builder.Node("DequantizeLinear", [e.Constants[0], e.Constants[1]])
+            : e.Builder.Cast(e.Constants[0], ElementType.Float));
+
+        // Behind the rounding: a type with few exponents would round what is divided before to other values.
+        return e.Site.OutputScales is { } scales ? e.Builder.Div(weight, e.Builder.Constant(Tensor.Of<float>(scales, scales.Length), "channels")) : weight;
+    }
 
     /// <summary>An activation rounded to the type, made once for all layers that read it.</summary>
     private static string Activation(LayerEmission e, FloatType type, bool isScaled, string x) => Shared(e, $"{ElementType.Name(type.ElementType)} {isScaled} {x}", () =>

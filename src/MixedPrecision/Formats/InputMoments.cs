@@ -1,3 +1,7 @@
+using System.Runtime.InteropServices;
+using MixedPrecision.Caching;
+using TensorPrimitives = System.Numerics.Tensors.TensorPrimitives;
+
 namespace MixedPrecision.Formats;
 
 /// <summary>
@@ -8,7 +12,7 @@ namespace MixedPrecision.Formats;
 /// <param name="rows">How many rows.</param>
 /// <param name="width">Inputs of a block; the last block may have fewer.</param>
 /// <param name="hash">Identifies values and number of rows.</param>
-/// <param name="read">The blocks one after the other, of each the upper triangle row by row.</param>
+/// <param name="read">Of each input the largest magnitude, then the blocks one after the other, of each the upper triangle row by row.</param>
 public sealed class InputMoments(int inputs, long rows, int width, string hash, Func<ReadOnlyMemory<float>> read)
 {
     private readonly Lock gate = new();
@@ -30,10 +34,34 @@ public sealed class InputMoments(int inputs, long rows, int width, string hash, 
     public static IEnumerable<(int Start, int Size)> Blocks(int inputs, int width) =>
         Enumerable.Range(0, (inputs + width - 1) / width).Select(i => (i * width, Math.Min(width, inputs - (i * width))));
 
+    /// <summary>The largest magnitude of each input, [K].</summary>
+    public float[] Largest() => read().Span[..inputs].ToArray();
+
+    /// <summary>The moments of x/s.</summary>
+    /// <param name="scales">s, [K].</param>
+    public InputMoments Divided(float[] scales) => new(inputs, rows, width, CacheKey.Of(("moments", hash)).WithBytes("scales", MemoryMarshal.AsBytes<float>(scales)).Hex, () =>
+    {
+        float[] values = read().ToArray();
+        TensorPrimitives.Divide(values.AsSpan(0, inputs), scales, values.AsSpan(0, inputs));
+        int place = inputs;
+        foreach ((int start, int size) in Blocks(inputs, width))
+        {
+            for (int row = start; row < start + size; row++)
+            {
+                Span<float> own = values.AsSpan(place, start + size - row);
+                TensorPrimitives.Divide(own, scales.AsSpan(row, own.Length), own);
+                TensorPrimitives.Divide(own, scales[row], own);
+                place += own.Length;
+            }
+        }
+
+        return values;
+    });
+
     /// <summary>The blocks as full matrices, by their first input.</summary>
     public IReadOnlyList<(int Start, int Size, float[] Values)> Read()
     {
-        ReadOnlySpan<float> triangles = read().Span;
+        ReadOnlySpan<float> triangles = read().Span[inputs..];
         var blocks = new List<(int, int, float[])>();
         foreach ((int start, int size) in Blocks(inputs, width))
         {

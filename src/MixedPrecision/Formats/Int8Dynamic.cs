@@ -31,8 +31,8 @@ internal static class Int8Dynamic
     private static NumberFormat OfWeights(FormatId id, ScaleOf scaleOf, int? largestPair) => Format(
         id,
         WhyNoWeight,
-        kind => kind != LayerKind.ActivationMatMul,
-        (site, weight) => Prepare(site, weight, scaleOf, largestPair, id[FormatFamilies.PreparationName] == FormatFamilies.Gptq ? site.Moments : null),
+        kind => kind is not (LayerKind.ActivationMatMul or LayerKind.Embedding),
+        (site, weight) => Prepare(site, weight, scaleOf, largestPair, ReadsMoments(id) ? site.Moments : null),
         (site, weight) => Scales(site, weight, scaleOf),
         site => ((long)site.InputSize * site.OutputSize) + (4L * site.OutputSize));
 
@@ -44,7 +44,7 @@ internal static class Int8Dynamic
         Func<LayerSite, Tensor, float[]> steps,
         Func<LayerSite, long> bytes) => new(
         Name: id.Text,
-        Version: 2,
+        Version: 3,
         KernelIdentity: id["operands"] == FormatFamilies.Products ? "MatMulInteger(u8u8,dynamic)" : "MatMulInteger(u8s8,dynamic)",
         TimePerMac: 0.25,
         WhyNot: site => site.Layer.Kind is LayerKind.Conv or LayerKind.ConvTranspose
@@ -57,10 +57,13 @@ internal static class Int8Dynamic
         Kernels: _ => [new("com.microsoft.DynamicQuantizeMatMul"), new("com.microsoft.MatMulIntegerToFloat")],
         Disagreement: Math.Sqrt(2),
         Bytes: bytes)
-    {
-        IsFor = isFor,
-        ReadsMoments = id["operands"] != FormatFamilies.Products && id[FormatFamilies.PreparationName] == FormatFamilies.Gptq,
-    };
+        {
+            IsFor = isFor,
+            BalancesChannels = ReadsMoments(id),
+            ReadsMoments = ReadsMoments(id),
+        };
+
+    private static bool ReadsMoments(FormatId id) => id["operands"] != FormatFamilies.Products && id[FormatFamilies.PreparationName] == FormatFamilies.Gptq;
 
     private static string? WhyNoWeight(LayerSite site) => site.Layer.Kind == LayerKind.ActivationMatMul
         ? $"both operands are activations; '{FormatFamilies.Int8Dynamic}({FormatFamilies.Products})' is the format for these" : site.WhyNoWeightMatrix();

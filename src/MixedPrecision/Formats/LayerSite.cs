@@ -15,7 +15,7 @@ public delegate void ColumnsAction(int first, int count, ReadOnlySpan<float> col
 /// <param name="Layer">The layer.</param>
 /// <param name="Node">Its node in the original model.</param>
 /// <param name="Opset">The version of ONNX's own operators in the model.</param>
-/// <param name="Input">Type of the activation.</param>
+/// <param name="Input">Type of the activation, or of an embedding's indices.</param>
 /// <param name="Weight">Type of the weight, or of the second activation.</param>
 public sealed record LayerSite(Layer Layer, NodeProto Node, int Opset, TensorType Input, TensorType Weight)
 {
@@ -40,9 +40,23 @@ public sealed record LayerSite(Layer Layer, NodeProto Node, int Opset, TensorTyp
     /// <summary>Whether what the operator adds is constant.</summary>
     public bool IsBiasConstant { get; init; }
 
+    /// <summary>How the channels of its input may be brought to similar ranges at no cost, or null: there is no layer that takes it. See <see cref="Balanced"/>.</summary>
+    public ChannelBalance? Balance { get; init; }
+
+    /// <summary>What the rows of the weight are multiplied by, [K]: the layer reads its input divided by it. Null: nothing.</summary>
+    public float[]? InputScales { get; private init; }
+
+    /// <summary>What the columns of the weight are divided by, [N]: a layer that reads the output multiplies by it. Null: nothing.</summary>
+    public float[]? OutputScales { get; init; }
+
+    /// <summary>The layer as one that reads its input with balanced channels.</summary>
+    public LayerSite Balanced() => Balance is null ? this : this with { Balance = null, InputScales = Balance.Scales, Moments = Balance.Moments };
+
     /// <summary>Columns and rows of a tile: as floats it lies in the processor's first cache.</summary>
     private const int ColumnTile = 64;
     private const int RowTile = 64;
+
+    private const string OnlyBlocks = "rows of a table are looked up and not multiplied; the kernel for these takes blocks of integers";
 
     /// <summary>A layer of a model.</summary>
     /// <param name="view">The model's graph, which the layer's index refers to.</param>
@@ -67,20 +81,23 @@ public sealed record LayerSite(Layer Layer, NodeProto Node, int Opset, TensorTyp
     /// <summary>Whether the second operand is a weight matrix.</summary>
     public bool HasWeightMatrix => Layer.Kind is LayerKind.MatMul or LayerKind.Gemm && Layer.WeightShape is { Length: 2 };
 
-    /// <summary>Whether the weight is stored as [outputs, inputs].</summary>
-    public bool IsWeightTransposed => Layer.Kind == LayerKind.Gemm && Node.Int("transB", 0) != 0;
+    /// <summary>Whether the weight is a table, whose rows are looked up: formats take each for an output column of a matrix, its width for the inputs.</summary>
+    public bool IsEmbedding => Layer.Kind == LayerKind.Embedding;
 
-    /// <summary>Size K over which products are summed. Only for weight matrices.</summary>
+    /// <summary>Whether the weight is stored as [outputs, inputs].</summary>
+    public bool IsWeightTransposed => IsEmbedding || (Layer.Kind == LayerKind.Gemm && Node.Int("transB", 0) != 0);
+
+    /// <summary>Size K over which products are summed. Only for weight matrices and tables.</summary>
     public int InputSize => (int)Layer.WeightShape![IsWeightTransposed ? 1 : 0];
 
-    /// <summary>Number N of output columns. Only for weight matrices.</summary>
+    /// <summary>Number N of output columns. Only for weight matrices and tables.</summary>
     public int OutputSize => (int)Layer.WeightShape![IsWeightTransposed ? 0 : 1];
 
     /// <summary>Bytes of the weight as the model stores it; 0 for products of activations.</summary>
     public long BaselineBytes => Layer.WeightShape is null ? 0 : Tensor.ByteCount(Weight.ElementType, Layer.WeightShape);
 
     /// <summary>
-    /// Goes through the weight matrix column by column (K values each), with Gemm's alpha multiplied in: the order in which formats look for the
+    /// Goes through the weight matrix column by column (K values each), with Gemm's alpha and scales of channels multiplied in: the order in which formats look for the
     /// largest value of a column or block. Columns come on several threads and in no order; half precision comes as float.
     /// </summary>
     public void ForEachColumn(Tensor weight, ColumnAction action)
@@ -119,6 +136,18 @@ public sealed record LayerSite(Layer Layer, NodeProto Node, int Opset, TensorTyp
                 TensorPrimitives.Multiply(columns, alpha, columns);
             }
 
+            for (int column = 0; InputScales is not null && column < count; column++)
+            {
+                Span<float> own = columns.Slice(column * inputs, inputs);
+                TensorPrimitives.Multiply(own, InputScales, own);
+            }
+
+            for (int column = 0; OutputScales is not null && column < count; column++)
+            {
+                Span<float> own = columns.Slice(column * inputs, inputs);
+                TensorPrimitives.Divide(own, OutputScales[first + column], own);
+            }
+
             action(first, count, columns);
             ArrayPool<float>.Shared.Return(rented);
         });
@@ -152,13 +181,15 @@ public sealed record LayerSite(Layer Layer, NodeProto Node, int Opset, TensorTyp
     {
         LayerKind.ActivationMatMul => "both operands are activations; there is no weight to store in fewer bits",
         LayerKind.Conv or LayerKind.ConvTranspose => "ONNX Runtime has no convolution with weights in this format",
+        LayerKind.Embedding => OnlyBlocks,
         _ when Layer.WeightShape!.Length != 2 => $"the weight {(Layer.WeightShape.Length == 1 ? "is a vector" : $"has {Layer.WeightShape.Length} dimensions")}; the kernel takes a matrix",
         _ => WhyNotFloat() ?? WhyNotProduct(),
     };
 
     /// <summary>Formats here compute from and to 32-bit floats; half precision is cast to and from them.</summary>
     public string? WhyNotFloat() =>
-        Input.ElementType == Weight.ElementType && (Input.ElementType == ElementType.Float || HalfPrecision.IsHalf(Input.ElementType))
+        IsEmbedding ? OnlyBlocks
+        : Input.ElementType == Weight.ElementType && (Input.ElementType == ElementType.Float || HalfPrecision.IsHalf(Input.ElementType))
             ? null
             : $"the layer computes in {ElementType.Name(Input.ElementType)}; the kernel takes float";
 

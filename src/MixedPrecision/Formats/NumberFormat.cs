@@ -73,6 +73,9 @@ public sealed record NumberFormat(
     /// </summary>
     public Func<Tensor, WeightDeviations>? WeightNoise { get; init; }
 
+    /// <summary>Whether a layer reads its input with balanced channels where it can: see <see cref="LayerSite.Balance"/>.</summary>
+    public bool BalancesChannels { get; init; }
+
     /// <summary>Whether what calibration saw a layer read, <see cref="LayerSite.Moments"/>, decides on the constants too.</summary>
     public bool ReadsMoments { get; init; }
 

@@ -17,14 +17,17 @@ public enum LayerKind
 
     /// <summary>ConvTranspose with a constant kernel.</summary>
     ConvTranspose,
+
+    /// <summary>Gather of rows of a constant table: it multiplies nothing, and is a layer for its bytes alone.</summary>
+    Embedding,
 }
 
-/// <summary>A linear operation that can be quantized.</summary>
+/// <summary>A linear operation that can be quantized, or a table to look up in.</summary>
 /// <param name="Name">The node's name; its output's name when the node has none or shares it.</param>
 /// <param name="Operator">Operator with its domain unless that is ONNX's own.</param>
 /// <param name="Node">Index into the nodes of the <see cref="Onnx.GraphView"/>.</param>
-/// <param name="Input">The activation it reads (first operand).</param>
-/// <param name="Weight">The constant weight, or the second activation of a product of two.</param>
+/// <param name="Input">The activation it reads (first operand); the indices of an embedding.</param>
+/// <param name="Weight">The constant weight, or the second activation of a product of two; the table of an embedding, [rows, width].</param>
 /// <param name="Bias">What the operator itself adds (Gemm's C, a convolution's B), or null.</param>
 /// <param name="Output">The value it computes.</param>
 /// <param name="WeightShape">Shape of the weight as stored; null for a product of two activations.</param>

@@ -40,13 +40,14 @@ internal sealed class LayerFinder(OnnxModel model, GraphView view, IReadOnlyDict
     };
 
     private readonly List<Layer> layers = [];
+    private readonly List<Layer> embeddings = [];
     private readonly List<Excluded> excluded = [];
     private readonly Dictionary<string, int> nameCounts = view.Nodes.CountBy(n => n.Name).ToDictionary();
     private readonly Dictionary<(string Domain, string Name), string> functions = FunctionsWithLinear(model);
     private readonly HashSet<string> sparse = [.. model.Graph.SparseInitializer.Select(s => s.Values?.Name ?? "")];
 
-    /// <summary>The layers in topological order, and the linear operations that are none.</summary>
-    public static (IReadOnlyList<Layer> Layers, IReadOnlyList<Excluded> Excluded) Find(
+    /// <summary>The layers and the tables to look up in, each in topological order, and the linear operations that are neither.</summary>
+    public static (IReadOnlyList<Layer> Layers, IReadOnlyList<Layer> Embeddings, IReadOnlyList<Excluded> Excluded) Find(
         OnnxModel model, GraphView view, IReadOnlyDictionary<string, TensorType> types)
     {
         var finder = new LayerFinder(model, view, types);
@@ -55,7 +56,7 @@ internal sealed class LayerFinder(OnnxModel model, GraphView view, IReadOnlyDict
             finder.Visit(node);
         }
 
-        return (finder.layers, finder.excluded);
+        return (finder.layers, finder.embeddings, finder.excluded);
     }
 
     private void Visit(int index)
@@ -83,10 +84,17 @@ internal sealed class LayerFinder(OnnxModel model, GraphView view, IReadOnlyDict
         {
             excluded.Add(new Excluded(name, kind, reason));
         }
-        else if (kind == "Gather" && node.Input.Count > 0 && view.Constants.Contains(node.Input[0])
+        else if (kind == "Gather" && node.Input.Count > 1 && view.Constants.Contains(node.Input[0])
             && types.TryGetValue(node.Input[0], out TensorType? table) && ElementType.IsFloating(table.ElementType) && table.Rank >= 2)
         {
-            excluded.Add(new Excluded(name, kind, "no format is for tables to look up in: fewer bits would gain memory there, but no time"));
+            if (ReasonOfTable(node, table) is string other)
+            {
+                excluded.Add(new Excluded(name, kind, other));
+            }
+            else
+            {
+                embeddings.Add(EmbeddingOf(index, node, name, kind));
+            }
         }
 
         foreach (NodeProto inner in node.Graphs().SelectMany(Nested))
@@ -116,11 +124,33 @@ internal sealed class LayerFinder(OnnxModel model, GraphView view, IReadOnlyDict
             : firstConstant ? "its first operand is the constant one"
             : !secondConstant && kind != "MatMul" ? "its weight is not constant"
             : kind == "Gemm" && node.Int("transA", 0) != 0 ? "it transposes its activation"
-            : secondConstant && model.Defaults.Count > 0 && Region.StoredConstants(view, second).Any(model.Defaults.Contains)
-                ? "its weight is an input of the model with a default value, which an app may replace"
-            : secondConstant && IsTooLarge(second) ? "its weight takes more than 2 GB as float"
-            : secondConstant && HoldsQuantizedData(second) ? "its weight is quantized already"
+            : secondConstant ? ReasonOfConstant(second, "weight")
             : null;
+    }
+
+    /// <summary>Why what a constant holds cannot be rounded, or null when it can.</summary>
+    private string? ReasonOfConstant(string constant, string noun) =>
+        model.Defaults.Count > 0 && Region.StoredConstants(view, constant).Any(model.Defaults.Contains) ? $"its {noun} is an input of the model with a default value, which an app may replace"
+        : IsTooLarge(constant) ? $"its {noun} takes more than 2 GB as float"
+        : HoldsQuantizedData(constant) ? $"its {noun} is quantized already"
+        : null;
+
+    /// <summary>Why a Gather of a constant table is no embedding that could be stored in fewer bits, or null when it is one.</summary>
+    private string? ReasonOfTable(NodeProto node, TensorType table)
+    {
+        (string constant, string indices) = (node.Input[0], node.Input[1]);
+        return table.Rank != 2 || node.Int("axis", 0) is not (0 or -2) ? "it does not look up rows of a matrix"
+            : view.Constants.Contains(indices) ? "both operands are constant"
+            : table.ElementType == ElementType.Double ? $"its elements are {ElementType.Name(table.ElementType)}, not float"
+            : !types.TryGetValue(indices, out TensorType? type) || type.ElementType is not (ElementType.Int32 or ElementType.Int64) ? "the types of its values are not known"
+            : sparse.Contains(constant) ? "an operand is stored as a sparse tensor"
+            : ReasonOfConstant(constant, "table");
+    }
+
+    private Layer EmbeddingOf(int index, NodeProto node, string name, string kind)
+    {
+        long[] shape = ShapeOf(node.Input[0]);
+        return new Layer(name, LayerKind.Embedding, kind, index, node.Input[1], node.Input[0], null, node.Output[0], shape, Tensor.ElementCount(shape));
     }
 
     private Layer LayerOf(int index, NodeProto node, string name, string kind)

@@ -6,15 +6,20 @@ namespace MixedPrecision.Partitioning;
 /// Divides a model into sequential sub-graphs, after arXiv 2505.13060. Of the cuts that separate the same layers the last one
 /// is the boundary, so that what follows a layer (bias, activation, residual sum, normalization) stays with it, as ONNX Runtime
 /// fuses it, and equal blocks become equal sub-graphs. A product of activations stays with the layers that its operands come from: <see cref="ProductsOfActivations"/>.
+/// Embeddings decide on no cut: those before the first one make a sub-graph of their own, so that all others are as without them.
 /// </summary>
 public static class Partitioner
 {
+    private const string NoTime = "fewer bits gain memory in tables to look up in, but no time";
+    private const string Beside = "layers run before or beside it, so that it belongs to no sub-graph of its own";
+
     /// <param name="types">Types of all values, as <see cref="Execution.TypeInference"/> gives them.</param>
+    /// <param name="withEmbeddings">Whether tables to look up in are layers.</param>
     /// <exception cref="Diagnostics.MixedPrecisionException">MPB2007: the graph is not valid.</exception>
-    public static Partition Partition(OnnxModel model, IReadOnlyDictionary<string, TensorType> types)
+    public static Partition Partition(OnnxModel model, IReadOnlyDictionary<string, TensorType> types, bool withEmbeddings = false)
     {
         var view = new GraphView(model.Graph);
-        (IReadOnlyList<Layer> layers, IReadOnlyList<Excluded> excluded) = LayerFinder.Find(model, view, types);
+        (IReadOnlyList<Layer> layers, IReadOnlyList<Layer> embeddings, IReadOnlyList<Excluded> excluded) = LayerFinder.Find(model, view, types);
         var hashes = new Lazy<UInt128[]>(() => AncestorHash.Of(view));
         Cut[] last = [.. Cuts.Find(view, types, [.. layers.Select(l => l.Node)])
             .GroupBy(c => c.LayersBefore)
@@ -23,12 +28,18 @@ public static class Partitioner
             .OrderBy(c => c.LayersBefore)];
         Cut? entry = last.FirstOrDefault(c => c.LayersBefore == 0);
         Cut[] boundaries = ProductsOfActivations.Joined(view, layers, [.. last.Where(c => c.LayersBefore > 0)]);
+        Layer[] first = !withEmbeddings ? [] : layers.Count == 0 ? [.. embeddings] : Before(view, entry, embeddings);
+        if (entry is not null && first.Length > 0)
+        {
+            (boundaries, entry) = ([entry, .. boundaries], null);
+        }
+
         string?[] entries = [entry?.Value, .. boundaries.Select(c => c.Value)];
         int[] owners = Owners(view, boundaries);
         bool[] timed = Timed(view, owners, entries);
 
         ILookup<int, int> nodes = Enumerable.Range(0, owners.Length).ToLookup(n => owners[n]);
-        ILookup<int, Layer> owned = layers.ToLookup(l => owners[l.Node]);
+        ILookup<int, Layer> owned = first.Concat(layers).ToLookup(l => owners[l.Node]);
         var canonical = new CanonicalForm(model, view, types);
         var subgraphs = new List<Subgraph>();
         for (int index = 0; index < entries.Length; index++)
@@ -38,7 +49,14 @@ public static class Partitioner
             subgraphs.Add(new Subgraph(index, entries[index], exit, [.. nodes[index]], cutOut, [.. owned[index]], canonical.Fingerprint(cutOut)));
         }
 
-        return new Partition(view, subgraphs, excluded);
+        return new Partition(view, subgraphs, [.. excluded, .. embeddings.Except(first).Select(e => new Excluded(e.Name, e.Operator, withEmbeddings ? Beside : NoTime))]);
+    }
+
+    /// <summary>The embeddings that lead to a cut before all layers.</summary>
+    private static Layer[] Before(GraphView view, Cut? entry, IReadOnlyList<Layer> embeddings)
+    {
+        int[] owners = Owners(view, entry is null ? [] : [entry]);
+        return [.. embeddings.Where(e => entry is not null && owners[e.Node] == 0)];
     }
 
     /// <summary>The deepest of some cuts; of those that run beside each other, one that neither names nor the file's order decide on.</summary>

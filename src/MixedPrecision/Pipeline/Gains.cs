@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using MixedPrecision.Benchmarking;
 using MixedPrecision.Partitioning;
+using MixedPrecision.Solving;
 using MixedPrecision.Structures;
 
 namespace MixedPrecision.Pipeline;
@@ -31,7 +32,7 @@ internal sealed record SubgraphConfiguration(Subgraph Subgraph, Configuration Co
 internal sealed class Gains
 {
     public static readonly Gains Empty = new(
-        ImmutableSortedDictionary.Create<(int, string), Known>(), [], ImmutableDictionary<int, ImmutableArray<double>>.Empty);
+        ImmutableSortedDictionary.Create<(int, string), Known>(), [], ImmutableDictionary<int, ImmutableArray<double>>.Empty, []);
 
     private readonly ImmutableSortedDictionary<(int Subgraph, string Text), Known> known;
     private readonly ImmutableDictionary<int, ImmutableArray<double>> originals;
@@ -39,8 +40,10 @@ internal sealed class Gains
     private Gains(
         ImmutableSortedDictionary<(int, string), Known> known,
         ImmutableList<(SubgraphConfiguration, ConfigurationTiming)> timings,
-        ImmutableDictionary<int, ImmutableArray<double>> originals)
+        ImmutableDictionary<int, ImmutableArray<double>> originals,
+        IReadOnlyList<SharedGain> shared)
     {
+        Shared = shared;
         this.known = known;
         this.originals = originals;
         Timings = timings;
@@ -49,22 +52,28 @@ internal sealed class Gains
     /// <summary>Milliseconds that a run of the original spends in the sub-graphs that were timed, the mean over the scenarios by their weights.</summary>
     public double OriginalMilliseconds => originals.Values.Sum(o => o.Sum());
 
+    /// <summary>What layers of several sub-graphs gain together, besides what each sub-graph gains.</summary>
+    public IReadOnlyList<SharedGain> Shared { get; }
+
     /// <summary>How many configurations are known.</summary>
     public int Count => known.Count;
 
     /// <summary>The timings that the gains follow from, in the order in which they were taken; empty for objectives that are computed.</summary>
     public ImmutableList<(SubgraphConfiguration Configuration, ConfigurationTiming Timing)> Timings { get; }
 
+    /// <summary>These and what layers of several sub-graphs gain together.</summary>
+    public Gains With(IReadOnlyList<SharedGain> shared) => new(known, Timings, originals, shared);
+
     /// <summary>These and one more.</summary>
     public Gains With(SubgraphConfiguration configuration, Gain? gain) =>
-        new(known.SetItem(KeyOf(configuration), new Known(configuration.Configuration, gain, [])), Timings, originals);
+        new(known.SetItem(KeyOf(configuration), new Known(configuration.Configuration, gain, [])), Timings, originals, Shared);
 
     /// <summary>These and one that follows from a timing: the mean over the scenarios by their weights.</summary>
     public Gains With(SubgraphConfiguration configuration, ConfigurationTiming timing, IReadOnlyList<double> weights)
     {
         if (timing.Unavailable is not null)
         {
-            return new Gains(known.SetItem(KeyOf(configuration), new Known(configuration.Configuration, null, [])), Timings.Add((configuration, timing)), originals);
+            return new Gains(known.SetItem(KeyOf(configuration), new Known(configuration.Configuration, null, [])), Timings.Add((configuration, timing)), originals, Shared);
         }
 
         ImmutableArray<Gain> shares = [.. timing.Timings.Select(t => new Gain(t.Low / t.OriginalMilliseconds, t.Gain / t.OriginalMilliseconds, t.High / t.OriginalMilliseconds))];
@@ -73,7 +82,8 @@ internal sealed class Gains
         return new Gains(
             known.SetItem(KeyOf(configuration), new Known(configuration.Configuration, null, shares)),
             Timings.Add((configuration, timing)),
-            originals.SetItem(index, originals.TryGetValue(index, out ImmutableArray<double> before) ? [.. before.Zip(weighted, Math.Min)] : weighted));
+            originals.SetItem(index, originals.TryGetValue(index, out ImmutableArray<double> before) ? [.. before.Zip(weighted, Math.Min)] : weighted),
+            Shared);
     }
 
     public bool Knows(SubgraphConfiguration configuration) => known.ContainsKey(KeyOf(configuration));
@@ -87,8 +97,12 @@ internal sealed class Gains
         : Find(Problems.Alone(configuration.Subgraph, layer, format)) ?? Gain.None).Aggregate(Gain.None, (sum, g) => sum + g);
 
     /// <summary>The gain of a plan: a configuration by sub-graph.</summary>
-    public Gain Sum(Partition partition, IReadOnlyList<Configuration> plan) =>
-        partition.Subgraphs.Select(s => Of(new SubgraphConfiguration(s, plan[s.Index]))).Aggregate(Gain.None, (sum, g) => sum + g);
+    public Gain Sum(Partition partition, IReadOnlyList<Configuration> plan)
+    {
+        HashSet<string> changed = [.. partition.Subgraphs.SelectMany(s => s.Layers.Zip(plan[s.Index].Formats).Where(l => l.Second != Problems.Baseline).Select(l => l.First.Name))];
+        double together = Shared.Where(s => s.Layers.All(changed.Contains)).Sum(s => s.Gain);
+        return partition.Subgraphs.Select(s => Of(new SubgraphConfiguration(s, plan[s.Index]))).Aggregate(new Gain(together, together, together), (sum, g) => sum + g);
+    }
 
     /// <summary>The configurations of one sub-graph that run, in a fixed order.</summary>
     public IEnumerable<(Configuration Configuration, Gain Gain)> Of(Subgraph subgraph) => known

@@ -68,7 +68,7 @@ internal sealed record Materials(
 
         Machine machine = Machine.Detect(policy.Runtime) with { Options = AppOptions.Set(policy) };
         policy = Choices.On(machine, policy);
-        Workspace workspace = Workspace.Open(policy.Resolve(policy.Model), policy.Model, policy.KeepsDefaults);
+        Workspace workspace = Workspace.Open(policy.Resolve(policy.Model), policy.Model, policy.KeepsDefaults, policy.Objective == Objective.Memory);
         Content<LossFunction> loss = Losses(policy, workspace);
         try
         {

@@ -6,6 +6,7 @@ using MixedPrecision.Onnx;
 using MixedPrecision.Partitioning;
 using MixedPrecision.Policies;
 using MixedPrecision.Quantization;
+using MixedPrecision.Solving;
 using MixedPrecision.Structures;
 
 namespace MixedPrecision.Pipeline;
@@ -33,7 +34,7 @@ internal sealed class Measuring(Materials materials, StageRunner runner)
             TimingSettings.Subgraph,
             runner.Store,
             text => runner.Log.Say(Stage, text))
-        { Preparations = materials.Preparations, Sites = materials.Workspace.Sites, Structures = s => Choices.Structures(materials.Policy, materials.Workspace, materials.Allowed, s) };
+        { Preparations = materials.Preparations, Ranges = layer => materials.Workspace.Sites[layer].Ranges, Structures = s => Choices.Structures(materials.Policy, materials.Workspace, materials.Allowed, s) };
         timer.Entering = runner.Get(Stages.Capture, new CaptureInput(model, materials.Scenarios, () => timer));
         return timer;
     });
@@ -74,7 +75,12 @@ internal sealed class Measuring(Materials materials, StageRunner runner)
             searching.Start();
         }
 
-        return materials.Policy.Objective == Objective.Time ? Time(gains, configurations, TimingSettings.Subgraph) : configurations.Aggregate(gains, (all, c) => all.With(c, Computed(c)));
+        return materials.Policy.Objective switch
+        {
+            Objective.Time => Time(gains, configurations, TimingSettings.Subgraph),
+            Objective.Memory => configurations.Aggregate(Together(gains), (all, c) => all.With(c, Computed(c))),
+            _ => configurations.Aggregate(gains, (all, c) => all.With(c, Computed(c))),
+        };
     }
 
     /// <summary>The gains with those of configurations that are timed once more, those of one sub-graph together; what is computed is exact as it is.</summary>
@@ -119,6 +125,15 @@ internal sealed class Measuring(Materials materials, StageRunner runner)
                 runner.Log.Progress(new ProgressUpdate(Stage, "", (double)count / configurations.Count));
             }
         }
+    }
+
+    /// <summary>The gains with the bytes of weights that layers of several sub-graphs share, such as a table that is the head's weight too.</summary>
+    private Gains Together(Gains gains)
+    {
+        Partition partition = materials.Workspace.Partition;
+        return gains.Count > 0 ? gains : gains.With(
+            [.. savings.Value.Shared(partition.View, partition.Subgraphs.SelectMany(s => s.Layers.Select(l => (l, s.Index))))
+                .Select(s => new SharedGain([.. s.Layers.Select(l => l.Name)], Problems.Baseline, s.Bytes))]);
     }
 
     /// <summary>Bytes that the emitted file saves, or multiply-accumulates saved, weighted over the scenarios and counted in those of the baseline.</summary>

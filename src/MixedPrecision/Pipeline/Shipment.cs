@@ -1,6 +1,7 @@
 using MixedPrecision.Benchmarking;
 using MixedPrecision.Calibration;
 using MixedPrecision.Diagnostics;
+using MixedPrecision.Partitioning;
 using MixedPrecision.Policies;
 using MixedPrecision.Reporting;
 using MixedPrecision.Solving;
@@ -50,7 +51,7 @@ internal sealed class Shipment(Materials materials, StageRunner runner, string s
 
     /// <summary>The original as stages read it.</summary>
     public static Content<Workspace> ModelOf(Workspace workspace) => new(
-        Caching.CacheKey.Of(("model", workspace.Hash)).With("defaults", workspace.Model.Defaults.Count), () => workspace);
+        Caching.CacheKey.Of(("model", workspace.Hash)).With("defaults", workspace.Model.Defaults.Count).With("embeddings", workspace.Partition.Layers.Count(l => l.Kind == LayerKind.Embedding)), () => workspace);
 
     /// <summary>The original's file, likewise.</summary>
     public static Content<string> PathOf(Workspace workspace) => new(ModelOf(workspace).Key, () => workspace.Path);

@@ -151,7 +151,7 @@ internal static class Stages
     /// <summary>Model and data → what layers read, by what formats are prepared with.</summary>
     public static readonly Stage<ObserveInput, Observations> Observe = new(
         "observe",
-        Version: 2,
+        Version: 3,
         (input, context) =>
         {
             var moments = new List<ObservedValue>();

@@ -2,6 +2,7 @@ using MixedPrecision.Execution;
 using MixedPrecision.Formats;
 using MixedPrecision.Onnx;
 using MixedPrecision.Partitioning;
+using MixedPrecision.Quantization;
 using MixedPrecision.Structures;
 
 namespace MixedPrecision.Pipeline;
@@ -10,14 +11,16 @@ namespace MixedPrecision.Pipeline;
 internal sealed class Workspace : IDisposable
 {
     private readonly Dictionary<int, IReadOnlyList<FoundStructure>> structures = [];
+    private readonly bool withEmbeddings;
     private string? hash;
 
-    private Workspace(OnnxModel model, string path, IReadOnlyDictionary<string, TensorType> types, Partition partition)
+    private Workspace(OnnxModel model, string path, IReadOnlyDictionary<string, TensorType> types, bool withEmbeddings)
     {
+        this.withEmbeddings = withEmbeddings;
         Model = model;
         Path = path;
         Types = types;
-        Partition = partition;
+        Partition = Partitioner.Partition(model, types, withEmbeddings);
         Sites = WeightFaults.Find(Model, Partition.View, SitesOf(types));
     }
 
@@ -46,13 +49,13 @@ internal sealed class Workspace : IDisposable
     /// <param name="path">Full path.</param>
     /// <param name="displayName">The path as the user wrote it.</param>
     /// <param name="keepDefaults">Whether initializers that are inputs stay so: see <see cref="OnnxModel.Load"/>.</param>
-    public static Workspace Open(string path, string displayName, bool keepDefaults = false)
+    /// <param name="withEmbeddings">Whether tables to look up in are layers.</param>
+    public static Workspace Open(string path, string displayName, bool keepDefaults = false, bool withEmbeddings = false)
     {
         OnnxModel model = OnnxModel.Load(path, displayName, keepDefaults);
         try
         {
-            IReadOnlyDictionary<string, TensorType> types = TypeInference.Infer(model);
-            return new Workspace(model, path, types, Partitioner.Partition(model, types));
+            return new Workspace(model, path, TypeInference.Infer(model), withEmbeddings);
         }
         catch
         {
@@ -68,7 +71,7 @@ internal sealed class Workspace : IDisposable
     public void Complete(IReadOnlyDictionary<string, Tensor> inputs)
     {
         Types = TypeInference.Complete(Model, Types, inputs);
-        Partition = Partitioner.Partition(Model, Types);
+        Partition = Partitioner.Partition(Model, Types, withEmbeddings);
         Sites = WeightFaults.Find(Model, Partition.View, SitesOf(Types));
         structures.Clear();
     }
@@ -77,9 +80,8 @@ internal sealed class Workspace : IDisposable
     /// <param name="moments">By name of the activation.</param>
     /// <param name="ranges">By name of the value.</param>
     public void Observe(IReadOnlyDictionary<string, InputMoments> moments, IReadOnlyDictionary<string, ValueRange> ranges) =>
-        Sites = Sites.ToDictionary(s => s.Key, s => s.Value with
+        Sites = Balancing.Observe(Partition.View, Sites, moments, Weight).ToDictionary(s => s.Key, s => s.Value with
         {
-            Moments = s.Value.HasWeightMatrix ? moments.GetValueOrDefault(s.Value.Layer.Input) : null,
             IsObserved = true,
             Ranges = s.Value.RangesOf is (string input, string output) && ranges.TryGetValue(input, out ValueRange? read) && ranges.TryGetValue(output, out ValueRange? given)
                 ? new LayerRanges(read, s.Value.Tail is { } tail ? given.Within(tail.Low, tail.High) : given) : null,

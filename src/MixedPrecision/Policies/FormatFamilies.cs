@@ -66,7 +66,12 @@ public static class FormatFamilies
                 Paired,
                 IsWord: true,
                 WhereExact: Full),
-            Preparation with { Unless = ("operands", Products) }),
+            Preparation with
+            {
+                Summary = "`gptq`: weights are rounded so that outputs change little on calibration data, errors of some values making up for those of others, and where the layer before can take it at no cost, "
+                    + "channels of the input are brought to similar ranges (SmoothQuant); `rounded`: each to the nearest value",
+                Unless = ("operands", Products),
+            }),
         new(
             Int8Static,
             "convolutions with both operands and the result in 8 bits, activations in ranges that calibration data show",

@@ -21,6 +21,9 @@ public static class StructureNames
     /// <summary>Attention in com.microsoft's MultiHeadAttention.</summary>
     public const string MultiHeadAttention = "multi-head-attention";
 
+    /// <summary>Single operators of the runtime in place of rotations and normalizations; part of all other structures but the exported one.</summary>
+    public const string Fused = "fused";
+
     /// <summary>Every structure, the exported one first.</summary>
-    public static readonly IReadOnlyList<string> All = [Exported, GroupQueryAttention, GroupQueryAttentionNaive, QuantizedAttention, Attention, MultiHeadAttention];
+    public static readonly IReadOnlyList<string> All = [Exported, GroupQueryAttention, GroupQueryAttentionNaive, QuantizedAttention, Attention, MultiHeadAttention, Fused];
 }

@@ -19,7 +19,8 @@ public static class LayerRewriter
 {
     /// <summary>
     /// Writes the structures, then replaces the node of each layer that these leave, found by its output. Constants the formats need become initializers; weights that nobody reads any
-    /// more are dropped. A model of an operator set that is too old for a format is raised to a newer one; nothing else of it changes. Layers in the baseline format are left alone.
+    /// more are dropped. A model of an operator set that is too old for a format is raised to a newer one; nothing else of it changes. Layers in the baseline format are left alone, unless another
+    /// layer's format balances the channels that they make: then their weight is another.
     /// </summary>
     /// <param name="assignments">Layers with their formats; those that a structure fixes have the format that it fixes.</param>
     /// <param name="weight">The tensor of a weight, by its value name.</param>
@@ -35,6 +36,7 @@ public static class LayerRewriter
     {
         GraphProto graph = model.Graph;
         structures ??= [];
+        assignments = Balancing.Resolve(assignments, site => structures.Any(s => s.Fixed.ContainsKey(site.Layer.Name)));
         var byOutput = assignments.Where(a => a.Format != NumberFormats.Baseline && !structures.Any(s => s.Fixed.ContainsKey(a.Site.Layer.Name))).ToDictionary(a => a.Site.Layer.Output);
         if (byOutput.Count == 0 && structures.Count == 0)
         {
@@ -61,11 +63,17 @@ public static class LayerRewriter
             builder.Nodes.Clear();
         }
 
+        var scaled = assignments.Where(a => a.Format == NumberFormats.Baseline && a.Site.OutputScales is not null).ToDictionary(a => a.Site.Layer.Output, a => a.Site);
         foreach (NodeProto node in graph.Node)
         {
             if (node.Output.Count > 0 && absorbed.Contains(node.Output[0]))
             {
                 continue;
+            }
+
+            if (node.Output.Count > 0 && scaled.TryGetValue(node.Output[0], out LayerSite? producer))
+            {
+                node.Input[1] = Constant(builder, Balancing.Divide(producer, weight(producer.Layer.Weight)), $"{producer.Layer.Weight}/balanced", shared);
             }
 
             if (node.Output.Count == 0 || !byOutput.Remove(node.Output[0], out var assignment))
@@ -118,7 +126,8 @@ public static class LayerRewriter
             : preparations.Get(site, format, weight(site.Layer.Weight));
         string[] names = [.. constants.Select((c, i) => Constant(builder, c, $"{site.Layer.Weight}/{format.Name}/{i}", shared))];
         output ??= site.Layer.Output;
-        if (!HalfPrecision.IsHalf(site.Input.ElementType))
+        int type = site.Layer.HasWeight ? site.Weight.ElementType : site.Input.ElementType;
+        if (!HalfPrecision.IsHalf(type))
         {
             format.Emit(new LayerEmission(builder, site, site.Layer.Input, site.Layer.Weight, site.Layer.Bias, names, output, shared));
             return names;
@@ -128,8 +137,8 @@ public static class LayerRewriter
         string result = builder.Fresh("wide");
         string second = site.Layer.HasWeight ? site.Layer.Weight : Widen(builder, site.Layer.Weight, shared);
         string? bias = site.Layer.Bias is null ? null : Widen(builder, site.Layer.Bias, shared);
-        format.Emit(new LayerEmission(builder, site, Widen(builder, site.Layer.Input, shared), second, bias, names, result, shared));
-        builder.NodeTo([output], "Cast", "", [result], Attributes.Of("to", site.Input.ElementType));
+        format.Emit(new LayerEmission(builder, site, site.IsEmbedding ? site.Layer.Input : Widen(builder, site.Layer.Input, shared), second, bias, names, result, shared));
+        builder.NodeTo([output], "Cast", "", [result], Attributes.Of("to", type));
         return names;
     }
 

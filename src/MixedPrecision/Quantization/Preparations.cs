@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Runtime.InteropServices;
 using MixedPrecision.Caching;
 using MixedPrecision.Diagnostics;
 using MixedPrecision.Formats;
@@ -58,8 +59,11 @@ public sealed class Preparations(ContentStore? store = null, Action<Diagnostic>?
             ("weight", weight.ToString()))
         .With("version", format.Version)
         .With("transposed", site.IsWeightTransposed ? 1 : 0)
+        .With("embedding", site.IsEmbedding ? 1 : 0)
         .With("alpha", site.Layer.Kind == Partitioning.LayerKind.Gemm ? site.Node.Float("alpha", 1) : 1.0)
         .With("moments", format.ReadsMoments ? site.Moments?.Hash ?? "" : "")
+        .WithBytes("input scales", MemoryMarshal.AsBytes<float>(site.InputScales))
+        .WithBytes("output scales", MemoryMarshal.AsBytes<float>(site.OutputScales))
         .WithBytes("values", weight.Bytes.Span);
 
     private IReadOnlyList<Tensor> Keep(CacheKey key, bool isSmall, (IReadOnlyList<Tensor> Tensors, bool IsMapped) made)

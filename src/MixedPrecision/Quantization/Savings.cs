@@ -23,9 +23,36 @@ public sealed class Savings(GraphProto graph)
         (IReadOnlySet<string> values, IReadOnlySet<NodeProto> nodes) = readers.Unread(gone.Keys, gone);
         long stored = values.Select(initializers.GetValueOrDefault).Concat(nodes.Select(Weights.Stored)).OfType<TensorProto>().Sum(TensorProtos.ByteCount);
         long added = rewritten
-            .DistinctBy(r => (r.Site.Layer.Weight, r.Format.Name, r.Site.IsWeightTransposed, Alpha(r.Site), r.Format.ReadsMoments ? r.Site.Moments?.Hash : null))
+            .DistinctBy(r => (r.Site.Layer.Weight, r.Format.Name, r.Site.IsWeightTransposed, r.Site.IsEmbedding, Alpha(r.Site), r.Format.ReadsMoments ? r.Site.Moments?.Hash : null))
             .Sum(r => r.Format.Bytes(r.Site));
         return stored - added;
+    }
+
+    /// <summary>
+    /// Stored tensors that layers of several sub-graphs read and nothing else, with their bytes: these go once none of the layers is in the baseline, and <see cref="Bytes"/> of a single
+    /// sub-graph does not count them.
+    /// </summary>
+    /// <param name="view">The same graph.</param>
+    /// <param name="layers">All layers of the model, each with the number of its sub-graph.</param>
+    public IReadOnlyList<(IReadOnlyList<Layer> Layers, long Bytes)> Shared(GraphView view, IEnumerable<(Layer Layer, int Subgraph)> layers)
+    {
+        var shared = new List<(IReadOnlyList<Layer>, long)>();
+        foreach (var readings in layers.Where(l => l.Layer.HasWeight).SelectMany(l => Region.StoredConstants(view, l.Layer.Weight).Select(Stored => (Stored, l.Layer, l.Subgraph))).GroupBy(r => r.Stored))
+        {
+            if (readings.Select(r => r.Subgraph).Distinct().Skip(1).Any())
+            {
+                Dictionary<string, int> gone = readings.CountBy(r => r.Layer.Weight).ToDictionary();
+                (IReadOnlySet<string> values, IReadOnlySet<NodeProto> nodes) = readers.Unread(gone.Keys, gone);
+                TensorProto? tensor = !values.Contains(readings.Key) ? null
+                    : initializers.GetValueOrDefault(readings.Key) ?? nodes.Where(n => n.Output.Contains(readings.Key)).Select(Weights.Stored).FirstOrDefault();
+                if (tensor is not null)
+                {
+                    shared.Add(([.. readings.Select(r => r.Layer)], TensorProtos.ByteCount(tensor)));
+                }
+            }
+        }
+
+        return shared;
     }
 
     private static float Alpha(LayerSite site) => site.Layer.Kind == LayerKind.Gemm ? site.Node.Float("alpha", 1) : 1;

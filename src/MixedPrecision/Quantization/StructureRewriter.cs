@@ -20,9 +20,9 @@ internal static class StructureRewriter
         }
 
         NodeProto[] removed = [.. graph.Node.Where(n => n.Output.Any(outputs.Contains))];
-        if (removed.SelectMany(n => n.Output).Where(o => o.Length > 0).Except(outputs).Concat(outputs.Except(removed.SelectMany(n => n.Output))).FirstOrDefault() is string other)
+        if (outputs.Except(removed.SelectMany(n => n.Output)).FirstOrDefault() is string missing)
         {
-            throw new ArgumentException($"the graph does not compute what the structures take over, or in nodes that compute something else too: '{other}'");
+            throw new ArgumentException($"the graph does not compute what the structures take over: '{missing}'");
         }
 
         int place = graph.Node.Count - 1 - Enumerable.Reverse(graph.Node).TakeWhile(n => n != removed[^1]).Count();
@@ -31,6 +31,11 @@ internal static class StructureRewriter
         graph.Node.Clear();
         graph.Node.AddRange(nodes);
         ValueReaders.Drop(graph, [.. removed.SelectMany(GraphView.InputsOf)]);
+        HashSet<string> others = [.. removed.SelectMany(n => n.Output).Where(o => o.Length > 0).Except(outputs)];
+        if (graph.Node.SelectMany(GraphView.InputsOf).Concat(graph.Output.Select(o => o.Name)).FirstOrDefault(others.Contains) is string other)
+        {
+            throw new ArgumentException($"a node that computes what the structures take over computes something else that is read: '{other}'");
+        }
     }
 
     /// <summary>All values that a graph computes, is fed or holds.</summary>

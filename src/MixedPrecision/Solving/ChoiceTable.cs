@@ -23,6 +23,7 @@ internal sealed class ChoiceTable
         SubgraphOf = [.. decisions.SelectMany((own, subgraph) => own.Select(_ => subgraph))];
         Structures = [.. problem.Subgraphs.Select(FindStructures)];
         Measured = [.. problem.Subgraphs.Select(FindMeasured)];
+        Shared = [.. problem.Shared.Select(FindShared)];
         Check();
     }
 
@@ -44,6 +45,9 @@ internal sealed class ChoiceTable
 
     /// <summary>Per sub-graph, the measured configurations that are on offer, as choices of its decisions.</summary>
     public IReadOnlyList<(int[] Plan, double Gain)>[] Measured { get; }
+
+    /// <summary>The shared gains, each with the choices (flat indices) of which none may be taken for it.</summary>
+    public (int[] Kept, double Gain)[] Shared { get; }
 
     /// <summary>Per sub-graph that has several structures, by structure the choice of each layer that it fixes, or −1; empty for others. The first is the exported one, which fixes none.</summary>
     public IReadOnlyList<int[]>[] Structures { get; }
@@ -105,7 +109,14 @@ internal sealed class ChoiceTable
     /// <summary>Whether a decision is one among structures.</summary>
     public bool IsStructure(int layer) => Structures[SubgraphOf[layer]].Count > 0 && layer == FirstLayer[SubgraphOf[layer] + 1] - 1;
 
-    public double Gain(int[] plan) => Enumerable.Range(0, Measured.Length).Sum(subgraph => SubgraphGain(subgraph, plan));
+    public double Gain(int[] plan)
+    {
+        double gain = Enumerable.Range(0, Measured.Length).Sum(subgraph => SubgraphGain(subgraph, plan));
+        if (Shared.Length == 0)
+            return gain;
+        HashSet<int> taken = [.. Taken(plan)];
+        return gain + Shared.Where(shared => !shared.Kept.Any(taken.Contains)).Sum(shared => shared.Gain);
+    }
 
     public double SubgraphGain(int subgraph, int[] plan)
     {
@@ -196,6 +207,15 @@ internal sealed class ChoiceTable
         return [.. found.Values];
     }
 
+    private (int[] Kept, double Gain) FindShared(SharedGain shared) =>
+    (
+        [
+            .. shared.Layers.Select(name => Array.FindIndex(Layers, layer => layer.Name == name) is >= 0 and int found
+                    ? found : throw new ArgumentException($"A shared gain names '{name}', which is no layer."))
+                .Select(layer => (First: FirstChoice[layer], Index: IndexOf(Layers[layer], shared.Kept))).Where(kept => kept.Index >= 0).Select(kept => kept.First + kept.Index),
+        ],
+        shared.Gain);
+
     private static int IndexOf(LayerChoices layer, string format)
     {
         for (int index = 0; index < layer.Choices.Count; index++)
@@ -221,5 +241,7 @@ internal sealed class ChoiceTable
 
         if (Measured.Any(list => list.Any(measured => !double.IsFinite(measured.Gain))))
             throw new ArgumentException("A measured gain is no proper number.");
+        if (Shared.Any(shared => !double.IsFinite(shared.Gain) || shared.Gain < 0))
+            throw new ArgumentException("A shared gain is no proper number.");
     }
 }

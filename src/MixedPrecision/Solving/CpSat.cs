@@ -106,6 +106,16 @@ internal static class CpSat
                 AddCorrections(model, single, program.Corrections[subgraph], terms, gains);
         }
 
+        foreach ((int[] kept, long gain) in program.Shared)
+        {
+            // Never less than 0, so that it need not be forced where nothing stands against it.
+            BoolVar none = model.NewBoolVar($"s{terms.Count}");
+            terms.Add(none);
+            gains.Add(gain);
+            foreach ((BoolVar keeping, _) in choices.Where(c => c.Flat.Any(kept.Contains)))
+                model.AddImplication(none, keeping.Not());
+        }
+
         foreach (LimitRow row in program.Limits)
             model.Add(LinearExpr.WeightedSum(choices.Select(c => c.Variable), choices.Select(c => c.Flat.Sum(choice => row.Coefficients[choice]))) <= row.Limit);
         foreach ((int choice, int required) in program.Requirements.Where(r => single[r.Choice] is not null))
@@ -116,7 +126,7 @@ internal static class CpSat
     }
 
     /// <summary>
-    /// The columns of a sub-graph without those in whose place another one gains as much and takes no more of any limit, nor costs more. Where plans are ruled out one by one all are kept: the other one may be part of such a plan.
+    /// The columns of a sub-graph without those in whose place another one gains as much and takes no more of any limit, stands against no further shared gain, nor costs more. Where plans are ruled out one by one all are kept: the other one may be part of such a plan.
     /// </summary>
     private static Column[] Undominated(IntegerProgram program, int subgraph, long[]? cost)
     {
@@ -124,6 +134,7 @@ internal static class CpSat
         if (program.Excluded.Count > 0)
             return [.. columns];
         long[][] takes = [.. columns.Select(column => program.Limits.Select(row => column.Choices.Sum(choice => row.Coefficients[choice]))
+            .Concat(program.Shared.Select(shared => column.Choices.Any(shared.Kept.Contains) ? 1L : 0))
             .Concat(cost is null ? [] : [column.Choices.Sum(choice => cost[choice])]).ToArray())];
         int[] order = [.. Enumerable.Range(0, columns.Count).OrderByDescending(c => columns[c].Gain).ThenBy(c => takes[c].Sum(t => (double)t)).ThenBy(c => c)];
         var kept = new List<int>();

@@ -15,6 +15,7 @@ internal sealed record Column(int[] Choices, long Gain);
 /// <param name="Gains">Gain of each choice, in units of <see cref="GainUnit"/>.</param>
 /// <param name="Corrections">Per sub-graph, what its measured configurations add.</param>
 /// <param name="Columns">Per sub-graph, of each combination of formats the structure that gains most, where that are few enough to be told one by one; else empty.</param>
+/// <param name="Shared">Choices of which none may be taken for a gain, and the gain.</param>
 /// <param name="Limits">The budget, or tangents of it.</param>
 /// <param name="Excluded">Plans that are ruled out one by one (flat indices of their choices).</param>
 /// <param name="Requirements">Pairs of choices of which the first may only be taken with the second.</param>
@@ -26,6 +27,7 @@ internal sealed record IntegerProgram(
     long[] Gains,
     IReadOnlyList<IReadOnlyList<Correction>> Corrections,
     IReadOnlyList<IReadOnlyList<Column>> Columns,
+    IReadOnlyList<(int[] Kept, long Gain)> Shared,
     IReadOnlyList<LimitRow> Limits,
     IReadOnlyList<int[]> Excluded,
     IReadOnlyList<(int Choice, int Required)> Requirements,
@@ -43,7 +45,9 @@ internal sealed record IntegerProgram(
         IReadOnlyList<Correction>[] corrections = [.. table.Measured.Select((list, subgraph) =>
             (IReadOnlyList<Correction>)[.. list.Select(measured => Correct(table, subgraph, measured.Plan, measured.Gain, gains, unit))])];
         IReadOnlyList<Column>[] columns = [.. table.Measured.Select((_, subgraph) => ColumnsOf(table, subgraph, gains, corrections[subgraph]))];
-        return new IntegerProgram(table.FirstChoice, table.FirstLayer, gains, corrections, columns, [], [], [.. table.Requirements], unit, Scaling.RoundDown(table.Problem.Tolerance, unit));
+        (int[], long)[] shared = [.. table.Shared.Select(s => (s.Kept, Scaling.RoundDown(s.Gain, unit)))];
+        return new IntegerProgram(
+            table.FirstChoice, table.FirstLayer, gains, corrections, columns, shared, [], [], [.. table.Requirements], unit, Scaling.RoundDown(table.Problem.Tolerance, unit));
     }
 
     /// <summary>The gain of a plan in units.</summary>
@@ -52,7 +56,8 @@ internal sealed record IntegerProgram(
         HashSet<int> set = [.. taken];
         return set.Sum(choice => Gains[choice])
             + Corrections.SelectMany(list => list).Where(correction => correction.Choices.All(set.Contains))
-                .Sum(correction => correction.Gain);
+                .Sum(correction => correction.Gain)
+            + Shared.Where(shared => !shared.Kept.Any(set.Contains)).Sum(shared => shared.Gain);
     }
 
     /// <summary>Whether a plan meets every limit and is not ruled out.</summary>

@@ -72,8 +72,8 @@ public static class Solver
         // Without an answer: each sub-graph at its best.
         double units = answer.Bound < long.MaxValue
             ? answer.Bound
-            : Enumerable.Range(0, table.Measured.Length).Sum(subgraph => GreatestGain(table, program, subgraph));
-        return (units + table.Layers.Length) * program.GainUnit;
+            : Enumerable.Range(0, table.Measured.Length).Sum(subgraph => GreatestGain(table, program, subgraph)) + program.Shared.Sum(shared => shared.Gain);
+        return (units + table.Layers.Length + program.Shared.Count) * program.GainUnit;
     }
 
     private static long GreatestGain(ChoiceTable table, IntegerProgram program, int subgraph)

@@ -53,7 +53,16 @@ public sealed record SolverProblem(IReadOnlyList<SubgraphChoices> Subgraphs, dou
     /// By how much less than the greatest gain a plan may gain and still count as the optimum: proofs among plans that gain nearly the same take longest. 0: not at all.
     /// </summary>
     public double Tolerance { get; init; }
+
+    /// <summary>What layers of several sub-graphs gain together, besides what each sub-graph gains.</summary>
+    public IReadOnlyList<SharedGain> Shared { get; init; } = [];
 }
+
+/// <summary>What is gained once none of several layers is in a format, such as the bytes of a weight that all of them read.</summary>
+/// <param name="Layers">Names of the layers.</param>
+/// <param name="Kept">Name of the format; a layer that does not offer it is never in it.</param>
+/// <param name="Gain">The gain, in the unit of the objective; at least 0.</param>
+public sealed record SharedGain(IReadOnlyList<string> Layers, string Kept, double Gain);
 
 /// <summary>How the predicted loss MSE of a plan follows from its choices. Its JSON names the model and holds all its numbers.</summary>
 [JsonPolymorphic(TypeDiscriminatorPropertyName = "model")]

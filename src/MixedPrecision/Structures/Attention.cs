@@ -18,11 +18,14 @@ internal sealed record Mask(string Value, MaskForm Form, double Else);
 /// <param name="Scale">All that scores are multiplied by.</param>
 /// <param name="Masks">What hides scores, none or several.</param>
 /// <param name="Output">The result.</param>
-/// <param name="HasGuard">Whether rows that see nothing become 0 behind the softmax.</param>
+/// <param name="EmptyFrom">A row becomes zeros when this or less is added to all of its scores; null: it is what softmax gives.</param>
 /// <param name="Inner">Values from q·kᵀ to the result, the result not included.</param>
 internal sealed record Attention(
-    int Scores, int Mixed, HeadPath Query, HeadPath Key, HeadPath Value, double Scale, IReadOnlyList<Mask> Masks, string Output, bool HasGuard, IReadOnlyList<string> Inner)
+    int Scores, int Mixed, HeadPath Query, HeadPath Key, HeadPath Value, double Scale, IReadOnlyList<Mask> Masks, string Output, float? EmptyFrom, IReadOnlyList<string> Inner)
 {
+    /// <summary>Whether later rows are hidden, besides what masks hide.</summary>
+    public bool IsCausal { get; init; }
+
     /// <summary>Attention around the Softmax at a node, or null where it is none.</summary>
     public static Attention? Around(AttentionReader reader, int softmax)
     {
@@ -41,7 +44,7 @@ internal sealed record Attention(
         HeadPath? query = HeadPath.To(reader, reader.View.Nodes[scores].Input[0], [0, 1, 2, 3]);
         HeadPath? key = HeadPath.To(reader, reader.View.Nodes[scores].Input[1], [0, 1, 3, 2]);
         HeadPath? value = HeadPath.To(reader, reader.View.Nodes[mixed].Input[1], [0, 1, 2, 3]);
-        return query is null || key is null || value is null ? null : new Attention(scores, mixed, query, key, value, scale * query.Scale * key.Scale, masks, output, hasGuard, inner);
+        return query is null || key is null || value is null ? null : new Attention(scores, mixed, query, key, value, scale * query.Scale * key.Scale, masks, output, hasGuard ? float.NegativeInfinity : null, inner);
     }
 
     /// <summary>From the softmax to the result: [a guard], the product with v, Transpose, Reshape.</summary>
@@ -70,16 +73,22 @@ internal sealed record Attention(
             inner.Add(weights);
         }
 
-        if (reader.View.Consumers(weights) is not [var mixed] || reader.View.Nodes[mixed] is not { } product || product.Operator() != "MatMul" || product.Input[0] != weights
-            || Only(reader, product.Output[0]) is not { } transpose || reader.Permutation(transpose) is not [0, 2, 1, 3] || Only(reader, transpose.Output[0]) is not { } reshape
+        return reader.View.Consumers(weights) is [var mixed] && reader.View.Nodes[mixed] is { } product && product.Operator() == "MatMul" && product.Input[0] == weights
+            && Joined(reader, product.Output[0], inner) is string output ? (mixed, output, hasGuard) : null;
+    }
+
+    /// <summary>[batch, rows, heads·size] that heads [batch, heads, rows, size] are joined to, by Transpose and Reshape alone, or null; values before it go into a list.</summary>
+    public static string? Joined(AttentionReader reader, string heads, List<string> inner)
+    {
+        if (Only(reader, heads) is not { } transpose || reader.Permutation(transpose) is not [0, 2, 1, 3] || Only(reader, transpose.Output[0]) is not { } reshape
             || reshape.Operator() != "Reshape" || reader.Shape(transpose.Output[0], 4) is not { } apart || reader.Shape(reshape.Output[0], 3) is not { } flat
             || !flat[0].Equals(apart[0]) || !flat[1].Equals(apart[1]) || !flat[2].Equals(apart[2] * apart[3]))
         {
             return null;
         }
 
-        inner.AddRange([product.Output[0], transpose.Output[0]]);
-        return (mixed, reshape.Output[0], hasGuard);
+        inner.AddRange([heads, transpose.Output[0]]);
+        return reshape.Output[0];
     }
 
     /// <summary>From the softmax back to q·kᵀ: masks and scales.</summary>

@@ -68,14 +68,14 @@ internal sealed class GraphWalk(StructureSite site)
     /// <summary>The number when a value is one, constant or computed from sizes that are.</summary>
     public double? Scalar(string value) => Reader.Number(Source(value));
 
-    /// <summary>The values that nothing reads any more once a value is computed in another way, and itself.</summary>
-    public IReadOnlySet<string> Dropped(string value)
+    /// <summary>The values that nothing reads any more once some values are computed in another way, and these.</summary>
+    public IReadOnlySet<string> Dropped(params string[] values)
     {
         var dropped = new HashSet<int>();
-        var open = new Stack<int>(view.Producer(value) is int first ? [first] : []);
+        var open = new Stack<int>(values.Select(view.Producer).OfType<int>());
         while (open.TryPop(out int node))
         {
-            if (view.Nodes[node].Output.All(o => o == value || o.Length == 0 || (!view.IsOutput(o) && view.Consumers(o).All(dropped.Contains))) && dropped.Add(node))
+            if (view.Nodes[node].Output.All(o => values.Contains(o) || o.Length == 0 || (!view.IsOutput(o) && view.Consumers(o).All(dropped.Contains))) && dropped.Add(node))
             {
                 foreach (int source in view.Inputs[node].Select(view.Producer).OfType<int>())
                 {
@@ -84,7 +84,7 @@ internal sealed class GraphWalk(StructureSite site)
             }
         }
 
-        return dropped.SelectMany(n => view.Nodes[n].Output).Append(value).ToHashSet();
+        return dropped.SelectMany(n => view.Nodes[n].Output).Concat(values).ToHashSet();
     }
 
     private bool IsNothing(NodeProto node) => node.Operator() switch

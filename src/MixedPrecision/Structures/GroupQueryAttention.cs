@@ -6,7 +6,7 @@ using MixedPrecision.Structures.Shapes;
 namespace MixedPrecision.Structures;
 
 /// <summary>
-/// com.microsoft's GroupQueryAttention in place of attention that is written out: heads, rotation by position, keys and values of rows before, repeated heads, mask, softmax.
+/// com.microsoft's GroupQueryAttention in place of attention that is written out (heads, rotation by position, keys and values of rows before, repeated heads, mask, softmax) or that is ONNX's own.
 /// <para>
 /// Proven: sizes, as formulas; one scale; the halves of the rotary tables are equal; the mask is <see cref="CausalMask"/> for all sizes. A mask that is not, such as one of padding, is added
 /// to the scores as the model does, with all rows in sight.
@@ -25,8 +25,8 @@ public static class GroupQueryAttention
     {
         var reader = new AttentionReader(site.Model, site.Partition, site.Types);
         HashSet<int> own = [.. site.Subgraph.Nodes];
-        GroupQueryPlan[] found = [.. site.Subgraph.Nodes.Where(n => reader.View.Nodes[n].OpType == "Softmax")
-            .Select(n => Attention.Around(reader, n))
+        GroupQueryPlan[] found = [.. site.Subgraph.Nodes
+            .Select(n => reader.View.Nodes[n].Operator() switch { "Softmax" => Attention.Around(reader, n), "Attention" => AttentionOperator.At(reader, n), _ => null })
             .Where(a => a is not null && own.Contains(a.Scores) && own.Contains(a.Mixed) && own.Contains(reader.View.Producer(a.Output)!.Value))
             .Select(a => GroupQueryPlan.Of(reader, a!, own)).OfType<GroupQueryPlan>()];
         if (found.Length == 0)
@@ -38,7 +38,7 @@ public static class GroupQueryAttention
         return new StructureMatch(
             site.Subgraph.Layers.Where(l => absorbed.Contains(l.Node)).ToDictionary(l => l.Name, _ => FormatFamilies.Baseline),
             [.. found.SelectMany(p => p.Outputs)],
-            Kernel,
+            [.. found.Select(_ => Kernel)],
             emission => Array.ForEach(found, plan => GroupQueryEmission.Write(reader, plan, emission, isTiled)));
     }
 }

@@ -1,6 +1,5 @@
 using MixedPrecision.Onnx;
 using MixedPrecision.Partitioning;
-using MixedPrecision.Structures.Shapes;
 
 namespace MixedPrecision.Structures;
 
@@ -27,7 +26,7 @@ internal static class GroupQueryEmission
         }
 
         bool hasPresent = isTiled || attention.Key.Past is not null || plan.PresentKey is not null || plan.PresentValue is not null;
-        string bias = plan.IsCausal || attention.Masks.Count == 0 ? "" : Bias(plan, emission, numbers);
+        string bias = plan.Added.Count == 0 ? "" : GroupQueryMasks.Bias(plan, emission, numbers);
         string sink = isTiled || !hasPresent ? "" : emission.Constant(Tensor.Of<float>([.. Enumerable.Repeat(NoSink, (int)attention.Query.Heads)], attention.Query.Heads), "sink");
         string[] inputs = [query, key, value, attention.Key.Past ?? "", attention.Value.Past ?? "", lengths, length, .. tables, "", bias, sink];
         AttributeProto[] attributes =
@@ -36,8 +35,17 @@ internal static class GroupQueryEmission
             Attributes.Of("do_rotary", plan.TurnsInside ? 1 : 0), .. plan.IsCausal ? Array.Empty<AttributeProto>() : [Attributes.Of("causal", 0)],
         ];
         string[] outputs = hasPresent ? [attention.Output, plan.PresentKey ?? b.Fresh("present"), plan.PresentValue ?? b.Fresh("present")] : [attention.Output];
-        void Kernel(GraphBuilder target, string[] names) =>
-            target.NodeTo(names, "GroupQueryAttention", "com.microsoft", inputs[..(Array.FindLastIndex(inputs, i => i.Length > 0) + 1)], attributes);
+        string seeing = plan.HasEmptyRows ? GroupQueryMasks.Seeing(reader, plan, emission, numbers) : "";
+        void Kernel(GraphBuilder target, string[] names)
+        {
+            string result = plan.HasEmptyRows ? target.Fresh("attention") : names[0];
+            target.NodeTo([result, .. names[1..]], "GroupQueryAttention", "com.microsoft", inputs[..(Array.FindLastIndex(inputs, i => i.Length > 0) + 1)], attributes);
+            if (plan.HasEmptyRows)
+            {
+                target.NodeTo([names[0]], "Mul", "", [result, seeing]);
+            }
+        }
+
 
         if (plan.NeedsBranch)
         {
@@ -51,22 +59,6 @@ internal static class GroupQueryEmission
 
     /// <summary>[batch, rows, heads·size] of what may stand as [batch, rows, heads, size].</summary>
     private static string Flat(GraphBuilder b, HeadPath path) => path.IsFlat ? path.Rows : b.Reshape0(path.Rows, 0, 0, path.Heads * path.HeadSize);
-
-    /// <summary>Masks as one addend [.., rows, total].</summary>
-    private static string Bias(GroupQueryPlan plan, StructureEmission emission, SizeValues numbers)
-    {
-        (Mask Mask, string Value)[] masks = [.. plan.Attention.Masks.Select(m => (m, plan.Sides.Write(m.Value, emission, numbers)))];
-        return numbers.Made($"bias {string.Join(' ', masks.Select(m => $"{m.Mask.Form} {m.Value} {m.Mask.Else}"))} {plan.Sizes}", b =>
-        {
-            string bias = b.Sum([.. masks.Select(m => m.Mask.Form switch
-            {
-                MaskForm.Keeps => b.Where(m.Value, b.Scalar(0), b.Scalar(m.Mask.Else)),
-                MaskForm.Hides => b.Where(m.Value, b.Scalar(m.Mask.Else), b.Scalar(0)),
-                _ => m.Value,
-            })]);
-            return b.Expand(bias, b.Concat(0, b.Integers(1, 1), numbers.Rows, numbers.Total));
-        });
-    }
 
     /// <summary>Halves of the tables as the kernels take them, [places, size / 2].</summary>
     private static string[] Tables(AttentionReader reader, GroupQueryPlan plan, StructureEmission emission, SizeValues numbers)

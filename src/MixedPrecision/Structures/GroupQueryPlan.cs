@@ -7,12 +7,16 @@ namespace MixedPrecision.Structures;
 /// <param name="Attention">What is replaced.</param>
 /// <param name="Sizes">Of its scores.</param>
 /// <param name="Sides">Its masks and tables.</param>
-/// <param name="IsCausal">Whether the mask is causal, and hence the kernel's own.</param>
+/// <param name="IsCausal">Whether later rows are hidden, as the kernel does by itself.</param>
+/// <param name="Added">Masks that are added to the scores.</param>
 /// <param name="PresentKey">Keys of all rows that are read elsewhere, or null.</param>
 /// <param name="PresentValue">Values of all rows that are read elsewhere, or null.</param>
 /// <param name="Tables">How positions enter: see <see cref="RotaryTables"/>; null where there is no rotation.</param>
-internal sealed record GroupQueryPlan(Attention Attention, ScoreSizes Sizes, SideValues Sides, bool IsCausal, string? PresentKey, string? PresentValue, RotaryTables? Tables)
+internal sealed record GroupQueryPlan(Attention Attention, ScoreSizes Sizes, SideValues Sides, bool IsCausal, IReadOnlyList<Mask> Added, string? PresentKey, string? PresentValue, RotaryTables? Tables)
 {
+    /// <summary>Whether rows may see nothing, and have to become zeros.</summary>
+    public bool HasEmptyRows => Attention.EmptyFrom is not null && Added.Count > 0;
+
     public IEnumerable<string> Outputs => new[] { Attention.Output, PresentKey, PresentValue }.OfType<string>();
 
     /// <summary>
@@ -43,9 +47,10 @@ internal sealed record GroupQueryPlan(Attention Attention, ScoreSizes Sizes, Sid
         }
 
         var sizes = new ScoreSizes(query.Batch, Size.Of(query.Heads), query.RowCount, key.Past is null ? Size.Of(0) : reader.Shape(key.Past, 4)![2]);
-        bool isCausal = attention.Masks is [var only] && (only.Form == MaskForm.Added || only.Else <= CausalMask.Hidden)
+        bool isMaskCausal = attention.Masks is [var only] && (only.Form == MaskForm.Added || only.Else <= CausalMask.Hidden)
             && reader.Proven(only.Value, $"{only.Form} {sizes}", c => CausalMask.Holds(c, only.Form, sizes));
-        if (!isCausal && (attention.HasGuard || !attention.Masks.All(m => IsAddend(reader, m, sizes))))
+        IReadOnlyList<Mask> added = isMaskCausal ? [] : attention.Masks;
+        if (!added.All(m => IsAddend(reader, m, sizes, attention.EmptyFrom is not null)))
         {
             return null;
         }
@@ -63,12 +68,13 @@ internal sealed record GroupQueryPlan(Attention Attention, ScoreSizes Sizes, Sid
         }
 
         var sides = new SideValues(reader, attention, sizes);
-        string[] needed = [.. attention.Masks.Where(_ => !isCausal).Select(m => m.Value), .. tables?.Values ?? []];
-        return !needed.All(sides.Has) ? null : new GroupQueryPlan(attention, sizes, sides, isCausal, readers.Has(key.Present) ? key.Present : null, readers.Has(value.Present) ? value.Present : null, tables);
+        string[] needed = [.. added.Select(m => m.Value), .. tables?.Values ?? []];
+        return !needed.All(sides.Has) ? null : new GroupQueryPlan(
+            attention, sizes, sides, isMaskCausal || attention.IsCausal, added, readers.Has(key.Present) ? key.Present : null, readers.Has(value.Present) ? value.Present : null, tables);
     }
 
-    /// <summary>Whether a mask can be added to the scores [batch, heads, rows, total].</summary>
-    private static bool IsAddend(AttentionReader reader, Mask mask, ScoreSizes sizes)
+    /// <summary>Whether a mask can be added to the scores [batch, heads, rows, total]; where rows may see nothing, they are the same for all heads.</summary>
+    private static bool IsAddend(AttentionReader reader, Mask mask, ScoreSizes sizes, bool isForAllHeads)
     {
         if (reader.Shapes.Of(mask.Value) is not { Length: <= 4 } shape || !reader.Types.TryGetValue(mask.Value, out TensorType? type))
         {
@@ -77,7 +83,8 @@ internal sealed record GroupQueryPlan(Attention Attention, ScoreSizes Sizes, Sid
 
         Size[] whole = [.. Enumerable.Repeat(Size.Of(1), 4 - shape.Length), .. shape];
         Size[] wanted = [sizes.Batch, sizes.Heads, sizes.Rows, sizes.Total];
-        return type.ElementType == (mask.Form == MaskForm.Added ? ElementType.Float : ElementType.Bool) && whole.Take(2).Zip(wanted).All(s => s.First.Constant == 1 || s.First.Equals(s.Second));
+        return type.ElementType == (mask.Form == MaskForm.Added ? ElementType.Float : ElementType.Bool) && whole.Take(2).Zip(wanted).All(s => s.First.Constant == 1 || s.First.Equals(s.Second))
+            && (!isForAllHeads || whole[1].Constant == 1);
     }
 }
 

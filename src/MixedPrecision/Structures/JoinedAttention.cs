@@ -17,7 +17,7 @@ internal static class JoinedAttention
 
     private static StructureMatch? Match(StructureSite site) =>
         ProjectedAttention.Find(site, NumberFormats.Baseline) is { } found && 3L * found.Size * site.Sites[found.Projections[0].Layer].InputSize <= MostWeights
-            ? new StructureMatch(found.Fixed, [found.Attention.Output], new Kernel("com.microsoft.Attention"), e => Emit(e, site, found))
+            ? new StructureMatch(found.Fixed, [found.Attention.Output], [new Kernel("com.microsoft.Attention")], e => Emit(e, site, found))
             : null;
 
     private static void Emit(StructureEmission e, StructureSite site, ProjectedAttention found)

@@ -18,7 +18,7 @@ internal static class MultiHeadAttention
     private static StructureMatch? Match(StructureSite site) =>
         AttentionPattern.Find(site) is { } attention && (PaddingMask.Of(site, attention) is not null || AttentionBias.Fits(site, attention))
             ? new StructureMatch(
-                attention.Absorbed.ToDictionary(l => l, _ => NumberFormats.Baseline.Name), [attention.Output], new Kernel($"com.microsoft.{Operator}"), e => Emit(e, attention, PaddingMask.Of(site, attention), site.Model.Opset))
+                attention.Absorbed.ToDictionary(l => l, _ => NumberFormats.Baseline.Name), [attention.Output], [new Kernel($"com.microsoft.{Operator}")], e => Emit(e, attention, PaddingMask.Of(site, attention), site.Model.Opset))
             : null;
 
     private static void Emit(StructureEmission e, AttentionPattern attention, PaddingMask? padding, int opset)

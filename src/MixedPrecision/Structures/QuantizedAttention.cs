@@ -17,7 +17,7 @@ internal static class QuantizedAttention
 
     private static StructureMatch? Match(StructureSite site) =>
         site.Model.Opset >= FirstOpset && ProjectedAttention.Find(site, NumberFormats.Get(FormatFamilies.Int8Dynamic)) is { } found
-            ? new StructureMatch(found.Fixed, [found.Attention.Output], new Kernel("com.microsoft.QAttention"), e => Emit(e, found, site.Model.Opset))
+            ? new StructureMatch(found.Fixed, [found.Attention.Output], [new Kernel("com.microsoft.QAttention")], e => Emit(e, found, site.Model.Opset))
             : null;
 
     private static void Emit(StructureEmission e, ProjectedAttention found, int opset)

@@ -38,7 +38,7 @@ internal sealed record RotaryTables(RotaryForm Form, string Cosines, string Sine
             return one.Operator is not null && other.Operator is not null ? new RotaryTables(RotaryForm.Operator, "", "") : null;
         }
 
-        RotaryForm?[] forms = [.. new[] { one, other }.SelectMany(r => new[] { FormOf(reader, r.Cosines, r, query, sizes), FormOf(reader, r.Sines, r, query, sizes) }).Distinct()];
+        RotaryForm?[] forms = [.. new[] { one, other }.SelectMany(r => new[] { FormOf(reader, r.Cosines, r.RowAxis, query.HeadSize, sizes), FormOf(reader, r.Sines, r.RowAxis, query.HeadSize, sizes) }).Distinct()];
         if (Base(reader, one.Cosines) != Base(reader, other.Cosines) || Base(reader, one.Sines) != Base(reader, other.Sines) || forms is not [{ } form])
         {
             return null;
@@ -50,9 +50,14 @@ internal sealed record RotaryTables(RotaryForm Form, string Cosines, string Sine
             return areEqual ? new RotaryTables(RotaryForm.Stored, cosines, sines) : null;
         }
 
-        bool hold = new[] { one.Cosines, one.Sines }.All(t => reader.Proven(t, $"halves {sizes}", c => HalvesAreEqual(c, sizes)));
+        bool hold = new[] { one.Cosines, one.Sines }.All(t => HasEqualHalves(reader, t, sizes));
         return hold ? new RotaryTables(form, one.Cosines, one.Sines) : null;
     }
+
+    /// <summary>Whether the halves of a table are equal for all sizes: those of what is stored, in all rows, and of what is computed, for some sizes.</summary>
+    public static bool HasEqualHalves(AttentionReader reader, string table, ScoreSizes sizes) => reader.View.Constants.Contains(table)
+        ? Weights.Read(reader.Model, reader.View, table) is { } constant && HalvesAreEqual(constant)
+        : reader.Proven(table, $"halves {sizes}", c => c.Constants.All(t => t.Rank < 2 || reader.Shapes.Of(table)![^1].Constant != t.Shape[^1] || HalvesAreEqual(t)) && HalvesAreEqual(c, sizes));
 
     /// <summary>What a table is a view of with other ones among its sizes.</summary>
     private static string Base(AttentionReader reader, string table)
@@ -66,7 +71,8 @@ internal sealed record RotaryTables(RotaryForm Form, string Cosines, string Sine
     }
 
     /// <summary>The form of a table that is computed at run time, from its shape; null where it is none.</summary>
-    private static RotaryForm? FormOf(AttentionReader reader, string table, Rotation rotation, HeadPath path, ScoreSizes sizes)
+    /// <param name="rowAxis">See <see cref="Rotation"/>.</param>
+    public static RotaryForm? FormOf(AttentionReader reader, string table, int rowAxis, long headSize, ScoreSizes sizes)
     {
         if (reader.Shapes.Of(table) is not { Length: >= 2 and <= 4 } shape || !reader.Types.TryGetValue(table, out TensorType? type) || type.ElementType != ElementType.Float)
         {
@@ -75,8 +81,8 @@ internal sealed record RotaryTables(RotaryForm Form, string Cosines, string Sine
 
         // Axes of [batch, heads, rows, size], or of [batch, rows, heads, size].
         Size[] whole = [.. Enumerable.Repeat(Size.Of(1), 4 - shape.Length), .. shape];
-        (Size rows, Size heads) = rotation.RowAxis == 1 ? (whole[2], whole[1]) : (whole[1], whole[2]);
-        return !rows.Equals(sizes.Rows) || heads.Constant != 1 || whole[3].Constant != path.HeadSize ? null
+        (Size rows, Size heads) = rowAxis == 1 ? (whole[2], whole[1]) : (whole[1], whole[2]);
+        return !rows.Equals(sizes.Rows) || heads.Constant != 1 || whole[3].Constant != headSize ? null
             : whole[0].Constant == 1 ? RotaryForm.PerRow
             : whole[0].Equals(sizes.Batch) ? RotaryForm.PerSequence
             : null;

@@ -32,9 +32,9 @@ public sealed record StructureSite(
 /// that. Layers that are not named are free: their nodes stay, and are rewritten as in the exported form.
 /// </param>
 /// <param name="Outputs">Values that the structure computes in place of the nodes of the model that did; nodes that are not read any more are dropped.</param>
-/// <param name="Kernel">What the runtime has to run it in, once it has optimized the graph.</param>
+/// <param name="Kernels">What the runtime has to run, once it has optimized the graph: each as often as it stands here.</param>
 /// <param name="Emit">Adds the nodes that compute <paramref name="Outputs"/>, under these names.</param>
-public sealed record StructureMatch(IReadOnlyDictionary<string, string> Fixed, IReadOnlyList<string> Outputs, Kernel Kernel, Action<StructureEmission> Emit);
+public sealed record StructureMatch(IReadOnlyDictionary<string, string> Fixed, IReadOnlyList<string> Outputs, IReadOnlyList<Kernel> Kernels, Action<StructureEmission> Emit);
 
 /// <summary>What a structure is written with.</summary>
 /// <param name="Builder">Takes the nodes; they may stand in any order with those of the graph, which is sorted afterwards.</param>

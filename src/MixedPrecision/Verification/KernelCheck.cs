@@ -44,15 +44,15 @@ public static class KernelCheck
         }
     }
 
-    /// <summary>Each structure has a kernel of its own: there have to be as many of each as the plan has structures.</summary>
+    /// <summary>Of each kernel there have to be as many as all structures together promise.</summary>
     private static void Check(string file, IReadOnlyList<FoundStructure> structures, GraphProto optimized)
     {
-        foreach (IGrouping<string, FoundStructure> same in structures.GroupBy(s => s.Match.Kernel.Operator))
+        foreach (var same in structures.SelectMany(s => s.Match.Kernels, (s, k) => (Structure: s, k.Operator)).GroupBy(k => k.Operator))
         {
             int found = Nodes(optimized).Count(n => n.Operator() == same.Key);
             if (found < same.Count())
             {
-                FoundStructure first = same.First();
+                FoundStructure first = same.First().Structure;
                 throw Errors.KernelNotAsPromised(file, first.Match.Outputs[0], first.Structure.Name, $"{same.Count()} {same.Key}", $"{found}");
             }
         }

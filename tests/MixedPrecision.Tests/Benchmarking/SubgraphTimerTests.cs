@@ -166,7 +166,7 @@ public sealed class SubgraphTimerTests : IDisposable
         [
             new FoundStructure(
                 new MixedPrecision.Structures.Structure("replaced", 1, _ => null),
-                new StructureMatch(new Dictionary<string, string> { [layer.Name] = "fp32" }, [layer.Output], new Kernel("MatMul"), e => emit(e, layer))),
+                new StructureMatch(new Dictionary<string, string> { [layer.Name] = "fp32" }, [layer.Output], [new Kernel("MatMul")], e => emit(e, layer))),
         ];
     }
 

@@ -12,11 +12,11 @@ namespace MixedPrecision.Tests.Calibration;
 /// <summary>A model with data and a loss, ready to calibrate.</summary>
 internal sealed class CalibrationFixture : IDisposable
 {
-    public CalibrationFixture(string model, string data, CalibrationPolicy policy, int? samples = null)
+    public CalibrationFixture(string model, string data, CalibrationPolicy policy, int? samples = null, bool withEmbeddings = false)
     {
         Model = OnnxModel.Load(model);
         Types = TypeInference.Infer(Model);
-        Partition = Partitioner.Partition(Model, Types);
+        Partition = Partitioner.Partition(Model, Types, withEmbeddings);
         Loss = LossFunction.Create(Model, Types, policy, "policy.yaml");
         Samples = SampleReader.Read(data, Path.GetFileName(data), [.. Model.Inputs.Select(i => new InputDeclaration(i.Name, TensorType.Read(i.Type)))], policy.Labels, samples, Loss.Fields);
     }

@@ -235,13 +235,14 @@ public class CompensationTests
     internal static InputMoments Of(double[,] moments, long rows, int? width = null)
     {
         int inputs = moments.GetLength(0);
-        float[] triangles =
+        float[] values =
         [
+            .. Enumerable.Range(0, inputs).Select(i => (float)Math.Sqrt(moments[i, i])),
             .. from block in InputMoments.Blocks(inputs, width ?? inputs)
                from i in Enumerable.Range(block.Start, block.Size)
                from j in Enumerable.Range(i, block.Start + block.Size - i)
                select (float)moments[i, j],
         ];
-        return new InputMoments(inputs, rows, width ?? inputs, "test", () => triangles);
+        return new InputMoments(inputs, rows, width ?? inputs, "test", () => values);
     }
 }

@@ -63,7 +63,8 @@ internal sealed class PipelineFolder : IDisposable
     /// <summary>x [batch, 64] → tanh(x·w₀) → tanh(·w₁) → ·w₂ → logits [batch, 4].</summary>
     /// <param name="isHalf">Whether it is a model of half precision.</param>
     /// <param name="hasUnique">Whether an operator without a gradient stands before the last layer.</param>
-    public void WriteModel(int weightSeed, float scale = 1, bool isHalf = false, bool hasUnique = false)
+    /// <param name="isGated">Whether the layers before the last one are gated: tanh(x·w) ⊙ (x·v).</param>
+    public void WriteModel(int weightSeed, float scale = 1, bool isHalf = false, bool hasUnique = false, bool isGated = false)
     {
         var graph = new GraphProto { Name = "classifier" };
         graph.Input.Add(new TensorType(ElementType.Float, [new Dimension(null, "batch"), Dimension.Of(Width)]).ToProto("x"));
@@ -72,7 +73,8 @@ internal sealed class PipelineFolder : IDisposable
         string hidden = "x";
         for (int layer = 0; layer < 2; layer++)
         {
-            hidden = b.Node("Tanh", [b.MatMul(hidden, b.Constant(Random(weightSeed + layer, scale / 8, Width, Width), "w"))]);
+            string gate = b.Node("Tanh", [b.MatMul(hidden, b.Constant(Random(weightSeed + layer, scale / 8, Width, Width), "w"))]);
+            hidden = isGated ? b.Mul(gate, b.MatMul(hidden, b.Constant(Random(weightSeed + layer + 20, scale, Width, Width), "v"))) : gate;
         }
 
         if (hasUnique)

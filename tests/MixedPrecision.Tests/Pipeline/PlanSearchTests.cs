@@ -144,7 +144,7 @@ public class PlanSearchTests
             {
                 Structures = s => [.. structures.Select(f => new FoundStructure(
                     new MixedPrecision.Structures.Structure(f.Name, 1, _ => null),
-                    new StructureMatch(f.Fixed.ToDictionary(p => $"{s.Index}/{p.Key}", p => p.Value), ["y"], new Kernel("none"), _ => { })))],
+                    new StructureMatch(f.Fixed.ToDictionary(p => $"{s.Index}/{p.Key}", p => p.Value), ["y"], [new Kernel("none")], _ => { })))],
             };
         }
 

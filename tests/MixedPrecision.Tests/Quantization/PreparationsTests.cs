@@ -77,6 +77,21 @@ public sealed class PreparationsTests : IDisposable
         preparations.Get(site with { Layer = site.Layer with { Name = "other", Weight = "elsewhere" } }, format, weight);
         preparations.Get(site, format with { Version = format.Version + 1 }, weight);
         Assert.Equal((sites.Length * (FormatTexts.ForWeights.Count)) + 2, preparations.Computed);
+
+        float[] scales = [.. Enumerable.Range(0, 64).Select(i => MathF.ScaleB(1, i % 3))];
+        double[,] identity = new double[64, 64];
+        for (int i = 0; i < 64; i++)
+        {
+            identity[i, i] = 1;
+        }
+
+        InputMoments moments = CompensationTests.Of(identity, rows: 64);
+        foreach (LayerSite scaled in new[] { site with { OutputScales = scales }, (site with { Balance = new ChannelBalance("up", moments, () => scales) }).Balanced() })
+        {
+            Equal(format.Prepare(scaled, weight), preparations.Get(scaled, format, weight));
+        }
+
+        Assert.Equal((sites.Length * (FormatTexts.ForWeights.Count)) + 4, preparations.Computed);
     }
 
     [Theory]

@@ -15,8 +15,9 @@ internal static class Enumeration
         do
         {
             (double loss, double diagonal) = (Loss(problem, layers, plan), Diagonal(layers, plan));
+            double shared = problem.Shared.Where(s => s.Layers.All(name => Taken(layers, plan, name) != s.Kept)).Sum(s => s.Gain);
             foreach ((Configuration[] configurations, double gain) in Structured(problem, plan))
-                plans.Add((configurations, gain, loss, diagonal));
+                plans.Add((configurations, gain + shared, loss, diagonal));
         }
         while (Next(plan, layers));
         return plans;
@@ -25,6 +26,9 @@ internal static class Enumeration
     /// <summary>Greatest gain within a budget; null when no plan is within it.</summary>
     public static double? GreatestGain(SolverProblem problem, double budget) =>
         All(problem).Where(plan => plan.Loss <= budget).Select(plan => (double?)plan.Gain).DefaultIfEmpty(null).Max();
+
+    private static string Taken(LayerChoices[] layers, int[] plan, string name) =>
+        layers.Select((layer, index) => (layer.Name, layer.Choices[plan[index]].Format)).First(l => l.Name == name).Format;
 
     private static bool Next(int[] plan, LayerChoices[] layers)
     {

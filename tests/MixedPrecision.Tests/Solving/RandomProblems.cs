@@ -14,12 +14,24 @@ internal static class RandomProblems
 
     public static readonly Gen<SolverProblem> Structured = Gen.Int[0, int.MaxValue - 1].Select(seed => Make(seed, quadratic: seed % 2 == 0, structures: true));
 
+    public static readonly Gen<SolverProblem> Shared = Gen.Int[0, int.MaxValue - 1].Select(seed => MakeShared(new Random(seed), Make(seed, quadratic: seed % 2 == 0, structures: true)));
+
     public static SolverProblem Make(int seed, bool quadratic, bool structures = false)
     {
         var random = new Random(seed);
         SolverProblem problem = MakeDiagonal(random);
         problem = structures ? problem with { Subgraphs = [.. problem.Subgraphs.Select(subgraph => MakeStructures(random, subgraph))] } : problem;
         return quadratic ? MakeQuadratic(random, problem) : problem;
+    }
+
+    /// <summary>Up to three gains of some layers, wherever they stand, once none of them is in the first format.</summary>
+    private static SolverProblem MakeShared(Random random, SolverProblem problem)
+    {
+        string[] layers = [.. problem.Subgraphs.SelectMany(subgraph => subgraph.Layers).Select(layer => layer.Name)];
+        return problem with
+        {
+            Shared = [.. Enumerable.Range(0, random.Next(1, 4)).Select(_ => new SharedGain([.. random.GetItems(layers, random.Next(1, 4)).Distinct()], Names[0], random.NextDouble() * 4))],
+        };
     }
 
     private static SolverProblem MakeDiagonal(Random random)

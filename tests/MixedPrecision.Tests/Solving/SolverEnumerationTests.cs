@@ -17,6 +17,9 @@ public sealed class SolverEnumerationTests
     [Fact]
     public void ProblemsWithStructuresAreSolvedAsByEnumeration() => RandomProblems.Structured.Sample(AssertOptimal, iter: 100, threads: 2);
 
+    [Fact]
+    public void ProblemsWithSharedGainsAreSolvedAsByEnumeration() => RandomProblems.Shared.Sample(AssertOptimal, iter: 100, threads: 2);
+
     /// <summary>Programs of which the presolve of OR-Tools 9.15 lost the optimum.</summary>
     [Theory]
     [InlineData(80)]

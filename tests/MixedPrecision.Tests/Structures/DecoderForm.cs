@@ -56,7 +56,8 @@ internal abstract class DecoderForm
             string normal = Norm(x);
             string mixed = Attend(block, normal, Project(normal, Heads), Project(normal, KeyHeads), Project(normal, KeyHeads));
             x = B.Add(x, B.MatMul(mixed, Weight(Heads * HeadSize, Width)));
-            x = B.Add(x, B.MatMul(B.Sigmoid(B.MatMul(Norm(x), Weight(Width, 64))), Weight(64, Width)));
+            normal = Norm(x);
+            x = B.Add(x, B.MatMul(B.Mul(B.Sigmoid(B.MatMul(normal, Weight(Width, 64))), B.MatMul(normal, Weight(Width, 64))), Weight(64, Width)));
         }
 
         B.NodeTo(["logits"], "MatMul", "", [Norm(x), Weight(Width, Vocabulary)]);

@@ -83,7 +83,7 @@ public class EncoderAttentionTests
             IReadOnlyList<StructureMatch> matches = structured.Matches(Of(name));
             Assert.Equal(4, matches.Count);
             ModelProto written = structured.Written(matches);
-            Assert.Equal(4, written.Graph.Node.Count(matches[0].Kernel.Runs));
+            Assert.Equal(4, written.Graph.Node.Count(matches[0].Kernels[0].Runs));
             Assert.Single(written.Graph.Node, n => n.OpType == "Greater");
             long[] tokens = [.. Enumerable.Range(0, 3 * 20).Select(i => (long)(i * 37 % 8000))], mask = [.. Enumerable.Range(0, 3 * 20).Select(i => i % 20 < 20 - (i / 20 * 6) ? 1L : 0)];
             var inputs = new Dictionary<string, Tensor> { ["input_ids"] = Tensor.Of<long>(tokens, 3, 20), ["attention_mask"] = Tensor.Of<long>(mask, 3, 20) };
@@ -100,7 +100,7 @@ public class EncoderAttentionTests
     private static void AssertSame(StructuredModel structured, StructureMatch match, EncoderForm form)
     {
         ModelProto exported = structured.Written([], match.Fixed), written = structured.Written([match]);
-        Assert.Contains(written.Graph.Node, match.Kernel.Runs);
+        Assert.Contains(written.Graph.Node, match.Kernels[0].Runs);
         Assert.DoesNotContain(written.Graph.Node, n => n.OpType is "Softmax" or "Attention" && n.Domain == "");
         double tolerance = match.Fixed.Values.All(f => f == FormatFamilies.Baseline) ? 1e-5 : 1e-3;
         foreach ((int batch, int sequence) in Sizes)

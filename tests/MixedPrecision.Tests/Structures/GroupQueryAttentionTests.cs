@@ -19,7 +19,11 @@ public class GroupQueryAttentionTests
 
     public static TheoryData<string, string> Cases { get; } = [.. from form in Forms() from structure in Known select new TheoryDataRow<string, string>(form.Name, structure.Name)];
 
-    private static IEnumerable<DecoderForm> Forms() => [new TracedForm(), new OptimumForm(), new DynamoForm(), new FixedForm(), new OperatorForm()];
+    private static IEnumerable<DecoderForm> Forms() =>
+    [
+        new TracedForm(), new OptimumForm(), new DynamoForm(), new FixedForm(), new OperatorForm(),
+        new BuilderForm(), new TorchOperatorForm(), new PromptOperatorForm(hasMask: false), new PromptOperatorForm(hasMask: true),
+    ];
 
     [Theory]
     [MemberData(nameof(Cases))]
@@ -31,8 +35,8 @@ public class GroupQueryAttentionTests
         ModelProto rewritten = Rewriting.Apply(model, matches);
 
         Assert.Equal(DecoderForm.Blocks, matches.Length);
-        Assert.All(matches, m => Assert.Equal([FormatFamilies.Baseline, FormatFamilies.Baseline], m.Fixed.Values));
-        Assert.DoesNotContain(rewritten.Graph.Node, n => n.OpType == "Softmax");
+        Assert.All(matches, m => Assert.Equal(form.Opset < 23 ? [FormatFamilies.Baseline, FormatFamilies.Baseline] : [], m.Fixed.Values));
+        Assert.DoesNotContain(rewritten.Graph.Node, n => n.OpType is "Softmax" or "Attention");
         Assert.Equal(model.Graph.Input, rewritten.Graph.Input);
         Assert.Equal(model.Graph.Output, rewritten.Graph.Output);
         foreach (GraphOptimizationLevel level in new[] { GraphOptimizationLevel.ORT_ENABLE_ALL, GraphOptimizationLevel.ORT_DISABLE_ALL })

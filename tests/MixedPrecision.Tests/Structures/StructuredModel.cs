@@ -34,6 +34,10 @@ internal sealed class StructuredModel
     public IReadOnlyList<StructureMatch> Matches(Structure structure) =>
         [.. partition.Subgraphs.Select(s => structure.Match(new StructureSite(model, partition, s, Types, sites))).OfType<StructureMatch>()];
 
+    /// <summary>The same by name, with all that the table of structures adds.</summary>
+    public IReadOnlyList<StructureMatch> Found(string structure) =>
+        [.. partition.Subgraphs.SelectMany(s => KnownStructures.Find(new StructureSite(model, partition, s, Types, sites))).Where(f => f.Structure.Name == structure).Select(f => f.Match)];
+
     /// <summary>The model with structures and, for layers that these leave free, formats.</summary>
     public ModelProto Written(IReadOnlyList<StructureMatch> structures, IReadOnlyDictionary<string, string>? formats = null) => Rewrite(model.Proto.Clone(), structures, formats);
 

@@ -22,6 +22,12 @@ internal sealed class EmittedModel : IDisposable
 
     /// <param name="formats">One for each layer; a single one: for all to which it applies.</param>
     public EmittedModel(ModelProto model, params string[] formats)
+        : this(model, formats, withEmbeddings: false)
+    {
+    }
+
+    /// <param name="withEmbeddings">Whether tables to look up in are layers.</param>
+    public EmittedModel(ModelProto model, string[] formats, bool withEmbeddings)
     {
         Original = folder.Combine("model.onnx");
         Mixed = folder.Combine("model.mixed.onnx");
@@ -37,7 +43,7 @@ internal sealed class EmittedModel : IDisposable
             types = TypeInference.Complete(Model, types, SyntheticInputs.Make(Model, Original, new Dictionary<string, long>(), 1).Samples[0].Inputs);
         }
 
-        Partition partition = Partitioner.Partition(Model, types);
+        Partition partition = Partition = Partitioner.Partition(Model, types, withEmbeddings);
         Weight = name => Weights.Read(Model, partition.View, name)!;
         LayerSite[] sites = [.. partition.Layers.Select(l => LayerSite.Of(Model, partition.View, types, l))];
         Plan = [.. sites.Select((site, i) => (site, NumberFormats.Get(formats.Length > 1 ? formats[i] : formats[0]))).Select(
@@ -46,6 +52,8 @@ internal sealed class EmittedModel : IDisposable
     }
 
     public OnnxModel Model { get; }
+
+    public Partition Partition { get; }
 
     public string Original { get; }
 

@@ -39,7 +39,7 @@ internal static class ShapeRules
             "com.microsoft.FusedMatMul" when node.Int("transBatchA", 0) == 0 && node.Int("transBatchB", 0) == 0 =>
                 [Product(Turned(first!, node.Int("transA", 0)), s.Of(node.Input[1]) is { } other ? Turned(other, node.Int("transB", 0)) : null)],
             "Flatten" => [Flattened(first!, node.Int("axis", 1))],
-            "Attention" => [s.Of(node.Input[2]) is { } values ? Attended(node, first!, values) : null],
+            "Attention" => [s.Of(node.Input[2]) is { } values ? Attended(node, first!, values) : null, Cached(s, node, 1), Cached(s, node, 2)],
             "Gather" => [Gathered(first!, s.Of(node.Input[1]), node.Int("axis", 0))],
             "Transpose" => [node.Ints("perm") is { } order ? [.. order.Select(axis => first![axis])] : [.. first!.Reverse()]],
             "Unsqueeze" => [Axes(s, node, 1) is { } axes ? Unsqueezed(first!, axes) : null],
@@ -48,7 +48,7 @@ internal static class ShapeRules
             "Slice" => [Sliced(s, node, first!)],
             "Split" => Parts(s, node, first!),
             "Reshape" => [s.Elements(node.Input[1]) is { } target ? Reshaped(first!, target, node.Int("allowzero", 0) == 1) : null],
-            "Expand" => [s.Elements(node.Input[1]) is { } target ? Together([first, target]) : null],
+            "Expand" => [s.Elements(node.Input[1]) is { } target ? Together([target, first]) : null],
             "Tile" => [s.Elements(node.Input[1]) is { } repeats && repeats.Length == first!.Length ? [.. first.Zip(repeats, (d, r) => d * r)] : null],
             "ConstantOfShape" => [s.Elements(node.Input[0])],
             "Shape" => [[Size.Of(ElementRules.Of(s, node)?.Length ?? first!.Length)]],
@@ -99,6 +99,18 @@ internal static class ShapeRules
     private static Size?[] Attended(NodeProto node, Size[] queries, Size[] values) => queries.Length == 4
         ? [.. queries[..3], values[^1]]
         : [.. queries[..2], (values[^1] * Size.Of(node.Int("q_num_heads", 1)))?.DividedBy(Size.Of(node.Int("kv_num_heads", 1)))];
+
+    /// <summary>Keys (1) or values (2) of the past and of this call, which ONNX's Attention gives as [batch, heads, rows, size].</summary>
+    private static Size?[]? Cached(SymbolicShapes s, NodeProto node, int operand)
+    {
+        Size[]? past = node.Input.Count > operand + 3 && node.Input[operand + 3].Length > 0 ? s.Of(node.Input[operand + 3]) : null;
+        return s.Of(node.Input[operand]) switch
+        {
+            { Length: 4 } apart => [apart[0], apart[1], past is null ? apart[2] : past[2] + apart[2], apart[3]],
+            { Length: 3 } flat when Size.Of(node.Int("kv_num_heads", 1)) is var heads => [flat[0], heads, past is null ? flat[1] : past[2] + flat[1], flat[2].DividedBy(heads)],
+            _ => null,
+        };
+    }
 
     private static Size[]? Gathered(Size[] data, Size[]? indices, long axis)
     {
