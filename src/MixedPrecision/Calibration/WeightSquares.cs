@@ -18,6 +18,9 @@ internal sealed class WeightSquares
     private readonly (string Format, float[] Variances, int Together)[] formats;
     private readonly (string Format, WeightDeviations Deviations)[] relative;
 
+    /// <summary>Of a kernel, Δ²/12 by output channel.</summary>
+    private readonly (string Format, float[] Variances)[] channels;
+
     /// <param name="weight">The weight, in its own layout.</param>
     /// <param name="applicable">The formats to judge.</param>
     public WeightSquares(LayerSite site, Tensor weight, IReadOnlyList<NumberFormat> applicable)
@@ -31,6 +34,7 @@ internal sealed class WeightSquares
         block = !isMatrix || integers.Length == 0 ? 0 : integers.Select(f => f.WeightBlock).Where(b => b > 0).DefaultIfEmpty(site.InputSize).Min();
         blocks = block == 0 ? 0 : (site.InputSize + block - 1) / block;
         formats = block == 0 ? [] : [.. integers.Select(f => (f.Name, Variances(f), f.WeightBlock == 0 ? blocks : f.WeightBlock / block))];
+        channels = isMatrix ? [] : [.. integers.Select(f => (f.Name, f.WeightSteps(site, weight).Select(step => step * step / 12).ToArray()))];
         relative = [.. applicable.Where(f => f.WeightNoise is not null).Select(f => (f.Name, f.WeightNoise!(weight)))];
     }
 
@@ -38,7 +42,7 @@ internal sealed class WeightSquares
     public static bool IsTiled(LayerSite site, CalibrationMemory memory) => site.HasWeightMatrix && site.Layer.Parameters * sizeof(float) > memory.Weight && site.Node.Int("transA", 0) == 0;
 
     /// <summary>Sums for one sample.</summary>
-    public Sums Start() => new(block == 0 ? [] : new float[blocks * site.OutputSize], new double[relative.Length]);
+    public Sums Start() => new(block == 0 ? [] : new float[blocks * site.OutputSize], new double[relative.Length], new double[channels.Length]);
 
     /// <summary>Adds the gradient of a sample, or a part of it.</summary>
     /// <param name="gradient">ẇ in the weight's layout, or, of a weight matrix, some of its columns.</param>
@@ -51,6 +55,7 @@ internal sealed class WeightSquares
             ReadOnlySpan<float> all = weights.Slice(first * site.InputSize, gradient.Length);
             sums.Weighted += Squares.OfProducts(all, gradient);
             AddRelative(sums, all, gradient);
+            AddChannels(sums, gradient);
             return;
         }
 
@@ -96,6 +101,24 @@ internal sealed class WeightSquares
         {
             terms.AddTaylor(relative[i].Format, sums.ByValue[i]);
         }
+
+        for (int i = 0; i < channels.Length; i++)
+        {
+            terms.AddTaylor(channels[i].Format, sums.ByChannel[i]);
+        }
+    }
+
+    private void AddChannels(Sums sums, ReadOnlySpan<float> gradient)
+    {
+        for (int i = 0; i < channels.Length; i++)
+        {
+            float[] variances = channels[i].Variances;
+            int size = gradient.Length / variances.Length;
+            for (int channel = 0; channel < variances.Length; channel++)
+            {
+                sums.ByChannel[i] += (double)variances[channel] * TensorPrimitives.SumOfSquares(gradient.Slice(channel * size, size));
+            }
+        }
     }
 
     private void AddRelative(Sums sums, ReadOnlySpan<float> weights, ReadOnlySpan<float> gradient)
@@ -135,7 +158,8 @@ internal sealed class WeightSquares
     /// <summary>Of one sample.</summary>
     /// <param name="ByBlock">Σ ẇ², [blocks, N].</param>
     /// <param name="ByValue">Σ σ² ẇ² by format whose noise depends on the value.</param>
-    public sealed record Sums(float[] ByBlock, double[] ByValue)
+    /// <param name="ByChannel">Of a kernel, Σ Δ²/12 ẇ² by integer format.</param>
+    public sealed record Sums(float[] ByBlock, double[] ByValue, double[] ByChannel)
     {
         /// <summary>Σ (w ẇ)².</summary>
         public double Weighted { get; set; }
