@@ -39,7 +39,7 @@ internal sealed class BuilderForm : DecoderForm
 /// As torch's dynamo exporter writes scaled_dot_product_attention with a cache for opset 23: heads apart, rotation written out, keys and values joined to the past before a causal and padding mask of
 /// truth values.
 /// </summary>
-internal class TorchOperatorForm : DecoderForm
+internal sealed class TorchOperatorForm : DecoderForm
 {
     private string cosine = "", sine = "", mask = "", batch = "", rows = "";
 
