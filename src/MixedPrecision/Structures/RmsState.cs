@@ -115,9 +115,10 @@ internal sealed record RmsState(string Value, string X, int Size, RmsStage Stage
         return At(2, "max") is null or >= float.MaxValue ? At(1, "min") : null;
     }
 
-    /// <summary>A constant of one number for each place of the last axis, or null.</summary>
+    /// <summary>A constant of one number for each place of the last axis, which no app may replace, or null.</summary>
     private float[]? WeightOf(AttentionReader reader, string value) =>
         reader.View.Constants.Contains(value) && reader.Shapes.Of(value) is { Length: > 0 } shape && shape[^1].Constant == Size
+        && !Partitioning.Region.StoredConstants(reader.View, value).Any(reader.Model.Defaults.Contains)
         && Partitioning.Weights.Read(reader.Model, reader.View, value) is { ElementType: ElementType.Float } weight && weight.Count == Size ? weight.Values<float>().ToArray() : null;
 
     private static bool IsOverLast(AttentionReader reader, NodeProto node, int rank) =>

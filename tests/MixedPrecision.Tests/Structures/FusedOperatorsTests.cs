@@ -52,6 +52,20 @@ public class FusedOperatorsTests
         Assert.Empty(new StructuredModel(model).Found(StructureNames.Fused));
     }
 
+    /// <summary>A weight that an app may replace is no constant to be written anew.</summary>
+    [Fact]
+    public void AWeightThatIsAnInputStaysWhereItIs()
+    {
+        using OnnxModel made = RewriteModel.Make(RmsForms.Open["square of itself, divided"]);
+        ModelProto proto = made.Proto.Clone();
+        TensorProto weight = proto.Graph.Initializer.Single(i => i.Dims.Count == 1 && i.Dims[0] == RewriteModel.Width);
+        proto.Graph.Input.Add(new TensorType(ElementType.Float, [Dimension.Of(RewriteModel.Width)]).ToProto(weight.Name));
+        using var model = new OnnxModel(proto, "", "model.onnx");
+        StructureMatch match = Assert.Single(new StructuredModel(model).Found(StructureNames.Fused));
+        ModelProto written = new StructuredModel(model).Written([match]);
+        Assert.Contains(written.Graph.Node, n => n.OpType == "Mul" && n.Input.Contains(weight.Name));
+    }
+
     [Theory]
     [MemberData(nameof(ResidualNames))]
     public void AResidualSumThatTheRuntimeJoinsWithANormalizationIsASum(string name)
