@@ -150,6 +150,7 @@ internal sealed class PredictionTrial : IDisposable
                 moments.Add(value, new InputMoments(sums.Inputs, sums.Rows, sums.Width, sums.HashOf(total), () => total));
             },
             _ => { },
+            _ => { },
             CancellationToken.None);
         Observing = Stopwatch.GetElapsedTime(start);
         return Balancing.Observe(partition.View, known, moments, name => Weights.Read(model, partition.View, name)!);

@@ -92,6 +92,28 @@ internal sealed class PipelineFolder : IDisposable
         File.WriteAllBytes(this["model.onnx"], (isHalf ? HalfModels.Narrow(model) : model).ToByteArray());
     }
 
+    /// <summary>x [batch, 64] as images of 8×8 → convolutions of 3×3 to 16 and 16 channels, each with Relu → mean over each channel → ·w → logits [batch, 4].</summary>
+    public void WriteConvolutions(int weightSeed)
+    {
+        var graph = new GraphProto { Name = "convolutions" };
+        graph.Input.Add(new TensorType(ElementType.Float, [new Dimension(null, "batch"), Dimension.Of(Width)]).ToProto("x"));
+        graph.Output.Add(new TensorType(ElementType.Float, [new Dimension(null, "batch"), Dimension.Of(Classes)]).ToProto("logits"));
+        var b = new GraphBuilder(GraphBuilder.NamesIn(graph));
+        string hidden = b.Reshape("x", b.Integers(-1, 1, 8, 8));
+        for (int layer = 0; layer < 2; layer++)
+        {
+            string w = b.Constant(Random(weightSeed + layer, layer == 0 ? 1 : 0.3f, 16, layer == 0 ? 1 : 16, 3, 3), "w"), c = b.Constant(Random(weightSeed + layer + 20, 0.1f, 16), "c");
+            hidden = b.Node("Relu", [b.Node("Conv", [hidden, w, c], Attributes.Of("pads", [1L, 1, 1, 1]))]);
+        }
+
+        string pooled = b.Node("Flatten", [b.Node("GlobalAveragePool", [hidden])], Attributes.Of("axis", 1));
+        b.NodeTo(["logits"], "MatMul", "", [pooled, b.Constant(Random(weightSeed + 7, 1, 16, Classes), "w")]);
+        b.AppendTo(graph);
+        var model = new ModelProto { IrVersion = 8, Graph = graph };
+        model.OpsetImport.Add(new OperatorSetIdProto { Domain = "", Version = 14 });
+        File.WriteAllBytes(this["model.onnx"], model.ToByteArray());
+    }
+
     public void WriteData(string file, int seed, int samples)
     {
         var random = new Random(seed);

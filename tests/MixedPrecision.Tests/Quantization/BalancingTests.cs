@@ -180,6 +180,7 @@ public sealed class BalancingTests : IDisposable
             new ObservationRequest(of, partition, types, plain, [.. plain.Values.Where(s => s.HasWeightMatrix).Select(s => s.Layer.Input).Distinct()], [new Sample("test", feed, null)], 1),
             (value, sums) => moments.Add(value, new InputMoments(sums.Inputs, sums.Rows, sums.Width, value, () => sums.Total())),
             _ => { },
+            _ => { },
             TestContext.Current.CancellationToken);
         return Balancing.Observe(partition.View, plain, moments, name => of.Initializer(name)!);
     }
