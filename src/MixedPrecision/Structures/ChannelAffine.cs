@@ -64,10 +64,13 @@ internal sealed record ChannelAffine(IReadOnlyList<double> Scale, IReadOnlyList<
         return [.. Enumerable.Range(0, channels).Select(c => (double)values[values.Length == 1 ? 0 : c])];
     }
 
-    /// <summary>A float constant that no app may replace, or null.</summary>
-    public static Tensor? Fixed(AttentionReader reader, string value) =>
-        reader.View.Constants.Contains(value) && !Region.StoredConstants(reader.View, value).Any(reader.Model.Defaults.Contains)
-        && Weights.Read(reader.Model, reader.View, value) is { ElementType: ElementType.Float } tensor ? tensor : null;
+    /// <summary>Whether a value is a float constant that no app may replace.</summary>
+    public static bool IsFixed(AttentionReader reader, string value) =>
+        reader.View.Constants.Contains(value) && reader.Types.TryGetValue(value, out TensorType? type) && type.ElementType == ElementType.Float
+        && !Region.StoredConstants(reader.View, value).Any(reader.Model.Defaults.Contains);
+
+    /// <summary>Its tensor, or null where it is none.</summary>
+    public static Tensor? Fixed(AttentionReader reader, string value) => IsFixed(reader, value) ? Weights.Read(reader.Model, reader.View, value) : null;
 
     private static ChannelAffine? OfNormalization(AttentionReader reader, NodeProto node, string x, int channels)
     {

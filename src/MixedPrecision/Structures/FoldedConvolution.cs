@@ -20,7 +20,7 @@ internal static class FoldedConvolution
     private static Rewrite? At(AttentionReader reader, Layer layer, HashSet<int> timed, IReadOnlySet<string> kept)
     {
         NodeProto node = reader.View.Nodes[layer.Node];
-        if (!reader.Types.TryGetValue(layer.Output, out TensorType? type) || type.ElementType != ElementType.Float || !IsFixed(reader, layer.Weight) || (layer.Bias is not null && !IsFixed(reader, layer.Bias)))
+        if (!reader.Types.TryGetValue(layer.Output, out TensorType? type) || type.ElementType != ElementType.Float || !ChannelAffine.IsFixed(reader, layer.Weight) || (layer.Bias is not null && !ChannelAffine.IsFixed(reader, layer.Bias)))
         {
             return null;
         }
@@ -42,7 +42,8 @@ internal static class FoldedConvolution
             e.Builder.NodeTo(
                 [behind.Count > 0 ? behind[^1].Value : layer.Output], node.OpType, "",
                 [crossed > 0 ? before[crossed - 1].Value : layer.Input, e.Constant(weight, $"{layer.Weight}/folded"), e.Constant(bias, $"{layer.Weight}/bias")], [.. node.Attribute.Select(a => a.Clone())]);
-        }) { Layer = layer.Name };
+        })
+        { Layer = layer.Name };
     }
 
     /// <summary>A step next to a convolution.</summary>
@@ -90,8 +91,6 @@ internal static class FoldedConvolution
     private static bool IsFoldedAnyway(AttentionReader reader, List<Step> steps, int channels) => steps.All(s => reader.View.Nodes[s.Node] is var node && (node.OpType == "BatchNormalization"
         || (node.OpType is "Add" or "Mul" && reader.View.Constants.Contains(node.Input[1]) && reader.Shapes.Of(node.Input[1]) is { } shape
             && (shape.Length == 0 ? node.OpType == "Mul" : shape.Length >= 3 && shape[^3].Constant == channels))));
-
-    private static bool IsFixed(AttentionReader reader, string constant) => ChannelAffine.Fixed(reader, constant) is not null;
 
     private static (Tensor Weight, Tensor Bias) Fold(AttentionReader reader, Layer layer, int groups, ChannelAffine before, ChannelAffine behind)
     {

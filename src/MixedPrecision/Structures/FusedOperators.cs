@@ -20,7 +20,7 @@ internal static class FusedOperators
     public static StructureMatch Complete(StructureSite site, StructureMatch match)
     {
         IReadOnlySet<string> replaced = new GraphWalk(site).Dropped([.. match.Outputs]);
-        return With(match, [.. Find(site).Where(r => !replaced.Contains(r.Output))]);
+        return With(match, [.. Find(site).Where(r => !replaced.Contains(r.Output) && (r.Layer is null || !match.Fixed.ContainsKey(r.Layer)))]);
     }
 
     private static IReadOnlyList<Rewrite> Find(StructureSite site)

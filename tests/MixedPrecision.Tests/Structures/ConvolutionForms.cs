@@ -17,6 +17,7 @@ internal static class ConvolutionForms
         ["tf2onnx, addend first, then a quotient"] = new(13, (m, x) => m.B.Div(m.B.Add(m.Random(1, 0, 1, C, 1, 1), m.Conv(x, bias: false)), m.Number(1.7)), "Add", "Div"),
         ["images normalized before"] = new(13, (m, x) => m.B.Sub(m.Conv(m.B.Div(m.B.Sub(x, m.Random(1, 0, 1, C, 1, 1)), m.Random(0.2, 1, 1, C, 1, 1)), kernel: 3), m.Number(1)), "Sub", "Div"),
         ["images scaled before padding"] = new(11, (m, x) => Affine(m, m.Conv(m.B.Mul(x, m.Number(1 / 255.0)), kernel: 3, pad: 1)), "Mul", "Add"),
+        ["normalized before, another beside"] = new(17, (m, x) => m.B.Node("Relu", [m.Conv(x)]) is var v ? m.B.Add(m.Conv(v), m.Conv(m.Norm(v))) : "", "BatchNormalization"),
         ["subtracted from a number, groups"] = new(17, (m, x) => m.B.Sub(m.Number(1), m.Conv(x, group: 4, outputs: 8, kernel: 3)), "Sub"),
         ["before and behind, groups"] = new(17, (m, x) => m.B.Mul(m.Number(0.3, 1), m.Conv(m.B.Add(m.B.Mul(x, m.Random(1, 0, C, 1, 1)), m.Random(1, 0, C, 1, 1)), group: 4, outputs: 8, kernel: 3)), "Mul", "Add"),
         ["depthwise, dilated, strided"] = new(17, (m, x) => Affine(m, m.Conv(m.B.Mul(x, m.Random(1, 0, C, 1, 1)), group: C, kernel: 3, pad: 2, attributes:

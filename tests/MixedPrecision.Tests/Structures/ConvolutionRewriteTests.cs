@@ -72,6 +72,25 @@ public class ConvolutionRewriteTests
         Assert.Empty(new StructuredModel(model).Found(StructureNames.Fused));
     }
 
+    /// <summary>A recognizer with an affine block behind each convolution and each activation, in sub-graphs of one convolution: those before a convolution are taken in across the cut.</summary>
+    [Fact]
+    public void ARecognizerKeepsNoSingleNumbersBesideConvolutions()
+    {
+        using OnnxModel model = OnnxModel.Load(SharedFolder.Model("ppocr-rec"));
+        var structured = new StructuredModel(model);
+        IReadOnlyList<StructureMatch> matches = structured.Found(StructureNames.Fused);
+        ModelProto written = structured.Written(matches);
+        Assert.Equal((28, 28), (matches.Count, matches.Sum(m => m.Fixed.Count)));
+        Assert.DoesNotContain(written.Graph.Node, n => n.OpType is "Clip");
+        long[] shape = [1, 3, 48, 96];
+        var draw = new Random(3);
+        var inputs = new Dictionary<string, Tensor>
+        {
+            [model.Graph.Input[0].Name] = Tensor.Of<float>([.. Enumerable.Range(0, (int)Tensor.ElementCount(shape)).Select(_ => (float)((2 * draw.NextDouble()) - 1))], shape),
+        };
+        Rewriting.AssertEqual(Run(model.Proto, inputs, GraphOptimizationLevel.ORT_DISABLE_ALL), Run(written, inputs, GraphOptimizationLevel.ORT_ENABLE_ALL), 1e-5);
+    }
+
     /// <summary>Holds the rewrites of a form against the exported form, in the whole model and cut out as they are timed.</summary>
     private static void AssertSame(ConvolutionForm form, bool isFolded)
     {
