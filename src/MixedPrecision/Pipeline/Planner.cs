@@ -45,6 +45,10 @@ internal sealed record PlanningInput(Partition Partition, IReadOnlyDictionary<st
         configuration.Subgraph.Layers.Zip(configuration.Configuration.Formats).All(l => Allowed[l.First.Name].Formats.Contains(l.Second))
         && (configuration.Configuration.Structure == Structure.Exported || Structures(configuration.Subgraph).Any(s => s.Structure.Name == configuration.Configuration.Structure));
 
+    /// <summary>A configuration in each sub-graph that is equal to its own and may take it: these share timings.</summary>
+    public IEnumerable<SubgraphConfiguration> OfEqual(SubgraphConfiguration configuration) => Partition.Subgraphs
+        .Where(s => s.Fingerprint == configuration.Subgraph.Fingerprint).Select(s => configuration with { Subgraph = s }).Where(Allows);
+
     private IReadOnlyList<Configuration> Choose(Func<LayerOptions, string> format) =>
         [.. Partition.Subgraphs.Select(s => Configuration.Exported([.. s.Layers.Select(l => format(Allowed[l.Name]))]))];
 }
@@ -105,7 +109,7 @@ internal static class Planner
 
         (plan, gains) = Standing(input, gains, lossBudget, isQuadratic: true, 0, steps);
         double bound = steps.Solve(input.Problem(gains, lossBudget, true, Unmeasured.Optimistic, ToleranceOf(input))).Bound;
-        return (plan with { Bound = Math.Max(plan.Bound, plan.Gain + bound - EstimateOf(input, gains, lossBudget, true, plan)) }, gains);
+        return (plan with { Bound = Math.Max(plan.Bound, plan.Gain + bound - EstimateOf(input, gains, plan)) }, gains);
     }
 
     /// <summary>The same, or where that is infeasible the best plan of the least loss MSE that the rules allow.</summary>
@@ -141,12 +145,12 @@ internal static class Planner
             }
         }
 
-        double Estimate(Plan plan) => EstimateOf(input, gains, lossBudget, isQuadratic, plan);
+        double Estimate(Plan plan) => EstimateOf(input, gains, plan);
     }
 
     /// <summary>What a plan gains by best estimates, as configurations count that were not measured.</summary>
-    private static double EstimateOf(PlanningInput input, Gains gains, double lossBudget, bool isQuadratic, Plan plan) =>
-        Strategies.Of(input.Problem(gains, lossBudget, isQuadratic, Unmeasured.Optimistic), plan.Configurations).Gain;
+    private static double EstimateOf(PlanningInput input, Gains gains, Plan plan) =>
+        Strategies.Of(input.Problem(gains, lossBudget: 0, isQuadratic: false, Unmeasured.Optimistic), plan.Configurations).Gain;
 
     private static double ToleranceOf(PlanningInput input) => Near * Gap * input.Floor.Total;
 
@@ -170,8 +174,8 @@ internal static class Planner
     private static SubgraphConfiguration[] Open(PlanningInput input, Gains gains, Plan plan) => [.. input.Partition.Subgraphs
         .Select(s => new SubgraphConfiguration(s, plan.Configurations[s.Index]))
         .Where(c => c.Configuration.Changes(Problems.Baseline) && !gains.Knows(c))
-        .SelectMany(c => input.Partition.Subgraphs.Where(s => s.Fingerprint == c.Subgraph.Fingerprint).Select(s => c with { Subgraph = s }))
+        .SelectMany(input.OfEqual)
         .Distinct()
-        .Where(c => input.Allows(c) && !gains.Knows(c))
+        .Where(c => !gains.Knows(c))
         .OrderBy(c => c.Subgraph.Index)];
 }

@@ -34,7 +34,7 @@ internal static class Rivals
             }
 
             SubgraphConfiguration[] together = [.. open.Concat(near).Distinct().Where(c => !compared.Contains(c)).Take(Math.Max(open.Length, MostTogether))];
-            rivals.AddRange(together.SelectMany(c => equal.Select(s => c with { Subgraph = s })).Where(input.Allows));
+            rivals.AddRange(together.SelectMany(input.OfEqual));
         }
 
         return rivals;

@@ -25,7 +25,7 @@ internal static class UnmeasuredNeighbours
                 .Where(c => !gains.Knows(c) && !open.Contains(c) && input.Allows(c) && Fits(c))
                 .Select(c => (Configuration: c, Gain: bounds.Of(c.Configuration, StructureOf(c)))).Where(c => c.Gain > best)
                 .OrderByDescending(c => c.Gain).Take(Most).Select(c => c.Configuration);
-            foreach (SubgraphConfiguration configuration in near.SelectMany(c => input.Partition.Subgraphs.Where(s => s.Fingerprint == own.Key).Select(s => c with { Subgraph = s })).Where(input.Allows))
+            foreach (SubgraphConfiguration configuration in near.SelectMany(input.OfEqual))
             {
                 yield return configuration;
             }

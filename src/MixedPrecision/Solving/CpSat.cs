@@ -67,13 +67,12 @@ internal static class CpSat
         var choices = new List<(BoolVar Variable, int[] Flat)>();
         var single = new BoolVar[program.Gains.Length];
         var (terms, gains) = (new List<BoolVar>(), new List<long>());
-        int layer = 0;
         for (int subgraph = 0; subgraph < program.Columns.Count; subgraph++)
         {
-            int end = program.FirstLayer[subgraph + 1];
+            (int begin, int end) = (program.FirstLayer[subgraph], program.FirstLayer[subgraph + 1]);
             if (program.Columns[subgraph].Count > 0)
             {
-                int[] hinted = [.. Enumerable.Range(layer, end - layer).Select(l => program.FirstChoice[l] + hint[l])];
+                int[] hinted = [.. Enumerable.Range(begin, end - begin).Select(l => program.FirstChoice[l] + hint[l])];
                 Column[] columns = Undominated(program, subgraph, cost);
                 BoolVar[] own = [.. columns.Select((_, index) => model.NewBoolVar($"y{subgraph}/{index}"))];
                 model.AddExactlyOne(own);
@@ -84,9 +83,11 @@ internal static class CpSat
                     terms.Add(variable);
                     gains.Add(column.Gain);
                 }
+
+                continue;
             }
 
-            for (; layer < end && program.Columns[subgraph].Count == 0; layer++)
+            for (int layer = begin; layer < end; layer++)
             {
                 (int first, int next) = (program.FirstChoice[layer], program.FirstChoice[layer + 1]);
                 for (int choice = first; choice < next; choice++)
@@ -101,9 +102,7 @@ internal static class CpSat
                 model.AddExactlyOne(single[first..next]);
             }
 
-            layer = end;
-            if (program.Columns[subgraph].Count == 0)
-                AddCorrections(model, single, program.Corrections[subgraph], terms, gains);
+            AddCorrections(model, single, program.Corrections[subgraph], terms, gains);
         }
 
         foreach ((int[] kept, long gain) in program.Shared)

@@ -2,8 +2,12 @@ using MixedPrecision.Formats;
 
 namespace MixedPrecision.Structures;
 
-/// <summary>A few nodes of a sub-graph that one operator of the runtime computes, with the same result up to rounding.</summary>
-/// <param name="Output">The value that the operator computes in place of the nodes of the model that did.</param>
-/// <param name="Kernel">The operator.</param>
+/// <summary>A few nodes of a sub-graph that other operators of the runtime compute in less time, with the same result up to rounding.</summary>
+/// <param name="Output">The value that is computed in place of the nodes of the model that did.</param>
+/// <param name="Kernel">The operator that has to run; null where the runtime may join what is written with its surroundings.</param>
 /// <param name="Emit">Adds what computes <paramref name="Output"/>, under this name.</param>
-internal sealed record Rewrite(string Output, Kernel Kernel, Action<StructureEmission> Emit);
+internal sealed record Rewrite(string Output, Kernel? Kernel, Action<StructureEmission> Emit)
+{
+    /// <summary>The layer whose weight is written anew, so that it has to compute in float; null: none.</summary>
+    public string? Layer { get; init; }
+}

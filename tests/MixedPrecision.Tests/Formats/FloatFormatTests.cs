@@ -13,7 +13,10 @@ public class FloatFormatTests
 {
     private static readonly Dictionary<string, (FloatType Type, bool IsScaled)> Formats = new()
     {
-        ["fp16"] = (FloatType.Half, false), ["bf16"] = (FloatType.BFloat16, false), ["fp8-e4m3"] = (FloatType.E4M3, true), ["fp8-e5m2"] = (FloatType.E5M2, false),
+        ["fp16"] = (FloatType.Half, false),
+        ["bf16"] = (FloatType.BFloat16, false),
+        ["fp8-e4m3"] = (FloatType.E4M3, true),
+        ["fp8-e5m2"] = (FloatType.E5M2, false),
     };
 
     private static readonly Dictionary<string, Func<ModelProto>> Models = new()

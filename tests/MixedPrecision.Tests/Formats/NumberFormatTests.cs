@@ -13,7 +13,14 @@ public class NumberFormatTests
     /// <summary>Largest error relative to the result's root mean square that rounding to so many bits explains, with room for the tail.</summary>
     private static readonly Dictionary<string, double> Tolerance = new()
     {
-        ["int8-dynamic"] = 0.02, ["int8-weight"] = 0.02, ["int4-weight"] = 0.2, ["int2-weight"] = 0.5, ["fp16"] = 0.0005, ["bf16"] = 0.004, ["fp8-e4m3"] = 0.06, ["fp8-e5m2"] = 0.12,
+        ["int8-dynamic"] = 0.02,
+        ["int8-weight"] = 0.02,
+        ["int4-weight"] = 0.2,
+        ["int2-weight"] = 0.5,
+        ["fp16"] = 0.0005,
+        ["bf16"] = 0.004,
+        ["fp8-e4m3"] = 0.06,
+        ["fp8-e5m2"] = 0.12,
     };
 
     /// <summary>Every format of every family that applies to weight matrices.</summary>
