@@ -47,7 +47,7 @@ internal static class Problems
             LayerChoices[] layers = [.. subgraph.Layers.Select((layer, i) => new LayerChoices(layer.Name, [.. ChoicesOf(i, input.Allowed[layer.Name], byName[layer.Name], bounds)]))];
             return new SubgraphChoices(subgraph.Fingerprint, layers, bounds.Measured) { Structures = [.. input.Structures(subgraph).Select(s => bounds.Of(s)).OfType<StructureChoice>()] };
         })];
-        return new SolverProblem(subgraphs, lossBudget, isQuadratic ? Quadratic(subgraphs, byName) : new LossModel.Diagonal()) { Shared = gains.Shared };
+        return new SolverProblem(subgraphs, lossBudget, isQuadratic ? Quadratic(subgraphs, byName) : new LossModel.Diagonal()) { Consequences = gains.Consequences };
     }
 
     /// <summary>The configuration with one layer in a format and the others in the baseline.</summary>
