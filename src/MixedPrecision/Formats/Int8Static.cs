@@ -19,8 +19,8 @@ internal static class Int8Static
         int limit = isFull ? 127 : 63;
         return new NumberFormat(
             Name: id.Text,
-            Version: 2,
-            KernelIdentity: "QLinearConv(u8s8,static)",
+            Version: 3,
+            KernelIdentity: "QLinearConv(u8s8,ranges)",
             TimePerMac: 0.25,
             WhyNot: WhyNot,
             Prepare: (site, weight) => Prepare(site, weight, limit),

@@ -97,6 +97,7 @@ public static class LayerRewriter
         }
 
         bool isMoved = ReadHeld(nodes, builder, held);
+        rewritten = DropUnread(graph, nodes, rewritten);
         graph.Node.Clear();
         graph.Node.AddRange(structures.Count > 0 || isMoved ? TopologicalOrder.Of(nodes) : nodes);
         graph.Initializer.AddRange(builder.Constants.Select(c => Wrap(c.Key, c.Value)));
@@ -167,6 +168,15 @@ public static class LayerRewriter
 
         nodes.AddRange(builder.Nodes.Skip(first));
         return builder.Nodes.Count > first;
+    }
+
+    /// <summary>Drops what layers give that nobody reads, such as floats where all readers take integers: the runtime would compute it.</summary>
+    private static List<RewrittenLayer> DropUnread(GraphProto graph, List<NodeProto> nodes, List<RewrittenLayer> rewritten)
+    {
+        HashSet<string> read = [.. nodes.SelectMany(GraphView.InputsOf), .. graph.Output.Select(o => o.Name)];
+        var unread = new HashSet<NodeProto>(rewritten.Where(r => r.Format.ReadsRanges).Select(r => r.Nodes[^1]).Where(n => !n.Output.Any(read.Contains)), ReferenceEqualityComparer.Instance);
+        nodes.RemoveAll(unread.Contains);
+        return unread.Count == 0 ? rewritten : [.. rewritten.Select(r => unread.Contains(r.Nodes[^1]) ? r with { Nodes = [.. r.Nodes.SkipLast(1)] } : r)];
     }
 
     /// <summary>The name of a constant, made once for all that have its content: layers that read one weight, directly or transposed, store it once.</summary>
