@@ -13,7 +13,7 @@ internal static class SlopedRelu
 
     public static IEnumerable<Rewrite> Find(StructureSite site)
     {
-        var reader = new AttentionReader(site.Model, site.Partition, site.Types);
+        var reader = new AttentionReader(site.Model, site.Partition.View, site.Types);
         return site.Subgraph.Timed.Select(n => reader.View.Nodes[n]).Where(n => n.Operator() == "PRelu").Select(n => At(reader, n)).OfType<Rewrite>();
     }
 
