@@ -85,7 +85,7 @@ internal sealed record FoldedConvolution(Layer Layer, string Input, string Outpu
         return layer.Kind == LayerKind.ConvTranspose ? (first, second) : (second, first);
     }
 
-    private static List<Step> StepsBehind(AttentionReader reader, Layer layer, IReadOnlySet<string> kept)
+    private static List<Step> StepsBehind(AttentionReader reader, Layer layer, HashSet<string> kept)
     {
         (string value, int channels) = (layer.Output, Channels(reader, layer).Outputs);
         var steps = new List<Step>();
@@ -100,7 +100,7 @@ internal sealed record FoldedConvolution(Layer Layer, string Input, string Outpu
     }
 
     /// <summary>The steps before a convolution, the nearest first: all or none, since what is left of them would take as long.</summary>
-    private static List<Step> StepsBefore(AttentionReader reader, Layer layer, IReadOnlySet<string> kept)
+    private static List<Step> StepsBefore(AttentionReader reader, Layer layer, HashSet<string> kept)
     {
         if (layer.Kind == LayerKind.ConvTranspose)
         {

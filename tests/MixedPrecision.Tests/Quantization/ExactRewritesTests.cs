@@ -6,7 +6,6 @@ using MixedPrecision.Onnx;
 using MixedPrecision.Partitioning;
 using MixedPrecision.Policies;
 using MixedPrecision.Quantization;
-using MixedPrecision.Structures;
 using MixedPrecision.Tests.Structures;
 
 namespace MixedPrecision.Tests.Quantization;
