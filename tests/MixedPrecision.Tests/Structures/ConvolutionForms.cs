@@ -41,6 +41,7 @@ internal static class ConvolutionForms
     {
         ["TorchScript"] = new(11, (m, x) => m.B.Node("PRelu", [m.Conv(x), m.Random(0.8, 0, C, 1, 1)]), "PRelu"),
         ["behind a normalization"] = new(9, (m, x) => m.B.Node("PRelu", [m.Norm(m.Conv(x, kernel: 3, pad: 1)), m.Random(0.2, 0.2, C, 1, 1)]), "PRelu"),
+        ["a block that is filled up"] = new(11, (m, x) => m.B.Node("PRelu", [m.Conv(x, outputs: 20), m.Random(0.8, 0, 20, 1, 1)]), "PRelu"),
         ["dynamo, behind a view"] = new(18, (m, x) => m.B.Node("PRelu", [m.Conv(x), m.B.Node("Unsqueeze", [m.Random(1, 0, C), m.B.Integers(1, 2)])]), "PRelu"),
         ["one slope, above 1"] = new(16, (m, x) => m.B.Node("PRelu", [m.Conv(x), m.Number(1.5, 1)]), "PRelu"),
     };
@@ -67,7 +68,7 @@ internal static class ConvolutionForms
         ["mean over one axis"] = new(17, (m, x) => m.Mean(m.Conv(x), 3)),
         ["slopes above 1"] = new(16, (m, x) => m.B.Node("PRelu", [m.Conv(x), m.Random(0.5, 1, C, 1, 1)])),
         ["slopes for each column"] = new(16, (m, x) => m.B.Node("PRelu", [m.Conv(x), m.Random(0.5, 0, C)])),
-        ["channels that no block holds"] = new(16, (m, x) => m.B.Node("PRelu", [m.Conv(x, outputs: 12), m.Random(0.5, 0, 12, 1, 1)])),
+        ["channels that no block holds"] = new(16, (m, x) => m.B.Node("PRelu", [m.Conv(x, outputs: 18), m.Random(0.5, 0, 18, 1, 1)])),
         ["slopes without a convolution"] = new(16, (m, x) => m.Conv(m.B.Node("PRelu", [x, m.Random(0.5, 0, C, 1, 1)]))),
     };
 
