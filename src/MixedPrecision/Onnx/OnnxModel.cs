@@ -10,11 +10,16 @@ public sealed class OnnxModel : IDisposable
     private HashSet<string>? defaults;
 
     public OnnxModel(ModelProto proto, string folder, string displayName)
+        : this(proto, folder, displayName, new ExternalData(folder))
+    {
+    }
+
+    private OnnxModel(ModelProto proto, string folder, string displayName, ExternalData external)
     {
         Proto = proto;
         Folder = folder;
         DisplayName = displayName;
-        External = new ExternalData(folder);
+        External = external;
     }
 
     public ModelProto Proto { get; }
@@ -40,6 +45,9 @@ public sealed class OnnxModel : IDisposable
 
     /// <summary>Initializers that an app may replace, since they are inputs too.</summary>
     public IReadOnlySet<string> Defaults => defaults ??= DefaultInputs.Of(Graph);
+
+    /// <summary>Initializers that are in no file, since <see cref="With"/> brought them.</summary>
+    public IReadOnlySet<string> Made { get; private init; } = new HashSet<string>();
 
     /// <summary>What there is to say of initializers that an exporter listed as inputs out of habit and that are constants in this model; null: there are none.</summary>
     public string? DefaultsNote { get; private init; }
@@ -91,6 +99,13 @@ public sealed class OnnxModel : IDisposable
                     + "only inputs that have to be fed. `defaults: keep` in the policy keeps them",
         };
     }
+
+    /// <summary>The same with another message, which refers to the same external data. The mappings of these are shared: only one of the two is to be disposed of.</summary>
+    internal OnnxModel With(ModelProto proto) => new(proto, Folder, DisplayName, External)
+    {
+        DefaultsNote = DefaultsNote,
+        Made = proto.Graph.Initializer.Select(t => t.Name).Where(n => Made.Contains(n) || !Initializers.ContainsKey(n)).ToHashSet(),
+    };
 
     /// <summary>The tensor of an initializer of the main graph, or null.</summary>
     public Tensor? Initializer(string name) =>

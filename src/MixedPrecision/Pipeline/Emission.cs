@@ -51,7 +51,7 @@ internal static class Emission
         Workspace workspace = model.Value;
         Directory.CreateDirectory(folder);
         string path = Path.Combine(folder, name);
-        string[] files = workspace.ExternalFiles.Count > 0 ? [path, path + ".data"] : [path];
+        string[] files = ModelTensors.External(workspace.Model.Proto).Any() ? [path, path + ".data"] : [path];
         var input = new EmitInput(model, name, LayersOf(workspace, plan), StructuresOf(workspace, plan));
         runner.GetFiles(Stage, Version, input, files, () => Quantizer.Write(
             workspace.Model, PlanOf(workspace, input.Layers), workspace.Weight, path, preparations, [.. FoundOf(workspace, input.Structures).Select(s => s.Match)]));
@@ -92,8 +92,8 @@ internal static class Emission
     {
         if (model.Value.ExternalFiles.Count > 0)
         {
-            // As the file has it, also where planning took its initializers for constants.
-            using Workspace original = Workspace.Open(model.Value.Path, model.Value.Model.DisplayName, keepDefaults: true);
+            // As the file has it, also where planning took its initializers for constants or folded some.
+            using Workspace original = Workspace.Open(model.Value.Path, model.Value.Model.DisplayName, keepDefaults: true, isRewritten: false);
             return Write(
                 runner, Shipment.ModelOf(original), Reports.Baselines(original), folder, name, preparations);
         }

@@ -78,6 +78,12 @@ internal sealed record Materials(
                 workspace.Complete(data.First().Inputs);
             }
 
+            if (workspace.Rewrites is not null && runner.Get(
+                Stages.Exact, new ExactInput(Shipment.ModelOf(workspace), data.Calibration, Kernels.Of(machine), AppSession.Of(machine))).WhyNot is string other)
+            {
+                workspace.Restore(other);
+            }
+
             return new Materials(
                 policy, workspace, Choices.Of(policy, workspace, machine), data, loss, Observed(loss, data, workspace, options.Cancel), ScenariosOf(policy, workspace, data),
                 machine,

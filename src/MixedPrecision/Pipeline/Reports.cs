@@ -126,11 +126,11 @@ internal static class Reports
             [.. shipped.Compared.Select(c => ComparedOf(c, materials, findings.Gains))],
             advice,
             [.. LeftAlone.Lines(Reasons.Of(materials.Workspace.Partition, shipped.Configurations, findings, materials.Policy.Formats.Count - 1))],
-            [.. new[] { materials.Workspace.Model.DefaultsNote }.OfType<string>(), .. WarningsOf(runner)]);
+            [.. materials.Workspace.Notes, .. WarningsOf(runner)]);
     }
 
     public static ModelSummary Model(Workspace workspace) => new(
-        workspace.Model.DisplayName, workspace.Hash, workspace.Bytes, workspace.Model.Opset, workspace.Model.Graph.Node.Count);
+        workspace.Original.DisplayName, workspace.Hash, workspace.Bytes, workspace.Original.Opset, workspace.Original.Graph.Node.Count);
 
     /// <summary>Operators without a gradient rule through which gradients would have to pass to reach a layer.</summary>
     public static IReadOnlyList<DifferentiationGap> Gaps(Workspace workspace)

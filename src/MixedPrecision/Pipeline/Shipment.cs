@@ -3,6 +3,7 @@ using MixedPrecision.Calibration;
 using MixedPrecision.Diagnostics;
 using MixedPrecision.Partitioning;
 using MixedPrecision.Policies;
+using MixedPrecision.Quantization;
 using MixedPrecision.Reporting;
 using MixedPrecision.Solving;
 using MixedPrecision.Structures;
@@ -49,9 +50,11 @@ internal sealed class Shipment(Materials materials, StageRunner runner, string s
     private readonly Content<Workspace> model = ModelOf(materials.Workspace);
     private readonly List<Contestant> emitted = [];
 
-    /// <summary>The original as stages read it.</summary>
+    /// <summary>The original as stages read it, with its exact rewrites.</summary>
     public static Content<Workspace> ModelOf(Workspace workspace) => new(
-        Caching.CacheKey.Of(("model", workspace.Hash)).With("defaults", workspace.Model.Defaults.Count).With("embeddings", workspace.Partition.Layers.Count(l => l.Kind == LayerKind.Embedding)), () => workspace);
+        Caching.CacheKey.Of(("model", workspace.Hash)).With("defaults", workspace.Model.Defaults.Count).With("embeddings", workspace.Partition.Layers.Count(l => l.Kind == LayerKind.Embedding))
+            .With("rewrites", workspace.Rewrites is { } rewrites ? $"{rewrites.Folded} folded, version {ExactRewrites.Version}" : "none"),
+        () => workspace);
 
     /// <summary>The original's file, likewise.</summary>
     public static Content<string> PathOf(Workspace workspace) => new(ModelOf(workspace).Key, () => workspace.Path);
@@ -104,7 +107,7 @@ internal sealed class Shipment(Materials materials, StageRunner runner, string s
 
         List<Contestant> contestants = [emitted.Last(c => c.Plan.Configurations.SequenceEqual(met.Plan.Configurations)) with { Name = "plan" }];
         contestants.AddRange(Uniform(input, findings.Gains, met));
-        contestants.AddRange(Constants());
+        contestants.AddRange(Exact());
         contestants = [.. contestants.Select(Conforming)];
         contestants = Timed(contestants);
         Contestant[] within = [.. contestants.Where(c => c.Times is not null)];
@@ -158,14 +161,14 @@ internal sealed class Shipment(Materials materials, StageRunner runner, string s
             emitted.FirstOrDefault(c => c.Plan.Configurations.SequenceEqual(u.Plan.Configurations)) is { } known ? known with { Name = u.Name } : Emit(u.Name, u.Plan));
 
     /// <summary>
-    /// Where the exporter listed all initializers as inputs, the model in which they are constants and every layer stays as it is: the runtime folds and lays out only constants, so
-    /// that this alone may be faster, and is no gain of any format.
+    /// The model with exact rewrites alone, and every layer as it is: initializers that an exporter listed as inputs are constants, which the runtime folds and lays out, and constants beside convolutions are
+    /// folded. Where the runtime does not do the same by itself, this alone may be faster, and is no gain of any format.
     /// </summary>
-    private IEnumerable<Contestant> Constants()
+    private IEnumerable<Contestant> Exact()
     {
-        if (materials.Workspace.Model.DefaultsNote is not null && materials.Policy.Objective == Objective.Time)
+        if (materials.Workspace.MayGainAsItIs && materials.Policy.Objective == Objective.Time)
         {
-            yield return Emit("constants", new Plan(Reports.Baselines(materials.Workspace), 0, 0, SolverStatus.Feasible, 0, 0, 0));
+            yield return Emit(ExactRewrites.Name, new Plan(Reports.Baselines(materials.Workspace), 0, 0, SolverStatus.Feasible, 0, 0, 0));
         }
     }
 
@@ -242,12 +245,12 @@ internal sealed class Shipment(Materials materials, StageRunner runner, string s
 
     private Shipped KeepOriginal(string why, Findings findings, IReadOnlyList<Contestant>? compared = null)
     {
-        if (compared is null && Timed([.. Constants().Select(Conforming)]) is [{ Times: not null } constants])
+        if (compared is null && Timed([.. Exact().Select(Conforming)]) is [{ Times: not null } exact])
         {
-            compared = [constants];
+            compared = [exact];
             if (Contest.Decide(compared, materials.Policy.Objective, materials.Workspace.Bytes, materials.Policy.MinimumGain) is { Winner: not null } verdict)
             {
-                return new Shipped("constants", $"{verdict.Why}; {why}", Reports.Baselines(materials.Workspace), constants.Emitted, findings, constants.Plan, constants.Loss, constants.Times, compared);
+                return new Shipped(ExactRewrites.Name, $"{verdict.Why}; {why}", Reports.Baselines(materials.Workspace), exact.Emitted, findings, exact.Plan, exact.Loss, exact.Times, compared);
             }
         }
 

@@ -90,6 +90,13 @@ internal sealed record EvaluateInput(
 /// <summary>What <see cref="Stages.Repeat"/> reads.</summary>
 internal sealed record RepeatInput(Content<Workspace> Model, Content<IReadOnlyList<Sample>> Samples, Kernels Kernels, AppSession Session);
 
+/// <summary>What <see cref="Stages.Exact"/> reads.</summary>
+internal sealed record ExactInput(Content<Workspace> Model, Content<IReadOnlyList<Sample>> Samples, Kernels Kernels, AppSession Session);
+
+/// <summary>Whether exact rewrites are exact.</summary>
+/// <param name="WhyNot">What differs, or null.</param>
+internal sealed record Exactness(string? WhyNot);
+
 /// <summary>What <see cref="Stages.Conform"/> reads.</summary>
 /// <param name="Model">The original.</param>
 /// <param name="Emitted">Path of the emitted model.</param>
@@ -148,6 +155,9 @@ internal sealed record AdviseInput(
 /// </summary>
 internal static class Stages
 {
+    /// <summary>Samples on which exact rewrites are held against the original.</summary>
+    private const int FewSamples = 2;
+
     /// <summary>Model and data → what layers read, by what formats are prepared with.</summary>
     public static readonly Stage<ObserveInput, Observations> Observe = new(
         "observe",
@@ -224,6 +234,13 @@ internal static class Stages
             (sample, number, original, mixed) => input.Loss.Value.Compare(original, mixed, input.Loss.Value.TargetOf(sample, number, original)),
             fraction => context.Report(fraction, ""),
             context.Cancel));
+
+    /// <summary>The original, its exact rewrites and samples → whether outputs are the same.</summary>
+    public static readonly Stage<ExactInput, Exactness> Exact = new(
+        "exact",
+        Version: 1,
+        (input, context) => new Exactness(Agreement.WhyNotExact(
+            input.Model.Value.Path, input.Model.Value.Model, [.. input.Samples.Value.Take(FewSamples)], input.Session.ForSamples(), context.Cancel)));
 
     /// <summary>The original and samples → outputs that differ from run to run.</summary>
     public static readonly Stage<RepeatInput, List<Unrepeatable>> Repeat = new(

@@ -24,7 +24,7 @@ internal static class Steps
     /// <exception cref="MixedPrecisionException">MPB1014: the budget is of a kind that the loss cannot tell.</exception>
     public static Sensitivities Calibrate(Materials materials, StageRunner runner)
     {
-        string[] known = [.. new[] { materials.Workspace.Model.DefaultsNote }.OfType<string>(), .. materials.Loss.Value.Notes];
+        string[] known = [.. materials.Workspace.Notes, .. materials.Loss.Value.Notes];
         foreach (string note in known)
         {
             runner.Log.Say(Stages.Calibrate.Name, note);

@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using MixedPrecision.Execution;
 using MixedPrecision.Formats;
 using MixedPrecision.Onnx;
@@ -7,24 +8,34 @@ using MixedPrecision.Structures;
 
 namespace MixedPrecision.Pipeline;
 
-/// <summary>A model as the stages see it: loaded, typed, partitioned.</summary>
+/// <summary>A model as the stages see it: loaded, typed, rewritten at no loss, partitioned.</summary>
 internal sealed class Workspace : IDisposable
 {
     private readonly Dictionary<int, IReadOnlyList<FoundStructure>> structures = [];
     private readonly bool withEmbeddings;
+    private IReadOnlyDictionary<string, TensorType> originalTypes;
     private string? hash;
+    private bool isRewritten;
+    private string? keptWhy;
 
-    private Workspace(OnnxModel model, string path, IReadOnlyDictionary<string, TensorType> types, bool withEmbeddings)
+    private Workspace(OnnxModel original, string path, IReadOnlyDictionary<string, TensorType> types, bool isRewritten, bool withEmbeddings)
     {
         this.withEmbeddings = withEmbeddings;
-        Model = model;
+        Original = original;
         Path = path;
-        Types = types;
-        Partition = Partitioner.Partition(model, types, withEmbeddings);
-        Sites = WeightFaults.Find(Model, Partition.View, SitesOf(types));
+        this.isRewritten = isRewritten;
+        originalTypes = types;
+        Take();
     }
 
-    public OnnxModel Model { get; }
+    /// <summary>The model of the file.</summary>
+    public OnnxModel Original { get; }
+
+    /// <summary>The model that plans are made for: the original, with <see cref="Rewrites"/>.</summary>
+    public OnnxModel Model { get; private set; }
+
+    /// <summary>What is written anew at no loss, or null.</summary>
+    public ExactRewrites? Rewrites { get; private set; }
 
     /// <summary>Full path of the model's file.</summary>
     public string Path { get; }
@@ -36,26 +47,33 @@ internal sealed class Workspace : IDisposable
     /// <summary>Every layer with what formats have to know of it, by the layer's name.</summary>
     public IReadOnlyDictionary<string, LayerSite> Sites { get; private set; }
 
+    /// <summary>Whether the model with every layer as it is may be faster than the original.</summary>
+    public bool MayGainAsItIs => Model.DefaultsNote is not null || Rewrites?.Gaining > 0;
+
+    /// <summary>What there is to say of how the model differs from its file.</summary>
+    public IReadOnlyList<string> Notes => [.. new[] { Model.DefaultsNote, Rewrites?.Note, keptWhy }.OfType<string>()];
+
     /// <summary>SHA-256 of the model's file and of the external data it reads, in lower-case hexadecimal.</summary>
-    public string Hash => hash ??= ModelFiles.Hash(Model, Path);
+    public string Hash => hash ??= ModelFiles.Hash(Original, Path);
 
     /// <summary>Bytes of the model's file and of the external tensors it reads.</summary>
-    public long Bytes => ModelFiles.Bytes(Model, Path);
+    public long Bytes => ModelFiles.Bytes(Original, Path);
 
     /// <summary>Full paths of the files beside the model that hold its tensors.</summary>
-    public IReadOnlyList<string> ExternalFiles => ModelFiles.External(Model);
+    public IReadOnlyList<string> ExternalFiles => ModelFiles.External(Original);
 
     /// <summary>Loads a model.</summary>
     /// <param name="path">Full path.</param>
     /// <param name="displayName">The path as the user wrote it.</param>
     /// <param name="keepDefaults">Whether initializers that are inputs stay so: see <see cref="OnnxModel.Load"/>.</param>
     /// <param name="withEmbeddings">Whether tables to look up in are layers.</param>
-    public static Workspace Open(string path, string displayName, bool keepDefaults = false, bool withEmbeddings = false)
+    /// <param name="isRewritten">Whether <see cref="ExactRewrites"/> are made.</param>
+    public static Workspace Open(string path, string displayName, bool keepDefaults = false, bool withEmbeddings = false, bool isRewritten = true)
     {
         OnnxModel model = OnnxModel.Load(path, displayName, keepDefaults);
         try
         {
-            return new Workspace(model, path, TypeInference.Infer(model), withEmbeddings);
+            return new Workspace(model, path, TypeInference.Infer(model), isRewritten, withEmbeddings);
         }
         catch
         {
@@ -70,10 +88,17 @@ internal sealed class Workspace : IDisposable
     /// <summary>Takes ranks that inference does not find from a run on these inputs.</summary>
     public void Complete(IReadOnlyDictionary<string, Tensor> inputs)
     {
-        Types = TypeInference.Complete(Model, Types, inputs);
-        Partition = Partitioner.Partition(Model, Types, withEmbeddings);
-        Sites = WeightFaults.Find(Model, Partition.View, SitesOf(Types));
-        structures.Clear();
+        originalTypes = TypeInference.Complete(Original, originalTypes, inputs);
+        Take();
+    }
+
+    /// <summary>Goes back to the model of the file.</summary>
+    /// <param name="why">What the rewritten model gets wrong.</param>
+    public void Restore(string why)
+    {
+        keptWhy = $"constants beside convolutions stay where they are: {why}";
+        isRewritten = false;
+        Take();
     }
 
     /// <summary>Gives layers what calibration data show of what they read and give.</summary>
@@ -102,7 +127,17 @@ internal sealed class Workspace : IDisposable
     public Tensor Weight(string name) =>
         Weights.Read(Model, Partition.View, name) ?? throw new ArgumentException($"'{name}' is not constant");
 
-    public void Dispose() => Model.Dispose();
+    public void Dispose() => Original.Dispose();
+
+    [MemberNotNull(nameof(Model), nameof(Types), nameof(Partition), nameof(Sites))]
+    private void Take()
+    {
+        Rewrites = isRewritten ? ExactRewrites.Of(Original, originalTypes) : null;
+        (Model, Types) = Rewrites is null ? (Original, originalTypes) : (Rewrites.Model, Rewrites.Types);
+        Partition = Partitioner.Partition(Model, Types, withEmbeddings);
+        Sites = WeightFaults.Find(Model, Partition.View, SitesOf(Types));
+        structures.Clear();
+    }
 
     private Dictionary<string, LayerSite> SitesOf(IReadOnlyDictionary<string, TensorType> types) => Partition.Layers.ToDictionary(
         l => l.Name, l => LayerSite.Of(Model, Partition.View, types, l));

@@ -87,7 +87,7 @@ public static class Quantizer
     /// </summary>
     private static TensorProto[] ExternalTensors(OnnxModel model, ModelProto emitted)
     {
-        IEnumerable<TensorProto> added = emitted.Graph.Initializer.Where(t => t.HasRawData && t.RawData.Length >= Alignment && !model.Initializers.ContainsKey(t.Name));
+        IEnumerable<TensorProto> added = emitted.Graph.Initializer.Where(t => t.HasRawData && t.RawData.Length >= Alignment && (!model.Initializers.ContainsKey(t.Name) || model.Made.Contains(t.Name)));
         return [.. ModelTensors.External(emitted), .. added];
     }
 

@@ -78,7 +78,7 @@ public sealed record PlanAttempt(
     bool WithinBudget);
 
 /// <summary>A file that might have been shipped.</summary>
-/// <param name="Name">"plan", "uniform" and the format, or "constants".</param>
+/// <param name="Name">"plan", "uniform" and the format, or "exact".</param>
 /// <param name="PredictedGain">What it was predicted to gain.</param>
 /// <param name="RelativeLossError">As measured on the evaluation samples.</param>
 /// <param name="Measured">What the budget is about, as measured.</param>
@@ -97,6 +97,6 @@ public sealed record ComparedModel(
     string? Problem = null);
 
 /// <summary>What is shipped under the emitted name.</summary>
-/// <param name="What">"plan", "uniform" and the format, "constants" (every layer as it is, initializers no longer inputs), "original", or "rules" where nothing is left but what rules pin.</param>
+/// <param name="What">"plan", "uniform" and the format, "exact" (every layer as it is, exact rewrites alone), "original", or "rules" where nothing is left but what rules pin.</param>
 /// <param name="Why">The reason.</param>
 public sealed record ShippedModel(string What, string Why);

@@ -4,22 +4,28 @@ using MixedPrecision.Partitioning;
 namespace MixedPrecision.Structures;
 
 /// <summary>
-/// BatchNormalization in place of several constant factors and addends in a row that no convolution before them takes in: one pass in the blocked layout of convolutions, which operands of single
-/// numbers break. Where the convolution behind takes them in, nothing reads the result and it goes.
+/// BatchNormalization in place of several constant factors and addends in a row that no convolution takes in: one pass in the blocked layout of convolutions, which operands of single
+/// numbers break.
 /// </summary>
 internal static class AffineNormalization
 {
     /// <summary>The first version of the operator that has no mode for training unless it is asked for.</summary>
     private const int Opset = 7;
 
-    /// <param name="kept">What steps of other rewrites compute, which are not to be taken apart.</param>
-    public static IEnumerable<Rewrite> Find(StructureSite site, IReadOnlySet<string> kept)
+    public static IEnumerable<Rewrite> Find(StructureSite site)
     {
-        var reader = new AttentionReader(site.Model, site.Partition, site.Types);
+        if (site.Model.Opset < Opset || site.Subgraph.Layers.All(l => l.Kind != LayerKind.Conv))
+        {
+            return [];
+        }
+
+        var reader = new AttentionReader(site.Model, site.Partition.View, site.Types);
+        IReadOnlySet<string> kept = HardSigmoidRewrite.Steps(reader);
         HashSet<int> timed = [.. site.Subgraph.Timed];
-        return site.Model.Opset < Opset || site.Subgraph.Layers.All(l => l.Kind != LayerKind.Conv) ? [] : timed.Select(n => At(reader, reader.View.Nodes[n], timed, kept)).OfType<Rewrite>();
+        return timed.Select(n => At(reader, reader.View.Nodes[n], timed, kept)).OfType<Rewrite>();
     }
 
+    /// <param name="kept">What steps of other rewrites compute, which are not to be taken apart.</param>
     private static Rewrite? At(AttentionReader reader, NodeProto last, HashSet<int> timed, IReadOnlySet<string> kept)
     {
         if (last.Operator() is not ("Add" or "Sub" or "Mul" or "Div") || reader.Shape(last.Output[0], 4) is not { } shape || shape[1].Constant is not (> 0 and long count)
@@ -45,7 +51,7 @@ internal static class AffineNormalization
             (value, all, steps) = (x, affine.Then(all), steps + 1);
         }
 
-        return steps < 2 || reader.Maker(value) is null or { OpType: "Conv" or "ConvTranspose" } ? null : new Rewrite(output, null, e =>
+        return steps < 2 || reader.Maker(value) is null ? null : new Rewrite(output, null, e =>
         {
             string Vector(IEnumerable<double> values, string hint) => e.Constant(Tensor.Of<float>([.. values.Select(v => (float)v)], channels), hint);
             ChannelAffine none = ChannelAffine.None(channels);

@@ -34,7 +34,7 @@ internal static class AttentionBias
     private static string Places(GraphBuilder b, string x) => b.Gather(b.Shape(x), b.Integers(1), 0);
 
     private static bool StaysAbove(StructureSite site, ScoreMask mask, float limit) => mask.Fill is float fill ? fill > limit
-        : PaddingMask.Outcomes(new AttentionReader(site.Model, site.Partition, site.Types), mask.Forms[0].Value) is { Count: > 0 } outcomes
+        : PaddingMask.Outcomes(new AttentionReader(site.Model, site.Partition.View, site.Types), mask.Forms[0].Value) is { Count: > 0 } outcomes
             && outcomes.All(o => o.ElementType == ElementType.Float && o.Values<float>().ToArray().All(v => v > limit));
 
     private static string Once(StructureEmission e, string key, Func<string> make)

@@ -7,16 +7,16 @@ using MixedPrecision.Structures.Shapes;
 namespace MixedPrecision.Structures;
 
 /// <summary>Reads a model's graph backwards as patterns do: through nodes that change nothing, with shapes as formulas and constants by their values.</summary>
-internal sealed class AttentionReader(OnnxModel model, Partition partition, IReadOnlyDictionary<string, TensorType> types)
+internal sealed class AttentionReader(OnnxModel model, GraphView view, IReadOnlyDictionary<string, TensorType> types)
 {
-    /// <summary>What was found of a partition, since each of its sub-graphs asks for the same.</summary>
-    private static readonly ConditionalWeakTable<Partition, Facts> Known = [];
+    /// <summary>What was found of a graph, since each of its sub-graphs asks for the same.</summary>
+    private static readonly ConditionalWeakTable<GraphView, Facts> Known = [];
 
-    private readonly Facts facts = Known.GetValue(partition, p => new Facts(new SymbolicShapes(p.View, types), []));
+    private readonly Facts facts = Known.GetValue(view, v => new Facts(new SymbolicShapes(v, types), []));
 
     public OnnxModel Model => model;
 
-    public GraphView View => partition.View;
+    public GraphView View => view;
 
     public IReadOnlyDictionary<string, TensorType> Types => types;
 

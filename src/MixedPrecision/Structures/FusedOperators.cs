@@ -4,13 +4,12 @@ using MixedPrecision.Policies;
 namespace MixedPrecision.Structures;
 
 /// <summary>
-/// Other operators of the runtime in place of a few nodes each, all that are found in a sub-graph at once: none is slower than what it replaces, and none absorbs a layer but convolutions that take in
-/// factors and addends beside them. Other structures are written with those that stand outside of what they replace themselves, so the choices do not multiply.
+/// Other operators of the runtime in place of a few nodes each, all that are found in a sub-graph at once: none is slower than what it replaces, and none absorbs a layer. Other structures are written with those that stand outside of what they replace themselves, so the choices do not multiply.
 /// </summary>
 internal static class FusedOperators
 {
     /// <summary>Raised when what a rewrite emits changes; enters the versions of all structures, since it is part of what they emit.</summary>
-    public const int Version = 2;
+    public const int Version = 3;
 
     public static readonly Structure Structure = new(StructureNames.Fused, Version, Match);
 
@@ -20,24 +19,19 @@ internal static class FusedOperators
     public static StructureMatch Complete(StructureSite site, StructureMatch match)
     {
         IReadOnlySet<string> replaced = new GraphWalk(site).Dropped([.. match.Outputs]);
-        return With(match, [.. Find(site).Where(r => !replaced.Contains(r.Output) && (r.Layer is null || !match.Fixed.ContainsKey(r.Layer)))]);
+        return With(match, [.. Find(site).Where(r => !replaced.Contains(r.Output))]);
     }
 
-    private static IReadOnlyList<Rewrite> Find(StructureSite site)
-    {
-        IReadOnlySet<string> steps = HardSigmoidRewrite.Steps(site);
-        return
-        [
-            .. RotaryRewrite.Find(site), .. RmsNormalization.Find(site), .. ResidualSum.Find(site),
-            .. HardSigmoidRewrite.Find(site), .. FoldedConvolution.Find(site, steps), .. AffineNormalization.Find(site, steps), .. SpatialMean.Find(site), .. SlopedRelu.Find(site),
-        ];
-    }
+    private static IReadOnlyList<Rewrite> Find(StructureSite site) =>
+    [
+        .. RotaryRewrite.Find(site), .. RmsNormalization.Find(site), .. ResidualSum.Find(site),
+        .. HardSigmoidRewrite.Find(site), .. AffineNormalization.Find(site), .. SpatialMean.Find(site), .. SlopedRelu.Find(site),
+    ];
 
     private static StructureMatch With(StructureMatch match, IReadOnlyList<Rewrite> rewrites) => match with
     {
         Outputs = [.. match.Outputs, .. rewrites.Select(r => r.Output)],
         Kernels = [.. match.Kernels, .. rewrites.Select(r => r.Kernel).OfType<Kernel>()],
-        Fixed = match.Fixed.Concat(rewrites.Select(r => r.Layer).OfType<string>().Select(l => KeyValuePair.Create(l, NumberFormats.Baseline.Name))).ToDictionary(),
         Emit = emission =>
         {
             match.Emit(emission);

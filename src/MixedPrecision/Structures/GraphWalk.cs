@@ -8,7 +8,7 @@ internal sealed class GraphWalk(StructureSite site)
 {
     private readonly GraphView view = site.Partition.View;
 
-    public AttentionReader Reader { get; } = new(site.Model, site.Partition, site.Types);
+    public AttentionReader Reader { get; } = new(site.Model, site.Partition.View, site.Types);
 
     public SymbolicShapes Shapes => Reader.Shapes;
 

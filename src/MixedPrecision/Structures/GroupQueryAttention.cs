@@ -23,7 +23,7 @@ public static class GroupQueryAttention
 
     private static StructureMatch? Match(StructureSite site, bool isTiled)
     {
-        var reader = new AttentionReader(site.Model, site.Partition, site.Types);
+        var reader = new AttentionReader(site.Model, site.Partition.View, site.Types);
         HashSet<int> own = [.. site.Subgraph.Nodes];
         GroupQueryPlan[] found = [.. site.Subgraph.Nodes
             .Select(n => reader.View.Nodes[n].Operator() switch { "Softmax" => Attention.Around(reader, n), "Attention" => AttentionOperator.At(reader, n), _ => null })

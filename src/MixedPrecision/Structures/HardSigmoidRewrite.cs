@@ -13,20 +13,20 @@ internal sealed class HardSigmoidRewrite
     private readonly AttentionReader reader;
     private readonly HashSet<int> timed;
 
-    private HardSigmoidRewrite(StructureSite site, IEnumerable<int> nodes)
+    private HardSigmoidRewrite(AttentionReader reader, IEnumerable<int> nodes)
     {
-        reader = new AttentionReader(site.Model, site.Partition, site.Types);
+        this.reader = reader;
         timed = [.. nodes];
     }
 
-    public static IEnumerable<Rewrite> Find(StructureSite site) => In(site, site.Subgraph.Timed).Select(f => f.Rewrite);
+    public static IEnumerable<Rewrite> Find(StructureSite site) => In(new AttentionReader(site.Model, site.Partition.View, site.Types), site.Subgraph.Timed).Select(f => f.Rewrite);
 
     /// <summary>What the steps of such rewrites compute in a whole model.</summary>
-    public static IReadOnlySet<string> Steps(StructureSite site) => In(site, Enumerable.Range(0, site.Partition.View.Nodes.Count)).SelectMany(f => f.Steps).ToHashSet();
+    public static IReadOnlySet<string> Steps(AttentionReader reader) => In(reader, Enumerable.Range(0, reader.View.Nodes.Count)).SelectMany(f => f.Steps).ToHashSet();
 
-    private static IEnumerable<(Rewrite Rewrite, IReadOnlyList<string> Steps)> In(StructureSite site, IEnumerable<int> nodes)
+    private static IEnumerable<(Rewrite Rewrite, IReadOnlyList<string> Steps)> In(AttentionReader reader, IEnumerable<int> nodes)
     {
-        var finder = new HardSigmoidRewrite(site, nodes);
+        var finder = new HardSigmoidRewrite(reader, nodes);
         return finder.timed.Select(n => finder.At(finder.reader.View.Nodes[n])).OfType<(Rewrite, IReadOnlyList<string>)>();
     }
 

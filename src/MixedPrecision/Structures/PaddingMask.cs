@@ -31,7 +31,7 @@ internal sealed record PaddingMask(ScoreMask Mask, float Fill, bool EmptyGivesZe
         }
 
         // What the mask was expanded from gives the same; the first that lies as needed decides for all.
-        var reader = new AttentionReader(site.Model, site.Partition, site.Types);
+        var reader = new AttentionReader(site.Model, site.Partition.View, site.Types);
         if (mask.Forms.FirstOrDefault(f => f.Shape[0].Equals(attention.Batch) && (f.Shape[1].Constant == 1 || f.Shape[1].Constant == attention.Heads) && f.Shape[3].Equals(attention.Keys) && reader.Shape(f.Value, 4) is not null) is not { Value: { } value })
         {
             return null;

@@ -6,8 +6,4 @@ namespace MixedPrecision.Structures;
 /// <param name="Output">The value that is computed in place of the nodes of the model that did.</param>
 /// <param name="Kernel">The operator that has to run; null where the runtime may join what is written with its surroundings.</param>
 /// <param name="Emit">Adds what computes <paramref name="Output"/>, under this name.</param>
-internal sealed record Rewrite(string Output, Kernel? Kernel, Action<StructureEmission> Emit)
-{
-    /// <summary>The layer whose weight is written anew, so that it has to compute in float; null: none.</summary>
-    public string? Layer { get; init; }
-}
+internal sealed record Rewrite(string Output, Kernel? Kernel, Action<StructureEmission> Emit);

@@ -13,7 +13,7 @@ internal static class RmsNormalization
 
     public static IEnumerable<Rewrite> Find(StructureSite site)
     {
-        var reader = new AttentionReader(site.Model, site.Partition, site.Types);
+        var reader = new AttentionReader(site.Model, site.Partition.View, site.Types);
         return site.Subgraph.Timed.Select(n => At(reader, reader.View.Nodes[n])).OfType<Rewrite>();
     }
 

@@ -12,7 +12,7 @@ internal static class RotaryRewrite
 
     public static IEnumerable<Rewrite> Find(StructureSite site)
     {
-        var reader = new AttentionReader(site.Model, site.Partition, site.Types);
+        var reader = new AttentionReader(site.Model, site.Partition.View, site.Types);
         return site.Subgraph.Timed.Select(n => reader.View.Nodes[n]).Where(n => n.Operator() == "Add").Select(n => At(reader, n.Output[0])).OfType<Rewrite>();
     }
 

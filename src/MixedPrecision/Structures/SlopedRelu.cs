@@ -8,12 +8,12 @@ namespace MixedPrecision.Structures;
 /// </summary>
 internal static class SlopedRelu
 {
-    /// <summary>Depthwise convolutions of other multiples of channels are not blocked on every processor.</summary>
-    private const int Block = 16;
+    /// <summary>Depthwise convolutions of other numbers of channels are not blocked; up to a whole block the runtime fills with zeros.</summary>
+    private const int Multiple = 4;
 
     public static IEnumerable<Rewrite> Find(StructureSite site)
     {
-        var reader = new AttentionReader(site.Model, site.Partition, site.Types);
+        var reader = new AttentionReader(site.Model, site.Partition.View, site.Types);
         return site.Subgraph.Timed.Select(n => reader.View.Nodes[n]).Where(n => n.Operator() == "PRelu").Select(n => At(reader, n)).OfType<Rewrite>();
     }
 
@@ -27,7 +27,7 @@ internal static class SlopedRelu
         }
 
         return slopes.All(s => s == slopes[0]) ? new Rewrite(output, null, e => e.Builder.NodeTo([output], "LeakyRelu", "", [x], Attributes.Of("alpha", (float)slopes[0])))
-            : channels % Block == 0 && slopes.All(s => s <= 1) ? new Rewrite(output, null, e =>
+            : channels % Multiple == 0 && slopes.All(s => s <= 1) ? new Rewrite(output, null, e =>
             {
                 string factors = e.Constant(Tensor.Of<float>([.. slopes.Select(s => (float)(s - 1))], channels, 1, 1, 1), "slopes");
                 string scaled = e.Builder.Node("Conv", [x, factors], Attributes.Of("group", channels), Attributes.Of("kernel_shape", [1L, 1L]));

@@ -7,7 +7,7 @@ internal static class SpatialMean
 {
     public static IEnumerable<Rewrite> Find(StructureSite site)
     {
-        var reader = new AttentionReader(site.Model, site.Partition, site.Types);
+        var reader = new AttentionReader(site.Model, site.Partition.View, site.Types);
         return site.Subgraph.Timed.Select(n => reader.View.Nodes[n]).Where(n => n.Operator() == "ReduceMean" && IsOfImages(reader, n))
             .Select(n => new Rewrite(n.Output[0], null, e => e.Builder.NodeTo([n.Output[0]], "GlobalAveragePool", "", [n.Input[0]])));
     }

@@ -3,6 +3,7 @@ using MixedPrecision.Data;
 using MixedPrecision.Diagnostics;
 using MixedPrecision.Execution;
 using MixedPrecision.Formats;
+using MixedPrecision.Onnx;
 
 namespace MixedPrecision.Verification;
 
@@ -76,6 +77,45 @@ public static class Agreement
         catch (OnnxRuntimeException e)
         {
             throw Errors.EmittedModelDoesNotRun(Path.GetFileName(mixed), e.Message.Replace('\n', ' '));
+        }
+    }
+
+    /// <summary>
+    /// Why a model that was written anew at no loss does not compute what the original does, or null: both without optimizations where it runs so, outputs may differ by floating arithmetic in another order, and by twice what
+    /// optimizations change in the original. Integers are not judged.
+    /// </summary>
+    /// <param name="original">Path of the original model.</param>
+    /// <param name="rewritten">What stands for it.</param>
+    /// <param name="samples">Those to run.</param>
+    /// <param name="settings">The app's.</param>
+    /// <param name="cancel">Checked during every run.</param>
+    /// <exception cref="OnnxRuntimeException">The original does not run.</exception>
+    public static string? WhyNotExact(string original, OnnxModel rewritten, IReadOnlyList<Sample> samples, SessionSettings settings, CancellationToken cancel)
+    {
+        SessionSettings plain = settings with { Optimization = GraphOptimizationLevel.ORT_DISABLE_ALL };
+        IReadOnlyList<OutputDifference> own;
+        try
+        {
+            own = OutputDifferences.Between((original, plain), (original, settings), samples, cancel);
+        }
+        catch (OnnxRuntimeException)
+        {
+            // It may need optimizations to run.
+            plain = settings;
+            own = OutputDifferences.Between((original, settings), (original, settings), samples, cancel);
+        }
+
+        try
+        {
+            using Session wanted = Session.Open(original, plain), found = Session.Create(rewritten.Proto, plain, rewritten.Folder);
+            return OutputDifferences.Between(wanted, found, samples, cancel).Zip(own)
+                .Where(o => o.First.IsFloating && o.First.Difference > Arithmetic + (2 * o.Second.Difference))
+                .Select(o => $"output '{o.First.Output}' would differ by {o.First.Difference:0.##e+0} from the original's on the first samples, where optimizations change it by {o.Second.Difference:0.##e+0}")
+                .FirstOrDefault();
+        }
+        catch (OnnxRuntimeException e)
+        {
+            return $"the model does not run with them ({e.Message.Replace('\n', ' ')})";
         }
     }
 

@@ -32,6 +32,14 @@ public sealed class OutputDifferences
         (string Path, SessionSettings Settings) first, (string Path, SessionSettings Settings) second, IReadOnlyList<Sample> samples, CancellationToken cancel)
     {
         using Session one = Session.Open(first.Path, first.Settings), other = Session.Open(second.Path, second.Settings);
+        return Between(one, other, samples, cancel);
+    }
+
+    /// <summary>Runs two sessions on the same samples.</summary>
+    /// <param name="one">The one that differences are relative to.</param>
+    /// <exception cref="Microsoft.ML.OnnxRuntime.OnnxRuntimeException">One of them does not run.</exception>
+    public static IReadOnlyList<OutputDifference> Between(Session one, Session other, IReadOnlyList<Sample> samples, CancellationToken cancel)
+    {
         var differences = new OutputDifferences();
         foreach (Sample sample in samples)
         {

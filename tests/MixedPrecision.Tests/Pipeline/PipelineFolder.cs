@@ -93,7 +93,9 @@ internal sealed class PipelineFolder : IDisposable
     }
 
     /// <summary>x [batch, 64] as images of 8×8 → convolutions of 3×3 to 16 and 16 channels, each with Relu → mean over each channel → ·w → logits [batch, 4].</summary>
-    public void WriteConvolutions(int weightSeed)
+    /// <param name="factor">What convolutions are multiplied with, by an operator of its own; 1: there is none.</param>
+    /// <param name="addend">What is added to them and subtracted again, likewise; 0: there is none.</param>
+    public void WriteConvolutions(int weightSeed, float factor = 1, float addend = 0)
     {
         var graph = new GraphProto { Name = "convolutions" };
         graph.Input.Add(new TensorType(ElementType.Float, [new Dimension(null, "batch"), Dimension.Of(Width)]).ToProto("x"));
@@ -103,7 +105,10 @@ internal sealed class PipelineFolder : IDisposable
         for (int layer = 0; layer < 2; layer++)
         {
             string w = b.Constant(Random(weightSeed + layer, layer == 0 ? 1 : 0.3f, 16, layer == 0 ? 1 : 16, 3, 3), "w"), c = b.Constant(Random(weightSeed + layer + 20, 0.1f, 16), "c");
-            hidden = b.Node("Relu", [b.Node("Conv", [hidden, w, c], Attributes.Of("pads", [1L, 1, 1, 1]))]);
+            hidden = b.Node("Conv", [hidden, w, c], Attributes.Of("pads", [1L, 1, 1, 1]));
+            hidden = factor == 1 ? hidden : b.Mul(b.Scalar(factor), hidden);
+            hidden = addend == 0 ? hidden : b.Sub(b.Add(b.Scalar(addend), hidden), b.Scalar(addend));
+            hidden = b.Node("Relu", [hidden]);
         }
 
         string pooled = b.Node("Flatten", [b.Node("GlobalAveragePool", [hidden])], Attributes.Of("axis", 1));

@@ -1,0 +1,102 @@
+using MixedPrecision.Onnx;
+using MixedPrecision.Partitioning;
+using MixedPrecision.Structures;
+
+namespace MixedPrecision.Quantization;
+
+/// <summary>
+/// A model in which every layer computes what it did, up to rounding, in less: constant factors and addends beside convolutions are folded into these (<see cref="FoldedConvolution"/>). What follows, partition, calibration,
+/// timings and formats, sees this model; the original stays what it is compared with. Layers keep their names.
+/// </summary>
+/// <param name="Model">The rewritten model. It shares the original's mappings of external data: only one of them is to be disposed of.</param>
+/// <param name="Types">Types of its values.</param>
+/// <param name="Folded">Convolutions that took something in.</param>
+/// <param name="Gaining">Of these the ones for which ONNX Runtime would not do the same by itself.</param>
+internal sealed record ExactRewrites(OnnxModel Model, IReadOnlyDictionary<string, TensorType> Types, int Folded, int Gaining)
+{
+    /// <summary>What the model with exact rewrites alone, and every layer as it is, is called among those that may be shipped.</summary>
+    public const string Name = "exact";
+
+    /// <summary>Raised when what is rewritten changes; part of what identifies a rewritten model.</summary>
+    public const int Version = 1;
+
+    /// <summary>What there is to say of them.</summary>
+    public string Note => $"constant factors and addends beside {(Folded == 1 ? "one convolution" : $"{Folded} convolutions")} are folded into {(Folded == 1 ? "its weight" : "their weights")}";
+
+    /// <summary>The rewritten model, or null where there is nothing to rewrite; the model itself is not changed.</summary>
+    /// <param name="types">Types of all values of the model.</param>
+    public static ExactRewrites? Of(OnnxModel model, IReadOnlyDictionary<string, TensorType> types)
+    {
+        if (model.Graph.Node.All(n => n.Operator() is not ("Conv" or "ConvTranspose")))
+        {
+            return null;
+        }
+
+        var view = new GraphView(model.Graph);
+        var reader = new AttentionReader(model, view, types);
+        IReadOnlyList<FoldedConvolution> folded = FoldedConvolution.Find(reader, LayerFinder.Find(model, view, types).Layers);
+        if (folded.Count == 0)
+        {
+            return null;
+        }
+
+        ModelProto proto = model.Proto.Clone();
+        Dictionary<string, TensorType> typesNow = new(types);
+        Write(proto, reader, folded, typesNow);
+        KeepNames(proto.Graph, folded);
+        return new ExactRewrites(model.With(proto), typesNow, folded.Count, folded.Count(f => !f.IsOfRuntime));
+    }
+
+    private static void Write(ModelProto proto, AttentionReader reader, IReadOnlyList<FoldedConvolution> folded, Dictionary<string, TensorType> types)
+    {
+        GraphProto graph = proto.Graph;
+        Dictionary<string, NodeProto> makers = graph.Node.SelectMany(n => n.Output.Where(o => o.Length > 0).Select(o => (Output: o, Node: n))).ToDictionary(m => m.Output, m => m.Node);
+        var gone = new HashSet<NodeProto>(ReferenceEqualityComparer.Instance);
+        var builder = new GraphBuilder(GraphBuilder.NamesIn(graph));
+        string Constant(Tensor tensor, string hint)
+        {
+            string name = builder.Constant(tensor, hint);
+            types[name] = TensorType.Of(tensor);
+            return name;
+        }
+
+        // What they read before is dropped where nothing else reads it; weights that others read are copied.
+        var unread = new List<string>();
+        foreach (FoldedConvolution fold in folded)
+        {
+            NodeProto node = makers[fold.Layer.Output];
+            NodeProto[] steps = [.. fold.Steps.Select(s => makers[reader.View.Nodes[s].Output[0]])];
+            gone.UnionWith(steps);
+            unread.AddRange(node.Input.Concat(steps.SelectMany(s => s.Input.Concat(s.Output))).Append(fold.Layer.Output).Where(v => v.Length > 0));
+            (Tensor weight, Tensor? bias) = fold.Constants(reader);
+            string[] inputs = [fold.Input, Constant(weight, $"{fold.Layer.Weight}/folded"), .. bias is null ? Array.Empty<string>() : [Constant(bias, $"{fold.Layer.Weight}/bias")]];
+            node.Input.Clear();
+            node.Input.AddRange(inputs);
+            node.Output[0] = fold.Output;
+        }
+
+        NodeProto[] left = [.. graph.Node.Where(n => !gone.Contains(n))];
+        graph.Node.Clear();
+        graph.Node.AddRange(left);
+        builder.AppendTo(graph);
+
+        // An initializer that is no input came with version 4 of the format.
+        proto.IrVersion = Math.Max(proto.IrVersion, 4);
+        HashSet<string> still = [.. folded.SelectMany(f => new[] { f.Input, f.Output })];
+        ValueReaders.Drop(graph, [.. unread.Where(v => !still.Contains(v)).Distinct()]);
+    }
+
+    /// <summary>A layer whose name is that of its output, since its node has none, has it from its node now; unless another node is called so.</summary>
+    private static void KeepNames(GraphProto graph, IReadOnlyList<FoldedConvolution> folded)
+    {
+        Dictionary<string, string> names = folded.ToDictionary(f => f.Output, f => f.Layer.Name);
+        HashSet<string> taken = [.. graph.Node.Select(n => n.Name)];
+        foreach (NodeProto node in graph.Node.Where(n => n.Name.Length == 0 && n.Output.Count > 0))
+        {
+            if (names.TryGetValue(node.Output[0], out string? name) && taken.Add(name))
+            {
+                node.Name = name;
+            }
+        }
+    }
+}
