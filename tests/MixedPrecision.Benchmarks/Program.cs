@@ -29,6 +29,7 @@ return args switch
     ["search", string cache, .. string[] policies] when policies.Length > 0 => SearchBenchmark.Run(cache, policies),
     ["targets", string folder, .. string[] names] => TargetsBenchmark.Run(folder, names),
     ["rewrites", .. string[] names] => RewritesBenchmark.Run(names),
+    ["convolutions", string folder, .. string[] filters] => ConvolutionsBenchmark.Run(folder, filters),
     _ => Usage(),
 };
 
@@ -54,6 +55,7 @@ static int Usage()
         show MODELS CASES OUTPUT [NAME…]       what ships for every shared model, and for the models that the scripts of the shared cases wrote below CASES (with NAME in theirs)
         targets FOLDER [NAME…]                 what the product makes of models whose fastest configuration is known, over what is attainable
         rewrites [NAME…]                       made models as exported, over the same with one structure: what rotations, normalizations and ONNX's own Attention gain
+        convolutions FOLDER [NAME…] [BUDGET%…] models with convolutions as the product ships them for each budget, in one format everywhere, and as ONNX Runtime's own quantization tool makes them
         """);
     return 1;
 }
