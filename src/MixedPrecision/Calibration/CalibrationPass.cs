@@ -182,6 +182,7 @@ internal sealed class CalibrationPass(
             if (sample.Gradients.TryGetValue(input, out Tensor? gradient))
             {
                 sample.Terms.AddOperand(input, sample.Values[input], gradient);
+                HeldValues.AddInput(sample.Terms, request.Readers[input], request.Formats, sample.Values[input], gradient, sample.DrawnGradients.GetValueOrDefault(input));
             }
         }
     }
@@ -203,6 +204,7 @@ internal sealed class CalibrationPass(
             l.HasWeight ? null : progress.Operands.GetValueOrDefault(l.Weight) / samples,
             request.Sites[l.Name].Fault ?? progress.OperandFaults.GetValueOrDefault(l.Input) ?? progress.OperandFaults.GetValueOrDefault(l.Weight)))])
         {
+            Held = HeldValues.Of(request.Partition.Layers.Where(l => reachable.Contains(l.Name)).Select(l => request.Sites[l.Name]), (layer, rounded) => progress.Layers[layer].Of(rounded, samples)),
             NotFinite = progress.NotFinite,
         };
     }

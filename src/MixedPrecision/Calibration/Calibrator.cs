@@ -35,6 +35,9 @@ public sealed record CalibrationRequest(
     /// <summary>Told, by several threads, of a sample's number and what a layer had in it: operand, gradient of its result, and the same for labels drawn from the model.</summary>
     internal Action<int, LayerSite, Tensor, Tensor, Tensor?>? Observe { get; init; }
 
+    /// <summary>By value, the layers that read it as their activation.</summary>
+    internal ILookup<string, LayerSite> Readers { get; init; } = Sites.Values.ToLookup(s => s.Layer.Input);
+
     /// <summary>How much memory is taken to save time.</summary>
     internal CalibrationMemory Memory { get; init; } = CalibrationMemory.Default;
 
@@ -50,8 +53,9 @@ public readonly record struct CalibrationUpdate(int Sample, double Fraction);
 /// <summary>Values that calibration takes gradients of.</summary>
 /// <param name="Wanted">Values that depend on a layer, and operands of layers.</param>
 /// <param name="Operands">Activations that layers read.</param>
+/// <param name="Held">Those of them that layers may hold in ranges known beforehand.</param>
 /// <param name="Hidden">Values whose gradient cannot be told: see <see cref="GradientLimits"/>.</param>
-internal sealed record GradientValues(IReadOnlySet<string> Wanted, IReadOnlySet<string> Operands, IReadOnlySet<string> Hidden);
+internal sealed record GradientValues(IReadOnlySet<string> Wanted, IReadOnlySet<string> Operands, IReadOnlySet<string> Held, IReadOnlySet<string> Hidden);
 
 /// <summary>Sensitivities by one forward and one backward pass a sample (paper, section 3), segment by segment.</summary>
 public static class Calibrator
@@ -92,11 +96,13 @@ public static class Calibrator
         wanted.UnionWith(operands);
         wanted.ExceptWith(limits.Hidden);
         operands.ExceptWith(limits.Hidden);
+        HashSet<string> held = [.. request.Sites.Values.Where(s => HeldValues.AreJudged(s, request.Formats)).Select(s => s.Layer.Input)];
+        held.IntersectWith(operands);
         long kept = operands.Concat(request.Partition.Layers.Select(l => l.Output)).Distinct().Sum(v => SampleShapes.Bytes(types.GetValueOrDefault(v), request.Samples));
 
         // Rounding large weights to other formats takes longer than computing values twice: then it is better to have several samples in a group.
         bool keepsValues = kept <= request.Memory.KeptValues && (isSmall || request.Formats.All(f => f == NumberFormats.Baseline) || kept * FewSamples <= request.Memory.Group);
-        using var programs = new SegmentPrograms(request, types, new GradientValues(wanted, operands, limits.Hidden), keepsValues);
+        using var programs = new SegmentPrograms(request, types, new GradientValues(wanted, operands, held, limits.Hidden), keepsValues);
         var segments = new List<SegmentInstance>();
         foreach (Segment segment in Segment.Of(request.Partition, request.Sites, isSmall))
         {

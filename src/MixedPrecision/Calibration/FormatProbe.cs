@@ -101,7 +101,17 @@ internal sealed class FormatProbe : IDisposable
                 site = site.Balanced() with { Layer = site.Layer with { Input = balanced } };
             }
 
-            LayerRewriter.Emit(b, site, format, Weight, shared, output, preparations);
+            if (format.HeldWeight is { } held)
+            {
+                Tensor weight = Weight(site.Layer.Weight);
+                string rounded = b.Constant(held(preparations is null ? format.Prepare(site, weight) : preparations.Get(site, format, weight)), "held");
+                b.NodeTo([output], site.Node.OpType, "", site.Layer.Bias is string addend ? [site.Layer.Input, rounded, addend] : [site.Layer.Input, rounded], [.. site.Node.Attribute]);
+            }
+            else
+            {
+                LayerRewriter.Emit(b, site, format, Weight, shared, output, preparations);
+            }
+
             cases.Add((probed, output, exact));
             graph.Output.Add(new ValueInfoProto { Name = output });
         }

@@ -53,6 +53,11 @@ public sealed class LayerSums
         }
     }
 
+    /// <summary>What a format, or the rounding of a value, adds; null where nothing was found or a value is no number.</summary>
+    /// <param name="samples">How many samples were added.</param>
+    internal FormatSensitivity? Of(string format, int samples) => Fault is not null || !Deltas.TryGetValue(format, out List<double>? deltas) || deltas.Count != samples ? null
+        : new FormatSensitivity(Taylor.GetValueOrDefault(format) / samples, deltas.Average(d => d * d), Rises[format] / samples, [.. deltas]);
+
     /// <param name="samples">How many samples were added.</param>
     /// <param name="activation">E‖x ⊙ ẋ‖².</param>
     /// <param name="second">E‖z ⊙ ż‖² of the second activation, or null for a weight.</param>
@@ -66,11 +71,7 @@ public sealed class LayerSums
             reachable,
             activation,
             second ?? Weight / samples,
-            fault is not null ? new Dictionary<string, FormatSensitivity>() : Deltas.ToDictionary(f => f.Key, f => new FormatSensitivity(
-                Taylor.GetValueOrDefault(f.Key) / samples,
-                f.Value.Average(d => d * d),
-                Rises[f.Key] / samples,
-                [.. f.Value])))
+            fault is not null ? new Dictionary<string, FormatSensitivity>() : Deltas.Keys.Where(f => f is not (HeldValues.Input or HeldValues.Output)).ToDictionary(f => f, f => Of(f, samples)!))
         {
             State = !reachable ? LayerState.Unreached
                 : fault is not null ? LayerState.NotFinite

@@ -13,6 +13,7 @@ namespace MixedPrecision.Calibration;
 /// <param name="Sites">Its layers by canonical name of their output.</param>
 /// <param name="Wanted">Values that depend on a layer, and operands of layers.</param>
 /// <param name="Operands">Activations that layers read.</param>
+/// <param name="Held">Those of them that layers may hold in ranges known beforehand.</param>
 /// <param name="Hidden">Values whose gradient cannot be told: see <see cref="GradientLimits"/>.</param>
 /// <param name="Apart">Outputs of the layers whose weight gradient is not computed by the backward model.</param>
 /// <param name="Formats">The formats to judge.</param>
@@ -24,6 +25,7 @@ internal sealed record SegmentRequest(
     IReadOnlyDictionary<string, LayerSite> Sites,
     IReadOnlySet<string> Wanted,
     IReadOnlySet<string> Operands,
+    IReadOnlySet<string> Held,
     IReadOnlySet<string> Hidden,
     IReadOnlySet<string> Apart,
     IReadOnlyList<NumberFormat> Formats,
@@ -63,11 +65,12 @@ internal static class SegmentCompiler
         var own = operands.Where(o => !request.Hidden.Contains(o.Output)).SelectMany(o => request.Sites[o.Output].IsEmbedding ? [] : request.Apart.Contains(o.Output) ? [o.Input] : new[] { o.Input, o.Weight });
         (GradientFlow upstream, IReadOnlyDictionary<string, string> found) = Differentiate(backward.Graph, types, builder, outputs, inputs, [.. computed, .. own, .. layerOutputs]);
         (GradientFlow drawn, IReadOnlyDictionary<string, string> drawnFound) = request.WithDrawn
-            ? Differentiate(backward.Graph, types, builder, outputs, inputs, layerOutputs)
+            ? Differentiate(backward.Graph, types, builder, outputs, inputs, [.. computed.Intersect(request.Held), .. layerOutputs])
             : (new GradientFlow(new Dictionary<string, string>(), new Dictionary<string, string>()), new Dictionary<string, string>());
 
         var layers = operands.ToDictionary(o => o.Output, o => Layer(builder, request, o.Output, o.Input, o.Weight, found, drawnFound));
         var taylor = computed.Where(found.ContainsKey).ToDictionary(v => v, v => found[v]);
+        var drawnOperands = computed.Intersect(request.Held).Where(drawnFound.ContainsKey).ToDictionary(v => v, v => drawnFound[v]);
         builder.AppendTo(backward.Graph);
         foreach ((string output, string name) in upstream.Seeds.Concat(drawn.Seeds))
         {
@@ -82,11 +85,11 @@ internal static class SegmentCompiler
         IEnumerable<string> values = layers.Values.Where(l => l.OutputGradient is not null).SelectMany(l => new[] { l.Input, l.Second, l.Output }.OfType<string>()).Concat(taylor.Keys);
         string[] results =
         [
-            .. upstream.Results.Values, .. drawn.Results.Values, .. taylor.Values, .. layers.Values.SelectMany(l => l.Outputs),
+            .. upstream.Results.Values, .. drawn.Results.Values, .. taylor.Values, .. drawnOperands.Values, .. layers.Values.SelectMany(l => l.Outputs),
             .. values.Except(request.Extracted.Inputs).Except(kept),
         ];
         Session? backwardSession = Prune(backward, results, [.. kept.Select(k => types[k].ToProto(k))], builder, settings, origin.Folder);
-        return new SegmentProgram(Session.Create(forward, settings, origin.Folder), backwardSession, upstream, drawn, taylor, layers);
+        return new SegmentProgram(Session.Create(forward, settings, origin.Folder), backwardSession, upstream, drawn, taylor, drawnOperands, layers);
     }
 
     private static (GradientFlow Flow, IReadOnlyDictionary<string, string> Found) Differentiate(

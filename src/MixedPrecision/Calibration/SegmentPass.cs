@@ -142,7 +142,11 @@ internal sealed class SegmentPass : IDisposable
     {
         foreach ((string operand, string name) in segment.Program.Taylor)
         {
-            sample.Terms.AddOperand(segment.Originals[operand], Value(operand, sample, results), results[name]);
+            string original = segment.Originals[operand];
+            Tensor value = Value(operand, sample, results), gradient = results[name];
+            sample.Terms.AddOperand(original, value, gradient);
+            HeldValues.AddInput(
+                sample.Terms, request.Readers[original], request.Formats, value, gradient, segment.Program.DrawnOperands.TryGetValue(operand, out string? drawn) ? results[drawn] : null);
         }
 
         foreach ((LayerSite site, LayerProgram layer) in segment.Layers)
@@ -198,6 +202,11 @@ internal sealed class SegmentPass : IDisposable
 
         foreach ((LayerSite site, LayerProgram _) in segment.Layers.Where(l => l.Program.Output is not null))
         {
+            if (HeldValues.AreJudged(site, request.Formats))
+            {
+                HeldValues.AddOutput(sample.Terms, site, values[site.Layer.Name]);
+            }
+
             sample.Terms.Of(site.Layer.Name).Note(site, values[site.Layer.Name]);
         }
     }

@@ -12,6 +12,7 @@ namespace MixedPrecision.Calibration;
 /// <param name="Upstream">Gradients that the backward model takes and gives, for the labels.</param>
 /// <param name="DrawnUpstream">The same for labels drawn from the model; empty without them.</param>
 /// <param name="Taylor">Operand z of some layer that is computed here → output of the backward model that holds its gradient ż, over all its readers.</param>
+/// <param name="DrawnOperands">The same for labels drawn from the model, of the operands that layers may hold in ranges known beforehand.</param>
 /// <param name="Layers">By canonical name of the layer's output.</param>
 internal sealed record SegmentProgram(
     Session Forward,
@@ -19,6 +20,7 @@ internal sealed record SegmentProgram(
     GradientFlow Upstream,
     GradientFlow DrawnUpstream,
     IReadOnlyDictionary<string, string> Taylor,
+    IReadOnlyDictionary<string, string> DrawnOperands,
     IReadOnlyDictionary<string, LayerProgram> Layers) : IDisposable
 {
     public void Dispose()

@@ -43,6 +43,7 @@ internal sealed class SegmentPrograms(CalibrationRequest request, IReadOnlyDicti
             sites,
             Named(values.Wanted),
             Named(values.Operands),
+            Named(values.Held),
             Named(values.Hidden),
             new HashSet<string>(sites.Where(s => s.Value.IsEmbedding || WeightSquares.IsTiled(s.Value, request.Memory) || GroupedKernelGradient.Applies(s.Value)).Select(s => s.Key)),
             request.Formats,
@@ -106,7 +107,7 @@ internal sealed class SegmentPrograms(CalibrationRequest request, IReadOnlyDicti
         {
             string shape = type.Shape is null ? "?" : string.Join(',', type.Shape.Select(d =>
                 d.Symbol is string symbol ? $"#{(symbols.TryGetValue(symbol, out int number) ? number : symbols[symbol] = symbols.Count)}" : $"{d}"));
-            string flags = $"{request.Wanted.Contains(name)} {request.Operands.Contains(name)} {request.Hidden.Contains(name)} {request.Apart.Contains(name)} {request.Sites.ContainsKey(name)} {request.Sites.GetValueOrDefault(name)?.Ranges?.Text}";
+            string flags = $"{request.Wanted.Contains(name)} {request.Operands.Contains(name)} {request.Held.Contains(name)} {request.Hidden.Contains(name)} {request.Apart.Contains(name)} {request.Sites.ContainsKey(name)} {request.Sites.GetValueOrDefault(name)?.Ranges?.Text}";
             hash.AppendData(System.Text.Encoding.UTF8.GetBytes($"{name} {type.ElementType} {shape} {flags}\n"));
         }
 

@@ -10,6 +10,9 @@ namespace MixedPrecision.Calibration;
 /// <param name="Layers">One entry a layer, in the order of the partition.</param>
 public sealed record Sensitivities(string Loss, int Samples, double MeanSquareLoss, IReadOnlyList<LayerSensitivity> Layers)
 {
+    /// <summary>What rounding values adds that layers compute and read in ranges known beforehand; formats that hold them so are judged without it.</summary>
+    public IReadOnlyList<HeldValue> Held { get; init; } = [];
+
     /// <summary>Numbers of the calibration samples that were left out, since the loss, or its gradient by an output, is no finite number on them.</summary>
     public IReadOnlyList<int> NotFinite { get; init; } = [];
 

@@ -19,13 +19,13 @@ internal static class Int8Static
         int limit = isFull ? 127 : 63;
         return new NumberFormat(
             Name: id.Text,
-            Version: 1,
+            Version: 2,
             KernelIdentity: "QLinearConv(u8s8,static)",
             TimePerMac: 0.25,
             WhyNot: WhyNot,
             Prepare: (site, weight) => Prepare(site, weight, limit),
             Emit: Emit,
-            InputNoise: InputNoise,
+            InputNoise: null,
             WeightBlock: 0,
             WeightSteps: (site, weight) => Scales(site, weight, limit),
             Kernels: _ => [new("QLinearConv"), new("com.microsoft.QLinearConv")],
@@ -36,6 +36,7 @@ internal static class Int8Static
             IsFor = kind => kind == LayerKind.Conv,
             NeedsExactSums = isFull,
             ReadsRanges = true,
+            HeldWeight = HeldWeight,
         };
     }
 
@@ -86,12 +87,28 @@ internal static class Int8Static
         b.NodeTo([e.Output], "DequantizeLinear", "", [rounded, b.Scalar(ranges.Output.Scale), ZeroPoint(b, ranges.Output)]);
     }
 
-    /// <summary>A value in 8 bits: as the layer gave it that computed it, or made once for all that read it.</summary>
+    private static Tensor HeldWeight(IReadOnlyList<Tensor> constants)
+    {
+        var weight = new float[constants[0].Count];
+        ReadOnlySpan<sbyte> quantized = System.Runtime.InteropServices.MemoryMarshal.Cast<byte, sbyte>(constants[0].Bytes.Span);
+        ReadOnlySpan<float> scales = constants[1].Values<float>();
+        int size = weight.Length / scales.Length;
+        for (int i = 0; i < weight.Length; i++)
+        {
+            weight[i] = quantized[i] * scales[i / size];
+        }
+
+        return Tensor.Of<float>(weight, constants[0].Shape);
+    }
+
+    /// <summary>A value in 8 bits: as the layer gave it that computed it, or made once for all that read it; whoever else reads it sees it rounded too.</summary>
     private static string Quantized(LayerEmission e, string value, ValueRange range)
     {
         if (!e.Shared.TryGetValue(Key(value), out string[]? known))
         {
-            e.Shared.Add(Key(value), known = [Quantize(e.Builder, value, range)]);
+            string rounded = Quantize(e.Builder, value, range);
+            e.Shared.Add(Key(value), known = [rounded]);
+            e.Held.Add(value, new HeldEmission(rounded, () => Dequantize(e.Builder, rounded, range)));
         }
 
         return known[0];
@@ -104,11 +121,4 @@ internal static class Int8Static
     private static string Dequantize(GraphBuilder b, string rounded, ValueRange range) => b.Node("DequantizeLinear", [rounded, b.Scalar(range.Scale), ZeroPoint(b, range)]);
 
     private static string ZeroPoint(GraphBuilder b, ValueRange range) => b.Constant(Tensor.Scalar((byte)range.ZeroPoint), "zero_point");
-
-    /// <summary>Δ²/12 with the step of the value's range.</summary>
-    private static string InputNoise(GraphBuilder b, LayerSite site, string x, string gradient)
-    {
-        double step = site.Ranges?.Input.Scale ?? 0;
-        return b.Mul(b.Scalar(step * step / 12), b.Node("ReduceSumSquare", [gradient], Attributes.Of("keepdims", 0)));
-    }
 }

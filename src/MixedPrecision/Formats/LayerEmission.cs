@@ -3,6 +3,11 @@ using MixedPrecision.Partitioning;
 
 namespace MixedPrecision.Formats;
 
+/// <summary>A value that is held in fewer bits.</summary>
+/// <param name="Rounded">Its name in these.</param>
+/// <param name="Read">Adds what those read that compute in float, and gives its name.</param>
+public sealed record HeldEmission(string Rounded, Func<string> Read);
+
 /// <summary>What a format writes a layer with.</summary>
 /// <param name="Builder">Takes the nodes.</param>
 /// <param name="Site">The layer.</param>
@@ -22,6 +27,9 @@ public sealed record LayerEmission(
     string Output,
     Dictionary<string, string[]> Shared)
 {
+    /// <summary>Values of the model that are rounded once for all that read them.</summary>
+    public Dictionary<string, HeldEmission> Held { get; init; } = [];
+
     /// <summary>Adds the node that computes the product, and for Gemm with a bias the addition (beta·C) behind it.</summary>
     public void Product(string operatorType, string domain, IReadOnlyList<string> inputs, params AttributeProto[] attributes)
     {

@@ -82,6 +82,11 @@ public sealed record NumberFormat(
     /// <summary>Whether ranges that calibration saw, <see cref="LayerSite.Ranges"/>, are written into what is emitted, and an activation behind the layer (<see cref="LayerSite.Tail"/>) with them.</summary>
     public bool ReadsRanges { get; init; }
 
+    /// <summary>
+    /// Where values are judged apart from layers (<see cref="ReadsRanges"/>): from the prepared constants, the weight as the format holds it, in float. With it in place of its own a layer makes the change that is the format's alone.
+    /// </summary>
+    public Func<IReadOnlyList<Tensor>, Tensor>? HeldWeight { get; init; }
+
     /// <summary>The reason why the format cannot run a layer, or null when it can. A weight without numbers to round keeps every format but the baseline from its layer.</summary>
     public Func<LayerSite, string?> WhyNot { get; } = Name == FormatFamilies.Baseline ? WhyNot : site => site.Fault ?? WhyNot(site);
 

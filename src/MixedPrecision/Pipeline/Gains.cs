@@ -41,9 +41,9 @@ internal sealed class Gains
         ImmutableSortedDictionary<(int, string), Known> known,
         ImmutableList<(SubgraphConfiguration, ConfigurationTiming)> timings,
         ImmutableDictionary<int, ImmutableArray<double>> originals,
-        IReadOnlyList<SharedGain> shared)
+        IReadOnlyList<Consequence> consequences)
     {
-        Shared = shared;
+        Consequences = consequences;
         this.known = known;
         this.originals = originals;
         Timings = timings;
@@ -53,7 +53,7 @@ internal sealed class Gains
     public double OriginalMilliseconds => originals.Values.Sum(o => o.Sum());
 
     /// <summary>What layers of several sub-graphs gain together, besides what each sub-graph gains.</summary>
-    public IReadOnlyList<SharedGain> Shared { get; }
+    public IReadOnlyList<Consequence> Consequences { get; }
 
     /// <summary>How many configurations are known.</summary>
     public int Count => known.Count;
@@ -62,18 +62,18 @@ internal sealed class Gains
     public ImmutableList<(SubgraphConfiguration Configuration, ConfigurationTiming Timing)> Timings { get; }
 
     /// <summary>These and what layers of several sub-graphs gain together.</summary>
-    public Gains With(IReadOnlyList<SharedGain> shared) => new(known, Timings, originals, shared);
+    public Gains With(IReadOnlyList<Consequence> consequences) => new(known, Timings, originals, consequences);
 
     /// <summary>These and one more.</summary>
     public Gains With(SubgraphConfiguration configuration, Gain? gain) =>
-        new(known.SetItem(KeyOf(configuration), new Known(configuration.Configuration, gain, [])), Timings, originals, Shared);
+        new(known.SetItem(KeyOf(configuration), new Known(configuration.Configuration, gain, [])), Timings, originals, Consequences);
 
     /// <summary>These and one that follows from a timing: the mean over the scenarios by their weights.</summary>
     public Gains With(SubgraphConfiguration configuration, ConfigurationTiming timing, IReadOnlyList<double> weights)
     {
         if (timing.Unavailable is not null)
         {
-            return new Gains(known.SetItem(KeyOf(configuration), new Known(configuration.Configuration, null, [])), Timings.Add((configuration, timing)), originals, Shared);
+            return new Gains(known.SetItem(KeyOf(configuration), new Known(configuration.Configuration, null, [])), Timings.Add((configuration, timing)), originals, Consequences);
         }
 
         ImmutableArray<Gain> shares = [.. timing.Timings.Select(t => new Gain(t.Low / t.OriginalMilliseconds, t.Gain / t.OriginalMilliseconds, t.High / t.OriginalMilliseconds))];
@@ -83,7 +83,7 @@ internal sealed class Gains
             known.SetItem(KeyOf(configuration), new Known(configuration.Configuration, null, shares)),
             Timings.Add((configuration, timing)),
             originals.SetItem(index, originals.TryGetValue(index, out ImmutableArray<double> before) ? [.. before.Zip(weighted, Math.Min)] : weighted),
-            Shared);
+            Consequences);
     }
 
     public bool Knows(SubgraphConfiguration configuration) => known.ContainsKey(KeyOf(configuration));
@@ -99,8 +99,8 @@ internal sealed class Gains
     /// <summary>The gain of a plan: a configuration by sub-graph.</summary>
     public Gain Sum(Partition partition, IReadOnlyList<Configuration> plan)
     {
-        HashSet<string> changed = [.. partition.Subgraphs.SelectMany(s => s.Layers.Zip(plan[s.Index].Formats).Where(l => l.Second != Problems.Baseline).Select(l => l.First.Name))];
-        double together = Shared.Where(s => s.Layers.All(changed.Contains)).Sum(s => s.Gain);
+        HashSet<LayerChoice> taken = [.. partition.Subgraphs.SelectMany(s => s.Layers.Zip(plan[s.Index].Formats, (layer, format) => new LayerChoice(layer.Name, format)))];
+        double together = Consequences.Where(c => !c.Choices.Any(taken.Contains)).Sum(c => c.Gain);
         return partition.Subgraphs.Select(s => Of(new SubgraphConfiguration(s, plan[s.Index]))).Aggregate(new Gain(together, together, together), (sum, g) => sum + g);
     }
 

@@ -133,7 +133,7 @@ internal sealed class Measuring(Materials materials, StageRunner runner)
         Partition partition = materials.Workspace.Partition;
         return gains.Count > 0 ? gains : gains.With(
             [.. savings.Value.Shared(partition.View, partition.Subgraphs.SelectMany(s => s.Layers.Select(l => (l, s.Index))))
-                .Select(s => new SharedGain([.. s.Layers.Select(l => l.Name)], Problems.Baseline, s.Bytes))]);
+                .Select(s => new Consequence(s.Layers[0].Weight, [.. s.Layers.Select(l => new LayerChoice(l.Name, Problems.Baseline))], s.Bytes))]);
     }
 
     /// <summary>Bytes that the emitted file saves, or multiply-accumulates saved, weighted over the scenarios and counted in those of the baseline.</summary>

@@ -47,19 +47,31 @@ internal static class Problems
             LayerChoices[] layers = [.. subgraph.Layers.Select((layer, i) => new LayerChoices(layer.Name, [.. ChoicesOf(i, input.Allowed[layer.Name], byName[layer.Name], bounds)]))];
             return new SubgraphChoices(subgraph.Fingerprint, layers, bounds.Measured) { Structures = [.. input.Structures(subgraph).Select(s => bounds.Of(s)).OfType<StructureChoice>()] };
         })];
-        return new SolverProblem(subgraphs, lossBudget, isQuadratic ? Quadratic(subgraphs, byName) : new LossModel.Diagonal()) { Shared = gains.Shared };
+        Consequence[] held = [.. input.Sensitivities.Held.Select(h => Rounded(h, input.Allowed))];
+        return new SolverProblem(subgraphs, lossBudget, isQuadratic ? Quadratic(subgraphs, byName, held) : new LossModel.Diagonal()) { Consequences = [.. gains.Consequences, .. held] };
     }
 
     /// <summary>The configuration with one layer in a format and the others in the baseline.</summary>
     public static SubgraphConfiguration Alone(Subgraph subgraph, int layer, string format) =>
         new(subgraph, Configuration.Exported([.. subgraph.Layers.Select((_, i) => i == layer ? format : Baseline)]));
 
-    private static LossModel.Quadratic Quadratic(SubgraphChoices[] subgraphs, Dictionary<string, LayerSensitivity> sensitivities)
+    /// <summary>A value is rounded as soon as a layer that computes or reads it holds it so.</summary>
+    private static Consequence Rounded(HeldValue held, IReadOnlyDictionary<string, LayerOptions> allowed) => new(
+        held.Value,
+        [.. held.Layers.SelectMany(layer => allowed[layer].Formats.Where(f => Formats.NumberFormats.Get(f).ReadsRanges).Select(f => new LayerChoice(layer, f)))],
+        Gain: 0)
+    {
+        Loss = held.Rounding.Measured,
+        Deltas = held.Rounding.Deltas,
+        Rise = held.Rounding.Rise,
+    };
+
+    private static LossModel.Quadratic Quadratic(SubgraphChoices[] subgraphs, Dictionary<string, LayerSensitivity> sensitivities, Consequence[] held)
     {
         FormatSensitivity?[] choices = [.. subgraphs.SelectMany(s => s.Layers)
             .SelectMany(l => l.Choices.Select(c => sensitivities[l.Name].Formats.GetValueOrDefault(c.Format)))];
         double[][] deltas = [.. choices.Select(c => c?.Deltas ?? [])];
-        return new LossModel.Quadratic(deltas, [.. choices.Select(c => c?.Rise ?? 0)], Shrinkage.Estimate([.. deltas.Where(d => d.Length > 0)]));
+        return new LossModel.Quadratic(deltas, [.. choices.Select(c => c?.Rise ?? 0)], Shrinkage.Estimate([.. deltas.Concat(held.Select(h => h.Deltas)).Where(d => d.Length > 0)]));
     }
 
     private static IEnumerable<FormatChoice> ChoicesOf(int layer, LayerOptions options, LayerSensitivity sensitivity, GainBounds bounds)

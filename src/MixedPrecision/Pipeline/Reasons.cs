@@ -30,7 +30,7 @@ internal static class Reasons
         }
 
         Gain[] known = [.. findings.Gains.Of(subgraph).Where(g => g.Configuration.Formats[index] != Problems.Baseline).Select(g => g.Gain)];
-        bool gainsWithOthers = findings.Gains.Shared.Any(s => s.Layers.Contains(layer.Name));
+        bool gainsWithOthers = findings.Gains.Consequences.Any(c => c.Choices.Any(choice => choice.Layer == layer.Name));
         string? reason = known.Length > 0 && known.All(g => g.Low <= 0) && !gainsWithOthers ? "no format was found to gain"
             : findings.Meeting?.Met is not null ? "the gain is not worth the loss within the budget"
             : null;

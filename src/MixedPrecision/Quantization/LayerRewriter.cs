@@ -47,6 +47,7 @@ public static class LayerRewriter
         var rewritten = new List<RewrittenLayer>();
         var builder = new GraphBuilder(GraphBuilder.NamesIn(graph));
         var shared = new Dictionary<string, string[]>();
+        var held = new Dictionary<string, HeldEmission>();
         var nodes = new List<NodeProto>();
         HashSet<string> absorbed = [.. byOutput.Values.Where(a => a.Format.ReadsRanges).Select(a => a.Site.Tail?.Output).OfType<string>()];
         absorbed.IntersectWith(graph.Node.SelectMany(n => n.Output));
@@ -85,7 +86,7 @@ public static class LayerRewriter
             int first = builder.Nodes.Count;
             LayerSite site = assignment.Site with { Node = node, Opset = opset };
             string? output = assignment.Format.ReadsRanges && site.Tail is { } tail && absorbed.Contains(tail.Output) ? tail.Output : null;
-            IReadOnlyList<string> constants = Emit(builder, site, assignment.Format, weight, shared, output, preparations);
+            IReadOnlyList<string> constants = Emit(builder, site, assignment.Format, weight, shared, output, preparations, held);
             rewritten.Add(new RewrittenLayer(assignment.Site, assignment.Format, [.. builder.Nodes.Skip(first)], constants));
             nodes.AddRange(rewritten[^1].Nodes);
         }
@@ -95,8 +96,9 @@ public static class LayerRewriter
             throw new ArgumentException($"the graph does not compute '{byOutput.Keys.First()}'");
         }
 
+        bool isMoved = ReadHeld(nodes, builder, held);
         graph.Node.Clear();
-        graph.Node.AddRange(structures.Count > 0 ? TopologicalOrder.Of(nodes) : nodes);
+        graph.Node.AddRange(structures.Count > 0 || isMoved ? TopologicalOrder.Of(nodes) : nodes);
         graph.Initializer.AddRange(builder.Constants.Select(c => Wrap(c.Key, c.Value)));
         foreach ((string domain, long version) in builder.Domains.Where(d => model.OpsetImport.All(o => o.Domain != d.Key)))
         {
@@ -119,7 +121,8 @@ public static class LayerRewriter
         Func<string, Tensor> weight,
         Dictionary<string, string[]> shared,
         string? output = null,
-        Preparations? preparations = null)
+        Preparations? preparations = null,
+        Dictionary<string, HeldEmission>? held = null)
     {
         IReadOnlyList<Tensor> constants = !site.Layer.HasWeight ? []
             : preparations is null ? format.Prepare(site, weight(site.Layer.Weight))
@@ -129,7 +132,7 @@ public static class LayerRewriter
         int type = site.Layer.HasWeight ? site.Weight.ElementType : site.Input.ElementType;
         if (!HalfPrecision.IsHalf(type))
         {
-            format.Emit(new LayerEmission(builder, site, site.Layer.Input, site.Layer.Weight, site.Layer.Bias, names, output, shared));
+            format.Emit(new LayerEmission(builder, site, site.Layer.Input, site.Layer.Weight, site.Layer.Bias, names, output, shared) { Held = held ?? [] });
             return names;
         }
 
@@ -140,6 +143,30 @@ public static class LayerRewriter
         format.Emit(new LayerEmission(builder, site, site.IsEmbedding ? site.Layer.Input : Widen(builder, site.Layer.Input, shared), second, bias, names, result, shared));
         builder.NodeTo([output], "Cast", "", [result], Attributes.Of("to", type));
         return names;
+    }
+
+    /// <summary>
+    /// Has every node that reads a value which is rounded for some layer read it rounded: each reader then sees one value, and an operator between layers in integers has these on all sides, as the runtime needs it to compute in them.
+    /// </summary>
+    /// <returns>Whether nodes were added, which may stand behind their readers.</returns>
+    private static bool ReadHeld(List<NodeProto> nodes, GraphBuilder builder, Dictionary<string, HeldEmission> held)
+    {
+        int first = builder.Nodes.Count;
+        foreach ((string value, HeldEmission emission) in held)
+        {
+            NodeProto[] readers = [.. nodes.Where(n => n.Input.Contains(value) && n.Output[0] != emission.Rounded)];
+            string? rounded = readers.Length == 0 ? null : emission.Read();
+            foreach (NodeProto node in readers)
+            {
+                for (int input = 0; input < node.Input.Count; input++)
+                {
+                    node.Input[input] = node.Input[input] == value ? rounded! : node.Input[input];
+                }
+            }
+        }
+
+        nodes.AddRange(builder.Nodes.Skip(first));
+        return builder.Nodes.Count > first;
     }
 
     /// <summary>The name of a constant, made once for all that have its content: layers that read one weight, directly or transposed, store it once.</summary>

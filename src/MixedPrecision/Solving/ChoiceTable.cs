@@ -3,16 +3,18 @@ using MixedPrecision.Structures;
 namespace MixedPrecision.Solving;
 
 /// <summary>
-/// The problem laid out flat: decisions of all sub-graphs in order – the layers of each, then its structure where there are several –, choices of all decisions in order. A plan is
-/// an array with the index of the choice, within its decision, for each decision. Plans here are consistent: layers have the formats that the structures fix.
+/// The problem laid out flat: decisions of all sub-graphs in order – the layers of each, then its structure where there are several –, behind them the consequences, each with the choices "none" and "any"; choices of all
+/// decisions in order. A plan is an array with the index of the choice, within its decision, for each decision. Plans here are consistent: layers have the formats that the structures fix, and consequences follow.
 /// </summary>
 internal sealed class ChoiceTable
 {
+    private readonly ILookup<int, int> consequencesOf;
+
     public ChoiceTable(SolverProblem problem)
     {
         Problem = problem;
         IReadOnlyList<LayerChoices>[] decisions = [.. problem.Subgraphs.Select(subgraph => subgraph.Decisions)];
-        Layers = [.. decisions.SelectMany(own => own)];
+        Layers = [.. decisions.SelectMany(own => own), .. problem.Consequences.Select(c => new LayerChoices(c.Name, [new FormatChoice("none", 0, c.Gain), new FormatChoice("any", c.Loss, 0)]))];
         Choices = [.. Layers.SelectMany(layer => layer.Choices)];
         FirstChoice = new int[Layers.Length + 1];
         for (int layer = 0; layer < Layers.Length; layer++)
@@ -23,7 +25,8 @@ internal sealed class ChoiceTable
         SubgraphOf = [.. decisions.SelectMany((own, subgraph) => own.Select(_ => subgraph))];
         Structures = [.. problem.Subgraphs.Select(FindStructures)];
         Measured = [.. problem.Subgraphs.Select(FindMeasured)];
-        Shared = [.. problem.Shared.Select(FindShared)];
+        Consequences = [.. problem.Consequences.Select(FindChoices)];
+        consequencesOf = Enumerable.Range(0, Consequences.Length).SelectMany(c => Consequences[c].Select(choice => (choice, c))).ToLookup(c => c.choice, c => c.c);
         Check();
     }
 
@@ -37,17 +40,20 @@ internal sealed class ChoiceTable
     /// <summary>Index of the first choice of each decision, and the number of choices behind the last.</summary>
     public int[] FirstChoice { get; }
 
-    /// <summary>Index of the first decision of each sub-graph, and the number of decisions behind the last.</summary>
+    /// <summary>Index of the first decision of each sub-graph, and behind the last that of the first consequence.</summary>
     public int[] FirstLayer { get; }
 
-    /// <summary>The sub-graph of each decision.</summary>
+    /// <summary>The sub-graph of each decision that is no consequence.</summary>
     public int[] SubgraphOf { get; }
 
     /// <summary>Per sub-graph, the measured configurations that are on offer, as choices of its decisions.</summary>
     public IReadOnlyList<(int[] Plan, double Gain)>[] Measured { get; }
 
-    /// <summary>The shared gains, each with the choices (flat indices) of which none may be taken for it.</summary>
-    public (int[] Kept, double Gain)[] Shared { get; }
+    /// <summary>Of each consequence the choices (flat indices) that it follows from.</summary>
+    public int[][] Consequences { get; }
+
+    /// <summary>Index of the first decision that is a consequence.</summary>
+    public int FirstConsequence => FirstLayer[^1];
 
     /// <summary>Per sub-graph that has several structures, by structure the choice of each layer that it fixes, or −1; empty for others. The first is the exported one, which fixes none.</summary>
     public IReadOnlyList<int[]>[] Structures { get; }
@@ -72,6 +78,7 @@ internal sealed class ChoiceTable
         int[] consistent = [.. plan];
         for (int subgraph = 0; subgraph < Structures.Length; subgraph++)
             Settle(subgraph, consistent);
+        Follow(consistent);
         return consistent;
     }
 
@@ -81,6 +88,7 @@ internal sealed class ChoiceTable
         int[] next = [.. plan];
         next[layer] = choice;
         Settle(SubgraphOf[layer], next);
+        Follow(next);
         return next;
     }
 
@@ -107,16 +115,21 @@ internal sealed class ChoiceTable
     }
 
     /// <summary>Whether a decision is one among structures.</summary>
-    public bool IsStructure(int layer) => Structures[SubgraphOf[layer]].Count > 0 && layer == FirstLayer[SubgraphOf[layer] + 1] - 1;
+    public bool IsStructure(int layer) => !IsConsequence(layer) && Structures[SubgraphOf[layer]].Count > 0 && layer == FirstLayer[SubgraphOf[layer] + 1] - 1;
 
-    public double Gain(int[] plan)
+    /// <summary>Whether a decision follows from others.</summary>
+    public bool IsConsequence(int layer) => layer >= FirstConsequence;
+
+    /// <summary>Consequences that change when a choice is exchanged for another one of its layer: those that come to "any", or to "none".</summary>
+    /// <param name="taken">What the plan takes, by decision.</param>
+    public IEnumerable<int> ChangedBy(int[] taken, int old, int choice) => consequencesOf[old].Concat(consequencesOf[choice]).Distinct().Where(c =>
     {
-        double gain = Enumerable.Range(0, Measured.Length).Sum(subgraph => SubgraphGain(subgraph, plan));
-        if (Shared.Length == 0)
-            return gain;
-        HashSet<int> taken = [.. Taken(plan)];
-        return gain + Shared.Where(shared => !shared.Kept.Any(taken.Contains)).Sum(shared => shared.Gain);
-    }
+        bool others = Consequences[c].Any(other => other != old && taken.Contains(other));
+        return !others && Consequences[c].Contains(old) != Consequences[c].Contains(choice);
+    });
+
+    public double Gain(int[] plan) => Enumerable.Range(0, Measured.Length).Sum(subgraph => SubgraphGain(subgraph, plan))
+        + Enumerable.Range(FirstConsequence, Consequences.Length).Sum(layer => Layers[layer].Choices[plan[layer]].Gain);
 
     public double SubgraphGain(int subgraph, int[] plan)
     {
@@ -146,8 +159,12 @@ internal sealed class ChoiceTable
     })];
 
     /// <summary>The reverse of <see cref="Configurations"/>.</summary>
-    public int[] PlanOf(IReadOnlyList<Configuration> configurations) =>
-        [.. configurations.SelectMany((configuration, subgraph) => PlanOf(subgraph, configuration))];
+    public int[] PlanOf(IReadOnlyList<Configuration> configurations)
+    {
+        int[] plan = [.. configurations.SelectMany((configuration, subgraph) => PlanOf(subgraph, configuration)), .. Consequences.Select(_ => 0)];
+        Follow(plan);
+        return plan;
+    }
 
     private int[] PlanOf(int subgraph, Configuration configuration)
     {
@@ -156,6 +173,16 @@ internal sealed class ChoiceTable
         return Structures[subgraph].Count > 0 ? [.. layers, IndexOf(Layers[FirstLayer[subgraph + 1] - 1], configuration.Structure)]
             : configuration.Structure == Structure.Exported ? [.. layers]
             : [.. layers.Select(_ => -1)];
+    }
+
+    /// <summary>Sets the consequences of what is chosen.</summary>
+    private void Follow(int[] plan)
+    {
+        if (Consequences.Length == 0)
+            return;
+        HashSet<int> taken = [.. Taken(plan).Take(FirstConsequence)];
+        for (int consequence = 0; consequence < Consequences.Length; consequence++)
+            plan[FirstConsequence + consequence] = Consequences[consequence].Any(taken.Contains) ? 1 : 0;
     }
 
     /// <summary>Takes the structure of greatest gain that the formats allow.</summary>
@@ -207,14 +234,11 @@ internal sealed class ChoiceTable
         return [.. found.Values];
     }
 
-    private (int[] Kept, double Gain) FindShared(SharedGain shared) =>
-    (
-        [
-            .. shared.Layers.Select(name => Array.FindIndex(Layers, layer => layer.Name == name) is >= 0 and int found
-                    ? found : throw new ArgumentException($"A shared gain names '{name}', which is no layer."))
-                .Select(layer => (First: FirstChoice[layer], Index: IndexOf(Layers[layer], shared.Kept))).Where(kept => kept.Index >= 0).Select(kept => kept.First + kept.Index),
-        ],
-        shared.Gain);
+    private int[] FindChoices(Consequence consequence) => [.. consequence.Choices
+        .Select(choice => (choice.Format, Layer: Array.FindIndex(Layers, 0, FirstConsequence, layer => layer.Name == choice.Layer) is >= 0 and int found
+            ? found : throw new ArgumentException($"A consequence names '{choice.Layer}', which is no layer.")))
+        .Select(choice => (First: FirstChoice[choice.Layer], Index: IndexOf(Layers[choice.Layer], choice.Format)))
+        .Where(choice => choice.Index >= 0).Select(choice => choice.First + choice.Index).Distinct()];
 
     private static int IndexOf(LayerChoices layer, string format)
     {
@@ -241,7 +265,5 @@ internal sealed class ChoiceTable
 
         if (Measured.Any(list => list.Any(measured => !double.IsFinite(measured.Gain))))
             throw new ArgumentException("A measured gain is no proper number.");
-        if (Shared.Any(shared => !double.IsFinite(shared.Gain) || shared.Gain < 0))
-            throw new ArgumentException("A shared gain is no proper number.");
     }
 }

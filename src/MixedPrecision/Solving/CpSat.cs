@@ -66,19 +66,21 @@ internal static class CpSat
         var model = new CpModel();
         var choices = new List<(BoolVar Variable, int[] Flat)>();
         var single = new BoolVar[program.Gains.Length];
+        HashSet<int> hinted = [.. hint.Select((choice, layer) => program.FirstChoice[layer] + choice)];
+        int[] within = [.. program.Consequences.Select(program.ColumnsThatTell)];
         var (terms, gains) = (new List<BoolVar>(), new List<long>());
         for (int subgraph = 0; subgraph < program.Columns.Count; subgraph++)
         {
             (int begin, int end) = (program.FirstLayer[subgraph], program.FirstLayer[subgraph + 1]);
             if (program.Columns[subgraph].Count > 0)
             {
-                int[] hinted = [.. Enumerable.Range(begin, end - begin).Select(l => program.FirstChoice[l] + hint[l])];
-                Column[] columns = Undominated(program, subgraph, cost);
+                int[] told = [.. Enumerable.Range(0, within.Length).Where(c => within[c] == subgraph)];
+                Column[] columns = Undominated(program, [.. program.Columns[subgraph].Select(c => With(program, c, told))], told, cost);
                 BoolVar[] own = [.. columns.Select((_, index) => model.NewBoolVar($"y{subgraph}/{index}"))];
                 model.AddExactlyOne(own);
                 foreach ((Column column, BoolVar variable) in columns.Zip(own))
                 {
-                    model.AddHint(variable, column.Choices.SequenceEqual(hinted));
+                    model.AddHint(variable, column.Choices.All(hinted.Contains));
                     choices.Add((variable, column.Choices));
                     terms.Add(variable);
                     gains.Add(column.Gain);
@@ -92,7 +94,7 @@ internal static class CpSat
                 (int first, int next) = (program.FirstChoice[layer], program.FirstChoice[layer + 1]);
                 for (int choice = first; choice < next; choice++)
                 {
-                    single[choice] = model.NewBoolVar($"x{choice}");
+                    single[choice] = model.NewBoolVar($"x{layer}/{choice}");
                     model.AddHint(single[choice], choice - first == hint[layer]);
                     choices.Add((single[choice], [choice]));
                     terms.Add(single[choice]);
@@ -105,14 +107,17 @@ internal static class CpSat
             AddCorrections(model, single, program.Corrections[subgraph], terms, gains);
         }
 
-        foreach ((int[] kept, long gain) in program.Shared)
+        foreach (int consequence in Enumerable.Range(0, within.Length).Where(c => within[c] < 0))
         {
-            // Never less than 0, so that it need not be forced where nothing stands against it.
-            BoolVar none = model.NewBoolVar($"s{terms.Count}");
-            terms.Add(none);
-            gains.Add(gain);
-            foreach ((BoolVar keeping, _) in choices.Where(c => c.Flat.Any(kept.Contains)))
-                model.AddImplication(none, keeping.Not());
+            (BoolVar none, BoolVar any) = AddConsequence(model, choices, program.Consequences[consequence], $"s{consequence}");
+            int first = program.FirstChoice[program.FirstLayer[^1] + consequence];
+            foreach ((BoolVar variable, int choice) in new[] { (none, first), (any, first + 1) })
+            {
+                model.AddHint(variable, hinted.Contains(choice));
+                choices.Add((variable, [choice]));
+                terms.Add(variable);
+                gains.Add(program.Gains[choice]);
+            }
         }
 
         foreach (LimitRow row in program.Limits)
@@ -124,18 +129,38 @@ internal static class CpSat
         return new Built(model, choices, LinearExpr.WeightedSum(terms, gains));
     }
 
-    /// <summary>
-    /// The columns of a sub-graph without those in whose place another one gains as much and takes no more of any limit, stands against no further shared gain, nor costs more. Where plans are ruled out one by one all are kept: the other one may be part of such a plan.
-    /// </summary>
-    private static Column[] Undominated(IntegerProgram program, int subgraph, long[]? cost)
+    /// <summary>A column with the consequences that follow from it alone.</summary>
+    private static Column With(IntegerProgram program, Column column, int[] told)
     {
-        IReadOnlyList<Column> columns = program.Columns[subgraph];
+        int[] following = [.. told.Select(consequence => program.Following(consequence, column.Choices))];
+        return new Column([.. column.Choices, .. following], column.Gain + following.Sum(choice => program.Gains[choice]));
+    }
+
+    /// <summary>A variable for each of the two states of a consequence. Of choices that exclude each other at most one is taken: so their sum is at most "any", which is tighter than one implication each.</summary>
+    private static (BoolVar None, BoolVar Any) AddConsequence(CpModel model, List<(BoolVar Variable, int[] Flat)> choices, int[] from, string name)
+    {
+        (BoolVar none, BoolVar any) = (model.NewBoolVar($"{name}/none"), model.NewBoolVar($"{name}/any"));
+        model.AddExactlyOne([none, any]);
+        BoolVar[] causes = [.. choices.Where(c => c.Flat.Any(from.Contains)).Select(c => c.Variable)];
+        foreach (BoolVar[] exclusive in causes.GroupBy(c => c.Name().Split('/')[0]).Select(group => group.ToArray()))
+            model.Add(LinearExpr.Sum(exclusive) <= any);
+        model.AddBoolOr([.. causes, none]);
+        return (none, any);
+    }
+
+    /// <summary>
+    /// The columns of a sub-graph without those in whose place another one gains as much and takes no more of any limit, has no other consequence that could be worse, nor costs more. Where plans are ruled out one by one all are kept: the other one may be part of such a plan.
+    /// </summary>
+    /// <param name="told">Consequences that are part of the columns.</param>
+    private static Column[] Undominated(IntegerProgram program, Column[] columns, int[] told, long[]? cost)
+    {
         if (program.Excluded.Count > 0)
-            return [.. columns];
+            return columns;
+        int[] open = [.. Enumerable.Range(0, program.Consequences.Count).Except(told)];
         long[][] takes = [.. columns.Select(column => program.Limits.Select(row => column.Choices.Sum(choice => row.Coefficients[choice]))
-            .Concat(program.Shared.Select(shared => column.Choices.Any(shared.Kept.Contains) ? 1L : 0))
+            .Concat(open.SelectMany(consequence => program.Consequences[consequence].Any(column.Choices.Contains) is var any && IsNoneBetter(program, consequence, cost) ? [any ? 1L : 0] : new long[] { any ? 1 : 0, any ? 0 : 1 }))
             .Concat(cost is null ? [] : [column.Choices.Sum(choice => cost[choice])]).ToArray())];
-        int[] order = [.. Enumerable.Range(0, columns.Count).OrderByDescending(c => columns[c].Gain).ThenBy(c => takes[c].Sum(t => (double)t)).ThenBy(c => c)];
+        int[] order = [.. Enumerable.Range(0, columns.Length).OrderByDescending(c => columns[c].Gain).ThenBy(c => takes[c].Sum(t => (double)t)).ThenBy(c => c)];
         var kept = new List<int>();
         foreach (int column in order)
         {
@@ -144,6 +169,13 @@ internal static class CpSat
         }
 
         return [.. kept.Order().Select(c => columns[c])];
+    }
+
+    /// <summary>Whether nothing is better with "any" than with "none".</summary>
+    private static bool IsNoneBetter(IntegerProgram program, int consequence, long[]? cost)
+    {
+        int none = program.FirstChoice[program.FirstLayer[^1] + consequence], any = none + 1;
+        return program.Gains[none] >= program.Gains[any] && program.Limits.All(row => row.Coefficients[none] <= row.Coefficients[any]) && (cost is null || cost[none] <= cost[any]);
     }
 
     private static bool IsAtMost(long[] one, long[] other)

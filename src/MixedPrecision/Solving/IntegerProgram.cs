@@ -11,11 +11,11 @@ internal sealed record Column(int[] Choices, long Gain);
 
 /// <summary>The integer program as plain numbers: one choice per layer, greatest gain, within each limit.</summary>
 /// <param name="FirstChoice">Index of each layer's first choice, and the number of choices behind the last.</param>
-/// <param name="FirstLayer">Index of each sub-graph's first layer, and the number of layers behind the last.</param>
+/// <param name="FirstLayer">Index of each sub-graph's first layer, and behind the last that of the first consequence.</param>
 /// <param name="Gains">Gain of each choice, in units of <see cref="GainUnit"/>.</param>
 /// <param name="Corrections">Per sub-graph, what its measured configurations add.</param>
 /// <param name="Columns">Per sub-graph, of each combination of formats the structure that gains most, where that are few enough to be told one by one; else empty.</param>
-/// <param name="Shared">Choices of which none may be taken for a gain, and the gain.</param>
+/// <param name="Consequences">The choices that each consequence follows from: its second choice is taken when any of them is, else its first.</param>
 /// <param name="Limits">The budget, or tangents of it.</param>
 /// <param name="Excluded">Plans that are ruled out one by one (flat indices of their choices).</param>
 /// <param name="Requirements">Pairs of choices of which the first may only be taken with the second.</param>
@@ -27,7 +27,7 @@ internal sealed record IntegerProgram(
     long[] Gains,
     IReadOnlyList<IReadOnlyList<Correction>> Corrections,
     IReadOnlyList<IReadOnlyList<Column>> Columns,
-    IReadOnlyList<(int[] Kept, long Gain)> Shared,
+    IReadOnlyList<int[]> Consequences,
     IReadOnlyList<LimitRow> Limits,
     IReadOnlyList<int[]> Excluded,
     IReadOnlyList<(int Choice, int Required)> Requirements,
@@ -45,9 +45,8 @@ internal sealed record IntegerProgram(
         IReadOnlyList<Correction>[] corrections = [.. table.Measured.Select((list, subgraph) =>
             (IReadOnlyList<Correction>)[.. list.Select(measured => Correct(table, subgraph, measured.Plan, measured.Gain, gains, unit))])];
         IReadOnlyList<Column>[] columns = [.. table.Measured.Select((_, subgraph) => ColumnsOf(table, subgraph, gains, corrections[subgraph]))];
-        (int[], long)[] shared = [.. table.Shared.Select(s => (s.Kept, Scaling.RoundDown(s.Gain, unit)))];
         return new IntegerProgram(
-            table.FirstChoice, table.FirstLayer, gains, corrections, columns, shared, [], [], [.. table.Requirements], unit, Scaling.RoundDown(table.Problem.Tolerance, unit));
+            table.FirstChoice, table.FirstLayer, gains, corrections, columns, table.Consequences, [], [], [.. table.Requirements], unit, Scaling.RoundDown(table.Problem.Tolerance, unit));
     }
 
     /// <summary>The gain of a plan in units.</summary>
@@ -56,15 +55,23 @@ internal sealed record IntegerProgram(
         HashSet<int> set = [.. taken];
         return set.Sum(choice => Gains[choice])
             + Corrections.SelectMany(list => list).Where(correction => correction.Choices.All(set.Contains))
-                .Sum(correction => correction.Gain)
-            + Shared.Where(shared => !shared.Kept.Any(set.Contains)).Sum(shared => shared.Gain);
+                .Sum(correction => correction.Gain);
     }
+
+    /// <summary>The sub-graph whose columns hold all choices that a consequence follows from; −1 for none.</summary>
+    public int ColumnsThatTell(int[] consequence) =>
+        Enumerable.Range(0, Columns.Count).FirstOrDefault(s => Columns[s].Count > 0 && consequence.All(c => c >= FirstChoice[FirstLayer[s]] && c < FirstChoice[FirstLayer[s + 1]]), -1);
+
+    /// <summary>The choice that is taken of a consequence, as what is taken of the layers says.</summary>
+    public int Following(int consequence, IReadOnlyCollection<int> taken) =>
+        FirstChoice[FirstLayer[^1] + consequence] + (Consequences[consequence].Any(taken.Contains) ? 1 : 0);
 
     /// <summary>Whether a plan meets every limit and is not ruled out.</summary>
     public bool Satisfies(int[] taken) =>
         Limits.All(row => taken.Sum(choice => row.Coefficients[choice]) <= row.Limit)
         && !Excluded.Any(taken.SequenceEqual)
-        && Requirements.All(r => !taken.Contains(r.Choice) || taken.Contains(r.Required));
+        && Requirements.All(r => !taken.Contains(r.Choice) || taken.Contains(r.Required))
+        && Enumerable.Range(0, Consequences.Count).All(c => taken.Contains(Following(c, taken)));
 
     private static IReadOnlyList<Column> ColumnsOf(ChoiceTable table, int subgraph, long[] gains, IReadOnlyList<Correction> corrections)
     {

@@ -43,8 +43,8 @@ public sealed record Plan(
 
 /// <summary>Why no plan is within the budget.</summary>
 /// <param name="MinimalLoss">
-/// Least loss MSE over the choices that are allowed, hence the smallest budget that is feasible. Under the quadratic model: the
-/// least that a descent found; a budget of this size is feasible.
+/// Least loss MSE over the choices that are allowed, hence the smallest budget that is feasible. Under the quadratic model, and where consequences add loss: the
+/// least that was found; a budget of this size is feasible.
 /// </param>
 /// <param name="Layers">The layers without a choice free of loss, with the least loss that each adds, largest first.</param>
 public sealed record Infeasibility(double MinimalLoss, IReadOnlyList<(string Layer, double Loss)> Layers);

@@ -26,23 +26,30 @@ internal sealed class QuadraticLoss
         shift = CorrelationMatrix.LeastEigenvalue([.. model.Deltas.Where((_, choice) => diagonal[choice] > 0)], samples);
     }
 
-    /// <summary>P over all choices of a table: those of structures add nothing.</summary>
+    /// <summary>P over all choices of a table: those of structures add nothing, consequences what they bring along.</summary>
     public static QuadraticLoss Of(LossModel.Quadratic model, ChoiceTable table)
     {
         int structures = Enumerable.Range(0, table.Layers.Length).Where(table.IsStructure).Sum(layer => table.Layers[layer].Choices.Count);
-        if (structures == 0 || model.Deltas.Count + structures != table.Choices.Length || model.Rises.Count != model.Deltas.Count)
-            return new QuadraticLoss(model, table.Choices.Length - structures);
+        int others = structures + (2 * table.Consequences.Length);
+        if (others == 0 || model.Deltas.Count + others != table.Choices.Length || model.Rises.Count != model.Deltas.Count)
+            return new QuadraticLoss(model, table.Choices.Length - others);
 
         var deltas = new List<double[]>();
         var rises = new List<double>();
         int taken = 0;
-        for (int layer = 0; layer < table.Layers.Length; layer++)
+        for (int layer = 0; layer < table.FirstConsequence; layer++)
         {
             int count = table.Layers[layer].Choices.Count;
             bool isStructure = table.IsStructure(layer);
             deltas.AddRange(isStructure ? Enumerable.Repeat<double[]>([], count) : model.Deltas.Skip(taken).Take(count));
             rises.AddRange(isStructure ? Enumerable.Repeat(0.0, count) : model.Rises.Skip(taken).Take(count));
             taken += isStructure ? 0 : count;
+        }
+
+        foreach (Consequence consequence in table.Problem.Consequences)
+        {
+            deltas.AddRange([], consequence.Deltas);
+            rises.AddRange(0, consequence.Rise);
         }
 
         return new QuadraticLoss(model with { Deltas = deltas, Rises = rises }, table.Choices.Length);
@@ -56,20 +63,34 @@ internal sealed class QuadraticLoss
         return Evaluate(sum, choices.Sum(choice => diagonal[choice]), rise);
     }
 
-    /// <summary>P of a plan with the choice of each layer in turn replaced: value[choice] for every choice of every layer.</summary>
-    public double[] EvaluateExchanges(int[] taken, int[] layerOfChoice)
+    /// <summary>P of a plan with the choice of each layer in turn replaced: value[choice] for every choice of every layer, consequences included.</summary>
+    public double[] EvaluateExchanges(int[] taken, int[] layerOfChoice, ChoiceTable table)
     {
         (double[] sum, double rise) = Sums(taken);
         double linear = taken.Sum(choice => diagonal[choice]);
         double[] values = new double[diagonal.Length];
         double[] exchanged = new double[samples];
-        for (int choice = 0; choice < values.Length; choice++)
+        for (int choice = 0; choice < table.FirstChoice[table.FirstConsequence]; choice++)
         {
             int old = taken[layerOfChoice[choice]];
             sum.CopyTo(exchanged, 0);
-            Add(exchanged, model.Deltas[old], -1);
-            Add(exchanged, model.Deltas[choice], 1);
-            values[choice] = Evaluate(exchanged, linear - diagonal[old] + diagonal[choice], rise - model.Rises[old] + model.Rises[choice]);
+            double nextLinear = linear, nextRise = rise;
+            Exchange(old, choice);
+            foreach (int consequence in table.ChangedBy(taken, old, choice))
+            {
+                int layer = table.FirstConsequence + consequence, first = table.FirstChoice[layer];
+                Exchange(taken[layer], taken[layer] == first ? first + 1 : first);
+            }
+
+            values[choice] = Evaluate(exchanged, nextLinear, nextRise);
+
+            void Exchange(int from, int to)
+            {
+                Add(exchanged, model.Deltas[from], -1);
+                Add(exchanged, model.Deltas[to], 1);
+                nextLinear += diagonal[to] - diagonal[from];
+                nextRise += model.Rises[to] - model.Rises[from];
+            }
         }
 
         return values;

@@ -14,8 +14,7 @@ internal static class Scaling
     public static double GainUnit(ChoiceTable table)
     {
         double total = table.Layers.Sum(layer => layer.Choices.Max(choice => Math.Abs(choice.Gain)))
-            + table.Measured.Sum(list => list.Select(measured => Math.Abs(measured.Gain)).DefaultIfEmpty(0).Max())
-            + table.Shared.Sum(shared => shared.Gain);
+            + table.Measured.Sum(list => list.Select(measured => Math.Abs(measured.Gain)).DefaultIfEmpty(0).Max());
         return Math.ScaleB(1, (total == 0 ? 0 : Math.ILogB(total) + 1) - Math.ILogB(GainUnits));
     }
 

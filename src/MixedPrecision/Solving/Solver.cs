@@ -27,12 +27,15 @@ public static class Solver
     {
         int[] least = table.LeastLoss();
         double leastLoss = table.DiagonalLoss(least);
-        if (leastLoss > table.Problem.LossBudget)
+        bool isLeast = table.Problem.Consequences.All(consequence => consequence.Loss == 0);
+        if (leastLoss > table.Problem.LossBudget && (isLeast || table.Layers.Sum(layer => layer.Choices.Min(choice => choice.Loss)) > table.Problem.LossBudget))
             return Infeasible(table, least, leastLoss);
 
         IntegerProgram program = IntegerProgram.Build(table);
         program = program with { Limits = [Scaling.Budget(table, table.Problem.LossBudget)] };
         CpSatAnswer answer = CpSat.Maximize(program, least, CpSat.MaximizeLimit, cancellation);
+        if (answer.Plan is null && leastLoss > table.Problem.LossBudget)
+            return Infeasible(table, least, leastLoss);
         int[] plan = answer.Plan is null ? least : LeastLossOfEqualGain(table, program, answer.Plan, cancellation);
         return ToPlan(table, plan, table.DiagonalLoss(plan), answer.Proven, Bound(table, program, answer), tangents: 0);
     }
@@ -72,8 +75,9 @@ public static class Solver
         // Without an answer: each sub-graph at its best.
         double units = answer.Bound < long.MaxValue
             ? answer.Bound
-            : Enumerable.Range(0, table.Measured.Length).Sum(subgraph => GreatestGain(table, program, subgraph)) + program.Shared.Sum(shared => shared.Gain);
-        return (units + table.Layers.Length + program.Shared.Count) * program.GainUnit;
+            : Enumerable.Range(0, table.Measured.Length).Sum(subgraph => GreatestGain(table, program, subgraph))
+                + Enumerable.Range(table.FirstConsequence, table.Consequences.Length).Sum(layer => Math.Max(0, program.Gains[program.FirstChoice[layer]]));
+        return (units + table.Layers.Length) * program.GainUnit;
     }
 
     private static long GreatestGain(ChoiceTable table, IntegerProgram program, int subgraph)

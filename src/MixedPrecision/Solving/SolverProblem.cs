@@ -54,15 +54,31 @@ public sealed record SolverProblem(IReadOnlyList<SubgraphChoices> Subgraphs, dou
     /// </summary>
     public double Tolerance { get; init; }
 
-    /// <summary>What layers of several sub-graphs gain together, besides what each sub-graph gains.</summary>
-    public IReadOnlyList<SharedGain> Shared { get; init; } = [];
+    /// <summary>What follows from choices of several layers, besides what each sub-graph gains and each choice loses.</summary>
+    public IReadOnlyList<Consequence> Consequences { get; init; } = [];
 }
 
-/// <summary>What is gained once none of several layers is in a format, such as the bytes of a weight that all of them read.</summary>
-/// <param name="Layers">Names of the layers.</param>
-/// <param name="Kept">Name of the format; a layer that does not offer it is never in it.</param>
-/// <param name="Gain">The gain, in the unit of the objective; at least 0.</param>
-public sealed record SharedGain(IReadOnlyList<string> Layers, string Kept, double Gain);
+/// <summary>A format of a layer.</summary>
+public sealed record LayerChoice(string Layer, string Format);
+
+/// <summary>
+/// What follows from whether any of some choices is taken, in whatever sub-graphs their layers lie: bytes of a weight that several layers read are gained when none keeps it, a value that several layers hold in fewer bits is
+/// rounded once, and what a change of form between two sub-graphs costs is saved when neither of them is in another form.
+/// </summary>
+/// <param name="Name">What it is about.</param>
+/// <param name="Choices">The choices. One that is not on offer is never taken.</param>
+/// <param name="Gain">What is gained when none is taken, in the unit of the objective; may be negative.</param>
+public sealed record Consequence(string Name, IReadOnlyList<LayerChoice> Choices, double Gain)
+{
+    /// <summary>Loss MSE that it adds by itself when any is taken, at least 0.</summary>
+    public double Loss { get; init; }
+
+    /// <summary>Signed first-order change of each sample's loss when any is taken, for the quadratic model; empty for none.</summary>
+    public double[] Deltas { get; init; } = [];
+
+    /// <summary>Mean rise of the loss when any is taken, likewise; at least 0.</summary>
+    public double Rise { get; init; }
+}
 
 /// <summary>How the predicted loss MSE of a plan follows from its choices. Its JSON names the model and holds all its numbers.</summary>
 [JsonPolymorphic(TypeDiscriminatorPropertyName = "model")]

@@ -109,8 +109,8 @@ internal sealed class TangentMethod(ChoiceTable table, QuadraticLoss loss, Cance
         double now = Evaluate(current);
         while (now > budget)
         {
-            double[] exchanges = loss.EvaluateExchanges([.. table.Taken(current)], layerOfChoice);
-            int chosen = Enumerable.Range(0, exchanges.Length).Where(choice => exchanges[choice] < now && !IsTaken(current, choice) && !table.IsStructure(layerOfChoice[choice]))
+            double[] exchanges = loss.EvaluateExchanges([.. table.Taken(current)], layerOfChoice, table);
+            int chosen = Enumerable.Range(0, table.FirstChoice[table.FirstConsequence]).Where(choice => exchanges[choice] < now && !IsTaken(current, choice) && !table.IsStructure(layerOfChoice[choice]))
                 .DefaultIfEmpty(-1)
                 .MaxBy(choice => choice < 0 ? 0 : (now - Math.Max(exchanges[choice], budget)) / Cost(current, choice));
             if (chosen < 0)
@@ -145,8 +145,8 @@ internal sealed class TangentMethod(ChoiceTable table, QuadraticLoss loss, Cance
         double now = Evaluate(current);
         while (true)
         {
-            double[] exchanges = loss.EvaluateExchanges([.. table.Taken(current)], layerOfChoice);
-            int chosen = Enumerable.Range(0, exchanges.Length).Where(choice => !table.IsStructure(layerOfChoice[choice])).DefaultIfEmpty(-1)
+            double[] exchanges = loss.EvaluateExchanges([.. table.Taken(current)], layerOfChoice, table);
+            int chosen = Enumerable.Range(0, table.FirstChoice[table.FirstConsequence]).Where(choice => !table.IsStructure(layerOfChoice[choice])).DefaultIfEmpty(-1)
                 .MinBy(choice => choice < 0 ? 0 : exchanges[choice]);
             if (chosen < 0)
                 return current;

@@ -38,7 +38,7 @@ public sealed class DecoderTests : IDisposable
             l => l.Name, l => LayerSite.Of(fixture.Model, fixture.Partition.View, fixture.Types, l));
         var request = new CalibrationRequest(fixture.Model, fixture.Partition, fixture.Types, sites, [.. Formats.Select(NumberFormats.Get)], fixture.Loss, fixture.Samples, Threads: 1);
         HashSet<string> operands = [.. fixture.Partition.Layers.Select(l => l.Input)];
-        using var programs = new SegmentPrograms(request, fixture.Types, new GradientValues(operands, operands, new HashSet<string>()), keepsLayerValues: true);
+        using var programs = new SegmentPrograms(request, fixture.Types, new GradientValues(operands, operands, new HashSet<string>(), new HashSet<string>()), keepsLayerValues: true);
         IReadOnlyList<Segment> segments = Segment.Of(fixture.Partition, sites, isSmall: false);
         SegmentProgram[] made = [.. segments.Select(s => programs.Get(s).Program)];
         Assert.True(segments.Count >= 6 * 4, $"{segments.Count} segments");

@@ -14,10 +14,10 @@ internal static class Enumeration
         int[] plan = new int[layers.Length];
         do
         {
-            (double loss, double diagonal) = (Loss(problem, layers, plan), Diagonal(layers, plan));
-            double shared = problem.Shared.Where(s => s.Layers.All(name => Taken(layers, plan, name) != s.Kept)).Sum(s => s.Gain);
+            (double loss, double diagonal) = (Loss(problem, layers, plan), Diagonal(problem, layers, plan));
+            double following = problem.Consequences.Where(c => !IsAny(layers, plan, c)).Sum(c => c.Gain);
             foreach ((Configuration[] configurations, double gain) in Structured(problem, plan))
-                plans.Add((configurations, gain + shared, loss, diagonal));
+                plans.Add((configurations, gain + following, loss, diagonal));
         }
         while (Next(plan, layers));
         return plans;
@@ -27,8 +27,8 @@ internal static class Enumeration
     public static double? GreatestGain(SolverProblem problem, double budget) =>
         All(problem).Where(plan => plan.Loss <= budget).Select(plan => (double?)plan.Gain).DefaultIfEmpty(null).Max();
 
-    private static string Taken(LayerChoices[] layers, int[] plan, string name) =>
-        layers.Select((layer, index) => (layer.Name, layer.Choices[plan[index]].Format)).First(l => l.Name == name).Format;
+    private static bool IsAny(LayerChoices[] layers, int[] plan, Consequence consequence) =>
+        layers.Where((layer, index) => consequence.Choices.Contains(new LayerChoice(layer.Name, layer.Choices[plan[index]].Format))).Any();
 
     private static bool Next(int[] plan, LayerChoices[] layers)
     {
@@ -64,24 +64,25 @@ internal static class Enumeration
         return all;
     }
 
-    private static double Diagonal(LayerChoices[] layers, int[] plan) =>
-        layers.Select((layer, index) => layer.Choices[plan[index]].Loss).Sum();
+    private static double Diagonal(SolverProblem problem, LayerChoices[] layers, int[] plan) =>
+        layers.Select((layer, index) => layer.Choices[plan[index]].Loss).Sum() + problem.Consequences.Where(c => IsAny(layers, plan, c)).Sum(c => c.Loss);
 
     private static double Loss(SolverProblem problem, LayerChoices[] layers, int[] plan)
     {
         if (problem.Loss is not LossModel.Quadratic model)
-            return Diagonal(layers, plan);
+            return Diagonal(problem, layers, plan);
         int[] rows = new int[plan.Length];
         for (int layer = 0, first = 0; layer < plan.Length; first += layers[layer++].Choices.Count)
             rows[layer] = first + plan[layer];
+        Consequence[] following = [.. problem.Consequences.Where(c => IsAny(layers, plan, c))];
+        double[][] deltas = [.. rows.Select(row => model.Deltas[row]), .. following.Select(c => c.Deltas)];
         int samples = Math.Max(1, model.Deltas.Max(row => row.Length));
-        double full = Enumerable.Range(0, samples).Sum(sample => Square(rows.Sum(row => Delta(model, row, sample)))) / samples;
-        double diagonal = rows.Sum(row => Enumerable.Range(0, samples).Sum(sample => Square(Delta(model, row, sample))) / samples);
-        return (1 - model.Shrinkage) * full + model.Shrinkage * diagonal + Square(rows.Sum(row => model.Rises[row]));
+        double full = Enumerable.Range(0, samples).Sum(sample => Square(deltas.Sum(row => Delta(row, sample)))) / samples;
+        double diagonal = deltas.Sum(row => Enumerable.Range(0, samples).Sum(sample => Square(Delta(row, sample))) / samples);
+        return (1 - model.Shrinkage) * full + model.Shrinkage * diagonal + Square(rows.Sum(row => model.Rises[row]) + following.Sum(c => c.Rise));
     }
 
-    private static double Delta(LossModel.Quadratic model, int row, int sample) =>
-        model.Deltas[row].Length == 0 ? 0 : model.Deltas[row][sample];
+    private static double Delta(double[] row, int sample) => row.Length == 0 ? 0 : row[sample];
 
     private static double Square(double value) => value * value;
 }

@@ -14,7 +14,7 @@ internal static class RandomProblems
 
     public static readonly Gen<SolverProblem> Structured = Gen.Int[0, int.MaxValue - 1].Select(seed => Make(seed, quadratic: seed % 2 == 0, structures: true));
 
-    public static readonly Gen<SolverProblem> Shared = Gen.Int[0, int.MaxValue - 1].Select(seed => MakeShared(new Random(seed), Make(seed, quadratic: seed % 2 == 0, structures: true)));
+    public static readonly Gen<SolverProblem> Connected = Gen.Int[0, int.MaxValue - 1].Select(seed => MakeConsequences(new Random(seed), Make(seed, quadratic: seed % 2 == 0, structures: true)));
 
     public static SolverProblem Make(int seed, bool quadratic, bool structures = false)
     {
@@ -24,13 +24,23 @@ internal static class RandomProblems
         return quadratic ? MakeQuadratic(random, problem) : problem;
     }
 
-    /// <summary>Up to three gains of some layers, wherever they stand, once none of them is in the first format.</summary>
-    private static SolverProblem MakeShared(Random random, SolverProblem problem)
+    /// <summary>Up to four consequences of choices of some layers, wherever they stand, of which some are not on offer: gains of both signs, and losses.</summary>
+    private static SolverProblem MakeConsequences(Random random, SolverProblem problem)
     {
         string[] layers = [.. problem.Subgraphs.SelectMany(subgraph => subgraph.Layers).Select(layer => layer.Name)];
+        int samples = problem.Loss is LossModel.Quadratic model ? model.Deltas.Max(row => row.Length) : 0;
         return problem with
         {
-            Shared = [.. Enumerable.Range(0, random.Next(1, 4)).Select(_ => new SharedGain([.. random.GetItems(layers, random.Next(1, 4)).Distinct()], Names[0], random.NextDouble() * 4))],
+            Consequences = [.. Enumerable.Range(0, random.Next(1, 5)).Select(index =>
+            {
+                double loss = random.Next(2) == 0 ? 0 : problem.LossBudget * random.NextDouble();
+                return new Consequence($"consequence {index}", [.. random.GetItems(layers, random.Next(1, 5)).Select(layer => new LayerChoice(layer, Names[random.Next(4)])).Distinct()], random.NextDouble() * 6 - 2)
+                {
+                    Loss = loss,
+                    Deltas = loss == 0 ? [] : [.. Enumerable.Range(0, samples).Select(_ => Math.Sqrt(loss) * (random.NextDouble() * 2 - 1))],
+                    Rise = samples == 0 ? 0 : 0.1 * Math.Sqrt(loss) * random.NextDouble(),
+                };
+            })],
         };
     }
 

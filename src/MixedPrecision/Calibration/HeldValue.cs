@@ -1,0 +1,101 @@
+using System.Numerics;
+using System.Runtime.InteropServices;
+using MixedPrecision.Formats;
+using MixedPrecision.Onnx;
+
+namespace MixedPrecision.Calibration;
+
+/// <summary>A value that is rounded to 8 bits in its range as soon as a layer that computes or reads it is in a format which holds values so; every reader sees it rounded then, and it is rounded once (design, section 12).</summary>
+/// <param name="Value">Name of the value.</param>
+/// <param name="Layers">Names of the layers.</param>
+/// <param name="Rounding">The loss MSE that it adds, with δ = ⟨Q(t) − t, ṫ⟩, ṫ being the gradient through all readers.</param>
+public sealed record HeldValue(string Value, IReadOnlyList<string> Layers, FormatSensitivity Rounding);
+
+/// <summary>Finds out what rounding a value to 8 bits in its range adds to the loss.</summary>
+internal static class HeldValues
+{
+    /// <summary>What is summed for a layer's input, in place of the name of a format.</summary>
+    public const string Input = "<input>";
+
+    /// <summary>What is summed for a layer's result.</summary>
+    public const string Output = "<output>";
+
+    /// <summary>Whether some format of a calibration holds what a layer reads and gives in ranges known beforehand.</summary>
+    public static bool AreJudged(LayerSite site, IReadOnlyList<NumberFormat> formats) => site.Ranges is not null && formats.Any(f => f.ReadsRanges && f.WhyNot(site) is null);
+
+    /// <summary>Adds ⟨Q(z) − z, ż⟩ of a value that layers read.</summary>
+    /// <param name="layers">All layers of the model that read it.</param>
+    /// <param name="gradient">ż over all readers.</param>
+    /// <param name="drawn">The same for labels drawn from the model, or null.</param>
+    public static void AddInput(SampleTerms terms, IEnumerable<LayerSite> layers, IReadOnlyList<NumberFormat> formats, Tensor value, Tensor gradient, Tensor? drawn)
+    {
+        (double Delta, double Drawn)? change = null;
+        foreach (LayerSite site in layers.Where(s => AreJudged(s, formats)))
+        {
+            change ??= Change(site.Ranges!.Input, float.NegativeInfinity, float.PositiveInfinity, value, gradient, drawn);
+            terms.Of(site.Layer.Name).AddChange(Input, change.Value.Delta, change.Value.Drawn);
+        }
+    }
+
+    /// <summary>Adds ⟨Q(t) − t, ṫ⟩ of what a layer gives, behind the activation that is absorbed: where that cuts, its gradient is none.</summary>
+    public static void AddOutput(SampleTerms terms, LayerSite site, LayerValues values)
+    {
+        (double delta, double drawn) = Change(
+            site.Ranges!.Output, site.Tail?.Low ?? float.NegativeInfinity, site.Tail?.High ?? float.PositiveInfinity, values.Output, values.Gradient, values.DrawnGradient);
+        terms.Of(site.Layer.Name).AddChange(Output, delta, drawn);
+    }
+
+    /// <summary>The values with the layers that hold them: what a layer gives with those that read it so, and what else layers read.</summary>
+    /// <param name="rounding">By name of a layer and of what is rounded, what was found; null where nothing was.</param>
+    public static IReadOnlyList<HeldValue> Of(IEnumerable<LayerSite> sites, Func<string, string, FormatSensitivity?> rounding)
+    {
+        LayerSite[] known = [.. sites.Where(s => rounding(s.Layer.Name, Output) is not null)];
+        var producers = known.GroupBy(s => s.RangesOf.Output).ToDictionary(g => g.Key, g => g.First());
+        ILookup<string, LayerSite> readers = known.ToLookup(s => s.RangesOf.Input);
+        ILookup<string, LayerSite> others = known.Where(s => !producers.ContainsKey(s.RangesOf.Input)).ToLookup(s => s.Layer.Input);
+        return
+        [
+            .. producers.Select(p => new HeldValue(p.Key, [p.Value.Layer.Name, .. readers[p.Key].Select(r => r.Layer.Name)], rounding(p.Value.Layer.Name, Output)!)),
+            .. others.Where(o => rounding(o.First().Layer.Name, Input) is not null).Select(o => new HeldValue(o.Key, [.. o.Select(r => r.Layer.Name)], rounding(o.First().Layer.Name, Input)!)),
+        ];
+    }
+
+    private static (double Delta, double Drawn) Change(ValueRange range, float least, float most, Tensor value, Tensor gradient, Tensor? drawn)
+    {
+        const int run = 4096;
+        ReadOnlySpan<float> values = value.Values<float>(), first = gradient.Values<float>(), second = drawn is null ? [] : drawn.Values<float>();
+        double delta = 0, drawnDelta = 0;
+        Span<float> changes = stackalloc float[run];
+        for (int start = 0; start < values.Length; start += run)
+        {
+            int length = Math.Min(run, values.Length - start);
+            ReadOnlySpan<float> part = values.Slice(start, length);
+            Rounded(range, least, most, part, changes);
+            delta += System.Numerics.Tensors.TensorPrimitives.Dot(changes[..length], first.Slice(start, length));
+            drawnDelta += drawn is null ? 0 : System.Numerics.Tensors.TensorPrimitives.Dot(changes[..length], second.Slice(start, length));
+        }
+
+        return (delta, drawnDelta);
+    }
+
+    /// <summary>Q(t) − t, half to even as QuantizeLinear rounds, of values cut at two numbers.</summary>
+    private static void Rounded(ValueRange range, float least, float most, ReadOnlySpan<float> values, Span<float> changes)
+    {
+        float zero = range.ZeroPoint, scale = range.Scale;
+        ReadOnlySpan<Vector<float>> vectors = MemoryMarshal.Cast<float, Vector<float>>(values);
+        Span<Vector<float>> results = MemoryMarshal.Cast<float, Vector<float>>(changes);
+        Vector<float> top = new(255);
+        for (int i = 0; i < vectors.Length; i++)
+        {
+            Vector<float> t = Vector.Min(Vector.Max(vectors[i], new Vector<float>(least)), new Vector<float>(most));
+            Vector<float> q = Vector.Min(Vector.Max(Vector.Round(t / new Vector<float>(scale)) + new Vector<float>(zero), Vector<float>.Zero), top);
+            results[i] = ((q - new Vector<float>(zero)) * scale) - t;
+        }
+
+        for (int i = vectors.Length * Vector<float>.Count; i < values.Length; i++)
+        {
+            float t = MathF.Min(MathF.Max(values[i], least), most);
+            changes[i] = ((Math.Clamp(MathF.Round(t / scale) + zero, 0, 255) - zero) * scale) - t;
+        }
+    }
+}
