@@ -38,7 +38,7 @@ public sealed record EnteringValues(double Weight, IReadOnlyDictionary<string, s
 /// <param name="settings">How exactly to measure, where a call does not say.</param>
 /// <param name="store">Where timings are kept.</param>
 /// <param name="waiting">Told when another benchmark on this machine has to end first.</param>
-public sealed class SubgraphTimer(
+public sealed partial class SubgraphTimer(
     OnnxModel model,
     Partition partition,
     IReadOnlyDictionary<string, TensorType> types,

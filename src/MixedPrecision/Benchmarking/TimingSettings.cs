@@ -14,6 +14,9 @@ public sealed record TimingSettings(TimeSpan Budget, double Precision = 0.01, do
     /// <summary>For configurations of one sub-graph that are nearly as fast as each other.</summary>
     public static readonly TimingSettings Rivals = new(TimeSpan.FromSeconds(1), Precision: 0.004);
 
+    /// <summary>For two neighbouring sub-graphs, together and apart: seven comparisons.</summary>
+    public static readonly TimingSettings Edge = new(TimeSpan.FromSeconds(0.1), Precision: 0.02);
+
     /// <summary>For a whole model in one scenario.</summary>
     public static readonly TimingSettings WholeModel = new(TimeSpan.FromSeconds(4));
 

@@ -52,6 +52,15 @@ public static class Partitioner
         return new Partition(view, subgraphs, [.. excluded, .. embeddings.Except(first).Select(e => new Excluded(e.Name, e.Operator, withEmbeddings ? Beside : NoTime))]);
     }
 
+    /// <summary>Two sub-graphs of a partition that follow each other, as one that belongs to none: its index is negative.</summary>
+    public static Subgraph Join(OnnxModel model, Partition partition, IReadOnlyDictionary<string, TensorType> types, Subgraph first, Subgraph second)
+    {
+        int[] timed = [.. first.Timed.Concat(second.Timed).Order()];
+        return new Subgraph(
+            -1 - first.Index, first.Entry, second.Exit, [.. first.Nodes.Concat(second.Nodes).Order()], timed, [.. first.Layers, .. second.Layers],
+            new CanonicalForm(model, partition.View, types).Fingerprint(timed));
+    }
+
     /// <summary>The embeddings that lead to a cut before all layers.</summary>
     private static Layer[] Before(GraphView view, Cut? entry, IReadOnlyList<Layer> embeddings)
     {

@@ -88,6 +88,9 @@ internal sealed class Gains
 
     public bool Knows(SubgraphConfiguration configuration) => known.ContainsKey(KeyOf(configuration));
 
+    /// <summary>Milliseconds that a run of the original spends in a sub-graph that was timed, by scenario and with its weight; empty for others.</summary>
+    public IReadOnlyList<double> OriginalOf(Subgraph subgraph) => originals.TryGetValue(subgraph.Index, out ImmutableArray<double> own) ? own : [];
+
     /// <summary>The gain of a configuration that was measured and runs, else null.</summary>
     public Gain? Find(SubgraphConfiguration configuration) => known.TryGetValue(KeyOf(configuration), out Known? found) ? GainOf(configuration.Subgraph.Index, found) : null;
 

@@ -70,13 +70,15 @@ internal sealed class Measuring(Materials materials, StageRunner runner)
         }
 
         // The first ones are asked for when nothing is known yet; what follows is the search.
-        if (gains.Count > 0)
+        bool isFirst = gains.Count == 0;
+        if (!isFirst)
         {
             searching.Start();
         }
 
         return materials.Policy.Objective switch
         {
+            Objective.Time when isFirst => WithEdges(Time(gains, configurations, TimingSettings.Subgraph)),
             Objective.Time => Time(gains, configurations, TimingSettings.Subgraph),
             Objective.Memory => configurations.Aggregate(Together(gains), (all, c) => all.With(c, Computed(c))),
             _ => configurations.Aggregate(gains, (all, c) => all.With(c, Computed(c))),
@@ -125,6 +127,46 @@ internal sealed class Measuring(Materials materials, StageRunner runner)
                 runner.Log.Progress(new ProgressUpdate(Stage, "", (double)count / configurations.Count));
             }
         }
+    }
+
+    /// <summary>
+    /// The gains with what neighbouring sub-graphs gain beyond those of each, where both have layers that may hold values in 8 bits: see <see cref="EdgeTiming"/>. It is measured with all of these layers in
+    /// such a format, and counts by the form on both sides of the cut: that of the last such layer before it, and of the first behind it.
+    /// </summary>
+    private Gains WithEdges(Gains gains)
+    {
+        IReadOnlyList<Subgraph> subgraphs = materials.Workspace.Partition.Subgraphs;
+        string[] formats = [.. materials.Policy.Formats.Where(f => NumberFormats.Get(f).ReadsRanges)];
+        var found = new List<Consequence>();
+        (Subgraph First, Subgraph Second, string Format)[] pairs = [.. subgraphs.Zip(subgraphs.Skip(1)).SelectMany(pair => formats.Where(f => Has(pair.First, f) && Has(pair.Second, f)).Take(1).Select(f => (pair.First, pair.Second, f)))];
+        int before = timer.Value.Measured;
+        for (int pair = 0; pair < pairs.Length; pair++)
+        {
+            (Subgraph first, Subgraph second, string format) = pairs[pair];
+            IReadOnlyList<EdgeTiming> edges = timer.Value.MeasureEdge((first, In(first, format)), (second, In(second, format)), runner.Log.Cancel);
+            double[] originals = [.. gains.OriginalOf(first).Zip(gains.OriginalOf(second), (a, b) => a + b)];
+            double Sum(Func<EdgeTiming, double> gain) => edges.Zip(originals, (edge, original) => gain(edge) / edge.OriginalMilliseconds * original).Sum();
+            if (edges.Count > 0)
+            {
+                LayerChoice[] left = Others(first.Layers.Last(l => Takes(l, format))), right = Others(second.Layers.First(l => Takes(l, format)));
+                (double ahead, double behind) = (Sum(e => e.First), Sum(e => e.Second));
+                found.Add(new Consequence($"before '{first.Exit}'", left, ahead));
+                found.Add(new Consequence($"behind '{first.Exit}'", right, behind));
+                found.Add(new Consequence($"across '{first.Exit}'", [.. left, .. right], Sum(e => e.Both) - ahead - behind));
+            }
+
+            if (timer.Value.Measured > before)
+            {
+                runner.Log.Progress(new ProgressUpdate(Stage, "edges", (pair + 1.0) / pairs.Length));
+            }
+        }
+
+        return found.Count == 0 ? gains : gains.With([.. gains.Consequences, .. found]);
+
+        bool Takes(Layer layer, string format) => materials.Allowed[layer.Name].Formats.Contains(format);
+        bool Has(Subgraph subgraph, string format) => gains.Find(new SubgraphConfiguration(subgraph, In(subgraph, format))) is not null;
+        Configuration In(Subgraph subgraph, string format) => Configuration.Exported([.. subgraph.Layers.Select(l => Takes(l, format) ? format : Problems.Baseline)]);
+        LayerChoice[] Others(Layer layer) => [.. materials.Allowed[layer.Name].Formats.Where(f => !NumberFormats.Get(f).ReadsRanges).Select(f => new LayerChoice(layer.Name, f))];
     }
 
     /// <summary>The gains with the bytes of weights that layers of several sub-graphs share, such as a table that is the head's weight too.</summary>

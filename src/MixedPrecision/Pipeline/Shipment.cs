@@ -78,7 +78,7 @@ internal sealed class Shipment(Materials materials, StageRunner runner, string s
         PlanningInput input = Steps.Input(materials, findings.Allowed, sensitivities);
         findings = findings with { Gains = measuring.Add(Gains.Empty, Measuring.First(input.Partition, input.Allowed, input.Structures)) };
         input = input with { Floor = new GainFloor(materials.Policy.MinimumGain, measuring.Total(findings.Gains), input.Choosing) };
-        if (!input.HasPins && !input.Partition.Subgraphs.Any(s => findings.Gains.Of(s).Any(g => input.Floor.Count(g.Gain.Low, g.Configuration.Formats.Count(f => f != Problems.Baseline)) > 0)))
+        if (!input.HasPins && !findings.Gains.Consequences.Any(c => c.Gain > 0) && !input.Partition.Subgraphs.Any(s => findings.Gains.Of(s).Any(g => input.Floor.Count(g.Gain.Low, g.Configuration.Formats.Count(f => f != Problems.Baseline)) > 0)))
         {
             return KeepOriginal("no format makes a layer cheaper than the original has it", findings);
         }
