@@ -2,6 +2,7 @@ using System.Globalization;
 using MixedPrecision.Benchmarks;
 using MixedPrecision.Benchmarks.Operators;
 using MixedPrecision.Benchmarks.Preparing;
+using MixedPrecision.Benchmarks.Training;
 
 // Each benchmark prints ratios against a baseline that is measured in the same run.
 return args switch
@@ -29,6 +30,9 @@ return args switch
     ["search", string cache, .. string[] policies] when policies.Length > 0 => SearchBenchmark.Run(cache, policies),
     ["targets", string folder, .. string[] names] => TargetsBenchmark.Run(folder, names),
     ["rewrites", .. string[] names] => RewritesBenchmark.Run(names),
+    ["convolutions", string folder, .. string[] filters] => ConvolutionsBenchmark.Run(folder, filters),
+    ["train", string folder] => TrainBenchmark.Run(folder, double.PositiveInfinity),
+    ["train", string folder, string seconds] => TrainBenchmark.Run(folder, Number(seconds)),
     _ => Usage(),
 };
 
@@ -54,6 +58,8 @@ static int Usage()
         show MODELS CASES OUTPUT [NAME…]       what ships for every shared model, and for the models that the scripts of the shared cases wrote below CASES (with NAME in theirs)
         targets FOLDER [NAME…]                 what the product makes of models whose fastest configuration is known, over what is attainable
         rewrites [NAME…]                       made models as exported, over the same with one structure: what rotations, normalizations and ONNX's own Attention gain
+        convolutions FOLDER [NAME…] [BUDGET%…] models with convolutions as the product ships them for each budget, in one format everywhere, and as ONNX Runtime's own quantization tool makes them
+        train FOLDER [SECONDS]                 a classifier of characters that are drawn as it goes, into FOLDER/characters; breaks off after SECONDS, to go on when called again
         """);
     return 1;
 }

@@ -73,7 +73,7 @@ internal static class TargetsBenchmark
         .Where(s => s.Structure != Structure.Exported).CountBy(s => s.Structure).OrderBy(c => c.Key, StringComparer.Ordinal).Select(c => $"{c.Value} {c.Key}");
 
     /// <summary>The folder of a model: a sample's, or one that is made, whole or not at all.</summary>
-    private static string ModelOf(TargetCase target, string folder)
+    public static string ModelOf(TargetCase target, string folder)
     {
         if (target.Make is null)
         {
@@ -96,7 +96,7 @@ internal static class TargetsBenchmark
         return model;
     }
 
-    private static string CheckoutFolder()
+    public static string CheckoutFolder()
     {
         DirectoryInfo? folder = new(AppContext.BaseDirectory);
         while (folder is not null && !File.Exists(Path.Combine(folder.FullName, "MixedPrecision.Build.sln")))
