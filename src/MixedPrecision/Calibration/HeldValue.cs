@@ -8,8 +8,9 @@ namespace MixedPrecision.Calibration;
 /// <summary>A value that is rounded to 8 bits in its range as soon as a layer that computes or reads it is in a format which holds values so; every reader sees it rounded then, and it is rounded once (design, section 12).</summary>
 /// <param name="Value">Name of the value.</param>
 /// <param name="Layers">Names of the layers.</param>
+/// <param name="Range">The range, of a few between that of all data and half of it, in which rounding adds the least.</param>
 /// <param name="Rounding">The loss MSE that it adds, with δ = ⟨Q(t) − t, ṫ⟩, ṫ being the gradient through all readers.</param>
-public sealed record HeldValue(string Value, IReadOnlyList<string> Layers, FormatSensitivity Rounding);
+public sealed record HeldValue(string Value, IReadOnlyList<string> Layers, ValueRange Range, FormatSensitivity Rounding);
 
 /// <summary>Finds out what rounding a value to 8 bits in its range adds to the loss.</summary>
 internal static class HeldValues
@@ -20,6 +21,17 @@ internal static class HeldValues
     /// <summary>What is summed for a layer's result.</summary>
     public const string Output = "<output>";
 
+    /// <summary>
+    /// Shares of the range of all data that are tried: what lies outside is cut, the rest is held in smaller steps. Judged by the loss itself, so that no statistics of the values stand between (percentiles, histograms).
+    /// </summary>
+    private static readonly float[] Shares = [1, 0.85f, 0.7f, 0.55f];
+
+    /// <summary>A smaller range has to add less than this share of what that of all data adds: sums over few samples scatter.</summary>
+    private const double WorthIt = 0.8;
+
+    /// <summary>Whether what is summed under a name is no format's.</summary>
+    public static bool IsRounding(string name) => name.StartsWith('<');
+
     /// <summary>Whether some format of a calibration holds what a layer reads and gives in ranges known beforehand.</summary>
     public static bool AreJudged(LayerSite site, IReadOnlyList<NumberFormat> formats) => site.Ranges is not null && formats.Any(f => f.ReadsRanges && f.WhyNot(site) is null);
 
@@ -29,21 +41,17 @@ internal static class HeldValues
     /// <param name="drawn">The same for labels drawn from the model, or null.</param>
     public static void AddInput(SampleTerms terms, IEnumerable<LayerSite> layers, IReadOnlyList<NumberFormat> formats, Tensor value, Tensor gradient, Tensor? drawn)
     {
-        (double Delta, double Drawn)? change = null;
+        (double Delta, double Drawn)[]? changes = null;
         foreach (LayerSite site in layers.Where(s => AreJudged(s, formats)))
         {
-            change ??= Change(site.Ranges!.Input, float.NegativeInfinity, float.PositiveInfinity, value, gradient, drawn);
-            terms.Of(site.Layer.Name).AddChange(Input, change.Value.Delta, change.Value.Drawn);
+            changes ??= [.. Shares.Select(share => Change(site.Ranges!.Input.Times(share), float.NegativeInfinity, float.PositiveInfinity, value, gradient, drawn))];
+            Add(terms, site, Input, changes);
         }
     }
 
     /// <summary>Adds ⟨Q(t) − t, ṫ⟩ of what a layer gives, behind the activation that is absorbed: where that cuts, its gradient is none.</summary>
-    public static void AddOutput(SampleTerms terms, LayerSite site, LayerValues values)
-    {
-        (double delta, double drawn) = Change(
-            site.Ranges!.Output, site.Tail?.Low ?? float.NegativeInfinity, site.Tail?.High ?? float.PositiveInfinity, values.Output, values.Gradient, values.DrawnGradient);
-        terms.Of(site.Layer.Name).AddChange(Output, delta, drawn);
-    }
+    public static void AddOutput(SampleTerms terms, LayerSite site, LayerValues values) => Add(terms, site, Output, [.. Shares.Select(share => Change(
+        site.Ranges!.Output.Times(share), site.Tail?.Low ?? float.NegativeInfinity, site.Tail?.High ?? float.PositiveInfinity, values.Output, values.Gradient, values.DrawnGradient))]);
 
     /// <summary>The values with the layers that hold them: what a layer gives with those that read it so, and what else layers read.</summary>
     /// <param name="rounding">By name of a layer and of what is rounded, what was found; null where nothing was.</param>
@@ -55,9 +63,27 @@ internal static class HeldValues
         ILookup<string, LayerSite> others = known.Where(s => !producers.ContainsKey(s.RangesOf.Input)).ToLookup(s => s.Layer.Input);
         return
         [
-            .. producers.Select(p => new HeldValue(p.Key, [p.Value.Layer.Name, .. readers[p.Key].Select(r => r.Layer.Name)], rounding(p.Value.Layer.Name, Output)!)),
-            .. others.Where(o => rounding(o.First().Layer.Name, Input) is not null).Select(o => new HeldValue(o.Key, [.. o.Select(r => r.Layer.Name)], rounding(o.First().Layer.Name, Input)!)),
+            .. producers.Select(p => Best(p.Key, [p.Value.Layer.Name, .. readers[p.Key].Select(r => r.Layer.Name)], p.Value.Ranges!.Output, Output)),
+            .. others.Where(o => rounding(o.First().Layer.Name, Input) is not null).Select(o => Best(o.Key, [.. o.Select(r => r.Layer.Name)], o.First().Ranges!.Input, Input)),
         ];
+
+        HeldValue Best(string value, string[] layers, ValueRange range, string rounded)
+        {
+            FormatSensitivity all = rounding(layers[0], rounded)!;
+            (float share, FormatSensitivity least) = Shares.Skip(1).Select(s => (Share: s, Found: rounding(layers[0], Key(rounded, s))!)).Prepend((Share: 1, Found: all))
+                .MinBy(f => f.Share == 1 ? f.Found.Measured * WorthIt : f.Found.Measured);
+            return new HeldValue(value, layers, range.Times(share), least);
+        }
+    }
+
+    private static string Key(string rounded, float share) => share == 1 ? rounded : $"{rounded} {share.ToString(System.Globalization.CultureInfo.InvariantCulture)}";
+
+    private static void Add(SampleTerms terms, LayerSite site, string rounded, (double Delta, double Drawn)[] changes)
+    {
+        foreach ((float share, (double delta, double drawn)) in Shares.Zip(changes))
+        {
+            terms.Of(site.Layer.Name).AddChange(Key(rounded, share), delta, drawn);
+        }
     }
 
     private static (double Delta, double Drawn) Change(ValueRange range, float least, float most, Tensor value, Tensor gradient, Tensor? drawn)

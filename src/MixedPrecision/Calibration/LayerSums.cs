@@ -71,7 +71,7 @@ public sealed class LayerSums
             reachable,
             activation,
             second ?? Weight / samples,
-            fault is not null ? new Dictionary<string, FormatSensitivity>() : Deltas.Keys.Where(f => f is not (HeldValues.Input or HeldValues.Output)).ToDictionary(f => f, f => Of(f, samples)!))
+            fault is not null ? new Dictionary<string, FormatSensitivity>() : Deltas.Keys.Where(f => !HeldValues.IsRounding(f)).ToDictionary(f => f, f => Of(f, samples)!))
         {
             State = !reachable ? LayerState.Unreached
                 : fault is not null ? LayerState.NotFinite

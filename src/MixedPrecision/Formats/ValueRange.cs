@@ -21,6 +21,9 @@ public sealed record ValueRange(float Low, float High)
     [JsonIgnore]
     public int ZeroPoint => (int)Math.Clamp(MathF.Round(-Low / Scale), 0, Levels);
 
+    /// <summary>A share of it.</summary>
+    public ValueRange Times(float share) => new(Low * share, High * share);
+
     /// <summary>What is left of it between two numbers.</summary>
     public ValueRange Within(float low, float high) => Of(MathF.Max(Low, low), MathF.Min(High, high));
 }

@@ -41,6 +41,7 @@ internal static class Steps
             Kernels.Of(materials.Machine),
             materials.Machine.Threads,
             materials.Preparations));
+        materials.Workspace.Hold(found.Held);
         foreach (string note in found.Notes.Except(known))
         {
             runner.Log.Say(Stages.Calibrate.Name, note);

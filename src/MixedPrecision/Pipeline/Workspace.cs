@@ -1,4 +1,5 @@
 using System.Diagnostics.CodeAnalysis;
+using MixedPrecision.Calibration;
 using MixedPrecision.Execution;
 using MixedPrecision.Formats;
 using MixedPrecision.Onnx;
@@ -111,6 +112,18 @@ internal sealed class Workspace : IDisposable
             Ranges = s.Value.RangesOf is (string input, string output) && ranges.TryGetValue(input, out ValueRange? read) && ranges.TryGetValue(output, out ValueRange? given)
                 ? new LayerRanges(read, s.Value.Tail is { } tail ? given.Within(tail.Low, tail.High) : given) : null,
         });
+
+    /// <summary>Gives layers the ranges that values are best held in.</summary>
+    public void Hold(IReadOnlyList<HeldValue> values)
+    {
+        var held = values.ToDictionary(v => v.Value, v => v.Range);
+        Sites = Sites.ToDictionary(s => s.Key, s => s.Value.Ranges is not { } ranges ? s.Value : s.Value with
+        {
+            Ranges = new LayerRanges(
+                held.GetValueOrDefault(s.Value.RangesOf.Input) ?? held.GetValueOrDefault(s.Value.Layer.Input) ?? ranges.Input,
+                held.GetValueOrDefault(s.Value.RangesOf.Output) ?? ranges.Output),
+        });
+    }
 
     /// <summary>The structures that a sub-graph may have besides the exported one.</summary>
     public IReadOnlyList<FoundStructure> StructuresOf(Subgraph subgraph)

@@ -59,7 +59,7 @@ public sealed class SharedModelTests : IDisposable
             budget: 2%
             calibration: { data: {{data}}, loss: {{loss}}, samples: 4 }
             runtime: { threads: 2 }
-            searchSeconds: 1
+            objective: theoretical-time
             """);
         try
         {
