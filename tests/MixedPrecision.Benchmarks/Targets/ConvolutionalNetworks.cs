@@ -45,6 +45,36 @@ internal static class ConvolutionalNetworks
         graph.Write(path);
     }
 
+    /// <summary>
+    /// A network for faces of 112×112 with the blocks of MobileFaceNet, of channels that fill no block of 16: 1×1 to twice the channels, 3×3 of each channel by itself, each with PRelu, and back without; an embedding of 128 numbers.
+    /// </summary>
+    public static void FaceNetwork(string path)
+    {
+        TracedGraph graph = Start(seed: 15, out string x, size: 112);
+        x = Sloped(graph.Root["stem"], x, 3, 24, 3, stride: 2);
+        int channels = 24, number = 0;
+        foreach ((int outputs, int count) in new[] { (24, 2), (40, 3), (72, 3), (144, 2) })
+        {
+            for (int i = 0; i < count; i++)
+            {
+                TracedModule block = graph.Root["blocks"][$"{number++}"];
+                int hidden = channels * 2, stride = i == 0 && outputs > 24 ? 2 : 1;
+                bool isResidual = stride == 1 && channels == outputs;
+                string y = Sloped(block["expand"], x, channels, hidden, 1);
+                y = Sloped(block["depth"], y, hidden, hidden, 3, stride, group: hidden);
+                y = Convolution(block["project"], y, hidden, outputs, 1, isActive: false, scale: isResidual ? Branch : 1);
+                (x, channels) = (isResidual ? block.Add(x, y) : y, outputs);
+            }
+        }
+
+        TracedModule embedding = graph.Root["embedding"];
+        string pooled = graph.Root.Node("Flatten", [graph.Root["pool"].Node("GlobalAveragePool", [x])], Attributes.Of("axis", 1));
+        string[] inputs = [pooled, embedding.Parameter("weight", 2 / Math.Sqrt(channels), 128, channels), embedding.Parameter("bias", 0.02, 128)];
+        embedding.NodeTo("embedding", "Gemm", inputs, Attributes.Of("alpha", 1f), Attributes.Of("beta", 1f), Attributes.Of("transB", 1));
+        graph.Output("embedding", new(null, "batch_size"), Dimension.Of(128));
+        graph.Write(path);
+    }
+
     /// <summary>A U-Net of four levels of 32 to 256 channels on images of 224×224: two convolutions of 3×3 at each, nearest neighbours on the way up.</summary>
     public static void UNet(string path)
     {
@@ -101,10 +131,10 @@ internal static class ConvolutionalNetworks
         graph.Write(path);
     }
 
-    private static TracedGraph Start(int seed, out string input)
+    private static TracedGraph Start(int seed, out string input, int size = 224)
     {
         var graph = new TracedGraph(opset: 17, seed);
-        input = graph.Input("pixel_values", ElementType.Float, new(null, "batch_size"), Dimension.Of(3), Dimension.Of(224), Dimension.Of(224));
+        input = graph.Input("pixel_values", ElementType.Float, new(null, "batch_size"), Dimension.Of(3), Dimension.Of(size), Dimension.Of(size));
         return graph;
     }
 
@@ -119,6 +149,13 @@ internal static class ConvolutionalNetworks
 
     private static string Twice(TracedModule module, string x, int inputs, int outputs) =>
         Convolution(module["second"], Convolution(module["first"], x, inputs, outputs, 3), outputs, outputs, 3);
+
+    /// <summary>A convolution with PRelu, whose slopes lie around a quarter, as trained ones do.</summary>
+    private static string Sloped(TracedModule module, string x, int inputs, int outputs, int kernel, int stride = 1, int group = 1)
+    {
+        var slopes = new Tensor(ElementType.Float, [outputs, 1, 1], module.Graph.Random.Even(outputs, 0.25).Bytes);
+        return module["prelu"].Node("PRelu", [Convolution(module, x, inputs, outputs, kernel, stride, group, isActive: false, scale: 1.4), module["prelu"].Parameter("weight", slopes)]);
+    }
 
     private static string Convolution(
         TracedModule module, string x, int inputs, int outputs, int kernel, int stride = 1, int group = 1, bool isActive = true, double limit = double.PositiveInfinity, double scale = 1)

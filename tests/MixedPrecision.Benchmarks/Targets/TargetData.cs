@@ -31,6 +31,12 @@ internal static class TargetData
         ["pixel_values"] = Mosaic(random, 3, 224, 224, 14, 14),
     });
 
+    /// <summary>The same in the size of aligned faces.</summary>
+    public static void Faces(string folder) => WriteArchives(folder, random => new Dictionary<string, Tensor>
+    {
+        ["pixel_values"] = Mosaic(random, 3, 112, 112, 14, 14),
+    });
+
     /// <summary>Spectrograms: stretches of one loudness each, and noise.</summary>
     public static void Speech(string folder) => WriteArchives(folder, random => new Dictionary<string, Tensor>
     {
