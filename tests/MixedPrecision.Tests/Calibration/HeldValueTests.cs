@@ -149,7 +149,7 @@ public class HeldValueTests
             model.Dispose();
         }
 
-        private IReadOnlyDictionary<string, Tensor> Values(Sample sample, string[] names)
+        private Dictionary<string, Tensor> Values(Sample sample, string[] names)
         {
             ModelProto proto = model.Proto.Clone();
             proto.Graph.Output.AddRange(names.Where(n => n is not "x").Select(n => new ValueInfoProto { Name = n }));
