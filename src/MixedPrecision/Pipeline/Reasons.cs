@@ -30,8 +30,8 @@ internal static class Reasons
         }
 
         Gain[] known = [.. findings.Gains.Of(subgraph).Where(g => g.Configuration.Formats[index] != Problems.Baseline).Select(g => g.Gain)];
-        bool gainsWithOthers = findings.Gains.Consequences.Any(c => c.Choices.Any(choice => choice.Layer == layer.Name));
-        string? reason = known.Length > 0 && known.All(g => g.Low <= 0) && !gainsWithOthers ? "no format was found to gain"
+        double withOthers = findings.Gains.Consequences.Where(c => c.Gain > 0 && c.Choices.Any(choice => choice.Layer == layer.Name)).Sum(c => c.Gain);
+        string? reason = known.Length > 0 && known.All(g => g.Low + withOthers <= 0) ? "no format was found to gain"
             : findings.Meeting?.Met is not null ? "the gain is not worth the loss within the budget"
             : null;
         return reason is null ? [] : [new ExcludedNode(layer.Name, layer.Operator, reason)];

@@ -55,6 +55,42 @@ public sealed class SubgraphTimerTests : IDisposable
         Assert.Equal((0, 6), (second.Timer.Measured, second.Timer.Reused));
     }
 
+    [Fact]
+    public void NeighboursAreTimedTogetherAndApartOnce()
+    {
+        IReadOnlyList<EdgeTiming> Measure(int seed, string format)
+        {
+            using var bench = new Bench(TwoBlocks(seed), folder.Path);
+            Configuration configuration = Configuration.Exported([FormatTexts.Of(format)]);
+            IReadOnlyList<Subgraph> subgraphs = bench.Partition.Subgraphs;
+            return bench.Timer.MeasureEdge((subgraphs[0], configuration), (subgraphs[1], configuration), CancellationToken.None);
+        }
+
+        EdgeTiming edge = Assert.Single(Measure(1, "int8-dynamic"));
+        Assert.True(edge.OriginalMilliseconds > 0);
+        Assert.All([edge.Both, edge.First, edge.Second], gain => Assert.InRange(Math.Abs(gain), 0, 100 * edge.OriginalMilliseconds));
+        Assert.Equal([edge], Measure(2, "int8-dynamic"));
+
+        // One that does not run has no edge.
+        Assert.Empty(Measure(1, "fp8-e4m3"));
+    }
+
+    [Fact]
+    public void NeighboursJoinedAreOneSubgraphOfTheSameStructure()
+    {
+        Subgraph Join(int seed)
+        {
+            using OnnxModel model = TwoBlocks(seed);
+            IReadOnlyDictionary<string, TensorType> types = TypeInference.Infer(model);
+            Partition partition = Partitioner.Partition(model, types);
+            return Partitioner.Join(model, partition, types, partition.Subgraphs[0], partition.Subgraphs[1]);
+        }
+
+        Subgraph joined = Join(1);
+        Assert.Equal((-1, 2, 6), (joined.Index, joined.Layers.Count, joined.Timed.Count));
+        Assert.Equal(joined.Fingerprint, Join(2).Fingerprint);
+    }
+
     /// <summary>The values of a weight's scales do not decide on the time.</summary>
     [Fact]
     public void FormatsOfOneKernelShareTheirTimings()
