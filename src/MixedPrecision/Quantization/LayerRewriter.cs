@@ -3,6 +3,7 @@ using Google.Protobuf;
 using MixedPrecision.Formats;
 using MixedPrecision.Onnx;
 using MixedPrecision.Onnx.Lowering;
+using MixedPrecision.Partitioning;
 using MixedPrecision.Structures;
 
 namespace MixedPrecision.Quantization;
@@ -97,6 +98,7 @@ public static class LayerRewriter
         }
 
         bool isMoved = ReadHeld(nodes, builder, held);
+        FloatGuard.Apply(nodes, builder, assignments.Where(a => a.Format == NumberFormats.Baseline && a.Site.Layer.Kind == LayerKind.Conv).Select(a => a.Site.Layer.Output).ToHashSet());
         rewritten = DropUnread(graph, nodes, rewritten);
         graph.Node.Clear();
         graph.Node.AddRange(structures.Count > 0 || isMoved ? TopologicalOrder.Of(nodes) : nodes);

@@ -70,9 +70,6 @@ public sealed class SubgraphTimerTests : IDisposable
         Assert.True(edge.OriginalMilliseconds > 0);
         Assert.All([edge.Both, edge.First, edge.Second], gain => Assert.InRange(Math.Abs(gain), 0, 100 * edge.OriginalMilliseconds));
         Assert.Equal([edge], Measure(2, "int8-dynamic"));
-
-        // One that does not run has no edge.
-        Assert.Empty(Measure(1, "fp8-e4m3"));
     }
 
     [Fact]
