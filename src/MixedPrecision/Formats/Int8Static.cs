@@ -19,8 +19,8 @@ internal static class Int8Static
         int limit = isFull ? 127 : 63;
         return new NumberFormat(
             Name: id.Text,
-            Version: 3,
-            KernelIdentity: "QLinearConv(u8s8,ranges)",
+            Version: 4,
+            KernelIdentity: "QLinearConv(u8s8,guarded)",
             TimePerMac: 0.25,
             WhyNot: WhyNot,
             Prepare: (site, weight) => Prepare(site, weight, limit),
