@@ -13,7 +13,7 @@ namespace MixedPrecision.Benchmarking;
 /// is counted on both sides of a cut where the whole model may have it once, or not at all.
 /// </summary>
 /// <param name="OriginalMilliseconds">What the two take by themselves, as the original has them.</param>
-/// <param name="Both">Milliseconds gained when both are in their configurations; may be negative, as the others.</param>
+/// <param name="Both">Milliseconds gained when both are in their configurations, as far as told from zero; may be negative, as the others.</param>
 /// <param name="First">The same when the first alone is.</param>
 /// <param name="Second">The same when the second alone is.</param>
 public sealed record EdgeTiming(double OriginalMilliseconds, double Both, double First, double Second);
@@ -49,7 +49,7 @@ public sealed partial class SubgraphTimer
         }
 
         return found.SelectMany(f => f).Any(f => f!.Unavailable is not null) ? []
-            : [.. found.Select(f => new EdgeTiming(f[0]!.Timing!.OriginalMilliseconds, f[0]!.Timing!.Gain, f[1]!.Timing!.Gain, f[2]!.Timing!.Gain))];
+            : [.. found.Select(f => new EdgeTiming(f[0]!.Timing!.OriginalMilliseconds, Told(f[0]!.Timing!), Told(f[1]!.Timing!), Told(f[2]!.Timing!)))];
     }
 
     private void TimeEdge(
@@ -103,6 +103,9 @@ public sealed partial class SubgraphTimer
             timings.Add(keys[state], new Timing(original, original - gain, gain, low, high, comparison.Confidence, observed.Length, []));
         }
     }
+
+    /// <summary>A gain as far as it is told from zero: the program picks what looks best, so noise of either sign would be taken for a gain.</summary>
+    private static double Told(Timing timing) => timing.Low > 0 ? timing.Low : timing.High < 0 ? timing.High : 0;
 
     private static Configuration Together(Configuration first, Configuration second) => Configuration.Exported([.. first.Formats, .. second.Formats]);
 }

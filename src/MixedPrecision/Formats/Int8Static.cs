@@ -19,8 +19,8 @@ internal static class Int8Static
         int limit = isFull ? 127 : 63;
         return new NumberFormat(
             Name: id.Text,
-            Version: 4,
-            KernelIdentity: "QLinearConv(u8s8,guarded)",
+            Version: 5,
+            KernelIdentity: "QLinearConv(u8s8,guards)",
             TimePerMac: 0.25,
             WhyNot: WhyNot,
             Prepare: (site, weight) => Prepare(site, weight, limit),

@@ -12,7 +12,7 @@ internal static class Uniforms
     /// <summary>And whose predicted loss error is at most so many times that which was solved for: predictions are wrong by less.</summary>
     private const double NearInLoss = 3;
 
-    /// <summary>The uniform configurations that might be within the budget and as fast as the plan, by what is predicted of them; the plan itself is none.</summary>
+    /// <summary>The uniform configurations that might be within the budget and as fast as the plan, by what is predicted of them; those that hold values in 8 bits whatever is predicted of their time. The plan itself is none.</summary>
     /// <param name="met">The plan.</param>
     /// <param name="formats">The formats that the policy names.</param>
     public static IReadOnlyList<NamedPlan> Near(PlanningInput input, Gains gains, Attempt met, IReadOnlyList<string> formats)
@@ -26,7 +26,8 @@ internal static class Uniforms
             IReadOnlyList<Configuration> uniform = input.Uniform(format);
             bool isIt = uniform.SelectMany(c => c.Formats).Contains(format) && !found.Select(f => f.Plan).Append(met.Plan).Any(p => p.Configurations.SequenceEqual(uniform));
             bool runs = input.Partition.Subgraphs.Select(s => new SubgraphConfiguration(s, uniform[s.Index])).All(c => !gains.Knows(c) || gains.Find(c) is not null);
-            if (isIt && runs && gains.OriginalMilliseconds - gains.Sum(input.Partition, uniform).Centre <= slowest
+            // What held values gain depends on all that surrounds them: of such formats the file tells, not the prediction.
+            if (isIt && runs && (Formats.NumberFormats.Get(format).ReadsRanges || gains.OriginalMilliseconds - gains.Sum(input.Partition, uniform).Centre <= slowest)
                 && Strategies.Of(problem, uniform) is var plan && plan.Loss <= mostLoss)
             {
                 found.Add(new NamedPlan($"uniform {format}", plan));

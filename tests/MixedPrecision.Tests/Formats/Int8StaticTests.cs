@@ -108,6 +108,25 @@ public class Int8StaticTests
     }
 
     [Fact]
+    public void AMaxPoolOfFloatsIsNotTakenInIntegers()
+    {
+        ModelProto proto = LayerModels.Model(
+            [("x", [1, 16, 12, 12])],
+            b =>
+            {
+                b.NodeTo(["first"], "Conv", "", ["x", "w", "c"]);
+                b.NodeTo(["y"], "Conv", "", [b.Node("MaxPool", [b.Node("Relu", ["first"])], Attributes.Of("kernel_shape", [2L, 2])), "v", "c"]);
+            },
+            ("w", LayerModels.Random(3, 16, 16, 3, 3)),
+            ("v", LayerModels.Random(4, 16, 16, 3, 3)),
+            ("c", LayerModels.Random(6, 16)));
+        ModelProto mixed = Rewrite(proto, LayerModels.Random(9, 1, 16, 12, 12), except: "first")[0].Model;
+        string[] operators = LayerModels.OperatorsAfterOptimization(mixed);
+        Assert.True(Array.FindIndex(operators, o => o.EndsWith("MaxPool", StringComparison.Ordinal)) < Array.IndexOf(operators, "QuantizeLinear"), string.Join(' ', operators));
+        Assert.Single(operators, "QLinearConv");
+    }
+
+    [Fact]
     public void WhatIsNoConvolutionOfConstantsHasItsReason()
     {
         ModelProto computed = LayerModels.Model(
