@@ -1,7 +1,6 @@
-using System.Numerics;
-using System.Runtime.InteropServices;
 using MixedPrecision.Formats;
 using MixedPrecision.Onnx;
+using TensorPrimitives = System.Numerics.Tensors.TensorPrimitives;
 
 namespace MixedPrecision.Calibration;
 
@@ -91,37 +90,22 @@ internal static class HeldValues
         const int run = 4096;
         ReadOnlySpan<float> values = value.Values<float>(), first = gradient.Values<float>(), second = drawn is null ? [] : drawn.Values<float>();
         double delta = 0, drawnDelta = 0;
-        Span<float> changes = stackalloc float[run];
+        Span<float> cuts = stackalloc float[run], changes = stackalloc float[run];
+        Span<byte> rounded = stackalloc byte[run];
         for (int start = 0; start < values.Length; start += run)
         {
             int length = Math.Min(run, values.Length - start);
-            ReadOnlySpan<float> part = values.Slice(start, length);
-            Rounded(range, least, most, part, changes);
-            delta += System.Numerics.Tensors.TensorPrimitives.Dot(changes[..length], first.Slice(start, length));
-            drawnDelta += drawn is null ? 0 : System.Numerics.Tensors.TensorPrimitives.Dot(changes[..length], second.Slice(start, length));
+            Span<float> cut = cuts[..length], change = changes[..length];
+            TensorPrimitives.Clamp(values.Slice(start, length), least, most, cut);
+            Rounding.ToUnsigned(cut, range.Scale, range.ZeroPoint, byte.MaxValue, rounded);
+            TensorPrimitives.ConvertTruncating<byte, float>(rounded[..length], change);
+            TensorPrimitives.Subtract(change, range.ZeroPoint, change);
+            TensorPrimitives.Multiply(change, range.Scale, change);
+            TensorPrimitives.Subtract(change, cut, change);
+            delta += TensorPrimitives.Dot(change, first.Slice(start, length));
+            drawnDelta += drawn is null ? 0 : TensorPrimitives.Dot(change, second.Slice(start, length));
         }
 
         return (delta, drawnDelta);
-    }
-
-    /// <summary>Q(t) − t, half to even as QuantizeLinear rounds, of values cut at two numbers.</summary>
-    private static void Rounded(ValueRange range, float least, float most, ReadOnlySpan<float> values, Span<float> changes)
-    {
-        float zero = range.ZeroPoint, scale = range.Scale;
-        ReadOnlySpan<Vector<float>> vectors = MemoryMarshal.Cast<float, Vector<float>>(values);
-        Span<Vector<float>> results = MemoryMarshal.Cast<float, Vector<float>>(changes);
-        Vector<float> top = new(255);
-        for (int i = 0; i < vectors.Length; i++)
-        {
-            Vector<float> t = Vector.Min(Vector.Max(vectors[i], new Vector<float>(least)), new Vector<float>(most));
-            Vector<float> q = Vector.Min(Vector.Max(Vector.Round(t / new Vector<float>(scale)) + new Vector<float>(zero), Vector<float>.Zero), top);
-            results[i] = ((q - new Vector<float>(zero)) * scale) - t;
-        }
-
-        for (int i = vectors.Length * Vector<float>.Count; i < values.Length; i++)
-        {
-            float t = MathF.Min(MathF.Max(values[i], least), most);
-            changes[i] = ((Math.Clamp(MathF.Round(t / scale) + zero, 0, 255) - zero) * scale) - t;
-        }
     }
 }

@@ -22,11 +22,6 @@ internal static class FloatGuard
             rounding.Input[0] = Insert(nodes, builder, nodes.IndexOf(rounding), rounding.Input[0], null);
         }
 
-        if (read.Count == 0 || outputs.Count == 0)
-        {
-            return;
-        }
-
         ILookup<string, NodeProto> readers = nodes.SelectMany(n => n.Input.Distinct().Select(i => (Value: i, Node: n))).ToLookup(r => r.Value, r => r.Node);
         foreach (NodeProto node in nodes.Where(n => n.Output.Count > 0 && outputs.Contains(n.Output[0]) && read.Contains(n.Input[0])).ToArray())
         {

@@ -98,8 +98,12 @@ public static class LayerRewriter
         }
 
         bool isMoved = ReadHeld(nodes, builder, held);
-        FloatGuard.Apply(nodes, builder, assignments.Where(a => a.Format == NumberFormats.Baseline && a.Site.Layer.Kind == LayerKind.Conv).Select(a => a.Site.Layer.Output).ToHashSet());
-        rewritten = DropUnread(graph, nodes, rewritten);
+        if (rewritten.Any(r => r.Format.ReadsRanges))
+        {
+            FloatGuard.Apply(nodes, builder, assignments.Where(a => a.Format == NumberFormats.Baseline && a.Site.Layer.Kind == LayerKind.Conv).Select(a => a.Site.Layer.Output).ToHashSet());
+            rewritten = DropUnread(graph, nodes, rewritten);
+        }
+
         graph.Node.Clear();
         graph.Node.AddRange(structures.Count > 0 || isMoved ? TopologicalOrder.Of(nodes) : nodes);
         graph.Initializer.AddRange(builder.Constants.Select(c => Wrap(c.Key, c.Value)));
