@@ -104,7 +104,7 @@ internal sealed class FormatProbe : IDisposable
             if (format.HeldWeight is { } held)
             {
                 Tensor weight = Weight(site.Layer.Weight);
-                string rounded = b.Constant(held(preparations is null ? format.Prepare(site, weight) : preparations.Get(site, format, weight)), "held");
+                string rounded = b.Constant(held(site, preparations is null ? format.Prepare(site, weight) : preparations.Get(site, format, weight)), "held");
                 b.NodeTo([output], site.Node.OpType, "", site.Layer.Bias is string addend ? [site.Layer.Input, rounded, addend] : [site.Layer.Input, rounded], [.. site.Node.Attribute]);
             }
             else

@@ -85,7 +85,7 @@ public sealed record NumberFormat(
     /// <summary>
     /// Where values are judged apart from layers (<see cref="ReadsRanges"/>): from the prepared constants, the weight as the format holds it, in float. With it in place of its own a layer makes the change that is the format's alone.
     /// </summary>
-    public Func<IReadOnlyList<Tensor>, Tensor>? HeldWeight { get; init; }
+    public Func<LayerSite, IReadOnlyList<Tensor>, Tensor>? HeldWeight { get; init; }
 
     /// <summary>The reason why the format cannot run a layer, or null when it can. A weight without numbers to round keeps every format but the baseline from its layer.</summary>
     public Func<LayerSite, string?> WhyNot { get; } = Name == FormatFamilies.Baseline ? WhyNot : site => site.Fault ?? WhyNot(site);
