@@ -50,19 +50,19 @@ internal static class HeldValues
 
     /// <summary>Adds ⟨Q(t) − t, ṫ⟩ of what a layer gives, behind the activation that is absorbed: where that cuts, its gradient is none.</summary>
     public static void AddOutput(SampleTerms terms, LayerSite site, LayerValues values) => Add(terms, site, Output, [.. Shares.Select(share => Change(
-        site.Ranges!.Output.Times(share), site.Tail?.Low ?? float.NegativeInfinity, site.Tail?.High ?? float.PositiveInfinity, values.Output, values.Gradient, values.DrawnGradient))]);
+        site.Ranges!.Output!.Times(share), site.Tail?.Low ?? float.NegativeInfinity, site.Tail?.High ?? float.PositiveInfinity, values.Output, values.Gradient, values.DrawnGradient))]);
 
     /// <summary>The values with the layers that hold them: what a layer gives with those that read it so, and what else layers read.</summary>
     /// <param name="rounding">By name of a layer and of what is rounded, what was found; null where nothing was.</param>
     public static IReadOnlyList<HeldValue> Of(IEnumerable<LayerSite> sites, Func<string, string, FormatSensitivity?> rounding)
     {
-        LayerSite[] known = [.. sites.Where(s => rounding(s.Layer.Name, Output) is not null)];
-        var producers = known.GroupBy(s => s.RangesOf.Output).ToDictionary(g => g.Key, g => g.First());
+        LayerSite[] known = [.. sites.Where(s => rounding(s.Layer.Name, Input) is not null || rounding(s.Layer.Name, Output) is not null)];
+        var producers = known.Where(s => rounding(s.Layer.Name, Output) is not null).GroupBy(s => s.RangesOf.Output!).ToDictionary(g => g.Key, g => g.First());
         ILookup<string, LayerSite> readers = known.ToLookup(s => s.RangesOf.Input);
         ILookup<string, LayerSite> others = known.Where(s => !producers.ContainsKey(s.RangesOf.Input)).ToLookup(s => s.Layer.Input);
         return
         [
-            .. producers.Select(p => Best(p.Key, [p.Value.Layer.Name, .. readers[p.Key].Select(r => r.Layer.Name)], p.Value.Ranges!.Output, Output)),
+            .. producers.Select(p => Best(p.Key, [p.Value.Layer.Name, .. readers[p.Key].Select(r => r.Layer.Name)], p.Value.Ranges!.Output!, Output)),
             .. others.Where(o => rounding(o.First().Layer.Name, Input) is not null).Select(o => Best(o.Key, [.. o.Select(r => r.Layer.Name)], o.First().Ranges!.Input, Input)),
         ];
 

@@ -202,7 +202,7 @@ internal sealed class SegmentPass : IDisposable
 
         foreach ((LayerSite site, LayerProgram _) in segment.Layers.Where(l => l.Program.Output is not null))
         {
-            if (HeldValues.AreJudged(site, request.Formats))
+            if (site.Ranges?.Output is not null && HeldValues.AreJudged(site, request.Formats))
             {
                 HeldValues.AddOutput(sample.Terms, site, values[site.Layer.Name]);
             }

@@ -19,7 +19,7 @@ internal static class Int8Dynamic
     private const int FirstOpset = 11;
 
     /// <summary>The scale of an output column.</summary>
-    private delegate float ScaleOf(ReadOnlySpan<float> column);
+    public delegate float ScaleOf(ReadOnlySpan<float> column);
 
     public static NumberFormat Of(FormatId id) => id["operands"] switch
     {
@@ -77,11 +77,11 @@ internal static class Int8Dynamic
 
     private static Tensor[] Prepare(LayerSite site, Tensor weight, ScaleOf scaleOf, int? largestPair, InputMoments? moments)
     {
-        int inputs = site.InputSize, outputs = site.OutputSize;
-        var scales = new float[outputs];
-        var quantized = new byte[(long)inputs * outputs];
         if (moments is not null)
         {
+            int inputs = site.InputSize, outputs = site.OutputSize;
+            var scales = new float[outputs];
+            var quantized = new byte[(long)inputs * outputs];
             new WeightGrid(inputs, column => new GridStep(scaleOf(column), -WeightLimit, WeightLimit), largestPair).Round(site, weight, moments, (column, steps, values) =>
             {
                 scales[column] = steps[0].Scale;
@@ -93,6 +93,15 @@ internal static class Int8Dynamic
             return [new Tensor(ElementType.Int8, [inputs, outputs], quantized), Tensor.Of<float>(scales, outputs)];
         }
 
+        return Rounded(site, weight, scaleOf, WeightLimit);
+    }
+
+    /// <summary>The weight matrix in 8 bits, [K, N], each value the nearest, and the scales of its columns, [N].</summary>
+    public static Tensor[] Rounded(LayerSite site, Tensor weight, ScaleOf scaleOf, int limit)
+    {
+        int inputs = site.InputSize, outputs = site.OutputSize;
+        var scales = new float[outputs];
+        var quantized = new byte[(long)inputs * outputs];
         site.ForEachTile(weight, (first, count, columns) =>
         {
             byte[] tile = ArrayPool<byte>.Shared.Rent(count * inputs);
@@ -100,7 +109,7 @@ internal static class Int8Dynamic
             {
                 ReadOnlySpan<float> values = columns.Slice(column * inputs, inputs);
                 float scale = scales[first + column] = scaleOf(values);
-                Rounding.ToSigned(values, scale, WeightLimit, tile.AsSpan(column * inputs, inputs));
+                Rounding.ToSigned(values, scale, limit, tile.AsSpan(column * inputs, inputs));
             }
 
             for (int row = 0; row < inputs; row++)
@@ -117,7 +126,8 @@ internal static class Int8Dynamic
         return [new Tensor(ElementType.Int8, [inputs, outputs], quantized), Tensor.Of<float>(scales, outputs)];
     }
 
-    private static float[] Scales(LayerSite site, Tensor weight, ScaleOf scaleOf)
+    /// <summary>The scales of a weight matrix's columns, [N].</summary>
+    public static float[] Scales(LayerSite site, Tensor weight, ScaleOf scaleOf)
     {
         var scales = new float[site.OutputSize];
         site.ForEachColumn(weight, (column, values) => scales[column] = scaleOf(values));

@@ -7,11 +7,13 @@ namespace MixedPrecision.Formats;
 /// <summary>
 /// 8-bit integers on both sides and in between, in ranges that calibration data show (ONNX QuantizeLinear-13, DequantizeLinear-13). Activation: x ≈ sₓ(q − z), unsigned, one range for the value, that of calibration; what lies outside is cut. Weight: w ≈ s_c·q,
 /// signed, one scale for each output channel. The result is rounded to 8 bits in its own range, which absorbs a Relu or Clip behind it, and stays so for the next layer that reads it so. ONNX Runtime runs the pattern as one QLinearConv, which sums in 32-bit
-/// integers. x64 processors without VNNI add products in pairs in 16 bits: there weights have 7 bits, with which no sum saturates. Applies to convolutions in float32 with constant weights.
+/// integers. x64 processors without VNNI add products in pairs in 16 bits: there weights have 7 bits, with which no sum saturates. Applies to convolutions in float32 with constant weights, and to matrices, whose result stays in float: what reads it is seldom a
+/// layer that could take it in 8 bits.
 /// </summary>
 internal static class Int8Static
 {
     private const int FirstOpset = 13;
+    private const string MatrixKernel = "MatMulIntegerToFloat";
 
     /// <summary>The runtime's direct kernel takes channels of a multiple of this; it writes the other products out first.</summary>
     private const int ChannelBlock = 4;
@@ -34,12 +36,12 @@ internal static class Int8Static
             InputNoise: null,
             WeightBlock: 0,
             WeightSteps: (site, weight) => Scales(site, weight, limit),
-            Kernels: _ => [new("QLinearConv"), new("com.microsoft.QLinearConv")],
+            Kernels: site => site.HasWeightMatrix ? [new($"com.microsoft.{MatrixKernel}")] : [new("QLinearConv"), new("com.microsoft.QLinearConv")],
             Disagreement: Math.Sqrt(2),
-            Bytes: site => (site.Layer.Parameters / site.Layer.WeightShape![1] * Channels(site)) + (5L * site.Layer.WeightShape[0]))
+            Bytes: site => site.HasWeightMatrix ? site.Layer.Parameters + (4L * site.OutputSize) : (site.Layer.Parameters / site.Layer.WeightShape![1] * Channels(site)) + (5L * site.Layer.WeightShape[0]))
         {
             Opset = FirstOpset,
-            IsFor = kind => kind == LayerKind.Conv,
+            IsFor = kind => kind is LayerKind.Conv or LayerKind.MatMul or LayerKind.Gemm,
             NeedsExactSums = isFull,
             ReadsRanges = true,
             HeldWeight = HeldWeight,
@@ -53,11 +55,19 @@ internal static class Int8Static
             : site.Layer.Bias is not null && !site.IsBiasConstant ? "what it adds is computed; the kernel takes constants"
             : site.IsObserved && site.Ranges is null ? "what it reads or gives is no finite number on some sample"
             : null,
-        _ => "it is for convolutions",
+        LayerKind.ActivationMatMul => "both operands are activations; ranges known beforehand are for what is multiplied by weights",
+        _ => site.WhyNoWeightMatrix()
+            ?? (site.Input.ElementType != ElementType.Float ? $"the layer computes in {ElementType.Name(site.Input.ElementType)}; the kernel takes float"
+                : site.IsObserved && site.Ranges is null ? "what it reads is no finite number on some sample" : null),
     };
 
     private static Tensor[] Prepare(LayerSite site, Tensor weight, int limit)
     {
+        if (site.HasWeightMatrix)
+        {
+            return Int8Dynamic.Rounded(site, weight, column => Scale(column, limit), limit);
+        }
+
         float[] scales = Scales(site, weight, limit);
         int size = (int)(weight.Count / scales.Length), padded = size / (int)weight.Shape[1] * Channels(site);
         var quantized = new byte[padded * scales.Length];
@@ -80,28 +90,51 @@ internal static class Int8Static
 
     private static float[] Scales(LayerSite site, Tensor weight, int limit)
     {
+        if (site.HasWeightMatrix)
+        {
+            return Int8Dynamic.Scales(site, weight, column => Scale(column, limit));
+        }
+
         var scales = new float[site.Layer.WeightShape![0]];
         int size = (int)(weight.Count / scales.Length);
         for (int channel = 0; channel < scales.Length; channel++)
         {
-            (float low, float high) = Rounding.Range(weight.Values<float>().Slice(channel * size, size));
-            scales[channel] = MathF.Max(high, -low) is > 0 and float largest ? largest / limit : 1;
+            scales[channel] = Scale(weight.Values<float>().Slice(channel * size, size), limit);
         }
 
         return scales;
+    }
+
+    private static float Scale(ReadOnlySpan<float> channel, int limit)
+    {
+        (float low, float high) = Rounding.Range(channel);
+        return MathF.Max(high, -low) is > 0 and float largest ? largest / limit : 1;
     }
 
     private static void Emit(LayerEmission e)
     {
         GraphBuilder b = e.Builder;
         LayerRanges ranges = e.Site.Ranges ?? throw new InvalidOperationException($"nothing was observed of '{e.Site.Layer.Name}'");
-        string x = Dequantize(b, Padded(e, Quantized(e, e.Input, ranges.Input), ranges.Input), ranges.Input);
+        if (e.Source is string source)
+        {
+            Quantized(e, source, ranges.Input);
+        }
+
+        string rounded = Quantized(e, e.Input, ranges.Input);
+        if (e.Site.HasWeightMatrix)
+        {
+            e.Product(MatrixKernel, "com.microsoft", [rounded, e.Constants[0], b.Scalar(ranges.Input.Scale), e.Constants[1], ZeroPoint(b, ranges.Input)]);
+            return;
+        }
+
+        string x = Dequantize(b, Padded(e, rounded, ranges.Input), ranges.Input);
         string zeros = b.Constant(new Tensor(ElementType.Int8, [e.Site.Layer.WeightShape![0]], new byte[e.Site.Layer.WeightShape[0]]), "zero_points");
         string w = b.Node("DequantizeLinear", [e.Constants[0], e.Constants[1], zeros], Attributes.Of("axis", 0));
         string y = b.Node("Conv", e.Bias is string bias ? [x, w, bias] : [x, w], [.. e.Site.Node.Attribute]);
-        string rounded = Quantize(b, y, ranges.Output);
-        e.Shared[Key(e.Output)] = [rounded];
-        b.NodeTo([e.Output], "DequantizeLinear", "", [rounded, b.Scalar(ranges.Output.Scale), ZeroPoint(b, ranges.Output)]);
+        ValueRange given = ranges.Output!;
+        string result = Quantize(b, y, given);
+        e.Shared[Key(e.Output)] = [result];
+        b.NodeTo([e.Output], "DequantizeLinear", "", [result, b.Scalar(given.Scale), ZeroPoint(b, given)]);
     }
 
     private static Tensor HeldWeight(LayerSite site, IReadOnlyList<Tensor> constants)
@@ -109,6 +142,18 @@ internal static class Int8Static
         var weight = new float[site.Layer.Parameters];
         ReadOnlySpan<sbyte> quantized = System.Runtime.InteropServices.MemoryMarshal.Cast<byte, sbyte>(constants[0].Bytes.Span);
         ReadOnlySpan<float> scales = constants[1].Values<float>();
+        if (site.HasWeightMatrix)
+        {
+            float alpha = site.Layer.Kind == LayerKind.Gemm ? site.Node.Float("alpha", 1) : 1;
+            for (int i = 0; i < weight.Length; i++)
+            {
+                int column = i % scales.Length, row = i / scales.Length;
+                weight[site.IsWeightTransposed ? (column * site.InputSize) + row : i] = quantized[i] * scales[column] / alpha;
+            }
+
+            return Tensor.Of<float>(weight, [.. site.Layer.WeightShape!]);
+        }
+
         int size = weight.Length / scales.Length, padded = quantized.Length / scales.Length;
         for (int i = 0; i < weight.Length; i++)
         {

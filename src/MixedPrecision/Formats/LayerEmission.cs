@@ -27,6 +27,9 @@ public sealed record LayerEmission(
     string Output,
     Dictionary<string, string[]> Shared)
 {
+    /// <summary>The value of the graph in which the input's elements were computed, where only their shape changed since (<see cref="LayerSite.Source"/>); null where the graph has no other than the input.</summary>
+    public string? Source { get; init; }
+
     /// <summary>Values of the model that are rounded once for all that read them.</summary>
     public Dictionary<string, HeldEmission> Held { get; init; } = [];
 

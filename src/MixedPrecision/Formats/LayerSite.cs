@@ -34,8 +34,11 @@ public sealed record LayerSite(Layer Layer, NodeProto Node, int Opset, TensorTyp
     /// <summary>The activation that rounding a convolution's result to its range absorbs, or null.</summary>
     public Tail? Tail { get; init; }
 
-    /// <summary>The values in whose ranges those lie that the layer reads and gives.</summary>
-    public (string Input, string Output) RangesOf { get; init; }
+    /// <summary>The values in whose ranges those lie that the layer reads and gives; no output where it is not held in 8 bits.</summary>
+    public (string Input, string? Output) RangesOf { get; init; }
+
+    /// <summary>The value that has the elements of its input in another shape: rounded there, what computes it may give integers.</summary>
+    public string? Source { get; init; }
 
     /// <summary>Whether what the operator adds is constant.</summary>
     public bool IsBiasConstant { get; init; }
@@ -64,6 +67,11 @@ public sealed record LayerSite(Layer Layer, NodeProto Node, int Opset, TensorTyp
     public static LayerSite Of(OnnxModel model, GraphView view, IReadOnlyDictionary<string, TensorType> types, Layer layer)
     {
         var site = new LayerSite(layer, view.Nodes[layer.Node], model.Opset, types[layer.Input], types[layer.Weight]);
+        if (site.HasWeightMatrix)
+        {
+            return site with { RangesOf = (StaticValues.RootOf(view, layer.Input), null), Source = StaticValues.SourceOf(view, layer.Input) };
+        }
+
         if (layer.Kind != LayerKind.Conv)
         {
             return site;

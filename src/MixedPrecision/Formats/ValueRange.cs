@@ -30,9 +30,9 @@ public sealed record ValueRange(float Low, float High)
 
 /// <summary>What calibration data show of a layer whose activations are held in 8 bits.</summary>
 /// <param name="Input">Range of what it reads.</param>
-/// <param name="Output">Range of what it gives, behind the activation that is absorbed.</param>
-public sealed record LayerRanges(ValueRange Input, ValueRange Output)
+/// <param name="Output">Range of what it gives, behind the activation that is absorbed; null where that stays in float.</param>
+public sealed record LayerRanges(ValueRange Input, ValueRange? Output)
 {
     /// <summary>Identifies what is held: ranges of one text are equal.</summary>
-    public string Text => string.Create(CultureInfo.InvariantCulture, $"{Input.Low:R} {Input.High:R} {Output.Low:R} {Output.High:R}");
+    public string Text => string.Create(CultureInfo.InvariantCulture, $"{Input.Low:R} {Input.High:R} {Output?.Low:R} {Output?.High:R}");
 }

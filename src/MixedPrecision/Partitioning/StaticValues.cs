@@ -10,6 +10,9 @@ public static class StaticValues
     /// <summary>Operators whose first input's elements are all that their output has.</summary>
     private static readonly HashSet<string> Moving = ["MaxPool", "Reshape", "Transpose", "Squeeze", "Unsqueeze", "Flatten", "Slice", "Split", "Identity", "DepthToSpace", "Expand", "Tile"];
 
+    /// <summary>Operators that change nothing but the shape.</summary>
+    private static readonly HashSet<string> Reshaping = ["Reshape", "Squeeze", "Unsqueeze", "Flatten", "Identity"];
+
     /// <summary>The value whose range a value has: that which its elements were computed in.</summary>
     public static string RootOf(GraphView view, string value)
     {
@@ -19,6 +22,18 @@ public static class StaticValues
         }
 
         return value;
+    }
+
+    /// <summary>The value with the same elements in the same order, in another shape, or null when there is none.</summary>
+    public static string? SourceOf(GraphView view, string value)
+    {
+        string source = value;
+        while (view.Producer(source) is int node && Reshaping.Contains(view.Nodes[node].Operator()) && !view.Constants.Contains(view.Nodes[node].Input[0]))
+        {
+            source = view.Nodes[node].Input[0];
+        }
+
+        return source == value ? null : source;
     }
 
     /// <summary>The activation behind a layer that is absorbed, or null: Relu, or Clip between constants that hold 0, which alone reads the layer's result.</summary>

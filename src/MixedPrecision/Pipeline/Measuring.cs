@@ -138,7 +138,7 @@ internal sealed class Measuring(Materials materials, StageRunner runner)
         IReadOnlyList<Subgraph> subgraphs = materials.Workspace.Partition.Subgraphs;
         string[] formats = [.. materials.Policy.Formats.Where(f => NumberFormats.Get(f).ReadsRanges)];
         var found = new List<Consequence>();
-        (Subgraph First, Subgraph Second, string Format)[] pairs = [.. subgraphs.Zip(subgraphs.Skip(1)).SelectMany(pair => formats.Where(f => Has(pair.First, f) && Has(pair.Second, f)).Take(1).Select(f => (pair.First, pair.Second, f)))];
+        (Subgraph First, Subgraph Second, string Format)[] pairs = [.. subgraphs.Zip(subgraphs.Skip(1)).SelectMany(pair => formats.Where(f => pair.First.Layers.Any(l => Gives(l, f)) && Has(pair.First, f) && Has(pair.Second, f)).Take(1).Select(f => (pair.First, pair.Second, f)))];
         int before = timer.Value.Measured;
         for (int pair = 0; pair < pairs.Length; pair++)
         {
@@ -148,7 +148,7 @@ internal sealed class Measuring(Materials materials, StageRunner runner)
             double Sum(Func<EdgeTiming, double> gain) => edges.Zip(originals, (edge, original) => gain(edge) / edge.OriginalMilliseconds * original).Sum();
             if (edges.Count > 0)
             {
-                LayerChoice[] left = Others(first.Layers.Last(l => Takes(l, format))), right = Others(second.Layers.First(l => Takes(l, format)));
+                LayerChoice[] left = Others(first.Layers.Last(l => Gives(l, format))), right = Others(second.Layers.First(l => Takes(l, format)));
                 (double ahead, double behind) = (Sum(e => e.First), Sum(e => e.Second));
                 found.Add(new Consequence($"before '{first.Exit}'", left, ahead));
                 found.Add(new Consequence($"behind '{first.Exit}'", right, behind));
@@ -164,6 +164,7 @@ internal sealed class Measuring(Materials materials, StageRunner runner)
         return found.Count == 0 ? gains : gains.With([.. gains.Consequences, .. found]);
 
         bool Takes(Layer layer, string format) => materials.Allowed[layer.Name].Formats.Contains(format);
+        bool Gives(Layer layer, string format) => Takes(layer, format) && materials.Workspace.Sites[layer.Name].RangesOf.Output is not null;
         bool Has(Subgraph subgraph, string format) => gains.Find(new SubgraphConfiguration(subgraph, In(subgraph, format))) is not null;
         Configuration In(Subgraph subgraph, string format) => Configuration.Exported([.. subgraph.Layers.Select(l => Takes(l, format) ? format : Problems.Baseline)]);
         LayerChoice[] Others(Layer layer) => [.. materials.Allowed[layer.Name].Formats.Where(f => !NumberFormats.Get(f).ReadsRanges).Select(f => new LayerChoice(layer.Name, f))];

@@ -1,9 +1,10 @@
+using MixedPrecision.Policies;
 using MixedPrecision.Solving;
 using MixedPrecision.Structures;
 
 namespace MixedPrecision.Pipeline;
 
-/// <summary>Uniform configurations, one format for all layers that may take it: what a plan has to beat.</summary>
+/// <summary>What a plan has to beat: uniform configurations, one format for all layers that may take it, and itself with more fused operators.</summary>
 internal static class Uniforms
 {
     /// <summary>Those are tried whose predicted time is at most this much above the plan's.</summary>
@@ -11,6 +12,17 @@ internal static class Uniforms
 
     /// <summary>And whose predicted loss error is at most so many times that which was solved for: predictions are wrong by less.</summary>
     private const double NearInLoss = 3;
+
+    /// <summary>
+    /// The plan with operators fused wherever it leaves a sub-graph as exported and they are known to run, or null where there is none. They lose nothing, and each gains too little to be told from zero: of all of them the file tells.
+    /// </summary>
+    public static NamedPlan? Fused(PlanningInput input, Gains gains, Attempt met)
+    {
+        Configuration[] fused = [.. input.Partition.Subgraphs.Select(s => met.Plan.Configurations[s.Index] is var own
+            && own.Structure == Structure.Exported && input.Structures(s).Any(f => f.Structure.Name == StructureNames.Fused)
+            && new SubgraphConfiguration(s, own with { Structure = StructureNames.Fused }) is var candidate && gains.Find(candidate) is not null ? candidate.Configuration : own)];
+        return fused.SequenceEqual(met.Plan.Configurations) ? null : new NamedPlan("plan, fused", Strategies.Of(input.Problem(gains, input.LossBudget(met.Tau)), fused));
+    }
 
     /// <summary>The uniform configurations that might be within the budget and as fast as the plan, by what is predicted of them; those that hold values in 8 bits whatever is predicted of their time. The plan itself is none.</summary>
     /// <param name="met">The plan.</param>

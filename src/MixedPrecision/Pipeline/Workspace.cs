@@ -105,13 +105,18 @@ internal sealed class Workspace : IDisposable
     /// <summary>Gives layers what calibration data show of what they read and give.</summary>
     /// <param name="moments">By name of the activation.</param>
     /// <param name="ranges">By name of the value.</param>
-    public void Observe(IReadOnlyDictionary<string, InputMoments> moments, IReadOnlyDictionary<string, ValueRange> ranges) =>
+    public void Observe(IReadOnlyDictionary<string, InputMoments> moments, IReadOnlyDictionary<string, ValueRange> ranges)
+    {
         Sites = Balancing.Observe(Partition.View, Sites, moments, Weight).ToDictionary(s => s.Key, s => s.Value with
         {
             IsObserved = true,
-            Ranges = s.Value.RangesOf is (string input, string output) && ranges.TryGetValue(input, out ValueRange? read) && ranges.TryGetValue(output, out ValueRange? given)
-                ? new LayerRanges(read, s.Value.Tail is { } tail ? given.Within(tail.Low, tail.High) : given) : null,
+            Ranges = s.Value.RangesOf.Input is string input && ranges.TryGetValue(input, out ValueRange? read) ? Of(read, s.Value) : null,
         });
+
+        // None where that of the result is wanted and not known.
+        LayerRanges? Of(ValueRange read, LayerSite site) => site.RangesOf.Output is not string output ? new LayerRanges(read, null)
+            : ranges.TryGetValue(output, out ValueRange? given) ? new LayerRanges(read, site.Tail is { } tail ? given.Within(tail.Low, tail.High) : given) : null;
+    }
 
     /// <summary>Gives layers the ranges that values are best held in.</summary>
     public void Hold(IReadOnlyList<HeldValue> values)
@@ -121,7 +126,7 @@ internal sealed class Workspace : IDisposable
         {
             Ranges = new LayerRanges(
                 held.GetValueOrDefault(s.Value.RangesOf.Input) ?? held.GetValueOrDefault(s.Value.Layer.Input) ?? ranges.Input,
-                held.GetValueOrDefault(s.Value.RangesOf.Output) ?? ranges.Output),
+                s.Value.RangesOf.Output is string output ? held.GetValueOrDefault(output) ?? ranges.Output : null),
         });
     }
 

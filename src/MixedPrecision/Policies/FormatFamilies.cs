@@ -74,7 +74,7 @@ public static class FormatFamilies
             }),
         new(
             Int8Static,
-            "convolutions with both operands and the result in 8 bits, activations in ranges that calibration data show",
+            "convolutions with both operands and the result in 8 bits, matrices with both operands, activations in ranges that calibration data show",
             new FormatParameter(
                 "weights",
                 "`narrow`: 7 bits, with which no processor's sums of two products leave 16 bits; `full`: all 8 bits",

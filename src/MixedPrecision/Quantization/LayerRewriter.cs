@@ -51,7 +51,8 @@ public static class LayerRewriter
         var held = new Dictionary<string, HeldEmission>();
         var nodes = new List<NodeProto>();
         HashSet<string> absorbed = [.. byOutput.Values.Where(a => a.Format.ReadsRanges).Select(a => a.Site.Tail?.Output).OfType<string>()];
-        absorbed.IntersectWith(graph.Node.SelectMany(n => n.Output));
+        HashSet<string> computed = [.. graph.Node.SelectMany(n => n.Output)];
+        absorbed.IntersectWith(computed);
         if (structures.Count > 0)
         {
             StructureRewriter.Apply(graph, structures, new StructureEmission(
@@ -85,7 +86,7 @@ public static class LayerRewriter
             }
 
             int first = builder.Nodes.Count;
-            LayerSite site = assignment.Site with { Node = node, Opset = opset };
+            LayerSite site = assignment.Site with { Node = node, Opset = opset, Source = assignment.Site.Source is string source && computed.Contains(source) ? source : null };
             string? output = assignment.Format.ReadsRanges && site.Tail is { } tail && absorbed.Contains(tail.Output) ? tail.Output : null;
             IReadOnlyList<string> constants = Emit(builder, site, assignment.Format, weight, shared, output, preparations, held);
             rewritten.Add(new RewrittenLayer(assignment.Site, assignment.Format, [.. builder.Nodes.Skip(first)], constants));
@@ -139,7 +140,7 @@ public static class LayerRewriter
         int type = site.Layer.HasWeight ? site.Weight.ElementType : site.Input.ElementType;
         if (!HalfPrecision.IsHalf(type))
         {
-            format.Emit(new LayerEmission(builder, site, site.Layer.Input, site.Layer.Weight, site.Layer.Bias, names, output, shared) { Held = held ?? [] });
+            format.Emit(new LayerEmission(builder, site, site.Layer.Input, site.Layer.Weight, site.Layer.Bias, names, output, shared) { Held = held ?? [], Source = site.Source });
             return names;
         }
 

@@ -109,7 +109,7 @@ public static class Conformance
         Preparations? preparations,
         IReadOnlyList<StructureMatch>? structures)
     {
-        foreach (NumberFormat format in plan.Select(p => p.Format).Concat(NumberFormats.Default).Concat(NumberFormats.OfFamilies).Distinct().Where(f => f.WhyNot(site) is null))
+        foreach (NumberFormat format in plan.Select(p => p.Format).Concat(NumberFormats.Default).Concat(NumberFormats.OfFamilies).Distinct().Where(f => f.WhyNot(site) is null && !(f.ReadsRanges && site.Ranges is null)))
         {
             (ModelProto model, _) = Quantizer.Emit(original, [.. plan.Select(p => p.Site.Layer == site.Layer ? (p.Site, format) : p)], weight, preparations, structures);
             if (ValueFlow.Of(original, model).Value(site.Layer.Output) is UInt128 value && value == found.Value(site.Layer.Output))

@@ -33,7 +33,7 @@ internal sealed record TargetCase(string Name, double Target, string Model, stri
         new("llama-token", 3.3, "llama", "1%", "npz", "cross-entropy", Token, Made(CachedDecoder.Write, TargetData.Generation)),
         new("resnet18", 2.7, "resnet18", "3%", "npz", "cross-entropy", "batch_size: 1", Made(ConvolutionalNetworks.ResNet18, TargetData.Images)),
         new("resnet50", 2.7, "resnet50", "3%", "npz", "cross-entropy", "batch_size: 1", Made(ConvolutionalNetworks.ResNet50, TargetData.Images)),
-        new("unet", 2.7, "unet", "3%", "npz", "output-mse", "batch_size: 1", Made(ConvolutionalNetworks.UNet, TargetData.Images)),
+        new("unet", 2.7, "unet", "10%", "npz", "output-mse", "batch_size: 1", Made(ConvolutionalNetworks.UNet, TargetData.Images)),
         new("mobilenetv2", 1.7, "mobilenetv2", "3%", "npz", "cross-entropy", "batch_size: 1", Made(ConvolutionalNetworks.MobileNetV2, TargetData.Images)),
         new("face", 2.2, "face", "0.1%", "npz", "output-mse", "batch_size: 1", Made(ConvolutionalNetworks.FaceNetwork, TargetData.Faces)),
         new("llama-token-int4", 4.9, "llama", "5%", "npz", "cross-entropy", Token, Made(CachedDecoder.Write, TargetData.Generation)),

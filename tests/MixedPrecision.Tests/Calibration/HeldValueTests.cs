@@ -67,7 +67,7 @@ public class HeldValueTests
         Set(model, "u", Tensor.Of<float>(second, 8, 8, 1, 1));
         Set(model, "v", Tensor.Of<float>(new float[8 * 8 * 9], 8, 8, 3, 3));
         using var folder = new Calibrated(model);
-        Assert.True(folder.Found.Held.Single(h => h.Value == "t").Range.High < 0.9f * folder.Sites.Single(s => s.RangesOf.Output == "t").Ranges!.Output.High);
+        Assert.True(folder.Found.Held.Single(h => h.Value == "t").Range.High < 0.9f * folder.Sites.Single(s => s.RangesOf.Output == "t").Ranges!.Output!.High);
     }
 
     [Fact]
@@ -109,10 +109,10 @@ public class HeldValueTests
             Partition partition = Partitioner.Partition(model, types);
             Samples = [.. Enumerable.Range(0, 6).Select(i => new Sample($"{i}", new Dictionary<string, Tensor> { ["x"] = LayerModels.Random(20 + i, 1, 4, 6, 6) }, null))];
             LayerSite[] sites = [.. partition.Layers.Select(l => LayerSite.Of(model, partition.View, types, l))];
-            string[] values = [.. sites.SelectMany(s => new[] { s.RangesOf.Input, s.RangesOf.Output }).Distinct()];
+            string[] values = [.. sites.SelectMany(s => new[] { s.RangesOf.Input, s.RangesOf.Output! }).Distinct()];
             var ranges = Samples.Select(s => Values(s, values)).SelectMany(v => v).GroupBy(v => v.Key, v => v.Value.Values<float>().ToArray())
                 .ToDictionary(g => g.Key, g => ValueRange.Of(g.Min(v => v.Min()), g.Max(v => v.Max())));
-            Sites = [.. sites.Select(s => s with { Ranges = new LayerRanges(ranges[s.RangesOf.Input], ranges[s.RangesOf.Output]) })];
+            Sites = [.. sites.Select(s => s with { Ranges = new LayerRanges(ranges[s.RangesOf.Input], ranges[s.RangesOf.Output!]) })];
             loss = LossFunction.Create(model, types, new CalibrationPolicy(null, LossKind.ScalarOutput, null, 6, "y"), "policy.yaml");
             Found = Calibrator.Run(
                 new CalibrationRequest(model, partition, types, Sites.ToDictionary(s => s.Layer.Name), [NumberFormats.Get(Format)], loss, Samples, 2), _ => { }, TestContext.Current.CancellationToken);

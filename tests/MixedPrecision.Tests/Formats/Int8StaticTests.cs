@@ -6,7 +6,7 @@ using MixedPrecision.Quantization;
 
 namespace MixedPrecision.Tests.Formats;
 
-/// <summary>Convolutions in 8 bits with ranges known beforehand, against the format worked out in double, with optimizations and without.</summary>
+/// <summary>Layers in 8 bits with ranges known beforehand, against the format worked out in double, with optimizations and without.</summary>
 public class Int8StaticTests
 {
     private const string Format = "int8-static(full)";
@@ -46,7 +46,7 @@ public class Int8StaticTests
             float[] given = session.Run(new Dictionary<string, Tensor> { ["x"] = x })["y"].Values<float>().ToArray();
             Assert.Equal(expected.Length, given.Length);
             // A sum in the middle between two steps may go to either side.
-            Assert.All(expected.Zip(given), v => Assert.InRange(MathF.Abs(v.First - v.Second), 0, ranges.Output.Scale * 1.001f));
+            Assert.All(expected.Zip(given), v => Assert.InRange(MathF.Abs(v.First - v.Second), 0, ranges.Output!.Scale * 1.001f));
             Assert.InRange(expected.Zip(given).Count(v => v.First != v.Second), 0, expected.Length / 50);
         }
     }
@@ -127,15 +127,70 @@ public class Int8StaticTests
     }
 
     [Fact]
-    public void WhatIsNoConvolutionOfConstantsHasItsReason()
+    public void WhatIsNoLayerOfConstantsHasItsReason()
     {
         ModelProto computed = LayerModels.Model(
             [("x", [1, 3, 8, 8]), ("c", [4])], b => b.NodeTo(["y"], "Conv", "", ["x", "w", "c"]), ("w", LayerModels.Random(6, 4, 3, 3, 3)));
         ModelProto transposed = LayerModels.Model([("x", [1, 3, 8, 8])], b => b.NodeTo(["y"], "ConvTranspose", "", ["x", "w"]), ("w", LayerModels.Random(6, 3, 4, 3, 3)));
         Assert.Contains("what it adds is computed", WhyNot(computed), StringComparison.Ordinal);
+        Assert.Contains("both operands are activations", WhyNot(LayerModels.Model([("x", [4, 8]), ("z", [8, 3])], b => b.NodeTo(["y"], "MatMul", "", ["x", "z"]))), StringComparison.Ordinal);
         Assert.Contains("no transposed convolution", WhyNot(transposed), StringComparison.Ordinal);
-        Assert.NotNull(WhyNot(LayerModels.MatMul(2, 8, 8)));
+        Assert.Null(WhyNot(LayerModels.MatMul(2, 8, 8)));
         Assert.Null(WhyNot(LayerModels.Convolution()));
+    }
+
+    [Theory]
+    [InlineData("MatMul", 1)]
+    [InlineData("Gemm", 0.5f)]
+    [InlineData("Gemm, transposed", 2)]
+    public void AMatrixIsThatOfTheRoundedNumbers(string layer, float alpha)
+    {
+        const int Inputs = 37, Outputs = 11;
+        bool isTransposed = layer.EndsWith("transposed", StringComparison.Ordinal), isGemm = layer != "MatMul";
+        ModelProto proto = LayerModels.Model(
+            [("x", [5, Inputs])],
+            b => b.NodeTo(["y"], isGemm ? "Gemm" : "MatMul", "", isGemm ? ["x", "w", "c"] : ["x", "w"], isGemm ? [Attributes.Of("alpha", alpha), Attributes.Of("transB", isTransposed ? 1 : 0)] : []),
+            [("w", isTransposed ? LayerModels.Random(3, Outputs, Inputs) : LayerModels.Random(3, Inputs, Outputs)), .. isGemm ? [("c", LayerModels.Random(4, Outputs))] : Array.Empty<(string, Tensor)>()]);
+        Tensor x = LayerModels.Random(5, 5, Inputs);
+        (ModelProto mixed, LayerRanges ranges) = Rewrite(proto, x)[0];
+        float[] w = TensorProtos.Read(proto.Graph.Initializer[0], null!).Values<float>().ToArray();
+        foreach (SessionSettings settings in new[] { SessionSettings.Default, SessionSettings.Default with { Optimization = Microsoft.ML.OnnxRuntime.GraphOptimizationLevel.ORT_DISABLE_ALL } })
+        {
+            using Session session = Session.Create(mixed, settings);
+            float[] given = session.Run(new Dictionary<string, Tensor> { ["x"] = x })["y"].Values<float>().ToArray();
+            for (int column = 0; column < Outputs; column++)
+            {
+                float[] own = [.. Enumerable.Range(0, Inputs).Select(k => alpha * w[isTransposed ? (column * Inputs) + k : (k * Outputs) + column])];
+                float step = own.Max(MathF.Abs) / 127;
+                double added = isGemm ? LayerModels.Random(4, Outputs).Values<float>()[column] : 0;
+                for (int row = 0; row < 5; row++)
+                {
+                    long sum = x.Values<float>().Slice(row * Inputs, Inputs).ToArray().Zip(own).Sum(v =>
+                        (long)(Math.Clamp(MathF.Round(v.First / ranges.Input.Scale) + ranges.Input.ZeroPoint, 0, 255) - ranges.Input.ZeroPoint) * (long)MathF.Round(v.Second / step));
+                    Assert.Equal(((double)ranges.Input.Scale * step * sum) + added, given[(row * Outputs) + column], 1e-5);
+                }
+            }
+        }
+
+        Assert.Contains("MatMulIntegerToFloat", LayerModels.OperatorsAfterOptimization(mixed));
+    }
+
+    [Fact]
+    public void TheHeadOfAClassifierReadsWhatItsConvolutionsGive()
+    {
+        ModelProto proto = LayerModels.Model(
+            [("x", [1, 3, 16, 16])],
+            b =>
+            {
+                b.NodeTo(["t"], "Conv", "", ["x", "w", "c"], Attributes.Of("pads", [1L, 1, 1, 1]));
+                b.NodeTo(["y"], "Gemm", "", [b.Node("Flatten", [b.Node("GlobalAveragePool", [b.Node("Relu", ["t"])])]), "v", "d"]);
+            },
+            ("w", LayerModels.Random(3, 16, 3, 3, 3)),
+            ("c", LayerModels.Random(4, 16)),
+            ("v", LayerModels.Random(5, 16, 10)),
+            ("d", LayerModels.Random(6, 10)));
+        string[] operators = LayerModels.OperatorsAfterOptimization(Rewrite(proto, LayerModels.Random(9, 1, 3, 16, 16))[0].Model);
+        Assert.Equal(["Flatten", "MatMulIntegerToFloat", "Pad", "QLinearConv", "QLinearGlobalAveragePool", "QuantizeLinear"], operators.Where(o => o is not ("Transpose" or "Add")).Order());
     }
 
     [Fact]
@@ -162,13 +217,13 @@ public class Int8StaticTests
         return [.. partition.Layers.Select(l => LayerSite.Of(model, partition.View, types, l))];
     }
 
-    /// <summary>The model with all convolutions but one in the format, in the ranges that their values have for one input; with the ranges of the first.</summary>
+    /// <summary>The model with all layers but one in the format, in the ranges that their values have for one input; with the ranges of the first.</summary>
     private static List<(ModelProto Model, LayerRanges Ranges)> Rewrite(ModelProto proto, Tensor x, string except = "")
     {
         using var model = new OnnxModel(proto, ".", "made");
         List<LayerSite> sites = Sites(model);
         ModelProto observed = proto.Clone();
-        observed.Graph.Output.AddRange(sites.SelectMany(s => new[] { s.RangesOf.Input, s.RangesOf.Output }).Distinct().Where(v => v is not "x" and not "y").Select(v => new ValueInfoProto { Name = v }));
+        observed.Graph.Output.AddRange(sites.SelectMany(s => new[] { s.RangesOf.Input, s.RangesOf.Output }).OfType<string>().Distinct().Where(v => v is not "x" and not "y").Select(v => new ValueInfoProto { Name = v }));
         using Session session = Session.Create(observed, SessionSettings.Default);
         IReadOnlyDictionary<string, Tensor> values = session.Run(new Dictionary<string, Tensor> { ["x"] = x });
         ValueRange Range(string value)
@@ -177,7 +232,10 @@ public class Int8StaticTests
             return ValueRange.Of(seen.Min(), seen.Max());
         }
 
-        LayerSite[] ranged = [.. sites.Select(s => s with { Ranges = new LayerRanges(Range(s.RangesOf.Input), s.Tail is { } tail ? Range(s.RangesOf.Output).Within(tail.Low, tail.High) : Range(s.RangesOf.Output)) })];
+        LayerSite[] ranged = [.. sites.Select(s => s with
+        {
+            Ranges = new LayerRanges(Range(s.RangesOf.Input), s.RangesOf.Output is not string output ? null : s.Tail is { } tail ? Range(output).Within(tail.Low, tail.High) : Range(output)),
+        })];
         ModelProto mixed = proto.Clone();
         LayerRewriter.Apply(mixed, [.. ranged.Select(s => (s, s.Layer.Output == except ? NumberFormats.Baseline : NumberFormats.Get(Format)))], name => TensorProtos.Read(proto.Graph.Initializer.First(i => i.Name == name), null!));
         return [(mixed, ranged[0].Ranges!)];
@@ -222,8 +280,8 @@ public class Int8StaticTests
                             }
                         }
 
-                        double rounded = Math.Clamp(Math.Round((sum + added) * scale / ranges.Output.Scale) + ranges.Output.ZeroPoint, 0, 255);
-                        result.Add((float)(rounded - ranges.Output.ZeroPoint) * ranges.Output.Scale);
+                        double rounded = Math.Clamp(Math.Round((sum + added) * scale / ranges.Output!.Scale) + ranges.Output!.ZeroPoint, 0, 255);
+                        result.Add((float)(rounded - ranges.Output!.ZeroPoint) * ranges.Output!.Scale);
                     }
                 }
             }

@@ -126,6 +126,24 @@ public sealed class BudgetMeetingTests : IDisposable
         Assert.Empty(Uniforms.Near(input, gains, new Attempt(input.Tau(budget), whole, null!, 0), ["fp32", Format]));
     }
 
+    /// <summary>Fused operators lose nothing: a plan that leaves them out, since each gains too little to be told, is held against itself with all of them that are known to run.</summary>
+    [Fact]
+    public void ThePlanWithAllFusedOperatorsIsTried()
+    {
+        PlanningInput input = Input(1e-6, 1e-6, 1e-6) with
+        {
+            Structures = _ => [new FoundStructure(new MixedPrecision.Structures.Structure(StructureNames.Fused, 1, _ => null), new StructureMatch(new Dictionary<string, string>(), [], [], _ => { }))],
+        };
+        Configuration fused = new(StructureNames.Fused, ["fp32"]);
+        Gains gains = workspace.Partition.Subgraphs.Zip([fused, fused, InFormat]).Aggregate(
+            MixedPrecision.Pipeline.Gains.Empty,
+            (known, s) => known.With(new SubgraphConfiguration(s.First, s.Second), new ConfigurationTiming(s.Second, s.Second.Formats, [new Timing(10, 10, 0.01, -0.01, 0.03, 1, 9, [])], null, false), [1]));
+        Plan plan = Strategies.Of(input.Problem(gains, 1e-5), [.. input.RulesAlone.Take(2), InFormat]);
+        NamedPlan found = Uniforms.Fused(input, gains, new Attempt(input.Tau(1e-5), plan, null!, 0))!;
+        Assert.Equal([fused, fused, InFormat], found.Plan.Configurations);
+        Assert.Null(Uniforms.Fused(input, gains, new Attempt(input.Tau(1e-5), found.Plan, null!, 0)));
+    }
+
     public void Dispose()
     {
         workspace.Dispose();
