@@ -8,7 +8,7 @@ internal static class ConvolutionCases
     /// <summary>The folder, below that of a run, which <c>train</c> fills.</summary>
     public const string Characters = "characters";
 
-    private static readonly string[] Shared = ["textline-orientation", "yolox-nano", "ppocr-det", "ppocr-rec", "ultraface", "silero-vad"], Made = ["resnet18", "resnet50", "unet", "mobilenetv2"];
+    private static readonly string[] Shared = ["textline-orientation", "yolox-nano", "ppocr-det", "ppocr-rec", "ultraface", "silero-vad"], Made = ["resnet18", "resnet50", "unet", "mobilenetv2", "face"];
 
     /// <summary>Writes policies, and models that are not there yet.</summary>
     /// <param name="folder">Takes them.</param>

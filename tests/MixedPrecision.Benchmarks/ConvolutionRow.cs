@@ -22,8 +22,8 @@ internal sealed record ConvolutionRow(string Name, double? Budget)
     /// <summary>Against the original, on samples that calibration did not see; null: it does not run.</summary>
     public LossChange? Loss { get; init; }
 
-    /// <summary>Its place among those that were timed in one run.</summary>
-    public int Contender { get; init; }
+    /// <summary>The run in which it was timed, and its place there; null where it was not.</summary>
+    public (Comparison Run, int Place)? Time { get; init; }
 
     /// <summary>Nodes of kernels for integers with known ranges, and of DequantizeLinear, in the graph as the runtime optimized it.</summary>
     public (int Integer, int Left) Nodes { get; init; }
@@ -31,21 +31,25 @@ internal sealed record ConvolutionRow(string Name, double? Budget)
     /// <summary>Whether it runs, and its loss is as near to the original's as a budget wants it.</summary>
     public bool IsWithin(double budget) => Loss is not null && Loss.RelativeLossError <= budget;
 
-    public string Text(string model, Comparison? times)
+    /// <summary>How many times faster it is than another that was timed in the same run, with the interval's upper end; null where that is the same file, or another run.</summary>
+    public (double Centre, double High)? SpeedupOver(ConvolutionRow other) => Time is var (run, place) && other.Time is var (others, theirs) && run == others && place != theirs
+        && run.Of(place, theirs) is var timing ? (timing.Speedup, timing.SpeedupHigh) : null;
+
+    public string Text(string model)
     {
-        if (Loss is null || times is null || File is null)
+        if (Loss is null || Time is not var (times, place) || File is null)
         {
             return Line(model, Name, None, None, None, None, None, None, Note);
         }
 
-        Timing timing = times.Of(Contender);
+        Timing timing = times.Of(place);
         string accuracy = Loss.Accuracy is { } hits ? $", accuracy {ReportText.Percent(hits.Mixed)}" : "";
         return Line(
             model,
             Name,
             ReportText.Percent(Loss.RelativeLossError) + accuracy,
             ReportText.Milliseconds(timing.CandidateMilliseconds),
-            Contender == 0 ? ReportText.Factor(1) : $"{ReportText.Factor(timing.Speedup)} [{ReportText.Factor(timing.SpeedupLow)}, {ReportText.Factor(timing.SpeedupHigh)}]",
+            place == 0 ? ReportText.Factor(1) : $"{ReportText.Factor(timing.Speedup)} [{ReportText.Factor(timing.SpeedupLow)}, {ReportText.Factor(timing.SpeedupHigh)}]",
             ReportText.Bytes(new FileInfo(File).Length),
             $"{Nodes.Integer}",
             $"{Nodes.Left}",

@@ -44,7 +44,7 @@ public static class Agreement
     public const int MostSamples = 8;
 
     /// <summary>Floating arithmetic in another order, over as many operators as models have; the original's own difference comes on top.</summary>
-    private const double Arithmetic = 1e-5;
+    private const double Arithmetic = 1e-4;
 
     /// <param name="original">Path of the original model.</param>
     /// <param name="mixed">Path of the emitted model.</param>
