@@ -115,6 +115,11 @@ internal static class Int8Static
     {
         GraphBuilder b = e.Builder;
         LayerRanges ranges = e.Site.Ranges ?? throw new InvalidOperationException($"nothing was observed of '{e.Site.Layer.Name}'");
+        if (e.Pooled is string pooled && ranges.Pooled is { } wide)
+        {
+            Quantized(e, pooled, wide);
+        }
+
         if (e.Source is string source)
         {
             Quantized(e, source, ranges.Input);
