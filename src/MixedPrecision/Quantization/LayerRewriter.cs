@@ -102,6 +102,7 @@ public static class LayerRewriter
         bool isMoved = ReadHeld(nodes, builder, held);
         if (rewritten.Any(r => r.Format.ReadsRanges))
         {
+            isMoved |= MovedValues.HandOn(nodes, builder);
             FloatGuard.Apply(nodes, builder, assignments.Where(a => a.Format == NumberFormats.Baseline && a.Site.Layer.Kind == LayerKind.Conv).Select(a => a.Site.Layer.Output).ToHashSet());
             rewritten = DropUnread(graph, nodes, rewritten);
         }

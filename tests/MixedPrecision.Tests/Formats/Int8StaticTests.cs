@@ -193,6 +193,33 @@ public class Int8StaticTests
         Assert.Equal(["Flatten", "MatMulIntegerToFloat", "Pad", "QLinearConv", "QLinearGlobalAveragePool", "QuantizeLinear"], operators.Where(o => o is not ("Transpose" or "Add")).Order());
     }
 
+    /// <summary>What a Resize to the nearest gives lies on the steps of what it reads.</summary>
+    [Theory]
+    [InlineData("Concat")]
+    [InlineData("Add")]
+    public void ValuesAreHandedOnThroughWhatMovesThem(string between)
+    {
+        ModelProto proto = LayerModels.Model(
+            [("x", [1, 16, 8, 8])],
+            b =>
+            {
+                b.NodeTo(["low"], "Conv", "", ["x", "w", "c"], Attributes.Of("pads", [1L, 1, 1, 1]), Attributes.Of("strides", [2L, 2]));
+                b.NodeTo(["skip"], "Conv", "", ["x", "v", "c"], Attributes.Of("pads", [1L, 1, 1, 1]));
+                string wide = b.Node("Resize", ["low", "", b.Constant(Tensor.Of<float>([1, 1, 2, 2], 4), "scales")], Attributes.Of("mode", "nearest"), Attributes.Of("coordinate_transformation_mode", "asymmetric"), Attributes.Of("nearest_mode", "floor"));
+                b.NodeTo(["y"], "Conv", "", [between == "Concat" ? b.Node("Concat", [wide, "skip"], Attributes.Of("axis", 1)) : b.Add(wide, "skip"), between == "Concat" ? "u" : "w", "c"]);
+            },
+            ("w", LayerModels.Random(3, 16, 16, 3, 3)),
+            ("v", LayerModels.Random(4, 16, 16, 3, 3)),
+            ("u", LayerModels.Random(5, 16, 32, 1, 1)),
+            ("c", LayerModels.Random(6, 16)));
+        Tensor x = LayerModels.Random(9, 1, 16, 8, 8);
+        ModelProto mixed = Rewrite(proto, x)[0].Model;
+        string[] operators = LayerModels.OperatorsAfterOptimization(mixed);
+        Assert.Single(operators, "QLinear" + between);
+        Assert.Single(operators, "QuantizeLinear");
+        Assert.Single(operators, "DequantizeLinear");
+    }
+
     /// <summary>The sum before the pool has a range of its own: with that it runs in integers too.</summary>
     [Fact]
     public void TheLastResidualSumRunsInIntegers()
