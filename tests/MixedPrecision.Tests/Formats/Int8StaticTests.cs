@@ -3,6 +3,7 @@ using MixedPrecision.Formats;
 using MixedPrecision.Onnx;
 using MixedPrecision.Partitioning;
 using MixedPrecision.Quantization;
+using MixedPrecision.Structures;
 
 namespace MixedPrecision.Tests.Formats;
 
@@ -240,6 +241,25 @@ public class Int8StaticTests
         Assert.Single(operators, "QLinearAdd");
         Assert.Single(operators, "QLinearGlobalAveragePool");
         Assert.DoesNotContain("DequantizeLinear", operators);
+    }
+
+    /// <summary>Where a structure computes what a layer reads, there is nothing left to round in front of it.</summary>
+    [Fact]
+    public void WhatAStructureReplacesIsNotRounded()
+    {
+        ModelProto proto = LayerModels.Model(
+            [("x", [2, 3, 8])],
+            b => b.NodeTo(["y"], "MatMul", "", [b.Reshape(b.Node("Transpose", ["x"], Attributes.Of("perm", [1L, 0, 2])), b.Integers(6, 8)), "w"]),
+            ("w", LayerModels.Random(3, 8, 5)));
+        using var model = new OnnxModel(proto, ".", "made");
+        LayerSite site = Assert.Single(Sites(model)) with { Ranges = new LayerRanges(ValueRange.Of(-1, 1), null) };
+        Assert.NotNull(site.Source);
+        var direct = new StructureMatch(new Dictionary<string, string>(), [site.Layer.Input], [], emission => emission.Builder.NodeTo([site.Layer.Input], "Reshape", "", ["x", emission.Builder.Integers(6, 8)]));
+        ModelProto mixed = proto.Clone();
+        LayerRewriter.Apply(mixed, [(site, NumberFormats.Get(Format))], name => TensorProtos.Read(proto.Graph.Initializer.First(i => i.Name == name), null!), structures: [direct]);
+        using Session session = Session.Create(mixed, SessionSettings.Default);
+        Assert.Equal([6L, 5], session.Run(new Dictionary<string, Tensor> { ["x"] = LayerModels.Random(9, 2, 3, 8) })["y"].Shape);
+        Assert.Equal(1, mixed.Graph.Node.Count(n => n.OpType == "QuantizeLinear"));
     }
 
     [Fact]
