@@ -41,24 +41,12 @@ internal static class HeldValues
     /// <param name="layers">All layers of the model that read it.</param>
     /// <param name="gradient">ż over all readers.</param>
     /// <param name="drawn">The same for labels drawn from the model, or null.</param>
-    public static void AddInput(SampleTerms terms, IEnumerable<LayerSite> layers, IReadOnlyList<NumberFormat> formats, Tensor value, Tensor gradient, Tensor? drawn)
-    {
-        (double Delta, double Drawn)[]? changes = null;
-        foreach (LayerSite site in layers.Where(s => AreJudged(s, formats)))
-        {
-            changes ??= [.. Shares.Select(share => Change(site.Ranges!.Input.Times(share), float.NegativeInfinity, float.PositiveInfinity, value, gradient, drawn))];
-            Add(terms, site, Input, changes);
-        }
-    }
+    public static void AddInput(SampleTerms terms, IEnumerable<LayerSite> layers, IReadOnlyList<NumberFormat> formats, Tensor value, Tensor gradient, Tensor? drawn) =>
+        AddRead(terms, layers.Where(s => AreJudged(s, formats)), Input, ranges => ranges.Input, value, gradient, drawn);
 
     /// <summary>Adds ⟨Q(z) − z, ż⟩ of a value of which layers read what is pooled.</summary>
-    public static void AddPooled(SampleTerms terms, IEnumerable<LayerSite> layers, IReadOnlyList<NumberFormat> formats, Tensor value, Tensor gradient, Tensor? drawn)
-    {
-        foreach (LayerSite site in layers.Where(s => s.Ranges?.Pooled is not null && AreJudged(s, formats)))
-        {
-            Add(terms, site, Pooled, [.. Shares.Select(share => Change(site.Ranges!.Pooled!.Times(share), float.NegativeInfinity, float.PositiveInfinity, value, gradient, drawn))]);
-        }
-    }
+    public static void AddPooled(SampleTerms terms, IEnumerable<LayerSite> layers, IReadOnlyList<NumberFormat> formats, Tensor value, Tensor gradient, Tensor? drawn) =>
+        AddRead(terms, layers.Where(s => s.Ranges?.Pooled is not null && AreJudged(s, formats)), Pooled, ranges => ranges.Pooled!, value, gradient, drawn);
 
     /// <summary>Adds ⟨Q(t) − t, ṫ⟩ of what a layer gives, behind the activation that is absorbed: where that cuts, its gradient is none.</summary>
     public static void AddOutput(SampleTerms terms, LayerSite site, LayerValues values) => Add(terms, site, Output, [.. Shares.Select(share => Change(
@@ -90,6 +78,17 @@ internal static class HeldValues
     }
 
     private static string Key(string rounded, float share) => share == 1 ? rounded : $"{rounded} {share.ToString(System.Globalization.CultureInfo.InvariantCulture)}";
+
+    /// <summary>The changes of a value are worked out once for all layers: it has one range.</summary>
+    private static void AddRead(SampleTerms terms, IEnumerable<LayerSite> layers, string rounded, Func<LayerRanges, ValueRange> rangeOf, Tensor value, Tensor gradient, Tensor? drawn)
+    {
+        (double Delta, double Drawn)[]? changes = null;
+        foreach (LayerSite site in layers)
+        {
+            changes ??= [.. Shares.Select(share => Change(rangeOf(site.Ranges!).Times(share), float.NegativeInfinity, float.PositiveInfinity, value, gradient, drawn))];
+            Add(terms, site, rounded, changes);
+        }
+    }
 
     private static void Add(SampleTerms terms, LayerSite site, string rounded, (double Delta, double Drawn)[] changes)
     {

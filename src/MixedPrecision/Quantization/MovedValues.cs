@@ -23,17 +23,23 @@ internal static class MovedValues
         foreach (NodeProto node in nodes.Where(n => n.Operator() is "Add" or "Mul" or "Concat" && IsRounded(n.Output[0])))
         {
             NodeProto?[] sources = [.. node.Input.Select(SourceOf)];
-            for (int input = 0; input < sources.Length && sources.All(s => s is not null); input++)
+            if (sources.Contains(null))
+            {
+                continue;
+            }
+
+            for (int input = 0; input < sources.Length; input++)
             {
                 string value = node.Input[input];
-                if (makers[value] == sources[input])
+                NodeProto source = sources[input]!;
+                if (makers[value] == source)
                 {
                     continue;
                 }
 
                 if (!handedOn.TryGetValue(value, out string? again))
                 {
-                    string[] range = [sources[input]!.Input[1], sources[input]!.Input[2]];
+                    string[] range = [source.Input[1], source.Input[2]];
                     handedOn.Add(value, again = builder.Node("DequantizeLinear", [builder.Node("QuantizeLinear", [value, .. range]), .. range]));
                 }
 

@@ -21,9 +21,7 @@ public class HeldValueTests
         [("x", [1, 4, 6, 6])],
         b =>
         {
-            b.NodeTo(["t"], "Relu", "", [b.Node("Conv", ["x", "w"], Attributes.Of("pads", [1L, 1, 1, 1]))]);
-            b.NodeTo(["s"], "Conv", "", ["t", "v"], Attributes.Of("pads", [1L, 1, 1, 1]));
-            b.NodeTo(["sum"], "Add", "", ["s", "t"]);
+            Sum(b);
             b.NodeTo(["last"], "Conv", "", ["sum", "u"]);
             b.NodeTo(["y"], "ReduceSumSquare", "", ["last"], Attributes.Of("keepdims", 0));
         },
@@ -36,15 +34,20 @@ public class HeldValueTests
         [("x", [1, 4, 6, 6])],
         b =>
         {
-            b.NodeTo(["t"], "Relu", "", [b.Node("Conv", ["x", "w"], Attributes.Of("pads", [1L, 1, 1, 1]))]);
-            b.NodeTo(["s"], "Conv", "", ["t", "v"], Attributes.Of("pads", [1L, 1, 1, 1]));
-            b.NodeTo(["sum"], "Add", "", ["s", "t"]);
+            Sum(b);
             b.NodeTo(["flat"], "Flatten", "", [b.Node("GlobalAveragePool", ["sum"])]);
             b.NodeTo(["y"], "ReduceSumSquare", "", [b.MatMul("flat", "u")], Attributes.Of("keepdims", 0));
         },
         ("w", LayerModels.Random(3, 8, 4, 3, 3)),
         ("v", LayerModels.Random(5, 8, 8, 3, 3)),
         ("u", LayerModels.Random(7, 8, 5)));
+
+    private static void Sum(GraphBuilder b)
+    {
+        b.NodeTo(["t"], "Relu", "", [b.Node("Conv", ["x", "w"], Attributes.Of("pads", [1L, 1, 1, 1]))]);
+        b.NodeTo(["s"], "Conv", "", ["t", "v"], Attributes.Of("pads", [1L, 1, 1, 1]));
+        b.NodeTo(["sum"], "Add", "", ["s", "t"]);
+    }
 
     [Theory]
     [InlineData(false, "t", 2)]
