@@ -14,6 +14,7 @@ public sealed class CommandLine
     private readonly Option<string> budget = new("--budget") { Description = "Another budget than the policy's, such as 1%, 0.01 or accuracyDrop:0.5%.", HelpName = "B" };
     private readonly Option<bool> json = new("--json") { Description = "Print the result as one JSON document on standard output, and nothing else there." };
     private readonly Option<string> inputsFile = new("--inputs-file") { Description = "Write the paths of all files that were read, one per line.", HelpName = "FILE" };
+    private readonly Option<bool> locked = new("--locked") { Description = "The policy has to have a lock that fits: what 'lock' writes." };
     private readonly Option<bool> showKeys = new("--show-keys") { Description = "Say of each stage what its result depends on: the parts of the key that it is kept by." };
     private readonly Option<string> file = new("--output") { Description = "The file that the gradient model goes to.", HelpName = "FILE", Required = true };
     private readonly Option<string> loss = new("--loss") { Description = "The output to differentiate, of one element; the model's only output by default.", HelpName = "OUTPUT" };
@@ -35,7 +36,8 @@ public sealed class CommandLine
             Command(Verb.Calibrate, "Measure how much each layer's formats add to the loss.", run, policy, json, budget, cache, showKeys, log),
             Command(Verb.Benchmark, "Time the sub-graphs in their configurations on this machine.", run, policy, json, budget, cache, showKeys, log),
             Command(Verb.Solve, "Choose the fastest plan within the budget.", run, policy, json, budget, cache, showKeys, log),
-            Command(Verb.Quantize, "Emit the quantized model, verify it, and write the precision manifest.", run, policy, output, json, budget, cache, inputsFile, showKeys, log),
+            Command(Verb.Quantize, "Emit the quantized model, verify it, and write the precision manifest.", run, policy, output, json, budget, cache, inputsFile, locked, showKeys, log),
+            Command(Verb.Lock, "Fix the plan: write all that the model is emitted from beside the policy, to be committed.", run, policy, json, cache, showKeys, log),
             Command(Verb.Gradient, "Write the model's gradient graph as a model that anyone can run.", run, model, file, loss, withRespectTo, log),
         };
         // The parser's slash forms of --help would take paths such as /?:name for it.
@@ -96,6 +98,7 @@ public sealed class CommandLine
         options.Contains(loss) ? parsed.GetValue(loss) : null,
         options.Contains(withRespectTo) && parsed.GetValue(withRespectTo) is { Length: > 0 } names ? names : null)
     {
+        IsLocked = options.Contains(locked) && parsed.GetValue(locked),
         ShowKeys = options.Contains(showKeys) && parsed.GetValue(showKeys),
     };
 }

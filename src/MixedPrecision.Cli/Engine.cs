@@ -11,7 +11,7 @@ internal static class Engine
     {
         bool hasPolicy = invocation.Verb is not (Verb.Inspect or Verb.Gradient);
         string? cache = hasPolicy ? Path.GetFullPath(invocation.CacheFolder ?? ContentStore.DefaultFolder()) : null;
-        var options = new RunOptions(cache, invocation.Budget, reporter.Progress, reporter.Diagnose, cancel) { ShowKeys = invocation.ShowKeys };
+        var options = new RunOptions(cache, invocation.Budget, reporter.Progress, reporter.Diagnose, cancel) { ShowKeys = invocation.ShowKeys, IsLocked = invocation.IsLocked };
         string? output = invocation.Output is null ? null : Path.GetFullPath(invocation.Output);
         WritableFolders.Check(cache, invocation.Verb == Verb.Gradient ? Path.GetDirectoryName(output) : output);
         OutputGuard.Check(new[] { invocation.InputsFile }.OfType<string>(), [invocation.File]);
@@ -23,6 +23,7 @@ internal static class Engine
             Verb.Calibrate => Verbs.Calibrate(invocation.File, options) is var report && invocation.Json ? [report.ToJson()] : [.. report.ToLines()],
             Verb.Benchmark => Verbs.Benchmark(invocation.File, options) is var report && invocation.Json ? [report.ToJson()] : [.. report.ToLines()],
             Verb.Solve => Verbs.Solve(invocation.File, options) is var report && invocation.Json ? [report.ToJson()] : [.. report.ToLines()],
+            Verb.Lock => Verbs.Lock(invocation.File, options) is var result && invocation.Json ? [result.ToJson()] : [.. result.ToLines()],
             Verb.Gradient => Verbs.Gradient(invocation.File, invocation.Output!, invocation.Loss, invocation.WithRespectTo, options),
             _ => Quantize(invocation, options),
         };

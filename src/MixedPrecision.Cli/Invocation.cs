@@ -8,6 +8,7 @@ public enum Verb
     Benchmark,
     Solve,
     Quantize,
+    Lock,
     Gradient,
 }
 
@@ -43,6 +44,9 @@ public sealed record Invocation(
     string? Loss = null,
     IReadOnlyList<string>? WithRespectTo = null)
 {
+    /// <summary><c>--locked</c>.</summary>
+    public bool IsLocked { get; init; }
+
     /// <summary><c>--show-keys</c>.</summary>
     public bool ShowKeys { get; init; }
 }

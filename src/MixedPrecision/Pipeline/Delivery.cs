@@ -21,24 +21,36 @@ internal static class Delivery
     private const string ManifestExtension = ".precision.json";
 
     /// <summary>Refuses to start where an emitted file would replace an input of the run, or what another policy emitted.</summary>
-    public static void Guard(Materials materials, string outputFolder)
+    public static void Guard(Policy policy, Workspace workspace, IReadOnlyList<string> inputFiles, string outputFolder)
     {
-        string path = Path.Combine(Path.GetFullPath(outputFolder), NameOf(materials.Policy));
+        string path = Path.Combine(Path.GetFullPath(outputFolder), NameOf(policy));
         string manifest = Path.ChangeExtension(path, ManifestExtension);
-        OutputGuard.Check([path, manifest, .. materials.Workspace.ExternalFiles.Count > 0 ? [path + ".data"] : Array.Empty<string>()], materials.InputFiles);
-        OutputGuard.CheckOwner(manifest, Path.GetFileName(materials.Policy.File), materials.Policy.Model);
+        OutputGuard.Check([path, manifest, .. workspace.ExternalFiles.Count > 0 ? [path + ".data"] : Array.Empty<string>()], inputFiles);
+        OutputGuard.CheckOwner(manifest, Path.GetFileName(policy.File), policy.Model);
     }
 
     public static QuantizeResult Deliver(Materials materials, StageRunner runner, string outputFolder)
     {
-        string name = NameOf(materials.Policy);
         using StagingFolder staging = StagingFolder.In(Path.GetFullPath(outputFolder));
-        Shipped shipped = new Shipment(materials, runner, staging.Folder, name).Run();
-        Manifest manifest = Reports.Manifest(materials, runner, shipped, Advising.Of(materials, runner, shipped));
-        string manifestPath = Path.Combine(staging.Folder, Path.ChangeExtension(name, ManifestExtension));
-        File.WriteAllText(manifestPath, manifest.ToJson());
-        return new QuantizeResult(manifest, staging.Ship(shipped.Emitted.Files.Append(manifestPath)), materials.InputFiles);
+        (Shipped shipped, Manifest manifest) = Make(materials, runner, staging.Folder);
+        return Ship(staging, materials.Policy, shipped.Emitted, manifest, materials.InputFiles);
     }
 
-    private static string NameOf(Policy policy) => policy.Output ?? Path.GetFileNameWithoutExtension(policy.Model) + ".mixed.onnx";
+    /// <summary>Makes what is to be shipped, in a folder.</summary>
+    public static (Shipped Shipped, Manifest Manifest) Make(Materials materials, StageRunner runner, string folder)
+    {
+        Shipped shipped = new Shipment(materials, runner, folder, NameOf(materials.Policy)).Run();
+        return (shipped, Reports.Manifest(materials, runner, shipped, Advising.Of(materials, runner, shipped)));
+    }
+
+    /// <summary>Puts a model and its manifest into their places.</summary>
+    public static QuantizeResult Ship(StagingFolder staging, Policy policy, EmittedModel emitted, Manifest manifest, IReadOnlyList<string> inputFiles)
+    {
+        string manifestPath = Path.Combine(staging.Folder, Path.ChangeExtension(NameOf(policy), ManifestExtension));
+        File.WriteAllText(manifestPath, manifest.ToJson());
+        return new QuantizeResult(manifest, staging.Ship(emitted.Files.Append(manifestPath)), inputFiles);
+    }
+
+    /// <summary>File name of the emitted model.</summary>
+    public static string NameOf(Policy policy) => policy.Output ?? Path.GetFileNameWithoutExtension(policy.Model) + ".mixed.onnx";
 }

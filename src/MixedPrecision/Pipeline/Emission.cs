@@ -7,7 +7,7 @@ using MixedPrecision.Structures;
 namespace MixedPrecision.Pipeline;
 
 /// <summary>A layer with the format that it is rewritten to.</summary>
-/// <param name="Observed">Identifies what calibration saw the layer read and give, where its format was made with that; else null.</param>
+/// <param name="Observed">Identifies what calibration saw the layer read and give, or what a lock has made of it, where its format was made with that; else null.</param>
 internal sealed record LayerFormat(string Layer, FormatVersion Format, string? Observed);
 
 /// <summary>A sub-graph with the structure that it is rewritten to.</summary>
@@ -40,7 +40,7 @@ internal sealed record EmittedModel(IReadOnlyList<string> Files)
 internal static class Emission
 {
     private const string Stage = "quantize";
-    private const int Version = 5;
+    public const int Version = 5;
 
     /// <summary>Puts the model of a plan, and its external data if it has any, into a folder.</summary>
     /// <param name="plan">A configuration by sub-graph.</param>
@@ -63,7 +63,7 @@ internal static class Emission
     [
         .. workspace.Partition.Subgraphs.SelectMany(s => s.Layers.Zip(plan[s.Index].Formats, (layer, format) => (layer.Name, Format: NumberFormats.Get(format))))
             .Where(l => l.Format != NumberFormats.Baseline)
-            .Select(l => new LayerFormat(l.Name, FormatVersion.Of(l.Format), l.Format.ReadsMoments ? workspace.Sites[l.Name].Moments?.Hash : l.Format.ReadsRanges ? workspace.Sites[l.Name].Ranges?.Text : null)),
+            .Select(l => new LayerFormat(l.Name, FormatVersion.Of(l.Format), l.Format.ReadsMoments ? workspace.Sites[l.Name].Locked?.Hash ?? workspace.Sites[l.Name].Moments?.Hash : l.Format.ReadsRanges ? workspace.Sites[l.Name].Ranges?.Text : null)),
     ];
 
     /// <summary>The sub-graphs that do not stand as exported.</summary>

@@ -1,0 +1,154 @@
+using MixedPrecision.Diagnostics;
+using MixedPrecision.Formats;
+using MixedPrecision.Onnx;
+using MixedPrecision.Policies;
+using MixedPrecision.Quantization;
+using MixedPrecision.Reporting;
+using MixedPrecision.Structures;
+
+namespace MixedPrecision.Pipeline;
+
+/// <summary>A lock's plan for a model: what took calibration, timings and the solver, read.</summary>
+internal static class LockedPlan
+{
+    /// <summary>Configurations of all sub-graphs; the model's layers then have what the lock holds of them.</summary>
+    /// <param name="path">The lock.</param>
+    /// <param name="found">What it says.</param>
+    /// <param name="workspace">The model that it is of.</param>
+    /// <param name="constants">Its file of constants, or null; read when a constant is asked for, so that it has to stay open.</param>
+    /// <exception cref="MixedPrecisionException">MPB8009: the lock contradicts itself. MPB8014: the plan does not fit the model.</exception>
+    public static IReadOnlyList<Configuration> Read(string path, PrecisionLock found, Workspace workspace, FileStream? constants)
+    {
+        IReadOnlyList<Configuration> plan = Configurations(path, found, workspace);
+        IReadOnlyDictionary<string, LockedLayer> layers = ByName(path, found);
+        IReadOnlyDictionary<string, LayerSite> producers = Balancing.Producers(workspace.Partition.View, workspace.Sites);
+        workspace.Lock(site => layers.TryGetValue(site.Layer.Name, out LockedLayer? own) ? Locked(path, site, own, producers, constants) : site);
+        Check(path, workspace, plan, layers);
+        LockDrift.CheckStructures(path, found, workspace, plan);
+        return plan;
+    }
+
+    private static IReadOnlyList<Configuration> Configurations(string path, PrecisionLock found, Workspace workspace)
+    {
+        IReadOnlyList<PlannedSubgraph> planned = found.Manifest.Subgraphs;
+        IReadOnlyList<Partitioning.Subgraph> own = workspace.Partition.Subgraphs;
+        if (planned.Count != own.Count)
+        {
+            throw Errors.LockPlanDrift(new Place(path), $"it has {planned.Count} sub-graphs", $"this tool finds {own.Count} in the model");
+        }
+
+        foreach ((PlannedSubgraph wanted, Partitioning.Subgraph subgraph) in planned.Zip(own))
+        {
+            if (wanted.Index != subgraph.Index || wanted.Fingerprint != subgraph.Fingerprint || !wanted.Layers.Select(l => l.Name).SequenceEqual(subgraph.Layers.Select(l => l.Name)))
+            {
+                throw Errors.LockPlanDrift(new Place(path, Node: subgraph.Layers.FirstOrDefault()?.Name), $"sub-graph {subgraph.Index} has the layers {Wording.List([.. wanted.Layers.Select(l => l.Name)])}",
+                    $"this tool finds {Wording.List([.. subgraph.Layers.Select(l => l.Name)])}, or another structure around them");
+            }
+
+            foreach (PlannedLayer layer in wanted.Layers.Where(l => FormatId.TryParse(l.Format, out _) is not { IsOpen: false } format || format.Text != l.Format))
+            {
+                throw Errors.LockInvalid(path, $"layer {Wording.Quote(layer.Name)} has {Wording.Quote(layer.Format)}, which is the full name of no format");
+            }
+
+            if (wanted.Structure != Structure.Exported
+                && (workspace.StructuresOf(subgraph).FirstOrDefault(f => f.Structure.Name == wanted.Structure) is not { } structure
+                    || wanted.Layers.Any(l => structure.Match.Fixed.TryGetValue(l.Name, out string? format) && format != l.Format)))
+            {
+                throw Errors.LockPlanDrift(new Place(path, Node: subgraph.Layers.FirstOrDefault()?.Name), $"sub-graph {subgraph.Index} is written as {Wording.Quote(wanted.Structure)}", "the model has no such structure there, or one with other formats");
+            }
+        }
+
+        return [.. planned.Select(s => new Configuration(s.Structure, [.. s.Layers.Select(l => l.Format)]))];
+    }
+
+    private static IReadOnlyDictionary<string, LockedLayer> ByName(string path, PrecisionLock found)
+    {
+        Dictionary<string, string> formats = found.Manifest.Subgraphs.SelectMany(s => s.Layers).ToDictionary(l => l.Name, l => l.Format);
+        var layers = new Dictionary<string, LockedLayer>(StringComparer.Ordinal);
+        foreach (LockedLayer layer in found.Layers)
+        {
+            if (formats.GetValueOrDefault(layer.Name) != layer.Format || !layers.TryAdd(layer.Name, layer))
+            {
+                throw Errors.LockInvalid(path, $"what it holds of layer {Wording.Quote(layer.Name)} is not what its plan asks for");
+            }
+        }
+
+        return layers;
+    }
+
+    private static LayerSite Locked(string path, LayerSite site, LockedLayer own, IReadOnlyDictionary<string, LayerSite> producers, FileStream? constants)
+    {
+        LayerSite locked = site with { IsObserved = true, Ranges = RangesOf(path, own) };
+        if (own.Stored is not { } part)
+        {
+            return locked with { Locked = new LockedConstants(own.Format, own.Sha256, plain => Checked(path, own, plain)) };
+        }
+
+        if (constants is null)
+        {
+            throw Errors.LockInvalid(path, $"constants of layer {Wording.Quote(own.Name)} lie in a file that it does not name");
+        }
+
+        if (part.IsBalanced && !producers.ContainsKey(own.Name))
+        {
+            throw Errors.LockPlanDrift(new Place(path, Node: own.Name), "channels of its input are balanced", "no layer of the model could do that");
+        }
+
+        ChannelBalance? balance = part.IsBalanced ? new ChannelBalance(producers[own.Name].Layer.Name, null, () => Stored(() => LockBinary.Scales(constants, part, site.InputSize))) : null;
+        return locked with
+        {
+            Balance = balance,
+            Locked = new LockedConstants(own.Format, own.Sha256, plain => Checked(path, own, Stored(() => LockBinary.Restore(constants, part, balance is null ? 0 : site.InputSize * sizeof(float), plain)))),
+        };
+
+        T Stored<T>(Func<T> read)
+        {
+            try
+            {
+                return read();
+            }
+            catch (Exception e) when (e is InvalidDataException or IOException)
+            {
+                throw Errors.LockInvalid(LockFile.BinaryOf(path), $"of layer {Wording.Quote(own.Name)}: {e.Message}");
+            }
+        }
+    }
+
+    private static LayerRanges? RangesOf(string path, LockedLayer layer)
+    {
+        if (layer.Ranges is null)
+        {
+            return null;
+        }
+
+        LayerRanges ranges = layer.Ranges.ToRanges();
+        bool areRanges = new[] { ranges.Input, ranges.Output, ranges.Pooled }.OfType<ValueRange>().All(r => float.IsFinite(r.Low) && float.IsFinite(r.High) && r.Low <= 0 && r.High >= 0);
+        return areRanges ? ranges : throw Errors.LockInvalid(path, $"a range of layer {Wording.Quote(layer.Name)} does not go from a number up to 0 to one from 0 on");
+    }
+
+    private static IReadOnlyList<Tensor> Checked(string path, LockedLayer layer, IReadOnlyList<Tensor> constants) => LockedConstants.HashOf(constants) is var hash && hash == layer.Sha256
+        ? constants
+        : throw Errors.LockPlanDrift(new Place(path, Node: layer.Name), $"its constants in {layer.Format} have the SHA-256 {layer.Sha256}", $"this tool makes them with {hash}");
+
+    /// <summary>Every layer that changes may do so, and the lock holds what its format needs.</summary>
+    private static void Check(string path, Workspace workspace, IReadOnlyList<Configuration> plan, IReadOnlyDictionary<string, LockedLayer> layers)
+    {
+        foreach ((LayerSite site, NumberFormat format) in Emission.PlanOf(workspace, Emission.LayersOf(workspace, plan)).Where(l => l.Format != NumberFormats.Baseline))
+        {
+            if (site.Layer.HasWeight && !layers.ContainsKey(site.Layer.Name))
+            {
+                throw Errors.LockInvalid(path, $"it holds no constants of layer {Wording.Quote(site.Layer.Name)}, which its plan has in {format.Name}");
+            }
+
+            if (format.WhyNot(site) is string reason)
+            {
+                throw Errors.LockPlanDrift(new Place(path, Node: site.Layer.Name), $"it is in {format.Name}", reason);
+            }
+
+            if (format.ReadsRanges && (site.Ranges is not { } ranges || (site.RangesOf.Output is not null && ranges.Output is null)))
+            {
+                throw Errors.LockInvalid(path, $"it holds no ranges of layer {Wording.Quote(site.Layer.Name)}, which {format.Name} needs");
+            }
+        }
+    }
+}
