@@ -20,7 +20,7 @@ internal static class LockedPlan
     public static IReadOnlyList<Configuration> Read(string path, PrecisionLock found, Workspace workspace, FileStream? constants)
     {
         IReadOnlyList<Configuration> plan = Configurations(path, found, workspace);
-        IReadOnlyDictionary<string, LockedLayer> layers = ByName(path, found);
+        Dictionary<string, LockedLayer> layers = ByName(path, found);
         IReadOnlyDictionary<string, LayerSite> producers = Balancing.Producers(workspace.Partition.View, workspace.Sites);
         workspace.Lock(site => layers.TryGetValue(site.Layer.Name, out LockedLayer? own) ? Locked(path, site, own, producers, constants) : site);
         Check(path, workspace, plan, layers);
@@ -41,7 +41,7 @@ internal static class LockedPlan
         {
             if (wanted.Index != subgraph.Index || wanted.Fingerprint != subgraph.Fingerprint || !wanted.Layers.Select(l => l.Name).SequenceEqual(subgraph.Layers.Select(l => l.Name)))
             {
-                throw Errors.LockPlanDrift(new Place(path, Node: subgraph.Layers.FirstOrDefault()?.Name), $"sub-graph {subgraph.Index} has the layers {Wording.List([.. wanted.Layers.Select(l => l.Name)])}",
+                throw Errors.LockPlanDrift(new Place(path, Node: subgraph.Layers is [var first, ..] ? first.Name : null), $"sub-graph {subgraph.Index} has the layers {Wording.List([.. wanted.Layers.Select(l => l.Name)])}",
                     $"this tool finds {Wording.List([.. subgraph.Layers.Select(l => l.Name)])}, or another structure around them");
             }
 
@@ -52,16 +52,16 @@ internal static class LockedPlan
 
             if (wanted.Structure != Structure.Exported
                 && (workspace.StructuresOf(subgraph).FirstOrDefault(f => f.Structure.Name == wanted.Structure) is not { } structure
-                    || wanted.Layers.Any(l => structure.Match.Fixed.TryGetValue(l.Name, out string? format) && format != l.Format)))
+                    || wanted.Layers.Any(l => structure.Match.Fixed.TryGetValue(l.Name, out string? format) && FormatId.Parse(format).Family != FormatId.Parse(l.Format).Family)))
             {
-                throw Errors.LockPlanDrift(new Place(path, Node: subgraph.Layers.FirstOrDefault()?.Name), $"sub-graph {subgraph.Index} is written as {Wording.Quote(wanted.Structure)}", "the model has no such structure there, or one with other formats");
+                throw Errors.LockPlanDrift(new Place(path, Node: subgraph.Layers is [var first, ..] ? first.Name : null), $"sub-graph {subgraph.Index} is written as {Wording.Quote(wanted.Structure)}", "the model has no such structure there, or one with other formats");
             }
         }
 
         return [.. planned.Select(s => new Configuration(s.Structure, [.. s.Layers.Select(l => l.Format)]))];
     }
 
-    private static IReadOnlyDictionary<string, LockedLayer> ByName(string path, PrecisionLock found)
+    private static Dictionary<string, LockedLayer> ByName(string path, PrecisionLock found)
     {
         Dictionary<string, string> formats = found.Manifest.Subgraphs.SelectMany(s => s.Layers).ToDictionary(l => l.Name, l => l.Format);
         var layers = new Dictionary<string, LockedLayer>(StringComparer.Ordinal);
@@ -131,7 +131,7 @@ internal static class LockedPlan
         : throw Errors.LockPlanDrift(new Place(path, Node: layer.Name), $"its constants in {layer.Format} have the SHA-256 {layer.Sha256}", $"this tool makes them with {hash}");
 
     /// <summary>Every layer that changes may do so, and the lock holds what its format needs.</summary>
-    private static void Check(string path, Workspace workspace, IReadOnlyList<Configuration> plan, IReadOnlyDictionary<string, LockedLayer> layers)
+    private static void Check(string path, Workspace workspace, IReadOnlyList<Configuration> plan, Dictionary<string, LockedLayer> layers)
     {
         foreach ((LayerSite site, NumberFormat format) in Emission.PlanOf(workspace, Emission.LayersOf(workspace, plan)).Where(l => l.Format != NumberFormats.Baseline))
         {

@@ -1,6 +1,5 @@
 using System.Security.Cryptography;
 using MixedPrecision.Caching;
-using MixedPrecision.Diagnostics;
 using MixedPrecision.Formats;
 using MixedPrecision.Onnx;
 using MixedPrecision.Quantization;
@@ -30,11 +29,18 @@ internal static class Locking
         OutputGuard.Check([path, binary], materials.InputFiles.Where(f => f != path));
         using StagingFolder staging = StagingFolder.In(Path.GetDirectoryName(path)!);
         (Shipped shipped, Manifest manifest) = Delivery.Make(materials, runner, staging.Folder);
+        return Write(materials, shipped.Configurations, manifest, staging, path);
+    }
+
+    /// <summary>Writes the lock of a plan whose model was emitted and verified.</summary>
+    internal static LockResult Write(Materials materials, IReadOnlyList<Configuration> plan, Manifest manifest, StagingFolder staging, string path)
+    {
+        string binary = LockFile.BinaryOf(path);
         string temporary = Path.Combine(staging.Folder, Path.GetFileName(binary));
         List<LockedLayer> layers;
         using (FileStream constants = File.Create(temporary))
         {
-            layers = [.. LayersOf(materials, shipped.Configurations, constants)];
+            layers = [.. LayersOf(materials, plan, constants)];
             constants.Flush(flushToDisk: true);
         }
 
@@ -44,7 +50,7 @@ internal static class Locking
             PrecisionLock.CurrentSchema,
             materials.Policy.Texts.OrderBy(t => t.Key, StringComparer.Ordinal).ToDictionary(),
             LockDrift.DataOf(materials.Policy),
-            LockDrift.VersionsOf(workspace, shipped.Configurations),
+            LockDrift.VersionsOf(workspace, plan),
             workspace.IsRewritten,
             workspace.SeenTypes.OrderBy(t => t.Key, StringComparer.Ordinal).ToDictionary(t => t.Key, t => new LockedType(t.Value.ElementType, t.Value.Rank!.Value)),
             layers,

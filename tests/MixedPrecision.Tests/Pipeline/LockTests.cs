@@ -1,8 +1,12 @@
 using System.Globalization;
 using MixedPrecision.Benchmarking;
+using MixedPrecision.Caching;
 using MixedPrecision.Diagnostics;
 using MixedPrecision.Pipeline;
+using MixedPrecision.Policies;
 using MixedPrecision.Reporting;
+using MixedPrecision.Structures;
+using MixedPrecision.Tests.Reporting;
 
 namespace MixedPrecision.Tests.Pipeline;
 
@@ -132,6 +136,48 @@ public class LockTests
         folder.WritePolicy("100%", $"formats: int8-static\n{Computed}");
         PrecisionLock made = Verbs.Lock(folder.PolicyFile, folder.Options()).Lock;
         Assert.Equal(made.ToJson(), LockFile.Read(folder["model.precision.lock.json"]).ToJson());
+    }
+
+    /// <summary>A structure by family names the formats that it fixes, and a plan by their parameters; here with a plan that was not left to timings.</summary>
+    [Fact]
+    public void StructuresThatFixFormatsAreLocked()
+    {
+        using var folder = new PipelineFolder();
+        File.Copy(RepositoryRoot.Path("samples/DocArea/model.onnx"), folder["model.onnx"], overwrite: true);
+        File.Copy(RepositoryRoot.Path("samples/DocArea/calibration.jsonl"), folder["calibration.jsonl"], overwrite: true);
+        File.WriteAllText(folder.PolicyFile, "model: model.onnx\ncalibration: { data: calibration.jsonl, loss: cross-entropy, labels: label, samples: 4 }\nformats: \"int8-dynamic(rounded)\"\n");
+        RunOptions options = folder.Options();
+        var runner = new StageRunner(new ContentStore(options.CacheFolder!), new RunLog(options));
+        byte[] emitted;
+        using (Materials materials = Materials.Open(folder.PolicyFile, options, runner))
+        {
+            Workspace workspace = materials.Workspace;
+            string format = materials.Policy.Formats[1];
+            Configuration[] plan = [.. workspace.Partition.Subgraphs.Select(s => workspace.StructuresOf(s).FirstOrDefault(f => f.Structure.Name == StructureNames.QuantizedAttention) is { } found
+                ? new Configuration(found.Structure.Name, [.. s.Layers.Select(l => found.Match.Fixed.GetValueOrDefault(l.Name) is null or FormatFamilies.Baseline ? FormatFamilies.Baseline : format)])
+                : Configuration.Exported([.. s.Layers.Select(_ => FormatFamilies.Baseline)]))];
+            Assert.Contains(plan, c => c.Structure == StructureNames.QuantizedAttention);
+            EmittedModel model = Emission.Write(runner, Shipment.ModelOf(workspace), plan, folder["made"], "model.mixed.onnx", materials.Preparations);
+            emitted = File.ReadAllBytes(model.Path);
+            Manifest manifest = Examples.Manifest with
+            {
+                Model = Examples.Model with { Sha256 = workspace.Hash },
+                Output = Examples.Model with { Sha256 = model.Hash },
+                Subgraphs = [.. workspace.Partition.Subgraphs.Select(s => Examples.Plan[0] with
+                {
+                    Index = s.Index,
+                    Fingerprint = s.Fingerprint,
+                    Structure = plan[s.Index].Structure,
+                    Layers = [.. s.Layers.Zip(plan[s.Index].Formats, (l, f) => Examples.Plan[0].Layers[0] with { Name = l.Name, Format = f })],
+                })],
+            };
+            using StagingFolder staging = StagingFolder.In(Path.GetDirectoryName(folder.PolicyFile)!);
+            LockResult made = Locking.Write(materials, plan, manifest, staging, folder["model.precision.lock.json"]);
+            Assert.Equal([StructureNames.QuantizedAttention], made.Lock.Versions.Structures.Keys);
+        }
+
+        File.Delete(folder["calibration.jsonl"]);
+        Assert.Equal(emitted, File.ReadAllBytes(folder.Quantize().Files[0]));
     }
 
     private static void Write(PipelineFolder folder, string model)
