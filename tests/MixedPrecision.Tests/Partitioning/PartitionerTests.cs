@@ -148,7 +148,7 @@ public class PartitionerTests
     [Fact]
     public void AnLstmWithAComputedWeightIsNoLayer()
     {
-        using OnnxModel model = Graphs.Model([5, 1, 4], b => [b.Node("LSTM", ["x", b.Weight(1, 1, 12, 4), b.Mul(b.Weight(2, 1, 12, 3), b.Node("ReduceMax", ["x"])), ], Attributes.Of("hidden_size", 3))]);
+        using OnnxModel model = Graphs.Model([5, 1, 4], b => [b.Node("LSTM", ["x", b.Weight(1, 1, 12, 4), b.Mul(b.Weight(2, 1, 12, 3), b.Node("ReduceMax", ["x"])),], Attributes.Of("hidden_size", 3))]);
         Partition partition = Graphs.Partition(model);
         Assert.Equal("its weight is not constant", Assert.Single(partition.Excluded).Reason);
         Assert.Empty(partition.Layers);
