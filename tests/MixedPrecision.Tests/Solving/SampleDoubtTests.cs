@@ -83,9 +83,16 @@ public sealed class SampleDoubtTests
     [Fact]
     public void More_doubt_leaves_less_gain()
     {
-        SolverProblem problem = RandomProblems.MakeQuadratic(new Random(5), RandomProblems.Make(5, quadratic: false), samples: 12);
+        SolverProblem problem = RandomProblems.Make(0, quadratic: true) with
+        {
+            Subgraphs = [.. Enumerable.Range(0, 8).Select(i => SolverTests.Single($"{i}", ("fp32", 0, 0), ("int8-dynamic", 1, 1)))],
+            LossBudget = 5,
+        };
+        var random = new Random(3);
+        double[] Delta() => [.. Enumerable.Range(0, 12).Select(_ => (random.NextDouble() * 4) - 2)];
+        var model = new LossModel.Quadratic([.. Enumerable.Range(0, 8).SelectMany(_ => new double[][] { [], Delta() })], new double[16], 0);
         double[] gains = [.. new[] { 0, 0.5, 1, 2, 3 }.Select(z => Solver.Solve(
-            problem with { Loss = (LossModel.Quadratic)problem.Loss with { Doubt = z == 0 ? null : new SampleDoubt(z, [.. Enumerable.Repeat(1.0, 12)]) } }, TestContext.Current.CancellationToken).Gain)];
+            problem with { Loss = z == 0 ? model : model with { Doubt = new SampleDoubt(z, [.. Enumerable.Repeat(1.0, 12)]) } }, TestContext.Current.CancellationToken).Gain)];
         Assert.Equal(gains.OrderDescending(), gains);
         Assert.True(gains[^1] < gains[0]);
     }
