@@ -5,7 +5,7 @@ using MixedPrecision.Onnx;
 
 namespace MixedPrecision.Formats;
 
-/// <summary>What a lock holds of the constants of a layer.</summary>
+/// <summary>What a lock holds of the constants of a weight of a layer.</summary>
 /// <param name="Format">The format that they are of, <see cref="NumberFormat.Name"/>.</param>
 /// <param name="Hash">Their <see cref="HashOf"/>.</param>
 /// <param name="Restore">Makes them of what the weight alone gives in this format, and checks them.</param>

@@ -63,8 +63,11 @@ internal static class Emission
     [
         .. workspace.Partition.Subgraphs.SelectMany(s => s.Layers.Zip(plan[s.Index].Formats, (layer, format) => (layer.Name, Format: NumberFormats.Get(format))))
             .Where(l => l.Format != NumberFormats.Baseline)
-            .Select(l => new LayerFormat(l.Name, FormatVersion.Of(l.Format), l.Format.ReadsMoments ? workspace.Sites[l.Name].Locked?.Hash ?? workspace.Sites[l.Name].Moments?.Hash : l.Format.ReadsRanges ? workspace.Sites[l.Name].Ranges?.Text : null)),
+            .Select(l => new LayerFormat(l.Name, FormatVersion.Of(l.Format), l.Format.ReadsMoments ? HeldBy(workspace.Sites[l.Name]) ?? workspace.Sites[l.Name].Moments?.Hash : l.Format.ReadsRanges ? workspace.Sites[l.Name].Ranges?.Text : null)),
     ];
+
+    /// <summary>Identifies the constants that a lock holds of a layer; null without a lock.</summary>
+    private static string? HeldBy(LayerSite site) => site.Locked is null ? null : string.Join(' ', site.Locked.OrderBy(l => l.Key, StringComparer.Ordinal).Select(l => l.Value.Hash));
 
     /// <summary>The sub-graphs that do not stand as exported.</summary>
     public static IReadOnlyList<SubgraphStructure> StructuresOf(Workspace workspace, IReadOnlyList<Configuration> plan) =>

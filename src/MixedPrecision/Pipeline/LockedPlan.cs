@@ -20,9 +20,9 @@ internal static class LockedPlan
     public static IReadOnlyList<Configuration> Read(string path, PrecisionLock found, Workspace workspace, FileStream? constants)
     {
         IReadOnlyList<Configuration> plan = Configurations(path, found, workspace);
-        Dictionary<string, LockedLayer> layers = ByName(path, found);
+        ILookup<string, LockedLayer> layers = ByName(path, found);
         IReadOnlyDictionary<string, LayerSite> producers = Balancing.Producers(workspace.Partition.View, workspace.Sites);
-        workspace.Lock(site => layers.TryGetValue(site.Layer.Name, out LockedLayer? own) ? Locked(path, site, own, producers, constants) : site);
+        workspace.Lock(site => layers.Contains(site.Layer.Name) ? Locked(path, site, [.. layers[site.Layer.Name]], producers, constants) : site);
         Check(path, workspace, plan, layers);
         LockDrift.CheckStructures(path, found, workspace, plan);
         return plan;
@@ -61,56 +61,54 @@ internal static class LockedPlan
         return [.. planned.Select(s => new Configuration(s.Structure, [.. s.Layers.Select(l => l.Format)]))];
     }
 
-    private static Dictionary<string, LockedLayer> ByName(string path, PrecisionLock found)
+    private static ILookup<string, LockedLayer> ByName(string path, PrecisionLock found)
     {
         Dictionary<string, string> formats = found.Manifest.Subgraphs.SelectMany(s => s.Layers).ToDictionary(l => l.Name, l => l.Format);
-        var layers = new Dictionary<string, LockedLayer>(StringComparer.Ordinal);
+        var seen = new HashSet<(string, string)>();
         foreach (LockedLayer layer in found.Layers)
         {
-            if (formats.GetValueOrDefault(layer.Name) != layer.Format || !layers.TryAdd(layer.Name, layer))
+            if (formats.GetValueOrDefault(layer.Name) != layer.Format || !seen.Add((layer.Name, layer.Weight)))
             {
                 throw Errors.LockInvalid(path, $"what it holds of layer {Wording.Quote(layer.Name)} is not what its plan asks for");
             }
         }
 
-        return layers;
+        return found.Layers.ToLookup(l => l.Name, StringComparer.Ordinal);
     }
 
-    private static LayerSite Locked(string path, LayerSite site, LockedLayer own, IReadOnlyDictionary<string, LayerSite> producers, FileStream? constants)
+    private static LayerSite Locked(string path, LayerSite site, IReadOnlyList<LockedLayer> weights, IReadOnlyDictionary<string, LayerSite> producers, FileStream? constants)
     {
-        LayerSite locked = site with { IsObserved = true, Ranges = RangesOf(path, own) };
-        if (own.Stored is not { } part)
+        LockedLayer first = weights[0];
+        if (weights.Any(w => w.Stored is not null) && constants is null)
         {
-            return locked with { Locked = new LockedConstants(own.Format, own.Sha256, plain => Checked(path, own, plain)) };
+            throw Errors.LockInvalid(path, $"constants of layer {Wording.Quote(first.Name)} lie in a file that it does not name");
         }
 
-        if (constants is null)
+        LockedPart? balanced = weights.Select(w => w.Stored).FirstOrDefault(p => p is { IsBalanced: true });
+        if (balanced is not null && !producers.ContainsKey(first.Name))
         {
-            throw Errors.LockInvalid(path, $"constants of layer {Wording.Quote(own.Name)} lie in a file that it does not name");
+            throw Errors.LockPlanDrift(new Place(path, Node: first.Name), "channels of its input are balanced", "no layer of the model could do that");
         }
 
-        if (part.IsBalanced && !producers.ContainsKey(own.Name))
+        return site with
         {
-            throw Errors.LockPlanDrift(new Place(path, Node: own.Name), "channels of its input are balanced", "no layer of the model could do that");
-        }
-
-        ChannelBalance? balance = part.IsBalanced ? new ChannelBalance(producers[own.Name].Layer.Name, null, () => Stored(() => LockBinary.Scales(constants, part, site.InputSize))) : null;
-        return locked with
-        {
-            Balance = balance,
-            Locked = new LockedConstants(own.Format, own.Sha256, plain => Checked(path, own, Stored(() => LockBinary.Restore(constants, part, balance is null ? 0 : site.InputSize * sizeof(float), plain)))),
+            IsObserved = true,
+            Ranges = RangesOf(path, first),
+            Balance = balanced is null ? null : new ChannelBalance(producers[first.Name].Layer.Name, null, () => Stored(path, first, () => LockBinary.Scales(constants!, balanced, site.InputSize))),
+            Locked = weights.ToDictionary(w => w.Weight, w => new LockedConstants(w.Format, w.Sha256, plain => Checked(path, w, w.Stored is not { } part
+                ? plain : Stored(path, w, () => LockBinary.Restore(constants!, part, part.IsBalanced ? site.InputSize * sizeof(float) : 0, plain))))),
         };
+    }
 
-        T Stored<T>(Func<T> read)
+    private static T Stored<T>(string path, LockedLayer layer, Func<T> read)
+    {
+        try
         {
-            try
-            {
-                return read();
-            }
-            catch (Exception e) when (e is InvalidDataException or IOException)
-            {
-                throw Errors.LockInvalid(LockFile.BinaryOf(path), $"of layer {Wording.Quote(own.Name)}: {e.Message}");
-            }
+            return read();
+        }
+        catch (Exception e) when (e is InvalidDataException or IOException)
+        {
+            throw Errors.LockInvalid(LockFile.BinaryOf(path), $"of layer {Wording.Quote(layer.Name)}: {e.Message}");
         }
     }
 
@@ -131,11 +129,11 @@ internal static class LockedPlan
         : throw Errors.LockPlanDrift(new Place(path, Node: layer.Name), $"its constants in {layer.Format} have the SHA-256 {layer.Sha256}", $"this tool makes them with {hash}");
 
     /// <summary>Every layer that changes may do so, and the lock holds what its format needs.</summary>
-    private static void Check(string path, Workspace workspace, IReadOnlyList<Configuration> plan, Dictionary<string, LockedLayer> layers)
+    private static void Check(string path, Workspace workspace, IReadOnlyList<Configuration> plan, ILookup<string, LockedLayer> layers)
     {
         foreach ((LayerSite site, NumberFormat format) in Emission.PlanOf(workspace, Emission.LayersOf(workspace, plan)).Where(l => l.Format != NumberFormats.Baseline))
         {
-            if (site.Layer.HasWeight && !layers.ContainsKey(site.Layer.Name))
+            if (!site.ByWeight.All(own => layers[site.Layer.Name].Any(l => l.Weight == own.Layer.Weight)))
             {
                 throw Errors.LockInvalid(path, $"it holds no constants of layer {Wording.Quote(site.Layer.Name)}, which its plan has in {format.Name}");
             }

@@ -67,19 +67,23 @@ internal static class Locking
         foreach ((LayerSite site, NumberFormat format) in Balancing.Resolve(
             Emission.PlanOf(workspace, Emission.LayersOf(workspace, plan)), site => structures.Any(s => s.Match.Fixed.ContainsKey(site.Layer.Name))))
         {
-            if (format == NumberFormats.Baseline || !site.Layer.HasWeight)
+            if (format == NumberFormats.Baseline)
             {
                 continue;
             }
 
-            Tensor weight = workspace.Weight(site.Layer.Weight);
-            IReadOnlyList<Tensor> prepared = materials.Preparations.Get(site, format, weight);
-            yield return new LockedLayer(
-                site.Layer.Name,
-                format.Name,
-                LockedConstants.HashOf(prepared),
-                format.ReadsRanges ? LockedRanges.Of(site.Ranges) : null,
-                format.ReadsMoments && site.Moments is not null ? LockBinary.Append(constants, site.InputScales, format.Prepare(site with { Moments = null }, weight), prepared) : null);
+            foreach (LayerSite own in site.ByWeight)
+            {
+                Tensor weight = workspace.Weight(own.Layer.Weight);
+                IReadOnlyList<Tensor> prepared = materials.Preparations.Get(own, format, weight);
+                yield return new LockedLayer(
+                    own.Layer.Name,
+                    own.Layer.Weight,
+                    format.Name,
+                    LockedConstants.HashOf(prepared),
+                    format.ReadsRanges ? LockedRanges.Of(own.Ranges) : null,
+                    format.ReadsMoments && own.Moments is not null ? LockBinary.Append(constants, own.InputScales, format.Prepare(own with { Moments = null }, weight), prepared) : null);
+            }
         }
     }
 

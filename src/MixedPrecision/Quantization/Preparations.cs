@@ -57,7 +57,7 @@ public sealed class Preparations(ContentStore? store = null, Action<Diagnostic>?
     private static CacheKey Key(LayerSite site, NumberFormat format, Tensor weight) =>
         LockOf(site, format) is { } locked ? OfContents(site, format, weight).With("locked", locked.Hash) : OfContents(site, format, weight);
 
-    private static LockedConstants? LockOf(LayerSite site, NumberFormat format) => site.Locked is { } locked && locked.Format == format.Name ? locked : null;
+    private static LockedConstants? LockOf(LayerSite site, NumberFormat format) => site.Locked?.GetValueOrDefault(site.Layer.Weight) is { } locked && locked.Format == format.Name ? locked : null;
 
     private static CacheKey OfContents(LayerSite site, NumberFormat format, Tensor weight) => CacheKey.Of(
             ("format", format.Name),

@@ -12,7 +12,7 @@ namespace MixedPrecision.Reporting;
 /// <param name="Versions">Versions of all that writes the file.</param>
 /// <param name="IsRewritten">Whether exact rewrites stand: they were found to be exact.</param>
 /// <param name="Types">Types of values that only a run of the model has shown.</param>
-/// <param name="Layers">The layers with a weight that is written in another format.</param>
+/// <param name="Layers">The weights of layers that are written in another format.</param>
 /// <param name="Constants">The file beside the lock that holds what cannot be computed without data; null where there is no such.</param>
 /// <param name="Manifest">The plan, what was predicted and measured, and the hashes of original and emitted model.</param>
 public sealed record PrecisionLock(
@@ -48,13 +48,14 @@ public sealed record LockedVersions(int Emission, int Rewrites, IReadOnlyDiction
 /// <param name="Rank">Number of its dimensions.</param>
 public sealed record LockedType(int ElementType, int Rank);
 
-/// <summary>A layer in another format than the baseline.</summary>
-/// <param name="Name">Its name.</param>
+/// <summary>A weight of a layer in another format than the baseline.</summary>
+/// <param name="Name">Name of the layer.</param>
+/// <param name="Weight">Name of the weight's value.</param>
 /// <param name="Format">Its format.</param>
 /// <param name="Sha256">SHA-256 of the constants that the format makes of its weight.</param>
 /// <param name="Ranges">The ranges that values are held in, where the format holds any.</param>
 /// <param name="Stored">Where its constants lie, where data decided on them; null where the weight alone tells them.</param>
-public sealed record LockedLayer(string Name, string Format, string Sha256, LockedRanges? Ranges = null, LockedPart? Stored = null);
+public sealed record LockedLayer(string Name, string Weight, string Format, string Sha256, LockedRanges? Ranges = null, LockedPart? Stored = null);
 
 /// <summary>Ranges that calibration data have shown: see <see cref="LayerRanges"/>.</summary>
 public sealed record LockedRanges(ValueRange Input, ValueRange? Output = null, ValueRange? Pooled = null)

@@ -1,4 +1,5 @@
 using System.Globalization;
+using Google.Protobuf;
 using MixedPrecision.Benchmarking;
 using MixedPrecision.Caching;
 using MixedPrecision.Diagnostics;
@@ -6,6 +7,7 @@ using MixedPrecision.Pipeline;
 using MixedPrecision.Policies;
 using MixedPrecision.Reporting;
 using MixedPrecision.Structures;
+using MixedPrecision.Tests.Formats;
 using MixedPrecision.Tests.Reporting;
 
 namespace MixedPrecision.Tests.Pipeline;
@@ -25,6 +27,7 @@ public class LockTests
         { "gated", "formats: int4-weight", true },
         { "gated", "formats: [\"int8-dynamic(rounded)\", fp16]", false },
         { "convolutions", "formats: int8-static", false },
+        { "recurrent", "formats: int8-dynamic", false },
     };
 
     [Theory]
@@ -186,6 +189,10 @@ public class LockTests
         {
             folder.WriteConvolutions(weightSeed: 1);
         }
+        else if (model == "recurrent")
+        {
+            File.WriteAllBytes(folder["model.onnx"], RecurrentClassifier.Model(hidden: 48).ToByteArray());
+        }
         else
         {
             folder.WriteModel(weightSeed: 1, scale: 3, isGated: true);
@@ -197,7 +204,11 @@ public class LockTests
         var culture = (CultureInfo)CultureInfo.InvariantCulture.Clone();
         culture.NumberFormat = new NumberFormatInfo
         {
-            NumberDecimalSeparator = point, NumberGroupSeparator = group, NegativeSign = minus, PercentDecimalSeparator = point, PercentGroupSeparator = group,
+            NumberDecimalSeparator = point,
+            NumberGroupSeparator = group,
+            NegativeSign = minus,
+            PercentDecimalSeparator = point,
+            PercentGroupSeparator = group,
         };
         return culture;
     }
