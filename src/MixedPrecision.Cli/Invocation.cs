@@ -7,6 +7,7 @@ public enum Verb
     Calibrate,
     Benchmark,
     Solve,
+    Frontier,
     Quantize,
     Gradient,
 }

@@ -14,6 +14,9 @@ namespace MixedPrecision.Pipeline;
 /// <summary>What the fronts can ask for.</summary>
 public static class Verbs
 {
+    /// <summary>τ at which <see cref="Frontier"/> has timed what plans use; between them little is new.</summary>
+    private static readonly double[] Budgets = [0.0001, 0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3];
+
     /// <summary>Layers, sub-graphs, and what cannot be quantized or differentiated and why.</summary>
     public static InspectReport Inspect(string modelFile, RunOptions options)
     {
@@ -76,18 +79,30 @@ public static class Verbs
                 return Reports.Solve(materials, runner, null, nothing, null, tau);
             }
 
-            Steps.CheckBudget(materials);
-            Steps.CheckData(materials, runner);
-            Steps.CheckRepeatable(materials, runner);
-            Sensitivities sensitivities = Steps.Calibrate(materials, runner);
-            var measuring = new Measuring(materials, runner);
-            PlanningInput input = Steps.Input(materials, Choices.Judged(materials.Policy, materials.Allowed, sensitivities), sensitivities);
-            Gains gains = measuring.Add(Gains.Empty, Measuring.First(input.Partition, input.Allowed, input.Structures));
-            input = input with { Floor = new GainFloor(materials.Policy.MinimumGain, measuring.Total(gains), input.Choosing) };
+            (PlanningInput input, Gains gains, Measuring measuring) = Prepare(materials, runner);
             (Plan plan, gains) = Planner.Plan(input, gains, input.LossBudget(tau), Steps.Planning(runner, measuring, _ => throw new InvalidOperationException("nothing is emitted here")));
             BudgetMeeting.RequireFeasible(plan, input, materials.Policy);
             IReadOnlyList<NamedPlan> strategies = Steps.Strategies(runner, input.Problem(gains, input.LossBudget(tau)));
-            return Reports.Solve(materials, runner, input, new Findings(input.Allowed, sensitivities, gains, null, strategies), plan, tau);
+            return Reports.Solve(materials, runner, input, new Findings(input.Allowed, input.Sensitivities, gains, null, strategies), plan, tau);
+        }
+    }
+
+    /// <summary>What each budget would buy: the plans of greatest gain from no loss to all that gains, before a model is written.</summary>
+    public static FrontierReport Frontier(string policyFile, RunOptions options)
+    {
+        (Materials materials, StageRunner runner) = Open(policyFile, options, verifies: false);
+        using (materials)
+        {
+            if (!Choices.Any(materials, materials.Allowed))
+            {
+                Steps.WarnOfNothingGained(materials, runner, new Findings(materials.Allowed, null, Gains.Empty, null, []), "no layer has a format to choose");
+                return Reports.Frontier(materials, runner, null, []);
+            }
+
+            (PlanningInput input, Gains gains, Measuring measuring) = Prepare(materials, runner);
+            PlanningSteps steps = Steps.Planning(runner, measuring, _ => throw new InvalidOperationException("nothing is emitted here"));
+            gains = Budgets.Append(BudgetMeeting.FirstTau(materials.Policy.Budget)).Aggregate(gains, (known, tau) => Planner.PlanOrLeast(input, known, input.LossBudget(tau), steps).Gains);
+            return Reports.Frontier(materials, runner, input, Steps.Frontier(runner, input, gains));
         }
     }
 
@@ -122,6 +137,19 @@ public static class Verbs
         }
 
         return [$"{outputFile}: {gradient.Graph.Node.Count} nodes; outputs: {string.Join(", ", gradient.Graph.Output.Select(o => o.Name))}"];
+    }
+
+    /// <summary>What plans are made of, with what is measured first.</summary>
+    private static (PlanningInput Input, Gains Gains, Measuring Measuring) Prepare(Materials materials, StageRunner runner)
+    {
+        Steps.CheckBudget(materials);
+        Steps.CheckData(materials, runner);
+        Steps.CheckRepeatable(materials, runner);
+        Sensitivities sensitivities = Steps.Calibrate(materials, runner);
+        var measuring = new Measuring(materials, runner);
+        PlanningInput input = Steps.Input(materials, Choices.Judged(materials.Policy, materials.Allowed, sensitivities), sensitivities);
+        Gains gains = measuring.Add(Gains.Empty, Measuring.First(input.Partition, input.Allowed, input.Structures));
+        return (input with { Floor = new GainFloor(materials.Policy.MinimumGain, measuring.Total(gains), input.Choosing) }, gains, measuring);
     }
 
     private static (Materials Materials, StageRunner Runner) Open(string policyFile, RunOptions options, bool verifies = true)
