@@ -8,6 +8,7 @@ public enum Verb
     Benchmark,
     Solve,
     Frontier,
+    Explain,
     Quantize,
     Gradient,
 }
@@ -44,6 +45,9 @@ public sealed record Invocation(
     string? Loss = null,
     IReadOnlyList<string>? WithRespectTo = null)
 {
+    /// <summary>The layer that <c>explain</c> tells all of, or null.</summary>
+    public string? Layer { get; init; }
+
     /// <summary><c>--show-keys</c>.</summary>
     public bool ShowKeys { get; init; }
 }

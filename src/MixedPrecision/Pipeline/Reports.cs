@@ -100,6 +100,10 @@ internal static class Reports
         input is null ? [new FrontierPoint(0, 0, 0, materials.Workspace.Bytes, 0)] : Points(materials, input, plans),
         WarningsOf(runner));
 
+    /// <param name="found">Null where no layer has a choice.</param>
+    public static ExplainReport Explain(Materials materials, StageRunner runner, double tau, Explanation? found) =>
+        new(Model(materials.Workspace), tau, GainOf(materials, Gain.None).Unit, found, WarningsOf(runner));
+
     /// <summary>What is predicted of plans.</summary>
     public static IReadOnlyList<FrontierPoint> Points(Materials materials, PlanningInput input, IReadOnlyList<Plan> plans)
     {

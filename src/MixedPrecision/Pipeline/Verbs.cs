@@ -90,7 +90,7 @@ public static class Verbs
     /// <summary>What each budget would buy: the plans of greatest gain from no loss to all that gains, before a model is written.</summary>
     public static FrontierReport Frontier(string policyFile, RunOptions options)
     {
-        (Materials materials, StageRunner runner) = Open(policyFile, options, verifies: false);
+        (Materials materials, StageRunner runner) = Open(policyFile, options);
         using (materials)
         {
             if (!Choices.Any(materials, materials.Allowed))
@@ -103,6 +103,40 @@ public static class Verbs
             PlanningSteps steps = Steps.Planning(runner, measuring, _ => throw new InvalidOperationException("nothing is emitted here"));
             gains = Budgets.Append(BudgetMeeting.FirstTau(materials.Policy.Budget)).Aggregate(gains, (known, tau) => Planner.PlanOrLeast(input, known, input.LossBudget(tau), steps).Gains);
             return Reports.Frontier(materials, runner, input, Steps.Frontier(runner, input, gains));
+        }
+    }
+
+    /// <summary>Why the plan of the policy's budget is what it is, before a model is written.</summary>
+    /// <param name="layer">The layer to tell all of, or null: the whole plan.</param>
+    public static ExplainReport Explain(string policyFile, string? layer, RunOptions options)
+    {
+        (Materials materials, StageRunner runner) = Open(policyFile, options);
+        using (materials)
+        {
+            if (layer is not null && !materials.Allowed.ContainsKey(layer))
+            {
+                throw Errors.LayerUnknown(materials.Policy.Model, layer, [.. materials.Allowed.Keys]);
+            }
+
+            double tau = BudgetMeeting.FirstTau(materials.Policy.Budget);
+            if (!Choices.Any(materials, materials.Allowed))
+            {
+                Steps.WarnOfNothingGained(materials, runner, new Findings(materials.Allowed, null, Gains.Empty, null, []), "no layer has a format to choose");
+                return Reports.Explain(materials, runner, tau, null);
+            }
+
+            (PlanningInput input, Gains gains, Measuring measuring) = Prepare(materials, runner);
+            (Plan plan, gains) = Planner.Plan(input, gains, input.LossBudget(tau), Steps.Planning(runner, measuring, _ => throw new InvalidOperationException("nothing is emitted here")));
+            Explanation found = Explaining.Of(
+                input,
+                gains,
+                plan,
+                tau,
+                materials.Policy.Layers,
+                problem => Steps.Solve(runner, problem),
+                rule => Choices.Judged(materials.Policy, Choices.Of(materials.Policy with { Layers = [.. materials.Policy.Layers.Where(r => r != rule)] }, materials.Workspace, materials.Machine), input.Sensitivities),
+                Steps.Frontier(runner, input, gains));
+            return Reports.Explain(materials, runner, tau, layer is null ? found : found with { Layers = [.. found.Layers.Where(l => l.Name == layer)] });
         }
     }
 
