@@ -6,7 +6,7 @@ using MixedPrecision.Solving;
 
 namespace MixedPrecision.Pipeline;
 
-/// <summary>Why a plan is what it is: of each layer, of each rule, and what would help. All from what calibration and timings found; nothing is measured for it.</summary>
+/// <summary>Why a plan is what it is: of each layer, of each rule, and what would help. All from what calibration and timings found.</summary>
 internal static class Explaining
 {
     /// <summary>Layers without whose error the program is solved again: those that are most in the way.</summary>
@@ -17,7 +17,7 @@ internal static class Explaining
     /// <param name="plan">The plan of the policy's budget.</param>
     /// <param name="tau">That budget.</param>
     /// <param name="solve">The plan of greatest gain of a program.</param>
-    /// <param name="without">The layers' formats as they would be without one of the policy's rules.</param>
+    /// <param name="without">The plan as it would be without one of the policy's rules.</param>
     /// <param name="frontier">All plans of greatest gain.</param>
     public static Explanation Of(
         PlanningInput input,
@@ -26,7 +26,7 @@ internal static class Explaining
         double tau,
         IReadOnlyList<LayerRule> rules,
         Func<SolverProblem, Plan> solve,
-        Func<LayerRule, IReadOnlyDictionary<string, LayerOptions>> without,
+        Func<LayerRule, Plan> without,
         IReadOnlyList<Plan> frontier)
     {
         SolverProblem problem = input.Problem(gains, input.LossBudget(tau));
@@ -34,19 +34,15 @@ internal static class Explaining
             plan.Gain,
             input.Tau(plan.Loss),
             [.. input.Partition.Subgraphs.SelectMany(s => s.Layers.Select((layer, index) => LayerOf(input, gains, plan, input.LossBudget(tau), s, layer, index)))],
-            [.. rules.Select(rule => RuleOf(rule, input with { Allowed = without(rule) }))],
+            [.. rules.Select(rule => RuleOf(rule, without(rule)))],
             [.. Blocking(problem, plan).Select(layer => new HelpfulLayer(layer, solve(Freed(problem, layer)).Gain - plan.Gain)).Where(h => h.Gain > 0).OrderByDescending(h => h.Gain)],
             frontier.FirstOrDefault(p => p.Gain > plan.Gain && p.Loss > problem.LossBudget) is { } next ? new NextStep(input.Tau(next.Loss), next.Gain - plan.Gain) : null);
 
-        ExplainedRule RuleOf(LayerRule rule, PlanningInput others)
-        {
-            Plan found = solve(others.Problem(gains, others.LossBudget(tau)));
-            return new ExplainedRule(
-                rule.Match,
-                rule.Format,
-                found.Infeasibility is null ? found.Gain - plan.Gain : null,
-                plan.Infeasibility is null ? null : others.Tau(found.Infeasibility?.MinimalLoss ?? found.Loss));
-        }
+        ExplainedRule RuleOf(LayerRule rule, Plan others) => new(
+            rule.Match,
+            rule.Format,
+            others.Infeasibility is null ? others.Gain - plan.Gain : null,
+            plan.Infeasibility is null ? null : input.Tau(others.Infeasibility?.MinimalLoss ?? others.Loss));
     }
 
     private static ExplainedLayer LayerOf(PlanningInput input, Gains gains, Plan plan, double budget, Subgraph subgraph, Layer layer, int index)

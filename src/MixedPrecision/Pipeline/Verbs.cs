@@ -5,6 +5,7 @@ using MixedPrecision.Calibration;
 using MixedPrecision.Data;
 using MixedPrecision.Diagnostics;
 using MixedPrecision.Onnx;
+using MixedPrecision.Policies;
 using MixedPrecision.Quantization;
 using MixedPrecision.Reporting;
 using MixedPrecision.Solving;
@@ -126,16 +127,16 @@ public static class Verbs
             }
 
             (PlanningInput input, Gains gains, Measuring measuring) = Prepare(materials, runner);
-            (Plan plan, gains) = Planner.Plan(input, gains, input.LossBudget(tau), Steps.Planning(runner, measuring, _ => throw new InvalidOperationException("nothing is emitted here")));
-            Explanation found = Explaining.Of(
-                input,
-                gains,
-                plan,
-                tau,
-                materials.Policy.Layers,
-                problem => Steps.Solve(runner, problem),
-                rule => Choices.Judged(materials.Policy, Choices.Of(materials.Policy with { Layers = [.. materials.Policy.Layers.Where(r => r != rule)] }, materials.Workspace, materials.Machine), input.Sensitivities),
-                Steps.Frontier(runner, input, gains));
+            PlanningSteps steps = Steps.Planning(runner, measuring, _ => throw new InvalidOperationException("nothing is emitted here"));
+            (Plan plan, gains) = Planner.Plan(input, gains, input.LossBudget(tau), steps);
+            Plan Without(LayerRule rule)
+            {
+                Policy others = materials.Policy with { Layers = [.. materials.Policy.Layers.Where(r => r != rule)] };
+                PlanningInput free = input with { Allowed = Choices.Judged(others, Choices.Of(others, materials.Workspace, materials.Machine), input.Sensitivities) };
+                return Planner.Plan(free, measuring.Add(gains, Measuring.First(free.Partition, free.Allowed, free.Structures)), input.LossBudget(tau), steps).Plan;
+            }
+
+            Explanation found = Explaining.Of(input, gains, plan, tau, materials.Policy.Layers, problem => Steps.Solve(runner, problem), Without, Steps.Frontier(runner, input, gains));
             return Reports.Explain(materials, runner, tau, layer is null ? found : found with { Layers = [.. found.Layers.Where(l => l.Name == layer)] });
         }
     }

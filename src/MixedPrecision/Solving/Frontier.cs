@@ -27,7 +27,7 @@ public static class Frontier
             lowest = At(forced.MinimalLoss * (1 + Nearest));
         }
 
-        double everything = LargestLoss(problem);
+        double everything = LargestLoss(problem) * (1 + Nearest);
         Plan highest = At(everything);
         double floor = Negligible * everything;
         List<Plan> found = [lowest];
