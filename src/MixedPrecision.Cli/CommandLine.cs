@@ -9,6 +9,7 @@ public sealed class CommandLine
 {
     private readonly Argument<string> model = new("MODEL") { Description = "The ONNX model." };
     private readonly Argument<string> policy = new("POLICY") { Description = "The policy, a YAML file." };
+    private readonly Argument<string?> layer = new("LAYER") { Description = "The layer to tell all of; the whole plan by default.", Arity = ArgumentArity.ZeroOrOne };
     private readonly Option<string> output = new("--output") { Description = "The folder that the model and its manifest go to.", HelpName = "DIR", Required = true };
     private readonly Option<string> cache = new("--cache") { Description = "The folder of calibrations and timings; the user's cache folder by default.", HelpName = "DIR" };
     private readonly Option<string> budget = new("--budget") { Description = "Another budget than the policy's, such as 1%, 0.01 or accuracyDrop:0.5%.", HelpName = "B" };
@@ -35,6 +36,8 @@ public sealed class CommandLine
             Command(Verb.Calibrate, "Measure how much each layer's formats add to the loss.", run, policy, json, budget, cache, showKeys, log),
             Command(Verb.Benchmark, "Time the sub-graphs in their configurations on this machine.", run, policy, json, budget, cache, showKeys, log),
             Command(Verb.Solve, "Choose the fastest plan within the budget.", run, policy, json, budget, cache, showKeys, log),
+            Command(Verb.Frontier, "Show what each budget would buy: all plans that no other beats.", run, policy, json, budget, cache, showKeys, log),
+            Explain(run),
             Command(Verb.Quantize, "Emit the quantized model, verify it, and write the precision manifest.", run, policy, output, json, budget, cache, inputsFile, showKeys, log),
             Command(Verb.Gradient, "Write the model's gradient graph as a model that anyone can run.", run, model, file, loss, withRespectTo, log),
         };
@@ -84,6 +87,13 @@ public sealed class CommandLine
         return command;
     }
 
+    private Command Explain(Func<Invocation, CancellationToken, Task<int>> run)
+    {
+        Command command = Command(Verb.Explain, "Tell why each layer keeps or changes its format, what rules cost, and what would help.", run, policy, json, budget, cache, showKeys, log);
+        command.Add(layer);
+        return command;
+    }
+
     private Invocation Read(Verb verb, ParseResult parsed, Argument<string> argument, Option[] options) => new(
         verb,
         parsed.GetRequiredValue(argument),
@@ -96,6 +106,7 @@ public sealed class CommandLine
         options.Contains(loss) ? parsed.GetValue(loss) : null,
         options.Contains(withRespectTo) && parsed.GetValue(withRespectTo) is { Length: > 0 } names ? names : null)
     {
+        Layer = verb == Verb.Explain ? parsed.GetValue(layer) : null,
         ShowKeys = options.Contains(showKeys) && parsed.GetValue(showKeys),
     };
 }

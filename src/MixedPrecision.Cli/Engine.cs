@@ -23,6 +23,8 @@ internal static class Engine
             Verb.Calibrate => Verbs.Calibrate(invocation.File, options) is var report && invocation.Json ? [report.ToJson()] : [.. report.ToLines()],
             Verb.Benchmark => Verbs.Benchmark(invocation.File, options) is var report && invocation.Json ? [report.ToJson()] : [.. report.ToLines()],
             Verb.Solve => Verbs.Solve(invocation.File, options) is var report && invocation.Json ? [report.ToJson()] : [.. report.ToLines()],
+            Verb.Frontier => Verbs.Frontier(invocation.File, options) is var report && invocation.Json ? [report.ToJson()] : [.. report.ToLines()],
+            Verb.Explain => Verbs.Explain(invocation.File, invocation.Layer, options) is var report && invocation.Json ? [report.ToJson()] : [.. report.ToLines()],
             Verb.Gradient => Verbs.Gradient(invocation.File, invocation.Output!, invocation.Loss, invocation.WithRespectTo, options),
             _ => Quantize(invocation, options),
         };

@@ -7,6 +7,8 @@ public enum Verb
     Calibrate,
     Benchmark,
     Solve,
+    Frontier,
+    Explain,
     Quantize,
     Gradient,
 }
@@ -43,6 +45,9 @@ public sealed record Invocation(
     string? Loss = null,
     IReadOnlyList<string>? WithRespectTo = null)
 {
+    /// <summary>The layer that <c>explain</c> tells all of, or null.</summary>
+    public string? Layer { get; init; }
+
     /// <summary><c>--show-keys</c>.</summary>
     public bool ShowKeys { get; init; }
 }

@@ -75,7 +75,7 @@ internal static class Planner
     private const double JustFeasible = 1 + 1e-6;
 
     /// <summary>Share of what the original takes that configurations which were not measured may gain at most beyond the plan: a quarter of what counts as a gain by default.</summary>
-    private const double Gap = 0.0025;
+    public const double Gap = 0.0025;
 
     /// <summary>Of that share, how much less than the most a plan may gain while the search goes on: proofs among near ties take longest, and say nothing that timings could tell.</summary>
     private const double Near = 0.2;

@@ -90,6 +90,32 @@ internal static class Reports
         Strategies(findings.Strategies, input?.LossBudget(tau) ?? 0),
         WarningsOf(runner));
 
+    /// <param name="input">Null where no layer has a choice.</param>
+    public static FrontierReport Frontier(Materials materials, StageRunner runner, PlanningInput? input, IReadOnlyList<Plan> plans) => new(
+        Model(materials.Workspace),
+        ObjectiveName(materials),
+        GainOf(materials, Gain.None).Unit,
+        input?.Floor.Total ?? 0,
+        BudgetMeeting.FirstTau(materials.Policy.Budget),
+        input is null ? [new FrontierPoint(0, 0, 0, materials.Workspace.Bytes, 0)] : Points(materials, input, plans),
+        WarningsOf(runner));
+
+    /// <param name="found">Null where no layer has a choice.</param>
+    public static ExplainReport Explain(Materials materials, StageRunner runner, double tau, Explanation? found) =>
+        new(Model(materials.Workspace), tau, GainOf(materials, Gain.None).Unit, found, WarningsOf(runner));
+
+    /// <summary>What is predicted of plans.</summary>
+    public static IReadOnlyList<FrontierPoint> Points(Materials materials, PlanningInput input, IReadOnlyList<Plan> plans)
+    {
+        var savings = new Quantization.Savings(materials.Workspace.Model.Graph);
+        return [.. plans.Select(plan =>
+        {
+            (LayerSite Site, NumberFormat Format)[] changed = [.. input.Partition.Subgraphs.SelectMany(s => s.Layers.Zip(plan.Configurations[s.Index].Formats))
+                .Where(l => l.Second != Problems.Baseline).Select(l => (materials.Workspace.Sites[l.First.Name], NumberFormats.Get(l.Second)))];
+            return new FrontierPoint(input.Tau(plan.Loss), plan.Loss, plan.Gain, materials.Workspace.Bytes - savings.Bytes(changed), changed.Length);
+        })];
+    }
+
     /// <summary>Every layer as the original has it.</summary>
     public static IReadOnlyList<Configuration> Baselines(Workspace workspace) =>
         [.. workspace.Partition.Subgraphs.Select(s => Configuration.Exported([.. s.Layers.Select(_ => Problems.Baseline)]))];

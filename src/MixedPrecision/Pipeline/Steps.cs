@@ -89,6 +89,14 @@ internal static class Steps
     /// <summary>The plan of greatest gain of a program.</summary>
     public static Plan Solve(StageRunner runner, SolverProblem problem) => runner.Get(Stages.Solve, InputOf(problem));
 
+    /// <summary>The plans of greatest gain at all budgets, as far as what was measured tells; nothing further is.</summary>
+    public static IReadOnlyList<Plan> Frontier(StageRunner runner, PlanningInput input, Gains gains)
+    {
+        SolverProblem problem = input.Problem(gains, lossBudget: 0);
+        double step = Planner.Gap * (input.Floor.Total > 0 ? input.Floor.Total : 1);
+        return runner.Get(Stages.Trace, new TraceInput(ContentOf(problem), step));
+    }
+
     /// <summary>Simpler ways to choose, by the same program.</summary>
     public static IReadOnlyList<NamedPlan> Strategies(StageRunner runner, SolverProblem problem) => runner.Get(Stages.Compete, InputOf(problem));
 
@@ -140,6 +148,7 @@ internal static class Steps
         }
     }
 
-    private static SolveInput InputOf(SolverProblem problem) =>
-        new(new Content<SolverProblem>(CacheKey.Of().WithBytes("problem", StageRunner.Serialize(problem)), () => problem));
+    private static SolveInput InputOf(SolverProblem problem) => new(ContentOf(problem));
+
+    private static Content<SolverProblem> ContentOf(SolverProblem problem) => new(CacheKey.Of().WithBytes("problem", StageRunner.Serialize(problem)), () => problem);
 }

@@ -47,7 +47,8 @@ internal static class PlanText
 
     private const string Milliseconds = "milliseconds";
 
-    private static string Gain(double gain, string unit) => unit switch
+    /// <summary>A gain with its unit.</summary>
+    public static string Gain(double gain, string unit) => unit switch
     {
         Milliseconds => ReportText.Milliseconds(gain),
         "bytes" => $"{ReportText.Bytes((long)gain)} of weights",
