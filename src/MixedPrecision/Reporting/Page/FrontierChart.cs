@@ -111,7 +111,7 @@ internal sealed class FrontierChart
         string steps = $"M{Plain(across.At(points[0].Tau))} {Plain(up.At(points[0].Gain))}"
             + string.Concat(points.Skip(1).Select(p => $"H{Plain(across.At(p.Tau))}V{Plain(up.At(p.Gain))}")) + $"H{Plain(Right)}";
         yield return Path("under", $"{steps}V{Plain(Bottom)}H{Plain(across.At(points[0].Tau))}Z");
-        yield return Path("steps", steps);
+        yield return Path("staircase", steps);
     }
 
     private IEnumerable<Markup> Budget()

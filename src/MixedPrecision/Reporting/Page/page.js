@@ -3,7 +3,8 @@
   "use strict";
 
   for (const drawing of document.querySelectorAll("[data-points]")) {
-    const points = [...drawing.querySelectorAll("[data-point]")];
+    const leftOf = point => point.getBoundingClientRect().left;
+    const points = [...drawing.querySelectorAll("[data-point]")].sort((a, b) => leftOf(a) - leftOf(b));
     const readout = document.getElementById(drawing.dataset.points);
     const show = point => {
       readout.textContent = point.getAttribute("aria-label");
