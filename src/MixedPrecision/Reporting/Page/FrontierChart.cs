@@ -15,6 +15,9 @@ internal sealed class FrontierChart
     private const double Bottom = 302;
     private const double LeastBetweenTicks = 50;
 
+    /// <summary>More points are drawn smaller.</summary>
+    private const int MostLarge = 60;
+
     private readonly PageData data;
     private readonly IReadOnlyList<FrontierPoint> points;
     private readonly (double Tau, double Gain)? plan;
@@ -139,7 +142,7 @@ internal sealed class FrontierChart
     {
         for (int i = 0; i < points.Count; i++)
         {
-            yield return Point(i == Chosen ? "plan" : "optimal", Words(i), i == Math.Max(0, Chosen), Circle("mark", across.At(points[i].Tau), up.At(points[i].Gain), i == Chosen ? 6 : 3));
+            yield return Point(i == Chosen ? "plan" : "optimal", Words(i), i == Math.Max(0, Chosen), Circle("mark", across.At(points[i].Tau), up.At(points[i].Gain), i == Chosen ? 6 : points.Count > MostLarge ? 2 : 3));
         }
 
         if (points.Count == 0 && plan is { } only)
