@@ -133,7 +133,7 @@ internal static class Reports
     /// <summary>The configurations that were timed; null where gains are computed.</summary>
     private static IReadOnlyList<TriedSubgraph>? Tried(Materials materials, Gains gains)
     {
-        var timed = gains.Timings.ToLookup(t => t.Configuration.Subgraph.Index, t => t);
+        var timed = gains.Timings.ToLookup(t => t.Configuration.Subgraph.Index);
         return materials.Policy.Objective != Policies.Objective.Time || gains.Timings.IsEmpty ? null :
         [
             .. materials.Workspace.Partition.Subgraphs.DistinctBy(s => s.Fingerprint).Where(s => timed[s.Index].Any()).Select(s => new TriedSubgraph(

@@ -56,7 +56,7 @@ public static class ManifestFile
             manifest.TryAdd(property, JsonNode.Parse(value));
         }
 
-        foreach (JsonObject subgraph in (manifest["subgraphs"] as JsonArray ?? []).OfType<JsonObject>())
+        foreach (JsonObject subgraph in (manifest["subgraphs"] as JsonArray)?.OfType<JsonObject>() ?? [])
         {
             subgraph.TryAdd("structure", "exported");
         }

@@ -16,9 +16,9 @@ internal static class Drawing
 
     /// <summary>A square that stands on a corner.</summary>
     public static Markup Diamond(string cls, double x, double y, double radius) =>
-        Path(cls, $"M{Plain(x)} {Plain(y - radius)}L{Plain(x + radius)} {Plain(y)}L{Plain(x)} {Plain(y + radius)}L{Plain(x - radius)} {Plain(y)}Z");
+        Shape(cls, $"M{Plain(x)} {Plain(y - radius)}L{Plain(x + radius)} {Plain(y)}L{Plain(x)} {Plain(y + radius)}L{Plain(x - radius)} {Plain(y)}Z");
 
-    public static Markup Path(string cls, string data) => Tag("path", [("class", cls), ("d", data)]);
+    public static Markup Shape(string cls, string data) => Tag("path", [("class", cls), ("d", data)]);
 
     /// <param name="anchor">"start", "middle" or "end".</param>
     public static Markup Text(string cls, double x, double y, string anchor, string text) =>

@@ -37,8 +37,8 @@ internal sealed class FrontierChart
             .. data.Manifest.Strategies.Where(s => data.Relative(s.LossMse) is not null).GroupBy(s => (s.LossMse, s.Gain))
                 .Select(g => (data.Relative(g.Key.LossMse)!.Value, g.Key.Gain, string.Join(", ", g.Select(s => StrategiesSection.NameOf(s.Name))), g.First().WithinBudget)),
         ];
-        across = Axis.Spanning([.. points.Select(p => p.Tau), .. strategies.Select(s => s.Tau), .. Limits(), .. MeasuredTau(), .. plan is { } p ? new[] { p.Tau } : []], Left, Right);
-        up = Axis.Linear([.. points.Select(p => p.Gain), .. strategies.Select(s => s.Gain), .. plan is { } q ? new[] { q.Gain } : []], Bottom, Top);
+        across = Axis.Spanning([.. points.Select(p => p.Tau), .. strategies.Select(s => s.Tau), .. Limits(), .. MeasuredTau(), .. plan is { } here ? new[] { here.Tau } : []], Left, Right);
+        up = Axis.Linear([.. points.Select(p => p.Gain), .. strategies.Select(s => s.Gain), .. plan is { } there ? new[] { there.Gain } : []], Bottom, Top);
     }
 
     /// <summary>Place of the point that was chosen: the last one that the τ of the plan buys; -1 where no plan was made.</summary>
@@ -113,8 +113,8 @@ internal sealed class FrontierChart
 
         string steps = $"M{Plain(across.At(points[0].Tau))} {Plain(up.At(points[0].Gain))}"
             + string.Concat(points.Skip(1).Select(p => $"H{Plain(across.At(p.Tau))}V{Plain(up.At(p.Gain))}")) + $"H{Plain(Right)}";
-        yield return Path("under", $"{steps}V{Plain(Bottom)}H{Plain(across.At(points[0].Tau))}Z");
-        yield return Path("staircase", steps);
+        yield return Shape("under", $"{steps}V{Plain(Bottom)}H{Plain(across.At(points[0].Tau))}Z");
+        yield return Shape("staircase", steps);
     }
 
     private IEnumerable<Markup> Budget()

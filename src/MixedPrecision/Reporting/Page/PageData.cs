@@ -48,7 +48,7 @@ internal sealed record PageData(Manifest Manifest, double? MeanSquareLoss, IRead
         .Prepend((Mse: manifest.Predicted.LossMse, Relative: manifest.Predicted.RelativeLossError))
         .Where(p => p.Mse > 0 && p.Relative > 0)
         .Select(p => (double?)(p.Mse / p.Relative / p.Relative))
-        .FirstOrDefault() ?? (manifest.Measured.MeanSquareLoss > 0 ? manifest.Measured.MeanSquareLoss : null);
+        .FirstOrDefault() ?? (manifest.Measured.MeanSquareLoss > 0 ? (double?)manifest.Measured.MeanSquareLoss : null);
 
     private static double? LossBudgetOf(Manifest manifest, double? meanSquare) =>
         meanSquare is { } square && manifest.Budget.SolvedTau > 0 ? square * manifest.Budget.SolvedTau * manifest.Budget.SolvedTau : null;

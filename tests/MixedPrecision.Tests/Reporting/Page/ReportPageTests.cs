@@ -2,6 +2,7 @@ using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json.Nodes;
 using System.Xml.Linq;
+using MixedPrecision.Execution;
 using MixedPrecision.Policies;
 using MixedPrecision.Reporting;
 using MixedPrecision.Reporting.Page;
@@ -175,7 +176,7 @@ public class ReportPageTests
                 if (name is "set" or "options")
                 {
                     // Statements that set options: what can be from outside is a name in them.
-                    properties[name] = new JsonArray(JsonValue.Create(MixedPrecision.Execution.SessionOption.FreeDimension(Hostile, 8).ToCode()));
+                    properties[name] = new JsonArray(JsonValue.Create(SessionOption.FreeDimension(Hostile, 8).ToCode()));
                 }
                 else if (name is "sensitivity" or "notApplicable" or "inputs" or "formats" && value is JsonObject own && own.Count > 0)
                 {
