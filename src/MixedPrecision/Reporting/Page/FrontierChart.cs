@@ -59,7 +59,19 @@ internal sealed class FrontierChart
                 "svg",
                 [("viewBox", $"0 0 {Plain(Width)} {Plain(Height)}"), ("role", "group"), ("aria-label", "Predicted gain over the relative error of the loss"), ("data-points", "frontier-readout")],
                 [.. Scales(), .. Steps(), .. Budget(), .. Simpler(), .. Verified(), .. Marks(), .. Measured()])),
+        Tag(
+            "p",
+            [("class", "key")],
+            [
+                .. Key("chosen", "this plan"),
+                .. points.Count > 0 ? Key("optimal", "another optimal plan") : [],
+                .. MeasuredTau().Any() ? Key("as-measured", "as measured") : [],
+                .. points.Count > 0 && data.Manifest.Attempts.Count > 0 ? Key("tried", "emitted and measured") : [],
+                .. strategies.Length > 0 ? Key("simpler", "a simpler way to choose") : [],
+            ]),
         Tag("p", [("class", "readout"), ("id", "frontier-readout")], Words(Chosen)));
+
+    private static Markup[] Key(string mark, string words) => [Tag("span", [("class", $"dot {mark}"), ("aria-hidden", "true")]), $"{words} "];
 
     private static int ChosenOf(PageData data)
     {

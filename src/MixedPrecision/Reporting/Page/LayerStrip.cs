@@ -33,9 +33,9 @@ internal static class LayerStrip
                     "svg",
                     [("width", Plain(total)), ("height", Plain(Height)), ("viewBox", $"0 0 {Plain(total)} {Plain(Height)}"), ("role", "group"), ("aria-label", "Layers in order"), ("data-points", "layer-readout")],
                     [
-                        Text("title", 0, BitsTop - 9, "start", "bits"),
-                        Text("title", 0, LossTop - 9, "start", "share of the loss"),
-                        Text("title", 0, GainTop - 9, "start", $"gain, {Unit(data.Unit)}"),
+                        Text("title", 0, BitsTop - 9, "start", $"bits of the format, {FormatLook.MostBits} at most"),
+                        Text("title", 0, LossTop - 9, "start", data.LossBudget is { } allowed && most > 0 ? $"share of the allowed loss MSE, up to {ReportText.Percent(most / allowed)}" : "loss MSE"),
+                        Text("title", 0, GainTop - 9, "start", best > 0 ? $"gain of its sub-graph, up to {Gain(best, data.Unit)}{(data.Unit == Milliseconds ? " a run" : "")}" : "gain of its sub-graph"),
                         .. new[] { BitsTop, LossTop, GainTop }.Select(top => Line("axis", 0, top + Lane, total, top + Lane)),
                         .. Gains(data, width, best),
                         .. Layers(data, width, most),
