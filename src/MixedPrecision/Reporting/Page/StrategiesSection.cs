@@ -27,7 +27,7 @@ internal static class StrategiesSection
             "strategies",
             "Simpler ways to choose",
             Tag("p", $"Each at the τ that the plan was made for, {ReportText.Percent(data.Manifest.Budget.SolvedTau)}, with gains counted alike: at the lower end of what was measured."),
-            Table.Of("Simpler ways to choose", [new("Way"), new("Gain", true), new("Drawn"), new("Relative loss error", true), new("Budget")], rows, chosen: plan is null ? -1 : 0));
+            Table.Of("What each way would have gained", [new("Way"), new("Gain", true), new("Drawn"), new("Relative loss error", true), new("Budget")], rows, chosen: plan is null ? -1 : 0));
     }
 
     /// <summary>A strategy in words.</summary>
