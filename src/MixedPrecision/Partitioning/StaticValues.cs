@@ -16,13 +16,17 @@ public static class StaticValues
     /// <summary>The value whose range a value has: that which its elements were computed in.</summary>
     public static string RootOf(GraphView view, string value)
     {
-        while (view.Producer(value) is int node && Moving.Contains(view.Nodes[node].Operator()) && view.Nodes[node].Output[0] == value | view.Nodes[node].OpType == "Split" && !view.Constants.Contains(view.Nodes[node].Input[0]))
+        while (view.Producer(value) is int node && Moves(view.Nodes[node]) && view.Nodes[node].Output[0] == value | view.Nodes[node].OpType == "Split" && !view.Constants.Contains(view.Nodes[node].Input[0]))
         {
             value = view.Nodes[node].Input[0];
         }
 
         return value;
     }
+
+    /// <summary>Whether all elements that a node gives are elements of its first input.</summary>
+    public static bool Moves(NodeProto node) => Moving.Contains(node.Operator())
+        || (node.Operator() == "Resize" && node.Text("mode", "nearest") == "nearest" && node.Text("coordinate_transformation_mode", "") != "tf_crop_and_resize");
 
     /// <summary>The value with the same elements in the same order, in another shape, or null when there is none.</summary>
     public static string? SourceOf(GraphView view, string value)
@@ -34,6 +38,26 @@ public static class StaticValues
         }
 
         return source == value ? null : source;
+    }
+
+    /// <summary>
+    /// The value that an average pool reads whose result is all that a layer reads, or null: where a sum or a concatenation gave it, that has to be held in 8 bits too for the pool, and the sum, to compute in them. What a convolution gives is held with it.
+    /// </summary>
+    public static string? PooledOf(GraphView view, string value)
+    {
+        string pooled = SourceOf(view, value) ?? value;
+        if (view.Producer(pooled) is not int pool || view.Nodes[pool].Operator() is not ("GlobalAveragePool" or "AveragePool"))
+        {
+            return null;
+        }
+
+        string read = view.Nodes[pool].Input[0], given = read;
+        while (view.Producer(given) is int cut && view.Nodes[cut].Operator() is "Relu" or "Clip")
+        {
+            given = view.Nodes[view.Producer(given)!.Value].Input[0];
+        }
+
+        return view.Producer(given) is int sum && view.Nodes[sum].Operator() is "Add" or "Concat" ? read : null;
     }
 
     /// <summary>The activation behind a layer that is absorbed, or null: Relu, or Clip between constants that hold 0, which alone reads the layer's result.</summary>

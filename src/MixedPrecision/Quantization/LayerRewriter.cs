@@ -50,9 +50,6 @@ public static class LayerRewriter
         var shared = new Dictionary<string, string[]>();
         var held = new Dictionary<string, HeldEmission>();
         var nodes = new List<NodeProto>();
-        HashSet<string> absorbed = [.. byOutput.Values.Where(a => a.Format.ReadsRanges).Select(a => a.Site.Tail?.Output).OfType<string>()];
-        HashSet<string> computed = [.. graph.Node.SelectMany(n => n.Output)];
-        absorbed.IntersectWith(computed);
         if (structures.Count > 0)
         {
             StructureRewriter.Apply(graph, structures, new StructureEmission(
@@ -66,6 +63,10 @@ public static class LayerRewriter
             builder.Nodes.Clear();
         }
 
+        // Of what structures leave.
+        HashSet<string> computed = [.. graph.Node.SelectMany(n => n.Output)];
+        HashSet<string> absorbed = [.. byOutput.Values.Where(a => a.Format.ReadsRanges).Select(a => a.Site.Tail?.Output).OfType<string>()];
+        absorbed.IntersectWith(computed);
         var scaled = assignments.Where(a => a.Format == NumberFormats.Baseline && a.Site.OutputScales is not null).ToDictionary(a => a.Site.Layer.Output, a => a.Site);
         foreach (NodeProto node in graph.Node)
         {
@@ -86,7 +87,8 @@ public static class LayerRewriter
             }
 
             int first = builder.Nodes.Count;
-            LayerSite site = assignment.Site with { Node = node, Opset = opset, Source = assignment.Site.Source is string source && computed.Contains(source) ? source : null };
+            string? Computed(string? value) => value is not null && computed.Contains(value) ? value : null;
+            LayerSite site = assignment.Site with { Node = node, Opset = opset, Source = Computed(assignment.Site.Source), Pooled = Computed(assignment.Site.Pooled) };
             string? output = assignment.Format.ReadsRanges && site.Tail is { } tail && absorbed.Contains(tail.Output) ? tail.Output : null;
             IReadOnlyList<string> constants = Emit(builder, site, assignment.Format, weight, shared, output, preparations, held);
             rewritten.Add(new RewrittenLayer(assignment.Site, assignment.Format, [.. builder.Nodes.Skip(first)], constants));
@@ -101,6 +103,7 @@ public static class LayerRewriter
         bool isMoved = ReadHeld(nodes, builder, held);
         if (rewritten.Any(r => r.Format.ReadsRanges))
         {
+            isMoved |= MovedValues.HandOn(nodes, builder);
             FloatGuard.Apply(nodes, builder, assignments.Where(a => a.Format == NumberFormats.Baseline && a.Site.Layer.Kind == LayerKind.Conv).Select(a => a.Site.Layer.Output).ToHashSet());
             rewritten = DropUnread(graph, nodes, rewritten);
         }
@@ -140,7 +143,7 @@ public static class LayerRewriter
         int type = site.Layer.HasWeight ? site.Weight.ElementType : site.Input.ElementType;
         if (!HalfPrecision.IsHalf(type))
         {
-            format.Emit(new LayerEmission(builder, site, site.Layer.Input, site.Layer.Weight, site.Layer.Bias, names, output, shared) { Held = held ?? [], Source = site.Source });
+            format.Emit(new LayerEmission(builder, site, site.Layer.Input, site.Layer.Weight, site.Layer.Bias, names, output, shared) { Held = held ?? [], Source = site.Source, Pooled = site.Pooled });
             return names;
         }
 
