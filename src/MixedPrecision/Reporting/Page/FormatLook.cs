@@ -38,8 +38,7 @@ internal readonly record struct FormatLook(string Class, int Bits)
         string family = Family(format);
         string parameters = format[family.Length..].Trim('(', ')').Replace(",", ", ", StringComparison.Ordinal);
         return Markup.All(
-            Markup.Tag("span", [("class", $"swatch {Of(format).Class}"), ("aria-hidden", "true")]),
-            Markup.Tag("span", [("class", "format")], family),
+            Markup.Tag("span", [("class", "format")], Markup.Tag("span", [("class", $"swatch {Of(format).Class}"), ("aria-hidden", "true")]), family),
             parameters.Length == 0 ? default : Markup.Tag("span", [("class", "parameters")], " " + parameters));
     }
 

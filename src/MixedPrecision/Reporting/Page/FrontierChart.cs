@@ -177,7 +177,7 @@ internal sealed class FrontierChart
             yield return Point("measured", $"The plan, measured on samples that calibration did not read: {ReportText.Percent(tau)}.", false, Diamond("mark", across.At(tau), y, 6));
         }
 
-        yield return Text("plan-label", across.At(chosen.Tau) + (across.At(chosen.Tau) > 520 ? -10 : 10), y - 11, across.At(chosen.Tau) > 520 ? "end" : "start", "this plan");
+        yield return Text("plan-label", across.At(chosen.Tau) + (across.At(chosen.Tau) < 140 ? 10 : -10), y - 11, across.At(chosen.Tau) < 140 ? "start" : "end", "this plan");
     }
 
     private string PerRun => data.Unit == Milliseconds ? " a run" : "";

@@ -27,10 +27,10 @@ internal static class Heading
         Manifest manifest = data.Manifest;
         if (manifest.Shipped.What == "original")
         {
-            return $"{manifest.Model.File} ships as it was: {manifest.Shipped.Why}.";
+            return $"{NameOf(manifest.Model)} ships as it was: {manifest.Shipped.Why}.";
         }
 
-        string speed = data.Speedup is { } factor ? $"runs {Factor(factor)} as fast as {manifest.Model.File} and " : "";
+        string speed = data.Speedup is { } factor ? $"runs {Factor(factor)} as fast as {NameOf(manifest.Model)} and " : "";
         string size = manifest.Bytes.Mixed == manifest.Bytes.Original ? $"is as large ({Bytes(manifest.Bytes.Mixed)})"
             : $"is {Percent(Math.Abs(Change(manifest)))} {(Change(manifest) < 0 ? "smaller" : "larger")} ({Bytes(manifest.Bytes.Original)} → {Bytes(manifest.Bytes.Mixed)})";
         string loss = !data.IsMeasured ? "its loss was not measured"
@@ -38,6 +38,9 @@ internal static class Heading
         string accuracy = manifest.Measured.Accuracy is { } a ? $", and its accuracy went from {Percent(a.Original)} to {Percent(a.Mixed)}" : "";
         return $"{manifest.Output.File} {speed}{size}; {loss}{accuracy}.";
     }
+
+    /// <summary>The file without its folders, as either system writes them.</summary>
+    private static string NameOf(ModelSummary model) => model.File.Split('/', '\\')[^1];
 
     /// <summary>What the budget is about, from the policy's word for it.</summary>
     private static string Budgeted(Manifest manifest) => manifest.Budget.Text.Split(':')[0] switch

@@ -48,7 +48,7 @@ internal static class LayersSection
         new Cell(layer.LossMse is { } mse ? ReportText.Number(mse) : None, Key(layer.LossMse)),
         .. knowsAlone ? new[] { new Cell(layer.Alone is { } alone ? Gain(alone.Value, alone.Unit) : None, Key(layer.Alone?.Value)) } : [],
         new Cell(ReportText.Count(layer.Subgraph.Index), Key(layer.Subgraph.Index)),
-        new Cell(WithInterval(layer.Subgraph.Gain), Key(layer.Subgraph.Gain.Value)),
+        new Cell(Gain(layer.Subgraph.Gain.Value, layer.Subgraph.Gain.Unit), Key(layer.Subgraph.Gain.Value)),
         All(layer.Reason, layer.Subgraph.Structure == Structures.Structure.Exported ? default : Tag("span", [("class", "note")], $" Written as {layer.Subgraph.Structure}.")),
     ];
 }

@@ -17,7 +17,7 @@ internal sealed record PageData(Manifest Manifest, double? MeanSquareLoss, IRead
     public IReadOnlyList<FrontierPoint> Frontier => Manifest.Frontier ?? [];
 
     /// <summary>How many times faster, over all scenarios by their weights; null where none was timed.</summary>
-    public double? Speedup => Manifest.Measured.Scenarios is { Count: > 0 } scenarios && scenarios.Sum(s => s.Weight * s.MixedMilliseconds) is > 0 and var mixed
+    public double? Speedup => Manifest.Measured.Scenarios is [{ } one] ? one.Speedup : Manifest.Measured.Scenarios is { Count: > 0 } scenarios && scenarios.Sum(s => s.Weight * s.MixedMilliseconds) is > 0 and var mixed
         ? scenarios.Sum(s => s.Weight * s.OriginalMilliseconds) / mixed
         : null;
 
