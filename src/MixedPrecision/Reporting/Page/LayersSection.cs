@@ -29,9 +29,9 @@ internal static class LayersSection
         return Table.Of(
             "Layers in the model's order",
             [
-                new("Layer"), new("No.", true), new("Operator"), new("Weight"), new("Format"), new("Share of the allowed loss", true), new("Loss MSE", true),
+                new("Layer"), new("No.", true), new("Format"), new("Why"), new("Share of the allowed loss", true), new("Loss MSE", true),
                 .. knowsAlone ? new Column[] { new("Gains alone", true) } : [],
-                new("Sub-graph", true), new("Its gain", true), new("Why"),
+                new("Sub-graph", true), new("Its gain", true), new("Operator"), new("Weight"),
             ],
             data.Layers.Select(l => Row(l, knowsAlone)),
             isSortable: true);
@@ -41,14 +41,14 @@ internal static class LayersSection
     [
         Name(layer.Layer.Name),
         new Cell(ReportText.Count(layer.Number), Key(layer.Number)),
-        layer.Layer.Operator,
-        new Cell(ReportText.Shape(layer.Layer.WeightShape), Key(layer.Layer.WeightShape.Count == 0 ? 0 : layer.Layer.WeightShape.Aggregate(1.0, (all, d) => all * d))),
         new Cell(FormatLook.Show(layer.Layer.Format), null),
+        All(layer.Reason, layer.Subgraph.Structure == Structures.Structure.Exported ? default : Tag("span", [("class", "note")], $" Written as {layer.Subgraph.Structure}.")),
         new Cell(Percent(layer.Share), Key(layer.Share)),
         new Cell(layer.LossMse is { } mse ? ReportText.Number(mse) : None, Key(layer.LossMse)),
         .. knowsAlone ? new[] { new Cell(layer.Alone is { } alone ? Gain(alone.Value, alone.Unit) : None, Key(layer.Alone?.Value)) } : [],
         new Cell(ReportText.Count(layer.Subgraph.Index), Key(layer.Subgraph.Index)),
         new Cell(Gain(layer.Subgraph.Gain.Value, layer.Subgraph.Gain.Unit), Key(layer.Subgraph.Gain.Value)),
-        All(layer.Reason, layer.Subgraph.Structure == Structures.Structure.Exported ? default : Tag("span", [("class", "note")], $" Written as {layer.Subgraph.Structure}.")),
+        layer.Layer.Operator,
+        new Cell(ReportText.Shape(layer.Layer.WeightShape), Key(layer.Layer.WeightShape.Count == 0 ? 0 : layer.Layer.WeightShape.Aggregate(1.0, (all, d) => all * d))),
     ];
 }
