@@ -17,6 +17,8 @@ public sealed class CommandLine
     private readonly Option<string> inputsFile = new("--inputs-file") { Description = "Write the paths of all files that were read, one per line.", HelpName = "FILE" };
     private readonly Option<bool> showKeys = new("--show-keys") { Description = "Say of each stage what its result depends on: the parts of the key that it is kept by." };
     private readonly Option<string> file = new("--output") { Description = "The file that the gradient model goes to.", HelpName = "FILE", Required = true };
+    private readonly Argument<string> manifest = new("MANIFEST") { Description = "The precision manifest." };
+    private readonly Option<string> page = new("--output") { Description = "The file that the page goes to; beside the manifest by default.", HelpName = "FILE" };
     private readonly Option<string> loss = new("--loss") { Description = "The output to differentiate, of one element; the model's only output by default.", HelpName = "OUTPUT" };
     private readonly Option<string[]> withRespectTo = new("--with-respect-to")
     {
@@ -40,6 +42,7 @@ public sealed class CommandLine
             Explain(run),
             Command(Verb.Quantize, "Emit the quantized model, verify it, and write the precision manifest.", run, policy, output, json, budget, cache, inputsFile, showKeys, log),
             Command(Verb.Gradient, "Write the model's gradient graph as a model that anyone can run.", run, model, file, loss, withRespectTo, log),
+            Command(Verb.Report, "Write a manifest as a page to look at.", run, manifest, page, log),
         };
         // The parser's slash forms of --help would take paths such as /?:name for it.
         HelpOption help = root.Options.OfType<HelpOption>().Single();
@@ -97,7 +100,7 @@ public sealed class CommandLine
     private Invocation Read(Verb verb, ParseResult parsed, Argument<string> argument, Option[] options) => new(
         verb,
         parsed.GetRequiredValue(argument),
-        options.Contains(output) ? parsed.GetRequiredValue(output) : options.Contains(file) ? parsed.GetRequiredValue(file) : null,
+        options.Contains(output) ? parsed.GetRequiredValue(output) : options.Contains(file) ? parsed.GetRequiredValue(file) : options.Contains(page) ? parsed.GetValue(page) : null,
         parsed.GetValue(cache),
         options.Contains(budget) ? parsed.GetValue(budget) : null,
         parsed.GetValue(json),

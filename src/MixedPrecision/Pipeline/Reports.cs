@@ -152,7 +152,24 @@ internal static class Reports
             [.. shipped.Compared.Select(c => ComparedOf(c, materials, findings.Gains))],
             advice,
             [.. LeftAlone.Lines(Reasons.Of(materials.Workspace.Partition, shipped.Configurations, findings, materials.Policy.Formats.Count - 1))],
-            [.. materials.Workspace.Notes, .. WarningsOf(runner)]);
+            [.. materials.Workspace.Notes, .. WarningsOf(runner)],
+            Tried: Tried(materials, findings.Gains));
+    }
+
+    /// <summary>The configurations that were timed; null where gains are computed.</summary>
+    private static IReadOnlyList<TriedSubgraph>? Tried(Materials materials, Gains gains)
+    {
+        var timed = gains.Timings.ToLookup(t => t.Configuration.Subgraph.Index);
+        return materials.Policy.Objective != Policies.Objective.Time || gains.Timings.IsEmpty ? null :
+        [
+            .. materials.Workspace.Partition.Subgraphs.DistinctBy(s => s.Fingerprint).Where(s => timed[s.Index].Any()).Select(s => new TriedSubgraph(
+                s.Fingerprint,
+                [.. timed[s.Index].DistinctBy(t => t.Configuration.Configuration).Select(t => new TriedConfiguration(
+                    t.Configuration.Configuration.Structure,
+                    t.Configuration.Configuration.Formats,
+                    gains.Find(t.Configuration) is { } gain ? GainOf(materials, gain) : null,
+                    t.Timing.Unavailable))])),
+        ];
     }
 
     public static ModelSummary Model(Workspace workspace) => new(

@@ -1,3 +1,4 @@
+using System.Text;
 using Google.Protobuf;
 using MixedPrecision.Autodiff;
 using MixedPrecision.Caching;
@@ -8,6 +9,7 @@ using MixedPrecision.Onnx;
 using MixedPrecision.Policies;
 using MixedPrecision.Quantization;
 using MixedPrecision.Reporting;
+using MixedPrecision.Reporting.Page;
 using MixedPrecision.Solving;
 
 namespace MixedPrecision.Pipeline;
@@ -186,6 +188,32 @@ public static class Verbs
         Gains gains = measuring.Add(Gains.Empty, Measuring.First(input.Partition, input.Allowed, input.Structures));
         return (input with { Floor = new GainFloor(materials.Policy.MinimumGain, measuring.Total(gains), input.Choosing) }, gains, measuring);
     }
+
+    /// <summary>Writes the page of a manifest: see <see cref="ReportPage"/>.</summary>
+    /// <param name="manifestFile">The manifest.</param>
+    /// <param name="outputFile">Where the page goes; null: beside the manifest, under its name.</param>
+    /// <returns>What was written, for people.</returns>
+    /// <exception cref="MixedPrecisionException">MPB8007: the manifest cannot be read; MPB8005: the page would replace it; MPB8004: the page cannot be written.</exception>
+    public static IReadOnlyList<string> Report(string manifestFile, string? outputFile, RunOptions options)
+    {
+        string output = outputFile ?? PageOf(manifestFile);
+        OutputGuard.Check([Path.GetFullPath(output)], [Path.GetFullPath(manifestFile)]);
+        string page = ReportPage.Write(ManifestFile.Read(manifestFile));
+        options.Cancel.ThrowIfCancellationRequested();
+        try
+        {
+            Quantizer.Aside(Path.GetFullPath(output), stream => stream.Write(Encoding.UTF8.GetBytes(page)));
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw Errors.OutputNotWritable(output, e.Message);
+        }
+
+        return [output];
+    }
+
+    private static string PageOf(string manifestFile) =>
+        (manifestFile.EndsWith(ManifestFile.Extension, StringComparison.Ordinal) ? manifestFile[..^ManifestFile.Extension.Length] : manifestFile) + ReportPage.Extension;
 
     private static (Materials Materials, StageRunner Runner) Open(string policyFile, RunOptions options, bool verifies = true)
     {
