@@ -8,6 +8,7 @@ public enum Verb
     Benchmark,
     Solve,
     Quantize,
+    Validate,
     Gradient,
 }
 
@@ -23,7 +24,7 @@ public enum LogFormat
 
 /// <summary>One command line, read.</summary>
 /// <param name="File">The model for <c>inspect</c> and <c>gradient</c>, the policy for the other verbs.</param>
-/// <param name="Output"><c>--output</c>; a folder for <c>quantize</c>, a file for <c>gradient</c>, null for the others.</param>
+/// <param name="Output"><c>--output</c>; a folder for <c>quantize</c> and <c>validate</c>, a file for <c>gradient</c>, null for the others.</param>
 /// <param name="CacheFolder"><c>--cache</c>, or null: the user's cache folder.</param>
 /// <param name="Budget"><c>--budget</c>, or null: the policy's.</param>
 /// <param name="Json"><c>--json</c>: the result as one JSON document on standard output, and nothing else there.</param>

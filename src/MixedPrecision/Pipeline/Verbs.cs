@@ -5,6 +5,7 @@ using MixedPrecision.Calibration;
 using MixedPrecision.Data;
 using MixedPrecision.Diagnostics;
 using MixedPrecision.Onnx;
+using MixedPrecision.Policies;
 using MixedPrecision.Quantization;
 using MixedPrecision.Reporting;
 using MixedPrecision.Solving;
@@ -103,6 +104,18 @@ public static class Verbs
         }
     }
 
+    /// <summary>Whether the predictions of loss and time hold on the policy's model, and what choosing by them gains: tables, pictures and a summary in a folder. Time is the objective, whatever the policy says.</summary>
+    public static ValidateResult Validate(string policyFile, string outputFolder, RunOptions options) => Validate(policyFile, outputFolder, options, ExperimentSizes.Default);
+
+    internal static ValidateResult Validate(string policyFile, string outputFolder, RunOptions options, ExperimentSizes sizes)
+    {
+        (Materials materials, StageRunner runner) = Open(policyFile, options, objective: Objective.Time);
+        using (materials)
+        {
+            return Exhibition.Write(materials, Path.GetFullPath(outputFolder), folder => new Validating(materials, runner, options, sizes, folder).Run());
+        }
+    }
+
     /// <summary>Writes the gradient graph of a whole model as a model of its own: see <see cref="GradientModel"/>.</summary>
     /// <returns>What was written, for people.</returns>
     public static IReadOnlyList<string> Gradient(
@@ -124,10 +137,10 @@ public static class Verbs
         return [$"{outputFile}: {gradient.Graph.Node.Count} nodes; outputs: {string.Join(", ", gradient.Graph.Output.Select(o => o.Name))}"];
     }
 
-    private static (Materials Materials, StageRunner Runner) Open(string policyFile, RunOptions options, bool verifies = true)
+    private static (Materials Materials, StageRunner Runner) Open(string policyFile, RunOptions options, bool verifies = true, Objective? objective = null)
     {
         var log = new RunLog(options);
         var runner = new StageRunner(new ContentStore(options.CacheFolder ?? ContentStore.DefaultFolder()), log);
-        return (Materials.Open(policyFile, options, runner, verifies), runner);
+        return (Materials.Open(policyFile, options, runner, verifies, objective), runner);
     }
 }
