@@ -112,7 +112,7 @@ public static class Verbs
         (Materials materials, StageRunner runner) = Open(policyFile, options, objective: Objective.Time);
         using (materials)
         {
-            return Exhibition.Write(materials, Path.GetFullPath(outputFolder), folder => new Validating(materials, runner, options, sizes, folder).Run());
+            return ValidationFiles.Write(materials, Path.GetFullPath(outputFolder), folder => new Validating(materials, runner, options, sizes, folder).Run());
         }
     }
 

@@ -136,7 +136,11 @@ internal static class Plots
             TitleFontWeight = FontWeights.Normal,
             PlotAreaBorderColor = Guide,
         };
-        plot.Legends.Add(new Legend { LegendPosition = LegendPosition.RightTop, LegendPlacement = LegendPlacement.Outside, LegendFontSize = 12 });
+        // What is drawn rises from left to right.
+        plot.Legends.Add(new Legend
+        {
+            LegendPosition = LegendPosition.LeftTop, LegendPlacement = LegendPlacement.Inside, LegendFontSize = 12, LegendBackground = OxyColor.FromAColor(224, OxyColors.White), LegendBorder = Grid,
+        });
         return plot;
     }
 

@@ -15,7 +15,7 @@ public sealed record ValidateResult(ValidateReport Report, IReadOnlyList<string>
 }
 
 /// <summary>Puts experiments into the output folder, whole or not at all: of each a table and a picture, and the numbers of all as JSON and as text.</summary>
-internal static class Exhibition
+internal static class ValidationFiles
 {
     private const string Json = "validate.json";
     private const string Text = "validate.txt";
@@ -31,7 +31,7 @@ internal static class Exhibition
         Experiments made = run(staging.Folder);
         string[] files =
         [
-            .. Names.Zip(TablesOf(made), PicturesOf(made)).SelectMany(e => new[] { Put($"{e.First}.csv", e.Second), Put($"{e.First}.svg", e.Third) }),
+            .. Names.Zip(TablesOf(made), PlotsOf(made)).SelectMany(e => new[] { Put($"{e.First}.csv", e.Second), Put($"{e.First}.svg", e.Third) }),
             Put(Json, made.Report.ToJson()),
             Put(Text, string.Concat(made.Report.ToLines().Select(line => line + "\n"))),
         ];
@@ -48,6 +48,6 @@ internal static class Exhibition
     private static string[] TablesOf(Experiments made) =>
         [LossExperiment.ToCsv(made.Loss), TimeExperiment.ToCsv(made.Time), ChoiceExperiment.ToCsv(made.Choice), RangeExperiment.ToCsv(made.Range)];
 
-    private static string[] PicturesOf(Experiments made) =>
+    private static string[] PlotsOf(Experiments made) =>
         [Plots.Loss(made.Loss), Plots.Time(made.Time), Plots.Choice(made.Choice), Plots.Range(made.Range, made.MeanSquareLoss)];
 }
