@@ -84,11 +84,11 @@ internal sealed class Validating
         (IReadOnlyList<ChoicePoint> choice, IReadOnlyList<double> budgets) = new StrategyTrials(materials, runner, quiet, trials, sizes).Run(input, gains);
         IReadOnlyList<RangePoint> range = runner.Timed("range", report => Scale(problem, sensitivities, report));
 
-        LossChange? seen = measured.FirstOrDefault()?.OnCalibration, unseen = measured.FirstOrDefault()?.Loss;
+        LossChange? unseen = measured.FirstOrDefault()?.Loss;
         return new Experiments(loss, time, choice, range, sensitivities.MeanSquareLoss, new ValidateReport(
             Reports.Model(Workspace),
             materials.Machine,
-            LossExperiment.Summarize(loss, seen?.Samples ?? 0, unseen?.Samples ?? 0, seen?.MeanSquareLoss ?? 1, unseen?.MeanSquareLoss ?? 1),
+            LossExperiment.Summarize(loss, sensitivities.Samples, unseen?.Samples ?? 0, sensitivities.MeanSquareLoss, unseen?.MeanSquareLoss ?? 0),
             TimeExperiment.Summarize(time, gains.OriginalMilliseconds),
             ChoiceExperiment.Summarize(choice, budgets),
             RangeExperiment.Summarize(range, sensitivities.MeanSquareLoss),
@@ -99,7 +99,7 @@ internal sealed class Validating
     {
         if (!Choices.Any(materials, allowed))
         {
-            throw new MixedPrecisionException(Errors.NothingGained(materials.Policy.Model, why) with { Severity = Severity.Error });
+            throw Errors.NothingToValidate(materials.Policy.Model, why);
         }
     }
 

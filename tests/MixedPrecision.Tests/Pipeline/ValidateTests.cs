@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text.Json;
+using System.Text.Json.Serialization;
 using System.Xml.Linq;
 using MixedPrecision.Benchmarking;
 using MixedPrecision.Diagnostics;
@@ -13,13 +14,15 @@ public class ValidateTests
 {
     private static readonly ExperimentSizes Few = new(Plans: 6, Budgets: 4, Seeds: 5, Layers: 2, new TimingSettings(TimeSpan.FromMilliseconds(30), Precision: 0.5));
 
+    private static readonly JsonSerializerOptions Json = new(JsonSerializerDefaults.Web) { DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull };
+
     private static readonly string[] Files = ["choice.csv", "choice.svg", "loss.csv", "loss.svg", "range.csv", "range.svg", "time.csv", "time.svg", "validate.json", "validate.txt"];
 
     [Fact]
     public void TheNumbersAreThoseOfTheTables()
     {
         using var folder = new PipelineFolder();
-        folder.WritePolicy("1%", "formats: [int8-dynamic, int8-weight, int4-weight]");
+        folder.WritePolicy("1%", "formats: [int8-dynamic, int8-weight, int4-weight]\nsearchSeconds: 1");
         ValidateResult result = Run(folder);
 
         // What was measured on the way is gone.
@@ -64,7 +67,7 @@ public class ValidateTests
     public void AScaledErrorThatIsSmallIsPredicted()
     {
         using var folder = new PipelineFolder();
-        folder.WritePolicy("1%", "formats: [int8-weight]");
+        folder.WritePolicy("1%", "formats: [int8-weight]\nsearchSeconds: 1");
         Run(folder);
         RangePoint[] range = [.. Rows(folder, "range.csv").Select(r => new RangePoint(r[0], r[1], Number(r[2]), Number(r[3]), Number(r[4]), Number(r[5])))];
         Assert.All(range.GroupBy(p => p.Layer), own => Assert.All(own.Take(4), p => Assert.InRange(p.Predicted / p.Measured, 0.8, 1.25)));
@@ -75,7 +78,7 @@ public class ValidateTests
     public void ASecondRunMeasuresNothing()
     {
         using var folder = new PipelineFolder();
-        folder.WritePolicy("1%", "formats: [int8-dynamic, int4-weight]");
+        folder.WritePolicy("1%", "formats: [int8-dynamic, int4-weight]\nsearchSeconds: 1");
         Run(folder);
         var before = Files.ToDictionary(f => f, f => File.ReadAllText(folder[$"out/{f}"]));
         Run(folder);
@@ -101,12 +104,20 @@ public class ValidateTests
     public void ACancelledRunLeavesNothing()
     {
         using var folder = new PipelineFolder();
-        folder.WritePolicy("1%", "formats: [int8-dynamic]");
+        folder.WritePolicy("1%", "formats: [int8-dynamic]\nsearchSeconds: 1");
         using var cancel = new CancellationTokenSource();
         RunOptions options = folder.Options(cancel.Token);
         Assert.ThrowsAny<OperationCanceledException>(() => Verbs.Validate(
-            folder.PolicyFile, folder["out"], options with { Progress = update => { if (update.Stage == "search") cancel.Cancel(); } }, Few));
+            folder.PolicyFile, folder["out"], options with { Progress = update => CancelAt("search", update) }, Few));
         Assert.False(Directory.Exists(folder["out"]));
+
+        void CancelAt(string stage, ProgressUpdate update)
+        {
+            if (update.Stage == stage)
+            {
+                cancel.Cancel();
+            }
+        }
     }
 
     private static ValidateResult Run(PipelineFolder folder) => Verbs.Validate(folder.PolicyFile, folder["out"], folder.Options(), Few);
@@ -123,7 +134,5 @@ public class ValidateTests
 
     private static double Number(string text) => double.Parse(text, CultureInfo.InvariantCulture);
 
-    private static void Same<T>(T expected, JsonElement found) => Assert.Equal(
-        JsonSerializer.Serialize(expected, new JsonSerializerOptions(JsonSerializerDefaults.Web) { DefaultIgnoreCondition = System.Text.Json.Serialization.JsonIgnoreCondition.WhenWritingNull }),
-        JsonSerializer.Serialize(found));
+    private static void Same<T>(T expected, JsonElement found) => Assert.Equal(JsonSerializer.Serialize(expected, Json), JsonSerializer.Serialize(found));
 }
