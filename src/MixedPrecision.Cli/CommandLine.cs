@@ -11,6 +11,7 @@ public sealed class CommandLine
     private readonly Argument<string> policy = new("POLICY") { Description = "The policy, a YAML file." };
     private readonly Option<string> output = new("--output") { Description = "The folder that the model and its manifest go to.", HelpName = "DIR", Required = true };
     private readonly Option<string> results = new("--output") { Description = "The folder that tables, pictures and summary go to.", HelpName = "DIR", Required = true };
+    private readonly Option<int?> samples = new("--samples") { Description = "Samples at most to measure the loss on that calibration has not seen; 512 by default.", HelpName = "N" };
     private readonly Option<string> cache = new("--cache") { Description = "The folder of calibrations and timings; the user's cache folder by default.", HelpName = "DIR" };
     private readonly Option<string> budget = new("--budget") { Description = "Another budget than the policy's, such as 1%, 0.01 or accuracyDrop:0.5%.", HelpName = "B" };
     private readonly Option<bool> json = new("--json") { Description = "Print the result as one JSON document on standard output, and nothing else there." };
@@ -37,7 +38,7 @@ public sealed class CommandLine
             Command(Verb.Benchmark, "Time the sub-graphs in their configurations on this machine.", run, policy, json, budget, cache, showKeys, log),
             Command(Verb.Solve, "Choose the fastest plan within the budget.", run, policy, json, budget, cache, showKeys, log),
             Command(Verb.Quantize, "Emit the quantized model, verify it, and write the precision manifest.", run, policy, output, json, budget, cache, inputsFile, showKeys, log),
-            Command(Verb.Validate, "Hold predictions of loss and time against measurements of the model, and the plan against simpler ways to choose.", run, policy, results, json, cache, showKeys, log),
+            Command(Verb.Validate, "Hold predictions of loss and time against measurements of the model, and the plan against simpler ways to choose.", run, policy, results, samples, json, cache, showKeys, log),
             Command(Verb.Gradient, "Write the model's gradient graph as a model that anyone can run.", run, model, file, loss, withRespectTo, log),
         };
         // The parser's slash forms of --help would take paths such as /?:name for it.
@@ -77,6 +78,10 @@ public sealed class CommandLine
         }
         command.Validators.Add(result =>
         {
+            if (options.Contains(samples) && result.GetValue(samples) < 1)
+            {
+                result.AddError("--samples has to be at least 1.");
+            }
             if (result.GetValue(json) && result.GetValue(log) == "msbuild")
             {
                 result.AddError("--json and --log-format msbuild exclude each other: both take standard output.");
@@ -98,6 +103,7 @@ public sealed class CommandLine
         options.Contains(loss) ? parsed.GetValue(loss) : null,
         options.Contains(withRespectTo) && parsed.GetValue(withRespectTo) is { Length: > 0 } names ? names : null)
     {
+        Samples = options.Contains(samples) ? parsed.GetValue(samples) : null,
         ShowKeys = options.Contains(showKeys) && parsed.GetValue(showKeys),
     };
 }

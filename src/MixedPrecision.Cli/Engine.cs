@@ -23,7 +23,7 @@ internal static class Engine
             Verb.Calibrate => Verbs.Calibrate(invocation.File, options) is var report && invocation.Json ? [report.ToJson()] : [.. report.ToLines()],
             Verb.Benchmark => Verbs.Benchmark(invocation.File, options) is var report && invocation.Json ? [report.ToJson()] : [.. report.ToLines()],
             Verb.Solve => Verbs.Solve(invocation.File, options) is var report && invocation.Json ? [report.ToJson()] : [.. report.ToLines()],
-            Verb.Validate => Verbs.Validate(invocation.File, invocation.Output!, options) is var result && invocation.Json ? [result.ToJson()] : [.. result.ToLines()],
+            Verb.Validate => Verbs.Validate(invocation.File, invocation.Output!, options, invocation.Samples) is var result && invocation.Json ? [result.ToJson()] : [.. result.ToLines()],
             Verb.Gradient => Verbs.Gradient(invocation.File, invocation.Output!, invocation.Loss, invocation.WithRespectTo, options),
             _ => Quantize(invocation, options),
         };

@@ -44,6 +44,9 @@ public sealed record Invocation(
     string? Loss = null,
     IReadOnlyList<string>? WithRespectTo = null)
 {
+    /// <summary><c>--samples</c>, or null.</summary>
+    public int? Samples { get; init; }
+
     /// <summary><c>--show-keys</c>.</summary>
     public bool ShowKeys { get; init; }
 }

@@ -20,7 +20,7 @@ internal sealed record Trial(int Number, LossChange? Loss, LossChange? OnCalibra
 /// </summary>
 /// <param name="quiet">Runs stages and says nothing: there are many.</param>
 /// <param name="folder">Where files are made.</param>
-internal sealed class Trials(Materials materials, StageRunner quiet, string folder, TimingSettings timing)
+internal sealed class Trials(Materials materials, StageRunner quiet, string folder, ExperimentSizes sizes)
 {
     /// <summary>Files that are timed in one run.</summary>
     private const int Together = 4;
@@ -28,7 +28,13 @@ internal sealed class Trials(Materials materials, StageRunner quiet, string fold
     private const string Name = "trial.onnx";
 
     private readonly Dictionary<string, Trial> known = [];
-    private Content<string>? reference;
+
+    private readonly Content<IReadOnlyList<Sample>> unseen = new(
+        materials.Data.Evaluation.Key.With("first", sizes.Samples), () => [.. materials.Data.Evaluation.Value.Take(sizes.Samples)]);
+
+    private readonly Lazy<Content<string>> reference = new(() => materials.Workspace.MayGainAsItIs
+        ? Emission.Draft(materials.Workspace, Reports.Baselines(materials.Workspace), Path.Combine(folder, "reference"), Name, materials.Preparations).Content
+        : Shipment.PathOf(materials.Workspace));
 
     /// <summary>What was measured of plans, in their order.</summary>
     /// <param name="onCalibration">Whether the loss is measured on calibration samples too; of plans that were measured before it is not.</param>
@@ -44,10 +50,10 @@ internal sealed class Trials(Materials materials, StageRunner quiet, string fold
             (LossChange Unseen, LossChange? Seen)[] losses = [.. files.Select(file =>
             {
                 report((double)done / open.Length, $"file {++done} of {open.Length}");
-                return (LossOf(file, materials.Data.Evaluation), onCalibration ? LossOf(file, materials.Data.Calibration) : null);
+                return (LossOf(file, unseen), onCalibration ? LossOf(file, materials.Data.Calibration) : null);
             })];
             List<ScenarioComparison> times = quiet.Get(Stages.Compare, new CompareInput(
-                Reference(), [.. files.Select(f => f.Content)], materials.Scenarios, materials.Machine, timing));
+                reference.Value, [.. files.Select(f => f.Content)], materials.Scenarios, materials.Machine, sizes.Timing));
             for (int i = 0; i < group.Length; i++)
             {
                 (Gain gain, double original) = ShareOf([.. times.Select(t => t.Of(i + 1))]);
@@ -87,8 +93,4 @@ internal sealed class Trials(Materials materials, StageRunner quiet, string fold
     }
 
     private static string KeyOf(IReadOnlyList<Configuration> plan) => string.Join("; ", plan);
-
-    private Content<string> Reference() => reference ??= materials.Workspace.MayGainAsItIs
-        ? Emission.Draft(materials.Workspace, Reports.Baselines(materials.Workspace), Path.Combine(folder, "reference"), Name, materials.Preparations).Content
-        : Shipment.PathOf(materials.Workspace);
 }

@@ -18,10 +18,11 @@ namespace MixedPrecision.Pipeline;
 /// <param name="Budgets">Budgets from nothing to everything.</param>
 /// <param name="Seeds">Random orders at each budget.</param>
 /// <param name="Layers">Layers whose error is scaled.</param>
+/// <param name="Samples">Samples that calibration has not seen.</param>
 /// <param name="Timing">How exactly whole models are timed.</param>
-internal sealed record ExperimentSizes(int Plans, int Budgets, int Seeds, int Layers, TimingSettings Timing)
+internal sealed record ExperimentSizes(int Plans, int Budgets, int Seeds, int Layers, int Samples, TimingSettings Timing)
 {
-    public static readonly ExperimentSizes Default = new(Plans: 32, Budgets: 16, Seeds: 32, Layers: 4, TimingSettings.Trial);
+    public static readonly ExperimentSizes Default = new(Plans: 32, Budgets: 16, Seeds: 32, Layers: 4, Samples: 512, TimingSettings.Trial);
 }
 
 /// <summary>What the experiments measured, each as its points.</summary>
@@ -47,7 +48,7 @@ internal sealed class Validating
     {
         (this.materials, this.runner, this.sizes, this.folder) = (materials, runner, sizes, folder);
         quiet = new StageRunner(runner.Store, new RunLog(options with { Progress = _ => { } }));
-        trials = new Trials(materials, quiet, folder, sizes.Timing);
+        trials = new Trials(materials, quiet, folder, sizes);
     }
 
     private Workspace Workspace => materials.Workspace;

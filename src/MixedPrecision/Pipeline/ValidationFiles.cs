@@ -4,7 +4,7 @@ using MixedPrecision.Validation;
 
 namespace MixedPrecision.Pipeline;
 
-/// <summary>What <see cref="Verbs.Validate(string, string, RunOptions)"/> made.</summary>
+/// <summary>What <see cref="Verbs.Validate(string, string, RunOptions, int?)"/> made.</summary>
 /// <param name="Report">The experiments in numbers.</param>
 /// <param name="Files">Full paths of the files written.</param>
 public sealed record ValidateResult(ValidateReport Report, IReadOnlyList<string> Files)

@@ -105,7 +105,9 @@ public static class Verbs
     }
 
     /// <summary>Whether the predictions of loss and time hold on the policy's model, and what choosing by them gains: tables, pictures and a summary in a folder. Time is the objective, whatever the policy says.</summary>
-    public static ValidateResult Validate(string policyFile, string outputFolder, RunOptions options) => Validate(policyFile, outputFolder, options, ExperimentSizes.Default);
+    /// <param name="samples">Samples at most to measure the loss on that calibration has not seen; null: 512.</param>
+    public static ValidateResult Validate(string policyFile, string outputFolder, RunOptions options, int? samples = null) =>
+        Validate(policyFile, outputFolder, options, ExperimentSizes.Default with { Samples = samples ?? ExperimentSizes.Default.Samples });
 
     internal static ValidateResult Validate(string policyFile, string outputFolder, RunOptions options, ExperimentSizes sizes)
     {

@@ -182,5 +182,6 @@ internal static class Plots
     /// <summary>The end of a long name, which tells layers apart.</summary>
     private static string Short(string name) => Wording.Escape(name) is var safe && safe.Length > LongestName ? $"…{safe.AsSpan(safe.Length - LongestName + 1)}" : safe;
 
-    private static string Draw(PlotModel plot) => new SvgExporter { Width = Width, Height = Height }.ExportToString(plot).ReplaceLineEndings("\n");
+    /// <summary>Without a document type, which would name an address: to stand in a page as it is.</summary>
+    private static string Draw(PlotModel plot) => new SvgExporter { Width = Width, Height = Height, IsDocument = false }.ExportToString(plot).ReplaceLineEndings("\n");
 }
