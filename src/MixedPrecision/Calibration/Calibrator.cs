@@ -38,6 +38,9 @@ public sealed record CalibrationRequest(
     /// <summary>By value, the layers that read it as their activation.</summary>
     internal ILookup<string, LayerSite> Readers { get; init; } = Sites.Values.ToLookup(s => s.Layer.Input);
 
+    /// <summary>By value, the layers that hold it since they read what is pooled of it.</summary>
+    internal ILookup<string, LayerSite> Pools { get; init; } = Sites.Values.Where(s => s.Pooled is not null).ToLookup(s => s.Pooled!);
+
     /// <summary>How much memory is taken to save time.</summary>
     internal CalibrationMemory Memory { get; init; } = CalibrationMemory.Default;
 
@@ -93,10 +96,12 @@ public static class Calibrator
 
         HashSet<string> operands = [.. request.Partition.Layers.Where(l => l.Kind != LayerKind.Embedding).SelectMany(l => l.HasWeight ? new[] { l.Input } : [l.Input, l.Weight])];
         HashSet<string> wanted = DependentOnLayers(request.Partition);
+        LayerSite[] judged = [.. request.Sites.Values.Where(s => HeldValues.AreJudged(s, request.Formats))];
+        operands.UnionWith(judged.Where(s => s.Ranges!.Pooled is not null).Select(s => s.Pooled!));
         wanted.UnionWith(operands);
         wanted.ExceptWith(limits.Hidden);
         operands.ExceptWith(limits.Hidden);
-        HashSet<string> held = [.. request.Sites.Values.Where(s => HeldValues.AreJudged(s, request.Formats)).Select(s => s.Layer.Input)];
+        HashSet<string> held = [.. judged.SelectMany(s => new[] { s.Layer.Input, s.Pooled }).OfType<string>()];
         held.IntersectWith(operands);
         long kept = operands.Concat(request.Partition.Layers.Select(l => l.Output)).Distinct().Sum(v => SampleShapes.Bytes(types.GetValueOrDefault(v), request.Samples));
 

@@ -17,6 +17,9 @@ internal static class HeldValues
     /// <summary>What is summed for a layer's input, in place of the name of a format.</summary>
     public const string Input = "<input>";
 
+    /// <summary>What is summed for what is pooled right before a layer.</summary>
+    public const string Pooled = "<pooled>";
+
     /// <summary>What is summed for a layer's result.</summary>
     public const string Output = "<output>";
 
@@ -48,11 +51,20 @@ internal static class HeldValues
         }
     }
 
+    /// <summary>Adds ⟨Q(z) − z, ż⟩ of a value of which layers read what is pooled.</summary>
+    public static void AddPooled(SampleTerms terms, IEnumerable<LayerSite> layers, IReadOnlyList<NumberFormat> formats, Tensor value, Tensor gradient, Tensor? drawn)
+    {
+        foreach (LayerSite site in layers.Where(s => s.Ranges?.Pooled is not null && AreJudged(s, formats)))
+        {
+            Add(terms, site, Pooled, [.. Shares.Select(share => Change(site.Ranges!.Pooled!.Times(share), float.NegativeInfinity, float.PositiveInfinity, value, gradient, drawn))]);
+        }
+    }
+
     /// <summary>Adds ⟨Q(t) − t, ṫ⟩ of what a layer gives, behind the activation that is absorbed: where that cuts, its gradient is none.</summary>
     public static void AddOutput(SampleTerms terms, LayerSite site, LayerValues values) => Add(terms, site, Output, [.. Shares.Select(share => Change(
         site.Ranges!.Output!.Times(share), site.Tail?.Low ?? float.NegativeInfinity, site.Tail?.High ?? float.PositiveInfinity, values.Output, values.Gradient, values.DrawnGradient))]);
 
-    /// <summary>The values with the layers that hold them: what a layer gives with those that read it so, and what else layers read.</summary>
+    /// <summary>The values with the layers that hold them: what a layer gives with those that read it so, what else layers read, and what is pooled for them.</summary>
     /// <param name="rounding">By name of a layer and of what is rounded, what was found; null where nothing was.</param>
     public static IReadOnlyList<HeldValue> Of(IEnumerable<LayerSite> sites, Func<string, string, FormatSensitivity?> rounding)
     {
@@ -64,6 +76,8 @@ internal static class HeldValues
         [
             .. producers.Select(p => Best(p.Key, [p.Value.Layer.Name, .. readers[p.Key].Select(r => r.Layer.Name)], p.Value.Ranges!.Output!, Output)),
             .. others.Where(o => rounding(o.First().Layer.Name, Input) is not null).Select(o => Best(o.Key, [.. o.Select(r => r.Layer.Name)], o.First().Ranges!.Input, Input)),
+            .. known.Where(s => rounding(s.Layer.Name, Pooled) is not null).GroupBy(s => s.Pooled!)
+                .Select(p => Best(p.Key, [.. p.Select(s => s.Layer.Name)], p.First().Ranges!.Pooled!, Pooled)),
         ];
 
         HeldValue Best(string value, string[] layers, ValueRange range, string rounded)

@@ -145,8 +145,9 @@ internal sealed class SegmentPass : IDisposable
             string original = segment.Originals[operand];
             Tensor value = Value(operand, sample, results), gradient = results[name];
             sample.Terms.AddOperand(original, value, gradient);
-            HeldValues.AddInput(
-                sample.Terms, request.Readers[original], request.Formats, value, gradient, segment.Program.DrawnOperands.TryGetValue(operand, out string? drawn) ? results[drawn] : null);
+            Tensor? drawn = segment.Program.DrawnOperands.TryGetValue(operand, out string? drawnName) ? results[drawnName] : null;
+            HeldValues.AddInput(sample.Terms, request.Readers[original], request.Formats, value, gradient, drawn);
+            HeldValues.AddPooled(sample.Terms, request.Pools[original], request.Formats, value, gradient, drawn);
         }
 
         foreach ((LayerSite site, LayerProgram layer) in segment.Layers)

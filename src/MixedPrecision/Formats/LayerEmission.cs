@@ -30,6 +30,9 @@ public sealed record LayerEmission(
     /// <summary>The value of the graph in which the input's elements were computed, where only their shape changed since (<see cref="LayerSite.Source"/>); null where the graph has no other than the input.</summary>
     public string? Source { get; init; }
 
+    /// <summary>What the pool right before the layer reads (<see cref="LayerSite.Pooled"/>), where the graph computes it.</summary>
+    public string? Pooled { get; init; }
+
     /// <summary>Values of the model that are rounded once for all that read them.</summary>
     public Dictionary<string, HeldEmission> Held { get; init; } = [];
 

@@ -40,6 +40,9 @@ public sealed record LayerSite(Layer Layer, NodeProto Node, int Opset, TensorTyp
     /// <summary>The value that has the elements of its input in another shape: rounded there, what computes it may give integers.</summary>
     public string? Source { get; init; }
 
+    /// <summary>What the pool right before it reads, where that has to be held in 8 bits with its input: see <see cref="StaticValues.PooledOf"/>.</summary>
+    public string? Pooled { get; init; }
+
     /// <summary>Whether what the operator adds is constant.</summary>
     public bool IsBiasConstant { get; init; }
 
@@ -69,7 +72,7 @@ public sealed record LayerSite(Layer Layer, NodeProto Node, int Opset, TensorTyp
         var site = new LayerSite(layer, view.Nodes[layer.Node], model.Opset, types[layer.Input], types[layer.Weight]);
         if (site.HasWeightMatrix)
         {
-            return site with { RangesOf = (StaticValues.RootOf(view, layer.Input), null), Source = StaticValues.SourceOf(view, layer.Input) };
+            return site with { RangesOf = (StaticValues.RootOf(view, layer.Input), null), Source = StaticValues.SourceOf(view, layer.Input), Pooled = StaticValues.PooledOf(view, layer.Input) };
         }
 
         if (layer.Kind != LayerKind.Conv)

@@ -33,6 +33,9 @@ public sealed record ValueRange(float Low, float High)
 /// <param name="Output">Range of what it gives, behind the activation that is absorbed; null where that stays in float.</param>
 public sealed record LayerRanges(ValueRange Input, ValueRange? Output)
 {
+    /// <summary>Range of what the pool right before it reads, where that is held with its input.</summary>
+    public ValueRange? Pooled { get; init; }
+
     /// <summary>Identifies what is held: ranges of one text are equal.</summary>
-    public string Text => string.Create(CultureInfo.InvariantCulture, $"{Input.Low:R} {Input.High:R} {Output?.Low:R} {Output?.High:R}");
+    public string Text => string.Create(CultureInfo.InvariantCulture, $"{Input.Low:R} {Input.High:R} {Output?.Low:R} {Output?.High:R} {Pooled?.Low:R} {Pooled?.High:R}");
 }

@@ -36,6 +36,26 @@ public static class StaticValues
         return source == value ? null : source;
     }
 
+    /// <summary>
+    /// The value that an average pool reads whose result is all that a layer reads, or null: where a sum or a concatenation gave it, that has to be held in 8 bits too for the pool, and the sum, to compute in them. What a convolution gives is held with it.
+    /// </summary>
+    public static string? PooledOf(GraphView view, string value)
+    {
+        string pooled = SourceOf(view, value) ?? value;
+        if (view.Producer(pooled) is not int pool || view.Nodes[pool].Operator() is not ("GlobalAveragePool" or "AveragePool"))
+        {
+            return null;
+        }
+
+        string read = view.Nodes[pool].Input[0], given = read;
+        while (view.Producer(given) is int cut && view.Nodes[cut].Operator() is "Relu" or "Clip")
+        {
+            given = view.Nodes[view.Producer(given)!.Value].Input[0];
+        }
+
+        return view.Producer(given) is int sum && view.Nodes[sum].Operator() is "Add" or "Concat" ? read : null;
+    }
+
     /// <summary>The activation behind a layer that is absorbed, or null: Relu, or Clip between constants that hold 0, which alone reads the layer's result.</summary>
     /// <param name="constant">The tensor of a constant, or null.</param>
     public static Tail? TailOf(GraphView view, Layer layer, Func<string, Tensor?> constant)

@@ -157,7 +157,7 @@ internal sealed class Shipment(Materials materials, StageRunner runner, string s
 
     /// <summary>What might be as fast as the plan, emitted and measured.</summary>
     private IEnumerable<Contestant> Uniform(PlanningInput input, Gains gains, Attempt met) => materials.Policy.Objective != Objective.Time ? []
-        : Uniforms.Near(input, gains, met, materials.Policy.Formats).Concat(Uniforms.Fused(input, gains, met) is { } fused ? [fused] : []).Select(u =>
+        : Uniforms.Near(input, gains, met, materials.Policy.Formats).Concat(Uniforms.Fused(input, gains, met)).Select(u =>
             emitted.FirstOrDefault(c => c.Plan.Configurations.SequenceEqual(u.Plan.Configurations)) is { } known ? known with { Name = u.Name } : Emit(u.Name, u.Plan));
 
     /// <summary>

@@ -14,14 +14,24 @@ internal static class Uniforms
     private const double NearInLoss = 3;
 
     /// <summary>
-    /// The plan with operators fused wherever it leaves a sub-graph as exported and they are known to run, or null where there is none. They lose nothing, and each gains too little to be told from zero: of all of them the file tells.
+    /// Operators fused wherever a sub-graph stands as exported and they are known to run: in the plan, since each may gain too little to be told from zero, and in the original, since what formats gain in single sub-graphs may be lost between
+    /// them. They lose nothing; of all of them the file tells.
     /// </summary>
-    public static NamedPlan? Fused(PlanningInput input, Gains gains, Attempt met)
+    public static IEnumerable<NamedPlan> Fused(PlanningInput input, Gains gains, Attempt met)
     {
-        Configuration[] fused = [.. input.Partition.Subgraphs.Select(s => met.Plan.Configurations[s.Index] is var own
-            && own.Structure == Structure.Exported && input.Structures(s).Any(f => f.Structure.Name == StructureNames.Fused)
-            && new SubgraphConfiguration(s, own with { Structure = StructureNames.Fused }) is var candidate && gains.Find(candidate) is not null ? candidate.Configuration : own)];
-        return fused.SequenceEqual(met.Plan.Configurations) ? null : new NamedPlan("plan, fused", Strategies.Of(input.Problem(gains, input.LossBudget(met.Tau)), fused));
+        SolverProblem problem = input.Problem(gains, input.LossBudget(met.Tau));
+        List<IReadOnlyList<Configuration>> known = [met.Plan.Configurations, input.RulesAlone];
+        foreach ((string name, IReadOnlyList<Configuration> from) in new[] { ("plan, fused", met.Plan.Configurations), ("fused", input.RulesAlone) })
+        {
+            Configuration[] fused = [.. input.Partition.Subgraphs.Select(s => from[s.Index] is var own
+                && own.Structure == Structure.Exported && input.Structures(s).Any(f => f.Structure.Name == StructureNames.Fused)
+                && new SubgraphConfiguration(s, own with { Structure = StructureNames.Fused }) is var candidate && gains.Find(candidate) is not null ? candidate.Configuration : own)];
+            if (!known.Any(k => k.SequenceEqual(fused)))
+            {
+                known.Add(fused);
+                yield return new NamedPlan(name, Strategies.Of(problem, fused));
+            }
+        }
     }
 
     /// <summary>The uniform configurations that might be within the budget and as fast as the plan, by what is predicted of them; those that hold values in 8 bits whatever is predicted of their time. The plan itself is none.</summary>

@@ -114,7 +114,7 @@ internal sealed class Workspace : IDisposable
         });
 
         // None where that of the result is wanted and not known.
-        LayerRanges? Of(ValueRange read, LayerSite site) => site.RangesOf.Output is not string output ? new LayerRanges(read, null)
+        LayerRanges? Of(ValueRange read, LayerSite site) => site.RangesOf.Output is not string output ? new LayerRanges(read, null) { Pooled = site.Pooled is string pooled ? ranges.GetValueOrDefault(pooled) : null }
             : ranges.TryGetValue(output, out ValueRange? given) ? new LayerRanges(read, site.Tail is { } tail ? given.Within(tail.Low, tail.High) : given) : null;
     }
 
@@ -126,7 +126,10 @@ internal sealed class Workspace : IDisposable
         {
             Ranges = new LayerRanges(
                 held.GetValueOrDefault(s.Value.RangesOf.Input) ?? held.GetValueOrDefault(s.Value.Layer.Input) ?? ranges.Input,
-                s.Value.RangesOf.Output is string output ? held.GetValueOrDefault(output) ?? ranges.Output : null),
+                s.Value.RangesOf.Output is string output ? held.GetValueOrDefault(output) ?? ranges.Output : null)
+            {
+                Pooled = s.Value.Pooled is string pooled ? held.GetValueOrDefault(pooled) ?? ranges.Pooled : null,
+            },
         });
     }
 

@@ -86,7 +86,8 @@ public static class LayerRewriter
             }
 
             int first = builder.Nodes.Count;
-            LayerSite site = assignment.Site with { Node = node, Opset = opset, Source = assignment.Site.Source is string source && computed.Contains(source) ? source : null };
+            string? Computed(string? value) => value is not null && computed.Contains(value) ? value : null;
+            LayerSite site = assignment.Site with { Node = node, Opset = opset, Source = Computed(assignment.Site.Source), Pooled = Computed(assignment.Site.Pooled) };
             string? output = assignment.Format.ReadsRanges && site.Tail is { } tail && absorbed.Contains(tail.Output) ? tail.Output : null;
             IReadOnlyList<string> constants = Emit(builder, site, assignment.Format, weight, shared, output, preparations, held);
             rewritten.Add(new RewrittenLayer(assignment.Site, assignment.Format, [.. builder.Nodes.Skip(first)], constants));
@@ -140,7 +141,7 @@ public static class LayerRewriter
         int type = site.Layer.HasWeight ? site.Weight.ElementType : site.Input.ElementType;
         if (!HalfPrecision.IsHalf(type))
         {
-            format.Emit(new LayerEmission(builder, site, site.Layer.Input, site.Layer.Weight, site.Layer.Bias, names, output, shared) { Held = held ?? [], Source = site.Source });
+            format.Emit(new LayerEmission(builder, site, site.Layer.Input, site.Layer.Weight, site.Layer.Bias, names, output, shared) { Held = held ?? [], Source = site.Source, Pooled = site.Pooled });
             return names;
         }
 

@@ -31,13 +31,31 @@ public class HeldValueTests
         ("v", LayerModels.Random(5, 8, 8, 3, 3)),
         ("u", LayerModels.Random(7, 8, 8, 1, 1)));
 
+    /// <summary>The same with a head of a classifier, for which the sum is pooled.</summary>
+    private static ModelProto Headed() => LayerModels.Model(
+        [("x", [1, 4, 6, 6])],
+        b =>
+        {
+            b.NodeTo(["t"], "Relu", "", [b.Node("Conv", ["x", "w"], Attributes.Of("pads", [1L, 1, 1, 1]))]);
+            b.NodeTo(["s"], "Conv", "", ["t", "v"], Attributes.Of("pads", [1L, 1, 1, 1]));
+            b.NodeTo(["sum"], "Add", "", ["s", "t"]);
+            b.NodeTo(["flat"], "Flatten", "", [b.Node("GlobalAveragePool", ["sum"])]);
+            b.NodeTo(["y"], "ReduceSumSquare", "", [b.MatMul("flat", "u")], Attributes.Of("keepdims", 0));
+        },
+        ("w", LayerModels.Random(3, 8, 4, 3, 3)),
+        ("v", LayerModels.Random(5, 8, 8, 3, 3)),
+        ("u", LayerModels.Random(7, 8, 5)));
+
     [Theory]
-    [InlineData("t", 2)]
-    [InlineData("s", 1)]
-    [InlineData("sum", 1)]
-    public void TheChangeIsThatOfTheLossThroughAllReaders(string value, int layers)
+    [InlineData(false, "t", 2)]
+    [InlineData(false, "s", 1)]
+    [InlineData(false, "sum", 1)]
+    [InlineData(true, "t", 2)]
+    [InlineData(true, "sum", 1)]
+    [InlineData(true, "flat", 1)]
+    public void TheChangeIsThatOfTheLossThroughAllReaders(bool isHeaded, string value, int layers)
     {
-        using var folder = new Calibrated(Residual());
+        using var folder = new Calibrated(isHeaded ? Headed() : Residual());
         HeldValue held = folder.Found.Held.Single(h => h.Value == value);
         Assert.Equal(layers, held.Layers.Count);
         Assert.Equal(folder.Samples.Count, held.Rounding.Deltas.Length);
@@ -109,10 +127,13 @@ public class HeldValueTests
             Partition partition = Partitioner.Partition(model, types);
             Samples = [.. Enumerable.Range(0, 6).Select(i => new Sample($"{i}", new Dictionary<string, Tensor> { ["x"] = LayerModels.Random(20 + i, 1, 4, 6, 6) }, null))];
             LayerSite[] sites = [.. partition.Layers.Select(l => LayerSite.Of(model, partition.View, types, l))];
-            string[] values = [.. sites.SelectMany(s => new[] { s.RangesOf.Input, s.RangesOf.Output! }).Distinct()];
+            string[] values = [.. sites.SelectMany(s => new[] { s.RangesOf.Input, s.RangesOf.Output, s.Pooled }).OfType<string>().Distinct()];
             var ranges = Samples.Select(s => Values(s, values)).SelectMany(v => v).GroupBy(v => v.Key, v => v.Value.Values<float>().ToArray())
                 .ToDictionary(g => g.Key, g => ValueRange.Of(g.Min(v => v.Min()), g.Max(v => v.Max())));
-            Sites = [.. sites.Select(s => s with { Ranges = new LayerRanges(ranges[s.RangesOf.Input], ranges[s.RangesOf.Output!]) })];
+            Sites = [.. sites.Select(s => s with
+            {
+                Ranges = new LayerRanges(ranges[s.RangesOf.Input], s.RangesOf.Output is string output ? ranges[output] : null) { Pooled = s.Pooled is string pooled ? ranges[pooled] : null },
+            })];
             loss = LossFunction.Create(model, types, new CalibrationPolicy(null, LossKind.ScalarOutput, null, 6, "y"), "policy.yaml");
             Found = Calibrator.Run(
                 new CalibrationRequest(model, partition, types, Sites.ToDictionary(s => s.Layer.Name), [NumberFormats.Get(Format)], loss, Samples, 2), _ => { }, TestContext.Current.CancellationToken);

@@ -193,6 +193,28 @@ public class Int8StaticTests
         Assert.Equal(["Flatten", "MatMulIntegerToFloat", "Pad", "QLinearConv", "QLinearGlobalAveragePool", "QuantizeLinear"], operators.Where(o => o is not ("Transpose" or "Add")).Order());
     }
 
+    /// <summary>The sum before the pool has a range of its own: with that it runs in integers too.</summary>
+    [Fact]
+    public void TheLastResidualSumRunsInIntegers()
+    {
+        ModelProto proto = LayerModels.Model(
+            [("x", [1, 16, 16, 16])],
+            b =>
+            {
+                b.NodeTo(["s"], "Conv", "", ["x", "w", "c"], Attributes.Of("pads", [1L, 1, 1, 1]));
+                b.NodeTo(["t"], "Conv", "", ["s", "w", "c"], Attributes.Of("pads", [1L, 1, 1, 1]));
+                b.NodeTo(["y"], "Gemm", "", [b.Node("Flatten", [b.Node("GlobalAveragePool", [b.Node("Relu", [b.Add("t", "s")])])]), "v", "d"]);
+            },
+            ("w", LayerModels.Random(3, 16, 16, 3, 3)),
+            ("c", LayerModels.Random(4, 16)),
+            ("v", LayerModels.Random(5, 16, 10)),
+            ("d", LayerModels.Random(6, 10)));
+        string[] operators = LayerModels.OperatorsAfterOptimization(Rewrite(proto, LayerModels.Random(9, 1, 16, 16, 16))[0].Model);
+        Assert.Single(operators, "QLinearAdd");
+        Assert.Single(operators, "QLinearGlobalAveragePool");
+        Assert.DoesNotContain("DequantizeLinear", operators);
+    }
+
     [Fact]
     public void NarrowWeightsSumWithoutSaturating()
     {
@@ -223,7 +245,7 @@ public class Int8StaticTests
         using var model = new OnnxModel(proto, ".", "made");
         List<LayerSite> sites = Sites(model);
         ModelProto observed = proto.Clone();
-        observed.Graph.Output.AddRange(sites.SelectMany(s => new[] { s.RangesOf.Input, s.RangesOf.Output }).OfType<string>().Distinct().Where(v => v is not "x" and not "y").Select(v => new ValueInfoProto { Name = v }));
+        observed.Graph.Output.AddRange(sites.SelectMany(s => new[] { s.RangesOf.Input, s.RangesOf.Output, s.Pooled }).OfType<string>().Distinct().Where(v => v is not "x" and not "y").Select(v => new ValueInfoProto { Name = v }));
         using Session session = Session.Create(observed, SessionSettings.Default);
         IReadOnlyDictionary<string, Tensor> values = session.Run(new Dictionary<string, Tensor> { ["x"] = x });
         ValueRange Range(string value)
@@ -234,7 +256,7 @@ public class Int8StaticTests
 
         LayerSite[] ranged = [.. sites.Select(s => s with
         {
-            Ranges = new LayerRanges(Range(s.RangesOf.Input), s.RangesOf.Output is not string output ? null : s.Tail is { } tail ? Range(output).Within(tail.Low, tail.High) : Range(output)),
+            Ranges = new LayerRanges(Range(s.RangesOf.Input), s.RangesOf.Output is not string output ? null : s.Tail is { } tail ? Range(output).Within(tail.Low, tail.High) : Range(output)) { Pooled = s.Pooled is string pooled ? Range(pooled) : null },
         })];
         ModelProto mixed = proto.Clone();
         LayerRewriter.Apply(mixed, [.. ranged.Select(s => (s, s.Layer.Output == except ? NumberFormats.Baseline : NumberFormats.Get(Format)))], name => TensorProtos.Read(proto.Graph.Initializer.First(i => i.Name == name), null!));

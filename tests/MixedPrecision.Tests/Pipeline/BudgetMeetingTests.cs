@@ -139,9 +139,11 @@ public sealed class BudgetMeetingTests : IDisposable
             MixedPrecision.Pipeline.Gains.Empty,
             (known, s) => known.With(new SubgraphConfiguration(s.First, s.Second), new ConfigurationTiming(s.Second, s.Second.Formats, [new Timing(10, 10, 0.01, -0.01, 0.03, 1, 9, [])], null, false), [1]));
         Plan plan = Strategies.Of(input.Problem(gains, 1e-5), [.. input.RulesAlone.Take(2), InFormat]);
-        NamedPlan found = Uniforms.Fused(input, gains, new Attempt(input.Tau(1e-5), plan, null!, 0))!;
-        Assert.Equal([fused, fused, InFormat], found.Plan.Configurations);
-        Assert.Null(Uniforms.Fused(input, gains, new Attempt(input.Tau(1e-5), found.Plan, null!, 0)));
+        NamedPlan[] found = [.. Uniforms.Fused(input, gains, new Attempt(input.Tau(1e-5), plan, null!, 0))];
+        Assert.Equal(["plan, fused", "fused"], found.Select(f => f.Name));
+        Assert.Equal([fused, fused, InFormat], found[0].Plan.Configurations);
+        Assert.Equal([fused, fused, input.RulesAlone[2]], found[1].Plan.Configurations);
+        Assert.Equal("fused", Assert.Single(Uniforms.Fused(input, gains, new Attempt(input.Tau(1e-5), found[0].Plan, null!, 0))).Name);
     }
 
     public void Dispose()
