@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using System.Text.RegularExpressions;
 using System.Xml.Linq;
 using MixedPrecision.Benchmarking;
 using MixedPrecision.Diagnostics;
@@ -128,9 +129,9 @@ public class ValidateTests
 
     private static double[][] Numbers(PipelineFolder folder, string file) => [.. Rows(folder, file).Select(row => row.Select(Number).ToArray())];
 
-    /// <summary>The rows of a table without its header; of texts, only names of strategies have a comma.</summary>
+    /// <summary>The rows of a table without its header: commas separate cells, but for those within quotes.</summary>
     private static IEnumerable<string[]> Rows(PipelineFolder folder, string file) => File.ReadAllLines(folder[$"out/{file}"]).Skip(1)
-        .Select(line => line.Split('"') is [_, var quoted, var rest] ? [quoted, .. rest.Split(',').Skip(1)] : line.Split(','));
+        .Select(line => Regex.Split(line, ",(?=(?:[^\"]*\"[^\"]*\")*[^\"]*$)").Select(cell => cell.Trim('"')).ToArray());
 
     private static double Number(string text) => double.Parse(text, CultureInfo.InvariantCulture);
 
