@@ -27,8 +27,8 @@ internal static class Int8Static
         int limit = isFull ? 127 : 63;
         return new NumberFormat(
             Name: id.Text,
-            Version: 6,
-            KernelIdentity: "QLinearConv(u8s8,guards,padded)",
+            Version: 7,
+            KernelIdentity: "QLinearConv(u8s8,guards,padded,moves)",
             TimePerMac: 0.25,
             WhyNot: WhyNot,
             Prepare: (site, weight) => Prepare(site, weight, limit),

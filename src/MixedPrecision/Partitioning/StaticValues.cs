@@ -16,13 +16,17 @@ public static class StaticValues
     /// <summary>The value whose range a value has: that which its elements were computed in.</summary>
     public static string RootOf(GraphView view, string value)
     {
-        while (view.Producer(value) is int node && Moving.Contains(view.Nodes[node].Operator()) && view.Nodes[node].Output[0] == value | view.Nodes[node].OpType == "Split" && !view.Constants.Contains(view.Nodes[node].Input[0]))
+        while (view.Producer(value) is int node && Moves(view.Nodes[node]) && view.Nodes[node].Output[0] == value | view.Nodes[node].OpType == "Split" && !view.Constants.Contains(view.Nodes[node].Input[0]))
         {
             value = view.Nodes[node].Input[0];
         }
 
         return value;
     }
+
+    /// <summary>Whether all elements that a node gives are elements of its first input.</summary>
+    public static bool Moves(NodeProto node) => Moving.Contains(node.Operator())
+        || (node.Operator() == "Resize" && node.Text("mode", "nearest") == "nearest" && node.Text("coordinate_transformation_mode", "") != "tf_crop_and_resize");
 
     /// <summary>The value with the same elements in the same order, in another shape, or null when there is none.</summary>
     public static string? SourceOf(GraphView view, string value)

@@ -40,7 +40,7 @@ internal sealed record EmittedModel(IReadOnlyList<string> Files)
 internal static class Emission
 {
     private const string Stage = "quantize";
-    private const int Version = 4;
+    private const int Version = 5;
 
     /// <summary>Puts the model of a plan, and its external data if it has any, into a folder.</summary>
     /// <param name="plan">A configuration by sub-graph.</param>

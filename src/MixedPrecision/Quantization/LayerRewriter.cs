@@ -50,9 +50,6 @@ public static class LayerRewriter
         var shared = new Dictionary<string, string[]>();
         var held = new Dictionary<string, HeldEmission>();
         var nodes = new List<NodeProto>();
-        HashSet<string> absorbed = [.. byOutput.Values.Where(a => a.Format.ReadsRanges).Select(a => a.Site.Tail?.Output).OfType<string>()];
-        HashSet<string> computed = [.. graph.Node.SelectMany(n => n.Output)];
-        absorbed.IntersectWith(computed);
         if (structures.Count > 0)
         {
             StructureRewriter.Apply(graph, structures, new StructureEmission(
@@ -66,6 +63,10 @@ public static class LayerRewriter
             builder.Nodes.Clear();
         }
 
+        // Of what structures leave.
+        HashSet<string> computed = [.. graph.Node.SelectMany(n => n.Output)];
+        HashSet<string> absorbed = [.. byOutput.Values.Where(a => a.Format.ReadsRanges).Select(a => a.Site.Tail?.Output).OfType<string>()];
+        absorbed.IntersectWith(computed);
         var scaled = assignments.Where(a => a.Format == NumberFormats.Baseline && a.Site.OutputScales is not null).ToDictionary(a => a.Site.Layer.Output, a => a.Site);
         foreach (NodeProto node in graph.Node)
         {
@@ -102,6 +103,7 @@ public static class LayerRewriter
         bool isMoved = ReadHeld(nodes, builder, held);
         if (rewritten.Any(r => r.Format.ReadsRanges))
         {
+            isMoved |= MovedValues.HandOn(nodes, builder);
             FloatGuard.Apply(nodes, builder, assignments.Where(a => a.Format == NumberFormats.Baseline && a.Site.Layer.Kind == LayerKind.Conv).Select(a => a.Site.Layer.Output).ToHashSet());
             rewritten = DropUnread(graph, nodes, rewritten);
         }

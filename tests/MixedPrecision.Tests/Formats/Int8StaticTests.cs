@@ -3,6 +3,7 @@ using MixedPrecision.Formats;
 using MixedPrecision.Onnx;
 using MixedPrecision.Partitioning;
 using MixedPrecision.Quantization;
+using MixedPrecision.Structures;
 
 namespace MixedPrecision.Tests.Formats;
 
@@ -193,6 +194,33 @@ public class Int8StaticTests
         Assert.Equal(["Flatten", "MatMulIntegerToFloat", "Pad", "QLinearConv", "QLinearGlobalAveragePool", "QuantizeLinear"], operators.Where(o => o is not ("Transpose" or "Add")).Order());
     }
 
+    /// <summary>What a Resize to the nearest gives lies on the steps of what it reads.</summary>
+    [Theory]
+    [InlineData("Concat")]
+    [InlineData("Add")]
+    public void ValuesAreHandedOnThroughWhatMovesThem(string between)
+    {
+        ModelProto proto = LayerModels.Model(
+            [("x", [1, 16, 8, 8])],
+            b =>
+            {
+                b.NodeTo(["low"], "Conv", "", ["x", "w", "c"], Attributes.Of("pads", [1L, 1, 1, 1]), Attributes.Of("strides", [2L, 2]));
+                b.NodeTo(["skip"], "Conv", "", ["x", "v", "c"], Attributes.Of("pads", [1L, 1, 1, 1]));
+                string wide = b.Node("Resize", ["low", "", b.Constant(Tensor.Of<float>([1, 1, 2, 2], 4), "scales")], Attributes.Of("mode", "nearest"), Attributes.Of("coordinate_transformation_mode", "asymmetric"), Attributes.Of("nearest_mode", "floor"));
+                b.NodeTo(["y"], "Conv", "", [between == "Concat" ? b.Node("Concat", [wide, "skip"], Attributes.Of("axis", 1)) : b.Add(wide, "skip"), between == "Concat" ? "u" : "w", "c"]);
+            },
+            ("w", LayerModels.Random(3, 16, 16, 3, 3)),
+            ("v", LayerModels.Random(4, 16, 16, 3, 3)),
+            ("u", LayerModels.Random(5, 16, 32, 1, 1)),
+            ("c", LayerModels.Random(6, 16)));
+        Tensor x = LayerModels.Random(9, 1, 16, 8, 8);
+        ModelProto mixed = Rewrite(proto, x)[0].Model;
+        string[] operators = LayerModels.OperatorsAfterOptimization(mixed);
+        Assert.Single(operators, "QLinear" + between);
+        Assert.Single(operators, "QuantizeLinear");
+        Assert.Single(operators, "DequantizeLinear");
+    }
+
     /// <summary>The sum before the pool has a range of its own: with that it runs in integers too.</summary>
     [Fact]
     public void TheLastResidualSumRunsInIntegers()
@@ -213,6 +241,25 @@ public class Int8StaticTests
         Assert.Single(operators, "QLinearAdd");
         Assert.Single(operators, "QLinearGlobalAveragePool");
         Assert.DoesNotContain("DequantizeLinear", operators);
+    }
+
+    /// <summary>Where a structure computes what a layer reads, there is nothing left to round in front of it.</summary>
+    [Fact]
+    public void WhatAStructureReplacesIsNotRounded()
+    {
+        ModelProto proto = LayerModels.Model(
+            [("x", [2, 3, 8])],
+            b => b.NodeTo(["y"], "MatMul", "", [b.Reshape(b.Node("Transpose", ["x"], Attributes.Of("perm", [1L, 0, 2])), b.Integers(6, 8)), "w"]),
+            ("w", LayerModels.Random(3, 8, 5)));
+        using var model = new OnnxModel(proto, ".", "made");
+        LayerSite site = Assert.Single(Sites(model)) with { Ranges = new LayerRanges(ValueRange.Of(-1, 1), null) };
+        Assert.NotNull(site.Source);
+        var direct = new StructureMatch(new Dictionary<string, string>(), [site.Layer.Input], [], emission => emission.Builder.NodeTo([site.Layer.Input], "Reshape", "", ["x", emission.Builder.Integers(6, 8)]));
+        ModelProto mixed = proto.Clone();
+        LayerRewriter.Apply(mixed, [(site, NumberFormats.Get(Format))], name => TensorProtos.Read(proto.Graph.Initializer.First(i => i.Name == name), null!), structures: [direct]);
+        using Session session = Session.Create(mixed, SessionSettings.Default);
+        Assert.Equal([6L, 5], session.Run(new Dictionary<string, Tensor> { ["x"] = LayerModels.Random(9, 2, 3, 8) })["y"].Shape);
+        Assert.Equal(1, mixed.Graph.Node.Count(n => n.OpType == "QuantizeLinear"));
     }
 
     [Fact]
