@@ -29,8 +29,8 @@ internal sealed class Trials(Materials materials, StageRunner quiet, string fold
 
     private readonly Dictionary<string, Trial> known = [];
 
-    private readonly Content<IReadOnlyList<Sample>> unseen = new(
-        materials.Data.Evaluation.Key.With("first", sizes.Samples), () => [.. materials.Data.Evaluation.Value.Take(sizes.Samples)]);
+    private readonly Lazy<Content<IReadOnlyList<Sample>>> unseen = new(() => new Content<IReadOnlyList<Sample>>(
+        materials.Data.Evaluation.Key.With("first", sizes.Samples), () => [.. materials.Data.Evaluation.Value.Take(sizes.Samples)]));
 
     private readonly Lazy<Content<string>> reference = new(() => materials.Workspace.MayGainAsItIs
         ? Emission.Draft(materials.Workspace, Reports.Baselines(materials.Workspace), Path.Combine(folder, "reference"), Name, materials.Preparations).Content
@@ -50,7 +50,7 @@ internal sealed class Trials(Materials materials, StageRunner quiet, string fold
             (LossChange Unseen, LossChange? Seen)[] losses = [.. files.Select(file =>
             {
                 report((double)done / open.Length, $"file {++done} of {open.Length}");
-                return (LossOf(file, unseen), onCalibration ? LossOf(file, materials.Data.Calibration) : null);
+                return (LossOf(file, unseen.Value), onCalibration ? LossOf(file, materials.Data.Calibration) : null);
             })];
             List<ScenarioComparison> times = quiet.Get(Stages.Compare, new CompareInput(
                 reference.Value, [.. files.Select(f => f.Content)], materials.Scenarios, materials.Machine, sizes.Timing));

@@ -3,7 +3,6 @@ using MixedPrecision.Calibration;
 using MixedPrecision.Diagnostics;
 using MixedPrecision.Formats;
 using MixedPrecision.Onnx;
-using MixedPrecision.Partitioning;
 using MixedPrecision.Quantization;
 using MixedPrecision.Reporting;
 using MixedPrecision.Solving;
@@ -85,7 +84,7 @@ internal sealed class Validating
         (IReadOnlyList<ChoicePoint> choice, IReadOnlyList<double> budgets) = new StrategyTrials(materials, runner, quiet, trials, sizes).Run(input, gains);
         IReadOnlyList<RangePoint> range = runner.Timed("range", report => Scale(problem, sensitivities, report));
 
-        LossChange? unseen = measured.FirstOrDefault()?.Loss;
+        LossChange? unseen = measured is [var first, ..] ? first.Loss : null;
         return new Experiments(loss, time, choice, range, sensitivities.MeanSquareLoss, new ValidateReport(
             Reports.Model(Workspace),
             materials.Machine,
