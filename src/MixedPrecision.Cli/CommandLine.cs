@@ -11,6 +11,8 @@ public sealed class CommandLine
     private readonly Argument<string> policy = new("POLICY") { Description = "The policy, a YAML file." };
     private readonly Argument<string?> layer = new("LAYER") { Description = "The layer to tell all of; the whole plan by default.", Arity = ArgumentArity.ZeroOrOne };
     private readonly Option<string> output = new("--output") { Description = "The folder that the model and its manifest go to.", HelpName = "DIR", Required = true };
+    private readonly Option<string> results = new("--output") { Description = "The folder that tables, pictures and summary go to.", HelpName = "DIR", Required = true };
+    private readonly Option<int?> samples = new("--samples") { Description = "Samples at most to measure the loss on that calibration has not seen; 512 by default.", HelpName = "N" };
     private readonly Option<string> cache = new("--cache") { Description = "The folder of calibrations and timings; the user's cache folder by default.", HelpName = "DIR" };
     private readonly Option<string> budget = new("--budget") { Description = "Another budget than the policy's, such as 1%, 0.01 or accuracyDrop:0.5%.", HelpName = "B" };
     private readonly Option<bool> json = new("--json") { Description = "Print the result as one JSON document on standard output, and nothing else there." };
@@ -41,6 +43,7 @@ public sealed class CommandLine
             Command(Verb.Frontier, "Show what each budget would buy: all plans that no other beats.", run, policy, json, budget, cache, showKeys, log),
             Explain(run),
             Command(Verb.Quantize, "Emit the quantized model, verify it, and write the precision manifest.", run, policy, output, json, budget, cache, inputsFile, showKeys, log),
+            Command(Verb.Validate, "Hold predictions of loss and time against measurements of the model, and the plan against simpler ways to choose.", run, policy, results, samples, json, cache, showKeys, log),
             Command(Verb.Gradient, "Write the model's gradient graph as a model that anyone can run.", run, model, file, loss, withRespectTo, log),
             Command(Verb.Report, "Write a manifest as a page to look at.", run, manifest, page, log),
         };
@@ -81,6 +84,10 @@ public sealed class CommandLine
         }
         command.Validators.Add(result =>
         {
+            if (options.Contains(samples) && result.GetValue(samples) < 1)
+            {
+                result.AddError("--samples has to be at least 1.");
+            }
             if (result.GetValue(json) && result.GetValue(log) == "msbuild")
             {
                 result.AddError("--json and --log-format msbuild exclude each other: both take standard output.");
@@ -100,7 +107,7 @@ public sealed class CommandLine
     private Invocation Read(Verb verb, ParseResult parsed, Argument<string> argument, Option[] options) => new(
         verb,
         parsed.GetRequiredValue(argument),
-        options.Contains(output) ? parsed.GetRequiredValue(output) : options.Contains(file) ? parsed.GetRequiredValue(file) : options.Contains(page) ? parsed.GetValue(page) : null,
+        new[] { output, results, file }.FirstOrDefault(options.Contains) is { } place ? parsed.GetRequiredValue(place) : options.Contains(page) ? parsed.GetValue(page) : null,
         parsed.GetValue(cache),
         options.Contains(budget) ? parsed.GetValue(budget) : null,
         parsed.GetValue(json),
@@ -110,6 +117,7 @@ public sealed class CommandLine
         options.Contains(withRespectTo) && parsed.GetValue(withRespectTo) is { Length: > 0 } names ? names : null)
     {
         Layer = verb == Verb.Explain ? parsed.GetValue(layer) : null,
+        Samples = options.Contains(samples) ? parsed.GetValue(samples) : null,
         ShowKeys = options.Contains(showKeys) && parsed.GetValue(showKeys),
     };
 }

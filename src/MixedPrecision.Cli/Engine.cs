@@ -25,6 +25,7 @@ internal static class Engine
             Verb.Solve => Verbs.Solve(invocation.File, options) is var report && invocation.Json ? [report.ToJson()] : [.. report.ToLines()],
             Verb.Frontier => Verbs.Frontier(invocation.File, options) is var report && invocation.Json ? [report.ToJson()] : [.. report.ToLines()],
             Verb.Explain => Verbs.Explain(invocation.File, invocation.Layer, options) is var report && invocation.Json ? [report.ToJson()] : [.. report.ToLines()],
+            Verb.Validate => Verbs.Validate(invocation.File, invocation.Output!, options, invocation.Samples) is var result && invocation.Json ? [result.ToJson()] : [.. result.ToLines()],
             Verb.Gradient => Verbs.Gradient(invocation.File, invocation.Output!, invocation.Loss, invocation.WithRespectTo, options),
             Verb.Report => Verbs.Report(invocation.File, invocation.Output, options),
             _ => Quantize(invocation, options),

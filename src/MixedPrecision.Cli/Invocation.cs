@@ -10,6 +10,7 @@ public enum Verb
     Frontier,
     Explain,
     Quantize,
+    Validate,
     Gradient,
     Report,
 }
@@ -26,7 +27,7 @@ public enum LogFormat
 
 /// <summary>One command line, read.</summary>
 /// <param name="File">The model for <c>inspect</c> and <c>gradient</c>, the manifest for <c>report</c>, the policy for the other verbs.</param>
-/// <param name="Output"><c>--output</c>; a folder for <c>quantize</c>, a file for <c>gradient</c> and <c>report</c>, null for the others.</param>
+/// <param name="Output"><c>--output</c>; a folder for <c>quantize</c> and <c>validate</c>, a file for <c>gradient</c> and <c>report</c>, null for the others.</param>
 /// <param name="CacheFolder"><c>--cache</c>, or null: the user's cache folder.</param>
 /// <param name="Budget"><c>--budget</c>, or null: the policy's.</param>
 /// <param name="Json"><c>--json</c>: the result as one JSON document on standard output, and nothing else there.</param>
@@ -48,6 +49,9 @@ public sealed record Invocation(
 {
     /// <summary>The layer that <c>explain</c> tells all of, or null.</summary>
     public string? Layer { get; init; }
+
+    /// <summary><c>--samples</c>, or null.</summary>
+    public int? Samples { get; init; }
 
     /// <summary><c>--show-keys</c>.</summary>
     public bool ShowKeys { get; init; }

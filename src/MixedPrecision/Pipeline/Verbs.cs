@@ -155,6 +155,20 @@ public static class Verbs
         }
     }
 
+    /// <summary>Whether the predictions of loss and time hold on the policy's model, and what choosing by them gains: tables, pictures and a summary in a folder. Time is the objective, whatever the policy says.</summary>
+    /// <param name="samples">Samples at most to measure the loss on that calibration has not seen; null: 512.</param>
+    public static ValidateResult Validate(string policyFile, string outputFolder, RunOptions options, int? samples = null) =>
+        Validate(policyFile, outputFolder, options, ExperimentSizes.Default with { Samples = samples ?? ExperimentSizes.Default.Samples });
+
+    internal static ValidateResult Validate(string policyFile, string outputFolder, RunOptions options, ExperimentSizes sizes)
+    {
+        (Materials materials, StageRunner runner) = Open(policyFile, options, objective: Objective.Time);
+        using (materials)
+        {
+            return ValidationFiles.Write(materials, Path.GetFullPath(outputFolder), folder => new Validating(materials, runner, options, sizes, folder).Run());
+        }
+    }
+
     /// <summary>Writes the gradient graph of a whole model as a model of its own: see <see cref="GradientModel"/>.</summary>
     /// <returns>What was written, for people.</returns>
     public static IReadOnlyList<string> Gradient(
@@ -215,10 +229,10 @@ public static class Verbs
     private static string PageOf(string manifestFile) =>
         (manifestFile.EndsWith(ManifestFile.Extension, StringComparison.Ordinal) ? manifestFile[..^ManifestFile.Extension.Length] : manifestFile) + ReportPage.Extension;
 
-    private static (Materials Materials, StageRunner Runner) Open(string policyFile, RunOptions options, bool verifies = true)
+    private static (Materials Materials, StageRunner Runner) Open(string policyFile, RunOptions options, bool verifies = true, Objective? objective = null)
     {
         var log = new RunLog(options);
         var runner = new StageRunner(new ContentStore(options.CacheFolder ?? ContentStore.DefaultFolder()), log);
-        return (Materials.Open(policyFile, options, runner, verifies), runner);
+        return (Materials.Open(policyFile, options, runner, verifies, objective), runner);
     }
 }

@@ -49,4 +49,5 @@ internal static class ReportJson
 [JsonSerializable(typeof(CalibrateReport))]
 [JsonSerializable(typeof(BenchmarkReport))]
 [JsonSerializable(typeof(SolveReport))]
+[JsonSerializable(typeof(ValidateReport))]
 internal sealed partial class ReportJsonContext : JsonSerializerContext;

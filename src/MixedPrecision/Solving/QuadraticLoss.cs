@@ -15,7 +15,7 @@ internal sealed class QuadraticLoss
     private readonly LossModel.Quadratic model;
     private readonly int samples;
     private readonly double[] diagonal;
-    private readonly double shift;
+    private double? shift;
 
     public QuadraticLoss(LossModel.Quadratic model, int choices)
     {
@@ -23,8 +23,10 @@ internal sealed class QuadraticLoss
         samples = model.Deltas.Select(row => row.Length).DefaultIfEmpty(0).Max();
         Check(choices);
         diagonal = [.. model.Deltas.Select(row => row.Length == 0 ? 0 : row.Sum(delta => delta * delta) / row.Length)];
-        shift = CorrelationMatrix.LeastEigenvalue([.. model.Deltas.Where((_, choice) => diagonal[choice] > 0)], samples);
     }
+
+    /// <summary>μ, which only tangents need: evaluating plans does without.</summary>
+    private double Shift => shift ??= CorrelationMatrix.LeastEigenvalue([.. model.Deltas.Where((_, choice) => diagonal[choice] > 0)], samples);
 
     /// <summary>P over all choices of a table: those of structures add nothing, consequences what they bring along.</summary>
     public static QuadraticLoss Of(LossModel.Quadratic model, ChoiceTable table)
@@ -121,15 +123,15 @@ internal sealed class QuadraticLoss
             }
 
             double own = set.Contains(choice) ? 2 * scale : 0;
-            double linear = (correlated * shift + model.Shrinkage) * diagonal[choice];
+            double linear = (correlated * Shift + model.Shrinkage) * diagonal[choice];
             double rising = 2 * scale * rise * model.Rises[choice];
-            coefficients[choice] = correlated * (2 * scale * product / samples - shift * own * diagonal[choice]) + linear + rising;
-            magnitude = correlated * (2 * scale * magnitude / samples + shift * own * diagonal[choice]) + linear + rising;
+            coefficients[choice] = correlated * (2 * scale * product / samples - Shift * own * diagonal[choice]) + linear + rising;
+            magnitude = correlated * (2 * scale * magnitude / samples + Shift * own * diagonal[choice]) + linear + rising;
             coefficients[choice] -= RelativeError * magnitude;
         }
 
         double square = samples == 0 ? 0 : sum.Sum(value => value * value) / samples;
-        double shifted = shift * taken.Sum(choice => diagonal[choice]);
+        double shifted = Shift * taken.Sum(choice => diagonal[choice]);
         double constant = scale * scale * (correlated * (square - shifted) + rise * rise);
         double error = scale * scale * (correlated * (square + shifted) + rise * rise) + budget;
         return (coefficients, budget + constant + RelativeError * error);
@@ -141,8 +143,8 @@ internal sealed class QuadraticLoss
         (double[] sum, double rise) = Sums(taken);
         double correlated = 1 - model.Shrinkage;
         double diagonalSum = taken.Sum(choice => diagonal[choice]);
-        double square = correlated * ((samples == 0 ? 0 : sum.Sum(value => value * value) / samples) - shift * diagonalSum) + rise * rise;
-        double linear = (correlated * shift + model.Shrinkage) * diagonalSum;
+        double square = correlated * ((samples == 0 ? 0 : sum.Sum(value => value * value) / samples) - Shift * diagonalSum) + rise * rise;
+        double linear = (correlated * Shift + model.Shrinkage) * diagonalSum;
         double root = Math.Sqrt(linear * linear + 4 * Math.Max(square, 0) * budget);
         return linear + root == 0 ? 1 : Math.Clamp(2 * budget / (linear + root), 0, 1);
     }

@@ -60,6 +60,13 @@ public static class Strategies
         return evaluator.ToPlan(evaluator.Table.PlanOf(configurations));
     }
 
+    /// <summary>The same with, in each sub-graph, the structure of greatest gain that its formats allow.</summary>
+    public static Plan Settled(SolverProblem problem, IReadOnlyList<Configuration> configurations)
+    {
+        var evaluator = new Evaluator(problem);
+        return evaluator.ToPlan(evaluator.Table.Consistent(evaluator.Table.PlanOf(configurations)));
+    }
+
     private static Plan? Walk(SolverProblem problem, int[] order)
     {
         var evaluator = new Evaluator(problem);
