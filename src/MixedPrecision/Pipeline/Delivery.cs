@@ -41,5 +41,6 @@ internal static class Delivery
         return new QuantizeResult(manifest, staging.Ship([.. shipped.Emitted.Files, manifestPath, reportPath]), materials.InputFiles);
     }
 
-    private static string NameOf(Policy policy) => policy.Output ?? Path.GetFileNameWithoutExtension(policy.Model) + ".mixed.onnx";
+    /// <summary>File name of the emitted model.</summary>
+    public static string NameOf(Policy policy) => policy.Output ?? Path.GetFileNameWithoutExtension(policy.Model) + ".mixed.onnx";
 }

@@ -57,6 +57,14 @@ internal static class Emission
         return new EmittedModel([.. files.Reverse()]);
     }
 
+    /// <summary>The same as it lies in the cache, where an earlier run wrote it; null where none did.</summary>
+    public static EmittedModel? Find(StageRunner runner, Content<Workspace> model, IReadOnlyList<Configuration> plan, string name)
+    {
+        Workspace workspace = model.Value;
+        int files = ModelTensors.External(workspace.Model.Proto).Any() ? 2 : 1;
+        return runner.FindFiles(Stage, Version, new EmitInput(model, name, LayersOf(workspace, plan), StructuresOf(workspace, plan)), files) is { } found ? new EmittedModel([.. found.Reverse()]) : null;
+    }
+
     /// <summary>The same for a model that is measured and not shipped: it does not go to the cache, which the many of an experiment would fill.</summary>
     public static EmittedModel Draft(Workspace workspace, IReadOnlyList<Configuration> plan, string folder, string name, Preparations preparations)
     {

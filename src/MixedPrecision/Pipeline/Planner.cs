@@ -16,6 +16,9 @@ internal sealed record PlanningInput(Partition Partition, IReadOnlyDictionary<st
     /// <summary>The structures that a sub-graph may have besides the exported one.</summary>
     public Func<Subgraph, IReadOnlyList<FoundStructure>> Structures { get; init; } = _ => [];
 
+    /// <summary>What is predicted of the loss, by the choices that there are: programs of one planning differ in gains.</summary>
+    internal Dictionary<string, LossModel.Quadratic> Losses { get; } = [];
+
     /// <summary>Layers that may run in something else than the baseline.</summary>
     public int Choosing => Allowed.Values.Count(o => o.Formats.Any(f => f != Problems.Baseline));
 

@@ -97,22 +97,26 @@ internal static class Reports
         GainOf(materials, Gain.None).Unit,
         input?.Floor.Total ?? 0,
         BudgetMeeting.FirstTau(materials.Policy.Budget),
-        input is null ? [new FrontierPoint(0, 0, 0, materials.Workspace.Bytes, 0)] : Points(materials, input, plans),
+        input is null ? [new FrontierPoint(0, 0, 0, materials.Workspace.Bytes, 0)] : Points(materials, input, plans, Steps.Verified(materials, runner)),
         WarningsOf(runner));
 
     /// <param name="found">Null where no layer has a choice.</param>
     public static ExplainReport Explain(Materials materials, StageRunner runner, double tau, Explanation? found) =>
         new(Model(materials.Workspace), tau, GainOf(materials, Gain.None).Unit, found, WarningsOf(runner));
 
+    /// <summary>A gain for people.</summary>
+    public static string Text(Materials materials, double gain) => PlanText.Gain(gain, GainOf(materials, Gain.None).Unit);
+
     /// <summary>What is predicted of plans.</summary>
-    public static IReadOnlyList<FrontierPoint> Points(Materials materials, PlanningInput input, IReadOnlyList<Plan> plans)
+    /// <param name="verified">The error that was measured of a plan's file, if it was.</param>
+    public static IReadOnlyList<FrontierPoint> Points(Materials materials, PlanningInput input, IReadOnlyList<Plan> plans, Func<Plan, double?> verified)
     {
         var savings = new Quantization.Savings(materials.Workspace.Model.Graph);
         return [.. plans.Select(plan =>
         {
             (LayerSite Site, NumberFormat Format)[] changed = [.. input.Partition.Subgraphs.SelectMany(s => s.Layers.Zip(plan.Configurations[s.Index].Formats))
                 .Where(l => l.Second != Problems.Baseline).Select(l => (materials.Workspace.Sites[l.First.Name], NumberFormats.Get(l.Second)))];
-            return new FrontierPoint(input.Tau(plan.Loss), plan.Loss, plan.Gain, materials.Workspace.Bytes - savings.Bytes(changed), changed.Length);
+            return new FrontierPoint(input.Tau(plan.Loss), plan.Loss, plan.Gain, materials.Workspace.Bytes - savings.Bytes(changed), changed.Length, verified(plan));
         })];
     }
 
@@ -153,8 +157,12 @@ internal static class Reports
             advice,
             [.. LeftAlone.Lines(Reasons.Of(materials.Workspace.Partition, shipped.Configurations, findings, materials.Policy.Formats.Count - 1))],
             [.. materials.Workspace.Notes, .. WarningsOf(runner)],
+            Frontier: findings.Frontier.Count == 0 ? null : Points(materials, input!, findings.Frontier, plan => Verified(shipped, plan)),
             Tried: Tried(materials, findings.Gains));
     }
+
+    private static double? Verified(Shipped shipped, Plan plan) => (shipped.Findings.Meeting?.Attempts ?? []).Select(a => (a.Plan, a.Loss)).Concat(shipped.Compared.Select(c => (c.Plan, c.Loss)))
+        .Where(known => known.Plan.Configurations.SequenceEqual(plan.Configurations)).Select(known => (double?)known.Loss.RelativeLossError).FirstOrDefault();
 
     /// <summary>The configurations that were timed; null where gains are computed.</summary>
     private static IReadOnlyList<TriedSubgraph>? Tried(Materials materials, Gains gains)

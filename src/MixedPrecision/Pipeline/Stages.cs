@@ -73,8 +73,9 @@ internal sealed record SolveInput(Content<SolverProblem> Problem);
 
 /// <summary>What <see cref="Stages.Trace"/> reads.</summary>
 /// <param name="Problem">The program; its budget does not matter.</param>
+/// <param name="Budgets">Loss MSEs whose optima are to be among the plans.</param>
 /// <param name="Step">The difference of the gain that matters.</param>
-internal sealed record TraceInput(Content<SolverProblem> Problem, double Step);
+internal sealed record TraceInput(Content<SolverProblem> Problem, IReadOnlyList<double> Budgets, double Step);
 
 /// <summary>The plan of a strategy.</summary>
 internal sealed record NamedPlan(string Name, Plan Plan);
@@ -163,6 +164,9 @@ internal static class Stages
     /// <summary>Programs that are solved for a frontier at most.</summary>
     private const int MostPrograms = 128;
 
+    /// <summary>What they may cost together, in CP-SAT's deterministic time, whose unit is about a second.</summary>
+    private const double MostEffort = 20;
+
     /// <summary>Samples on which exact rewrites are held against the original.</summary>
     private const int FewSamples = 2;
 
@@ -235,11 +239,13 @@ internal static class Stages
         (input, context) =>
         {
             int solved = 0;
-            return [.. Frontier.Of(input.Problem.Value, input.Step, MostPrograms, problem =>
+            var series = new BudgetSeries(input.Problem.Value);
+            return [.. Frontier.Of(input.Problem.Value, input.Budgets, input.Step, MostPrograms, budgets =>
             {
-                context.Report((double)solved++ / MostPrograms, "");
-                return Solver.Solve(problem, context.Cancel);
-            })];
+                context.Report(Math.Min(1, (double)solved / MostPrograms), "");
+                solved += budgets.Count;
+                return series.Solve(budgets, context.Cancel);
+            }, () => series.Effort > MostEffort)];
         });
 
     /// <summary>The two files and evaluation data → change of the loss.</summary>

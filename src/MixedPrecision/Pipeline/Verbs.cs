@@ -104,8 +104,11 @@ public static class Verbs
 
             (PlanningInput input, Gains gains, Measuring measuring) = Prepare(materials, runner);
             PlanningSteps steps = Steps.Planning(runner, measuring, _ => throw new InvalidOperationException("nothing is emitted here"));
-            gains = Budgets.Append(BudgetMeeting.FirstTau(materials.Policy.Budget)).Aggregate(gains, (known, tau) => Planner.PlanOrLeast(input, known, input.LossBudget(tau), steps).Gains);
-            return Reports.Frontier(materials, runner, input, Steps.Frontier(runner, input, gains));
+
+            // The policy's budget comes first: whatever is timed for its plan is timed, before the time of the search is over.
+            double stated = BudgetMeeting.FirstTau(materials.Policy.Budget);
+            gains = Budgets.Prepend(stated).Aggregate(gains, (known, tau) => Planner.PlanOrLeast(input, known, input.LossBudget(tau), steps).Gains);
+            return Reports.Frontier(materials, runner, input, Steps.Frontier(runner, input, gains, [input.LossBudget(stated)]));
         }
     }
 
@@ -138,7 +141,7 @@ public static class Verbs
                 return Planner.Plan(free, measuring.Add(gains, Measuring.First(free.Partition, free.Allowed, free.Structures)), input.LossBudget(tau), steps).Plan;
             }
 
-            Explanation found = Explaining.Of(input, gains, plan, tau, materials.Policy.Layers, problem => Steps.Solve(runner, problem), Without, Steps.Frontier(runner, input, gains));
+            Explanation found = Explaining.Of(input, gains, plan, tau, materials.Policy.Layers, problem => Steps.Solve(runner, problem), Without, Steps.Frontier(runner, input, gains, [input.LossBudget(tau)]), gain => Reports.Text(materials, gain));
             return Reports.Explain(materials, runner, tau, layer is null ? found : found with { Layers = [.. found.Layers.Where(l => l.Name == layer)] });
         }
     }

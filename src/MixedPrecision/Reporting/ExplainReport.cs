@@ -13,11 +13,12 @@ public sealed record ExplainedFormat(string Format, double LossShare, IReadOnlyL
 /// <param name="Name">The layer.</param>
 /// <param name="Operator">Its operator.</param>
 /// <param name="Format">The format that it has.</param>
-/// <param name="Reason">A clause for people.</param>
+/// <param name="Reason">A clause for people; layers that have it for the same reason have the same.</param>
+/// <param name="Detail">The numbers behind it: a format, what the layer gains in it alone, and what share of the budget it takes; empty where there are none.</param>
 /// <param name="Formats">What else it might have.</param>
 /// <param name="NotApplicable">Formats that it cannot have, with the reason.</param>
 public sealed record ExplainedLayer(
-    string Name, string Operator, string Format, string Reason, IReadOnlyList<ExplainedFormat> Formats, IReadOnlyDictionary<string, string> NotApplicable);
+    string Name, string Operator, string Format, string Reason, string Detail, IReadOnlyList<ExplainedFormat> Formats, IReadOnlyDictionary<string, string> NotApplicable);
 
 /// <summary>A rule of the policy.</summary>
 /// <param name="Match">Its pattern.</param>
@@ -36,6 +37,16 @@ public sealed record HelpfulLayer(string Name, double Gain);
 /// <param name="Gain">What it gains beyond the plan.</param>
 public sealed record NextStep(double Tau, double Gain);
 
+/// <summary>What rules force.</summary>
+/// <param name="LeastTau">The least budget that they allow.</param>
+/// <param name="Layers">Layers that they leave no choice without loss, the largest first.</param>
+public sealed record ExplainedInfeasibility(double LeastTau, IReadOnlyList<ForcedLoss> Layers);
+
+/// <summary>The least loss that a layer has.</summary>
+/// <param name="Name">The layer.</param>
+/// <param name="Tau">That loss by itself, as a relative loss error.</param>
+public sealed record ForcedLoss(string Name, double Tau);
+
 /// <summary>Why the plan is what it is.</summary>
 /// <param name="Gain">What it gains.</param>
 /// <param name="Tau">What it is predicted to lose.</param>
@@ -44,7 +55,14 @@ public sealed record NextStep(double Tau, double Gain);
 /// <param name="Helpful">Most gain first.</param>
 /// <param name="Next">Null where nothing gains more.</param>
 public sealed record Explanation(
-    double Gain, double Tau, IReadOnlyList<ExplainedLayer> Layers, IReadOnlyList<ExplainedRule> Rules, IReadOnlyList<HelpfulLayer> Helpful, NextStep? Next);
+    double Gain, double Tau, IReadOnlyList<ExplainedLayer> Layers, IReadOnlyList<ExplainedRule> Rules, IReadOnlyList<HelpfulLayer> Helpful, NextStep? Next)
+{
+    /// <summary>The best plan of up to twice the budget; null where that gains no more.</summary>
+    public NextStep? Doubled { get; init; }
+
+    /// <summary>Null where a plan is within the budget; else the plan is that of least loss.</summary>
+    public ExplainedInfeasibility? Infeasible { get; init; }
+}
 
 /// <summary>What <c>explain</c> tells.</summary>
 /// <param name="Model">The file.</param>
@@ -54,6 +72,9 @@ public sealed record Explanation(
 /// <param name="Warnings">What the reader should know.</param>
 public sealed record ExplainReport(ModelSummary Model, double Budget, string Unit, Explanation? Plan, IReadOnlyList<string> Warnings)
 {
+    /// <summary>Layers that are named where rules force too much.</summary>
+    private const int MostLayers = 8;
+
     public string ToJson() => ReportJson.Write(this);
 
     /// <summary>For people: the layers grouped by what they have and why; or, where one is asked for, all of that one.</summary>
@@ -61,13 +82,25 @@ public sealed record ExplainReport(ModelSummary Model, double Budget, string Uni
         : Plan.Layers.Count == 1 ? [.. LinesOf(Plan.Layers[0]), .. ReportText.Warnings(Warnings)]
         :
         [
-            $"{Model.File}: {PlanText.Gain(Plan.Gain, Unit)} saved at a predicted relative loss error of {ReportText.Percent(Plan.Tau)} of {ReportText.Percent(Budget)} allowed",
-            .. ReportText.Table([.. Plan.Layers.GroupBy(l => (l.Format, l.Operator, l.Reason)).Select(g => new[] { $"{g.Count()} {g.Key.Operator}", g.Key.Format, g.Key.Reason, g.First().Name + (g.Count() > 1 ? ", …" : "") })]),
+            Plan.Infeasible is { } none
+                ? $"{Model.File}: no plan is within the budget of {ReportText.Percent(Budget)}: rules force a predicted relative loss error of {ReportText.Percent(none.LeastTau)}"
+                : $"{Model.File}: {PlanText.Gain(Plan.Gain, Unit)} saved at a predicted relative loss error of {ReportText.Percent(Plan.Tau)} of {ReportText.Percent(Budget)} allowed",
+            .. (Plan.Infeasible?.Layers ?? []).Take(MostLayers).Select(l => $"forced: {Wording.Quote(l.Name)} loses {ReportText.Percent(l.Tau)} by itself"),
+            .. ReportText.Table([.. Plan.Layers.GroupBy(l => (l.Format, l.Operator, l.Reason)).Select(g => new[] { $"{g.Count()} {g.Key.Operator}", g.Key.Format, g.Key.Reason, Example(g.First(), g.Count()) })]),
             .. Plan.Rules.Select(LineOf),
             .. Plan.Next is { } next ? [$"next: a budget of {ReportText.Percent(next.Tau)} saves {PlanText.Gain(next.Gain, Unit)} more"] : new[] { "next: no budget buys more" },
-            .. Plan.Helpful.Select(h => $"in the way: {Wording.Quote(h.Name)}; without its error {PlanText.Gain(h.Gain, Unit)} more would be saved"),
+            .. Helps(),
             .. ReportText.Warnings(Warnings),
         ];
+
+    private static string Example(ExplainedLayer layer, int count) => layer.Name + (count > 1 ? ", …" : "") + (layer.Detail.Length > 0 ? $" ({layer.Detail})" : "");
+
+    /// <summary>What would help most, the greatest gain first.</summary>
+    private IEnumerable<string> Helps() => Plan!.Helpful.Select(h => (h.Gain, Text: $"without the error of {Wording.Quote(h.Name)}, which is in the way"))
+        .Concat(Plan.Rules.Where(r => r.Cost > 0).Select(r => (r.Cost!.Value, $"without the rule {Wording.Quote(r.Match)}")))
+        .Concat(Plan.Doubled is { } doubled ? [(doubled.Gain, $"with twice the budget, of which {ReportText.Percent(doubled.Tau)} are used")] : [])
+        .OrderByDescending(h => h.Item1)
+        .Select(h => $"would help: {PlanText.Gain(h.Item1, Unit)} more {h.Item2}");
 
     private string LineOf(ExplainedRule rule) => $"rule {Wording.Quote(rule.Match)} → {rule.Format}: "
         + (rule.Cost is not { } cost ? "without it, too, no plan is within the budget" : cost > 0 ? $"costs {PlanText.Gain(cost, Unit)}" : "costs nothing")
@@ -75,7 +108,7 @@ public sealed record ExplainReport(ModelSummary Model, double Budget, string Uni
 
     private IEnumerable<string> LinesOf(ExplainedLayer layer) =>
     [
-        $"{Wording.Escape(layer.Name)} ({Wording.Escape(layer.Operator)}): {layer.Format}: {layer.Reason}",
+        $"{Wording.Escape(layer.Name)} ({Wording.Escape(layer.Operator)}): {layer.Format}: {layer.Reason}{(layer.Detail.Length > 0 ? $" ({layer.Detail})" : "")}",
         .. ReportText.Table([.. layer.Formats.Select(f => new[]
         {
             f.Format,

@@ -6,4 +6,5 @@ namespace MixedPrecision.Reporting;
 /// <param name="Gain">What it is predicted to gain, at the lower ends of what was measured, in the unit of the objective.</param>
 /// <param name="Bytes">Size of its file, as computed.</param>
 /// <param name="Changed">Layers that leave the baseline.</param>
-public sealed record FrontierPoint(double Tau, double LossMse, double Gain, long Bytes, int Changed);
+/// <param name="Verified">Relative loss error that was measured of its file on samples which calibration did not see; null where it was not emitted.</param>
+public sealed record FrontierPoint(double Tau, double LossMse, double Gain, long Bytes, int Changed, double? Verified = null);

@@ -31,7 +31,10 @@ public sealed record FrontierReport(
         Original > 0 ? ReportText.Percent(point.Gain / Original) : "",
         ReportText.Bytes(point.Bytes),
         ReportText.Count(point.Changed),
-        point == Bought ? $"bought by the policy's budget, {ReportText.Percent(Budget)}" : "",
+        string.Join("; ", [
+            .. point == Bought ? [$"bought by the policy's budget, {ReportText.Percent(Budget)}"] : Array.Empty<string>(),
+            .. point.Verified is { } measured ? [$"verified: {ReportText.Percent(measured)} measured"] : Array.Empty<string>(),
+        ]),
     ];
 
     /// <summary>The last point within the policy's budget, or null.</summary>
@@ -42,7 +45,7 @@ public sealed record FrontierReport(
         double step = Points.Count <= MostLines ? 0 : (Points[^1].Gain - Points[0].Gain) / MostLines, next = double.NegativeInfinity;
         foreach (FrontierPoint point in Points)
         {
-            if (point.Gain >= next || point == Bought || point == Points[^1])
+            if (point.Gain >= next || point == Bought || point == Points[^1] || point.Verified is not null)
             {
                 yield return point;
                 next = point.Gain + step;

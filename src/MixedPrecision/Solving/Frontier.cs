@@ -9,71 +9,72 @@ public static class Frontier
     /// <summary>Of what everything loses, the budget below which a loss is none.</summary>
     private const double Negligible = 1e-9;
 
+    /// <summary>Budgets that are solved beside each other: a number that does not depend on the machine, so that frontiers do not either.</summary>
+    private const int Together = 4;
+
     /// <summary>
     /// The plans in order of loss, each gaining more than the one before it. Each is the optimum of the budget that is its own loss. Between two neighbours lies none that gains a step more than the lower one, unless their losses differ by less than a fiftieth;
     /// a problem whose frontier is longer is searched where gains differ most.
     /// </summary>
     /// <param name="problem">What there is to choose; its budget does not matter.</param>
+    /// <param name="budgets">Loss MSEs whose optima are to be among the plans.</param>
     /// <param name="step">A difference of the gain that matters, in the unit of the objective, above 0.</param>
-    /// <param name="most">At most so many programs are solved.</param>
-    /// <param name="solve">The plan of greatest gain of a program.</param>
-    public static IReadOnlyList<Plan> Of(SolverProblem problem, double step, int most, Func<SolverProblem, Plan> solve)
+    /// <param name="most">At most so many programs are solved, besides those of the budgets.</param>
+    /// <param name="solve">The plans of greatest gain of the problem within some budgets.</param>
+    /// <param name="isOver">Asked before further budgets are solved; then the search ends where it is.</param>
+    public static IReadOnlyList<Plan> Of(SolverProblem problem, IReadOnlyList<double> budgets, double step, int most, Func<IReadOnlyList<double>, IReadOnlyList<Plan>> solve, Func<bool>? isOver = null)
     {
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(step);
-        Plan lowest = At(0);
+        double everything = LargestLoss(problem) * (1 + Nearest);
+        double floor = Negligible * everything;
+        Plan lowest = solve([0])[0];
         if (lowest.Infeasibility is { } forced)
         {
             // Rules force some loss.
-            lowest = At(forced.MinimalLoss * (1 + Nearest));
+            lowest = solve([forced.MinimalLoss * (1 + Nearest)])[0];
         }
 
-        double everything = LargestLoss(problem) * (1 + Nearest);
-        Plan highest = At(everything);
-        double floor = Negligible * everything;
-        List<Plan> found = [lowest];
-        if (highest.Gain > lowest.Gain)
-        {
-            found.Add(highest);
-        }
+        Plan highest = solve([everything])[0];
+        Plan[] asked = budgets.Count == 0 ? [] : [.. solve(budgets).Where(p => p.Infeasibility is null)];
+        List<Plan> found = Rising([lowest, .. asked, highest]);
 
         // The widest step is looked into first. A budget up to which the lower plan is known to be the best says where to look on.
         var open = new PriorityQueue<(Plan Low, double Upto, Plan High), double>();
-        Add(lowest, lowest.Loss, highest);
-        for (int solved = 2; solved < most && open.TryDequeue(out var gap, out _); solved++)
+        foreach ((Plan low, Plan high) in found.Zip(found.Skip(1)).ToArray())
         {
-            (Plan low, double upto, Plan high) = gap;
-            double budget = Math.Sqrt(Math.Max(upto, floor) * high.Loss);
-            Plan middle = At(budget);
-            if (middle.Gain > low.Gain && middle.Gain < high.Gain)
+            Add(low, low.Loss, high);
+        }
+
+        for (int programs = 2; programs < most && open.Count > 0 && isOver?.Invoke() != true;)
+        {
+            var gaps = new List<(Plan Low, double Upto, Plan High, double Budget)>();
+            for (; gaps.Count < Together && programs < most && open.TryDequeue(out var gap, out _); programs++)
             {
-                found.Add(middle);
-                Add(low, upto, middle);
-                Add(middle, budget, high);
+                gaps.Add((gap.Low, gap.Upto, gap.High, Math.Sqrt(Math.Max(gap.Upto, floor) * gap.High.Loss)));
             }
-            else if (middle.Gain <= low.Gain)
+
+            foreach (((Plan low, double upto, Plan high, double budget), Plan middle) in gaps.Zip(solve([.. gaps.Select(g => g.Budget)])))
             {
-                Add(low, budget, high);
-            }
-            else
-            {
-                // As much gain for less loss than the upper one has.
-                found.Remove(high);
-                found.Add(middle);
-                Add(low, upto, middle);
+                if (middle.Gain > low.Gain && middle.Gain < high.Gain)
+                {
+                    found.Add(middle);
+                    Add(low, upto, middle);
+                    Add(middle, budget, high);
+                }
+                else if (middle.Gain <= low.Gain)
+                {
+                    Add(low, budget, high);
+                }
+                else
+                {
+                    // As much gain for less loss than the upper one has.
+                    found.Add(middle);
+                    Add(low, upto, middle);
+                }
             }
         }
 
-        return [.. found.OrderBy(p => p.Loss).ThenBy(p => p.Gain).Aggregate(new List<Plan>(), (kept, plan) =>
-        {
-            if (kept.Count == 0 || plan.Gain > kept[^1].Gain)
-            {
-                kept.Add(plan);
-            }
-
-            return kept;
-        })];
-
-        Plan At(double budget) => solve(problem with { LossBudget = budget });
+        return Rising(found);
 
         void Add(Plan low, double upto, Plan high)
         {
@@ -83,6 +84,17 @@ public static class Frontier
             }
         }
     }
+
+    /// <summary>The plans in order of loss, without those that gain no more than one of less loss.</summary>
+    private static List<Plan> Rising(IEnumerable<Plan> plans) => plans.OrderBy(p => p.Loss).ThenByDescending(p => p.Gain).Aggregate(new List<Plan>(), (kept, plan) =>
+    {
+        if (kept.Count == 0 || plan.Gain > kept[^1].Gain)
+        {
+            kept.Add(plan);
+        }
+
+        return kept;
+    });
 
     /// <summary>A loss MSE that no plan passes: as if all changes of the loss had one sign in every sample.</summary>
     private static double LargestLoss(SolverProblem problem)

@@ -28,6 +28,9 @@ internal sealed class QuadraticLoss
     /// <summary>μ, which only tangents need: evaluating plans does without.</summary>
     private double Shift => shift ??= CorrelationMatrix.LeastEigenvalue([.. model.Deltas.Where((_, choice) => diagonal[choice] > 0)], samples);
 
+    /// <summary>Finds μ, so that tangents may be taken beside each other.</summary>
+    public void Prepare() => _ = Shift;
+
     /// <summary>P over all choices of a table: those of structures add nothing, consequences what they bring along.</summary>
     public static QuadraticLoss Of(LossModel.Quadratic model, ChoiceTable table)
     {

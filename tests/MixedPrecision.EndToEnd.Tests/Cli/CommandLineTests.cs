@@ -14,7 +14,7 @@ public sealed class CommandLineTests : IDisposable
         ProcessRun run = Tool("--help");
 
         Assert.Equal(0, run.ExitCode);
-        Assert.All(["inspect <MODEL>", "calibrate <POLICY>", "benchmark <POLICY>", "solve <POLICY>", "quantize <POLICY>", "validate <POLICY>"], verb => Assert.Contains(verb, run.Output, StringComparison.Ordinal));
+        Assert.All(["inspect <MODEL>", "calibrate <POLICY>", "benchmark <POLICY>", "solve <POLICY>", "frontier <POLICY>", "explain <POLICY>", "quantize <POLICY>", "validate <POLICY>", "report <MANIFEST>"], verb => Assert.Contains(verb, run.Output, StringComparison.Ordinal));
         Assert.DoesNotContain("log-format", run.Output, StringComparison.Ordinal);
     }
 

@@ -75,7 +75,7 @@ internal static class Examples
         Frontier,
         Tried);
 
-    public static FrontierPoint[] Frontier => [new(0, 0, 0, 13_600_000, 0), new(0.008, 1.5e-5, 3.25, 9_000_000, 1), new(0.03, 2e-4, 4.5, 8_000_000, 2)];
+    public static FrontierPoint[] Frontier => [new(0, 0, 0, 13_600_000, 0), new(0.008, 1.5e-5, 3.25, 9_000_000, 1, 0.007), new(0.03, 2e-4, 4.5, 8_000_000, 2)];
 
     public static TriedSubgraph[] Tried =>
     [

@@ -66,7 +66,7 @@ internal sealed class FrontierChart
                 .. Key("chosen", "this plan"),
                 .. points.Count > 0 ? Key("optimal", "another optimal plan") : [],
                 .. MeasuredTau().Any() ? Key("as-measured", "as measured") : [],
-                .. points.Count > 0 && data.Manifest.Attempts.Count > 0 ? Key("tried", "emitted and measured") : [],
+                .. points.Any(p => p.Verified is not null) ? Key("tried", "emitted and measured") : [],
                 .. strategies.Length > 0 ? Key("simpler", "a simpler way to choose") : [],
             ]),
         Tag("p", [("class", "readout"), ("id", "frontier-readout")], Words(Chosen)));
@@ -146,9 +146,7 @@ internal sealed class FrontierChart
         Rectangle("mark", across.At(s.Tau) - 4, up.At(s.Gain) - 4, 8, 8)));
 
     /// <summary>Rings around what was emitted and measured on the way.</summary>
-    private IEnumerable<Markup> Verified() => points.Count == 0 ? [] : data.Manifest.Attempts
-        .Select(a => points.Where(p => p.Tau <= a.Tau).LastOrDefault())
-        .OfType<FrontierPoint>().Distinct().Select(p => Circle("verified", across.At(p.Tau), up.At(p.Gain), 8));
+    private IEnumerable<Markup> Verified() => points.Where(p => p.Verified is not null).Select(p => Circle("verified", across.At(p.Tau), up.At(p.Gain), 8));
 
     private IEnumerable<Markup> Marks()
     {
@@ -191,6 +189,7 @@ internal sealed class FrontierChart
 
         FrontierPoint point = points[index];
         string size = point.Bytes > 0 ? $", {ReportText.Bytes(point.Bytes)}" : "";
-        return $"{(index == Chosen ? "This plan: " : "")}{Gain(point.Gain, data.Unit)}{PerRun} at {ReportText.Percent(point.Tau)}, {ReportText.Count(point.Changed, "layer")} changed{size}.";
+        string verified = point.Verified is { } tau ? $"; measured on unseen samples: {ReportText.Percent(tau)}" : "";
+        return $"{(index == Chosen ? "This plan: " : "")}{Gain(point.Gain, data.Unit)}{PerRun} at {ReportText.Percent(point.Tau)}, {ReportText.Count(point.Changed, "layer")} changed{size}{verified}.";
     }
 }

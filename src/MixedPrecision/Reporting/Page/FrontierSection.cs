@@ -27,9 +27,11 @@ internal static class FrontierSection
             points.Count == 0 ? default : Table.Details("The frontier in numbers", false, Numbers(data, chart.Chosen)));
     }
 
-    private static Markup Numbers(PageData data, int chosen) => Table.Of(
+    private static Markup Numbers(PageData data, int chosen) => Numbers(data, chosen, data.Frontier.Any(p => p.Verified is not null));
+
+    private static Markup Numbers(PageData data, int chosen, bool verified) => Table.Of(
         "Optimal plans by their predicted error of the loss",
-        [new("Relative loss error", true), new("Gain", true), new("Size", true), new("Layers changed", true), new("Loss MSE", true)],
+        [new("Relative loss error", true), new("Gain", true), new("Size", true), new("Layers changed", true), new("Loss MSE", true), .. verified ? new Column[] { new("Measured on unseen samples", true) } : []],
         data.Frontier.Select(p => (IReadOnlyList<Cell>)
         [
             new Cell(ReportText.Percent(p.Tau), Key(p.Tau)),
@@ -37,6 +39,7 @@ internal static class FrontierSection
             new Cell(p.Bytes > 0 ? ReportText.Bytes(p.Bytes) : None, Key(p.Bytes)),
             new Cell(ReportText.Count(p.Changed), Key(p.Changed)),
             new Cell(ReportText.Number(p.LossMse), Key(p.LossMse)),
+            .. verified ? new[] { new Cell(Percent(p.Verified), Key(p.Verified)) } : [],
         ]),
         chosen: chosen);
 }
