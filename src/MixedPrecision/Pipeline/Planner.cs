@@ -19,6 +19,9 @@ internal sealed record PlanningInput(Partition Partition, IReadOnlyDictionary<st
     /// <summary>What is predicted of the loss, by the choices that there are: programs of one planning differ in gains.</summary>
     internal Dictionary<string, LossModel.Quadratic> Losses { get; } = [];
 
+    /// <summary>What counts on top of the predicted loss MSE for the choice of samples, or null: nothing.</summary>
+    public SampleDoubt? Doubt { get; init; }
+
     /// <summary>Layers that may run in something else than the baseline.</summary>
     public int Choosing => Allowed.Values.Count(o => o.Formats.Any(f => f != Problems.Baseline));
 

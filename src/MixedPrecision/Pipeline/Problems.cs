@@ -71,7 +71,7 @@ internal static class Problems
         string offered = string.Join('\n', subgraphs.SelectMany(s => s.Layers).Select(l => string.Join(' ', l.Choices.Select(c => c.Format).Prepend(l.Name))));
         if (!input.Losses.TryGetValue(offered, out LossModel.Quadratic? found))
         {
-            input.Losses[offered] = found = Quadratic(subgraphs, sensitivities, held);
+            input.Losses[offered] = found = Quadratic(subgraphs, sensitivities, held) with { Doubt = input.Doubt };
         }
 
         return found;

@@ -37,9 +37,9 @@ public sealed class BudgetSeries
             return [.. tables.Select(own => Solver.SolveDiagonal(own, cancellation))];
         }
 
-        loss.Prepare();
         Plan[] plans = new Plan[budgets.Count];
         double[] efforts = new double[budgets.Count];
+        QuadraticLoss[] losses = [.. budgets.Select(loss.At)];
         int[][][] near = [.. budgets.Select(Near)];
         if (budgets.Count == 1)
         {
@@ -56,7 +56,7 @@ public sealed class BudgetSeries
 
         void One(int i)
         {
-            var method = new TangentMethod(tables[i], loss, program, near[i], cancellation);
+            var method = new TangentMethod(tables[i], losses[i], program, near[i], cancellation);
             plans[i] = method.Solve();
             efforts[i] = method.Effort;
         }

@@ -17,11 +17,11 @@ internal sealed class TangentMethod(ChoiceTable table, QuadraticLoss loss, Integ
     private readonly double budget = table.Problem.LossBudget;
     private readonly int[] layerOfChoice =
         [.. table.Layers.SelectMany((layer, index) => Enumerable.Repeat(index, layer.Choices.Count))];
+    private readonly IntegerProgram program = program with { IsInSeries = near.Count > 0 };
     private readonly List<LimitRow> limits = [];
     private readonly List<int[]> excluded = [];
     private int tangents;
     private int[]? best;
-    private readonly IntegerProgram program = program with { IsInSeries = near.Count > 0 };
     private bool contradictory;
 
     /// <summary>What it cost, in CP-SAT's deterministic time, but for proofs that there is none of less loss.</summary>
@@ -56,7 +56,7 @@ internal sealed class TangentMethod(ChoiceTable table, QuadraticLoss loss, Integ
         }
 
         double bound = Solver.Bound(table, program, answer);
-        return best is null ? Infeasible(start) : Solver.ToPlan(table, best, Evaluate(best), proven: false, bound, tangents);
+        return best is null ? Infeasible(start) : Solver.ToPlan(table, best, Predicted(best), proven: false, bound, tangents);
     }
 
     /// <summary>The optimum, or of those that gain as much the one of least summed loss, as far as it satisfies P.</summary>
@@ -75,7 +75,7 @@ internal sealed class TangentMethod(ChoiceTable table, QuadraticLoss loss, Integ
             AddTangents(lower);
         }
 
-        return Solver.ToPlan(table, plan, Evaluate(plan), proven: true, Solver.Bound(table, program, answer), tangents);
+        return Solver.ToPlan(table, plan, Predicted(plan), proven: true, Solver.Bound(table, program, answer), tangents);
     }
 
     private int[] Start()
@@ -96,7 +96,9 @@ internal sealed class TangentMethod(ChoiceTable table, QuadraticLoss loss, Integ
         return Solver.Infeasible(table, plan, Evaluate(plan));
     }
 
-    private double Evaluate(int[] plan) => loss.Evaluate(table.Taken(plan));
+    private double Predicted(int[] plan) => loss.Evaluate(table.Taken(plan));
+
+    private double Evaluate(int[] plan) => loss.Counted(table.Taken(plan));
 
     private bool IsWithin(int[] plan) => Evaluate(plan) <= budget;
 
@@ -177,7 +179,7 @@ internal sealed class TangentMethod(ChoiceTable table, QuadraticLoss loss, Integ
         bool cut = Add(taken, 1);
         if (IsWithin(plan))
             return;
-        cut |= Add(taken, loss.ScaleToBudget(taken, budget));
+        cut |= Add(taken, loss.ScaleToBudget(taken));
         if (!cut)
             excluded.Add(taken);
     }
@@ -185,7 +187,7 @@ internal sealed class TangentMethod(ChoiceTable table, QuadraticLoss loss, Integ
     /// <summary>Adds a tangent; says whether it cuts off the plan.</summary>
     private bool Add(int[] taken, double scale)
     {
-        (double[] coefficients, double limit) = loss.Tangent(taken, scale, budget);
+        (double[] coefficients, double limit) = loss.Tangent(taken, scale);
         tangents++;
         if (Scaling.Weak(coefficients, limit, table.FirstChoice) is not { } row)
         {

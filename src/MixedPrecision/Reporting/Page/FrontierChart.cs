@@ -15,6 +15,9 @@ internal sealed class FrontierChart
     private const double Bottom = 302;
     private const double LeastBetweenTicks = 50;
 
+    /// <summary>Gains that differ by less are one.</summary>
+    private const double SameGain = 1e-6;
+
     /// <summary>More points are drawn smaller.</summary>
     private const int MostLarge = 60;
 
@@ -78,7 +81,9 @@ internal sealed class FrontierChart
         int last = -1;
         for (int i = 0; i < data.Frontier.Count && data.Manifest.Solver is not null; i++)
         {
-            last = data.Frontier[i].Tau <= data.Manifest.Budget.SolvedTau ? i : last;
+            // Where a plan keeps the budget at the upper end of its interval, points within the budget gain more.
+            bool isNoBetter = last < 0 || data.Frontier[i].Gain <= data.Manifest.Solver!.Objective * (1 + SameGain);
+            last = data.Frontier[i].Tau <= data.Manifest.Budget.SolvedTau && isNoBetter ? i : last;
         }
 
         return last;
