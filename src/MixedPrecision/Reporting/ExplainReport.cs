@@ -1,4 +1,5 @@
 using MixedPrecision.Diagnostics;
+using MixedPrecision.Policies;
 
 namespace MixedPrecision.Reporting;
 
@@ -86,14 +87,13 @@ public sealed record ExplainReport(ModelSummary Model, double Budget, string Uni
                 ? $"{Model.File}: no plan is within the budget of {ReportText.Percent(Budget)}: rules force a predicted relative loss error of {ReportText.Percent(none.LeastTau)}"
                 : $"{Model.File}: {PlanText.Gain(Plan.Gain, Unit)} saved at a predicted relative loss error of {ReportText.Percent(Plan.Tau)} of {ReportText.Percent(Budget)} allowed",
             .. (Plan.Infeasible?.Layers ?? []).Take(MostLayers).Select(l => $"forced: {Wording.Quote(l.Name)} loses {ReportText.Percent(l.Tau)} by itself"),
-            .. ReportText.Table([.. Plan.Layers.GroupBy(l => (l.Format, l.Operator, l.Reason)).Select(g => new[] { $"{g.Count()} {g.Key.Operator}", g.Key.Format, g.Key.Reason, Example(g.First(), g.Count()) })]),
+            .. ReportText.Table([.. Plan.Layers.GroupBy(l => (l.Format, l.Operator, l.Reason)).Select(g => new[] { $"{g.Count()} {g.Key.Operator}", g.Key.Format, g.Key.Reason, g.First().Name + (g.Count() > 1 ? ", …" : "") })]),
+            .. Plan.Layers.Where(l => l.Format == FormatFamilies.Baseline && l.Detail.Length > 0).GroupBy(l => l.Reason).Select(g => $"{g.Key}: {Wording.Quote(g.First().Name)} ({g.First().Detail})"),
             .. Plan.Rules.Select(LineOf),
             .. Plan.Next is { } next ? [$"next: a budget of {ReportText.Percent(next.Tau)} saves {PlanText.Gain(next.Gain, Unit)} more"] : new[] { "next: no budget buys more" },
             .. Helps(),
             .. ReportText.Warnings(Warnings),
         ];
-
-    private static string Example(ExplainedLayer layer, int count) => layer.Name + (count > 1 ? ", …" : "") + (layer.Detail.Length > 0 ? $" ({layer.Detail})" : "");
 
     /// <summary>What would help most, the greatest gain first.</summary>
     private IEnumerable<string> Helps() => Plan!.Helpful.Select(h => (h.Gain, Text: $"without the error of {Wording.Quote(h.Name)}, which is in the way"))

@@ -92,7 +92,7 @@ public sealed class ExplainTests : IDisposable
         ExplainReport report = Verbs.Explain(folder.PolicyFile, null, folder.Options());
         ExplainedLayer[] left = [.. report.Plan!.Layers.Where(l => l.Formats.Count == 0)];
         Assert.NotEmpty(left);
-        Assert.All(left, l => Assert.Contains("Unique", l.Reason + string.Concat(l.NotApplicable.Values), StringComparison.Ordinal));
+        Assert.All(left, l => Assert.True(l.Reason.StartsWith("the loss does not depend on it", StringComparison.Ordinal) && l.NotApplicable.Count > 0));
     }
 
     /// <summary>What was timed and calibrated serves other budgets, objectives and rules: nothing is measured twice.</summary>
@@ -121,7 +121,7 @@ public sealed class ExplainTests : IDisposable
         Assert.True(manifest.Solver!.Objective <= shipped.Gain * (1 + 1e-9));
 
         // What was measured once is known to frontier too.
-        Assert.Equal(shipped.Verified, Verbs.Frontier(folder.PolicyFile, folder.Options()).Points.Single(p => p.Verified is not null).Verified);
+        Assert.Contains(shipped.Verified, Verbs.Frontier(folder.PolicyFile, folder.Options()).Points.Select(p => p.Verified));
     }
 
     [Fact]

@@ -17,7 +17,7 @@ internal static class PredictionSection
         Measurement measured = manifest.Measured;
         var rows = new List<IReadOnlyList<Cell>>
         {
-            Row("Relative loss error", ReportText.Percent(manifest.Predicted.RelativeLossError), ReportText.Percent(measured.RelativeLossError), measured.RelativeLossError / manifest.Predicted.RelativeLossError),
+            Row("Relative loss error", ReportText.Percent(manifest.Predicted.RelativeLossError) + (manifest.Predicted.Interval is [var low, var high] && low < high ? $" [{ReportText.Percent(low)}, {ReportText.Percent(high)}]" : ""), ReportText.Percent(measured.RelativeLossError), measured.RelativeLossError / manifest.Predicted.RelativeLossError),
             Row("Loss MSE", ReportText.Number(manifest.Predicted.LossMse), ReportText.Number(measured.LossMse), measured.LossMse / manifest.Predicted.LossMse),
         };
         if (data.Unit == Milliseconds && measured.Scenarios.Count > 0)
