@@ -74,7 +74,7 @@ internal sealed class FrontierChart
             ]),
         Tag("p", [("class", "readout"), ("id", "frontier-readout")], Words(Chosen)));
 
-    private static Markup[] Key(string mark, string words) => [Tag("span", [("class", $"dot {mark}"), ("aria-hidden", "true")]), $"{words} "];
+    private static Markup[] Key(string mark, string words) => [Tag("span", [("class", "entry")], Tag("span", [("class", $"dot {mark}"), ("aria-hidden", "true")]), words), " "];
 
     private static int ChosenOf(PageData data)
     {

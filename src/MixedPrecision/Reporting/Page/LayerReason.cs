@@ -16,10 +16,11 @@ internal static class LayerReason
 
     private static string Changed(PlannedSubgraph subgraph, PlannedLayer layer, double? budget)
     {
-        string loss = !layer.Sensitivity.TryGetValue(layer.Format, out double mse) ? "its loss was not judged"
-            : budget is { } allowed ? $"takes {ReportText.Percent(mse / allowed)} of the allowed loss MSE"
-            : $"adds {ReportText.Number(mse)} to the loss MSE";
-        return $"Its sub-graph gains {Quantity.Gain(subgraph.Gain.Value, subgraph.Gain.Unit)}; the layer {loss}.";
+        string loss = !layer.Sensitivity.TryGetValue(layer.Format, out double mse) ? "at a loss that was not judged"
+            : budget is { } allowed ? $"for {ReportText.Percent(mse / allowed)} of the allowed loss"
+            : $"for {ReportText.Number(mse)} of loss MSE";
+        string gain = Quantity.Gain(subgraph.Gain.Value, subgraph.Gain.Unit);
+        return $"Gains {gain}{(subgraph.Layers.Count > 1 ? " with its sub-graph" : "")} {loss}.";
     }
 
     /// <param name="changing">Configurations that were tried, run, and have the layer in another format.</param>
@@ -33,7 +34,10 @@ internal static class LayerReason
         if (changing.Count > 0 && changing.All(t => Quantity.Ends(t.Gain!).Low <= 0))
         {
             TriedConfiguration best = changing.MaxBy(t => t.Gain!.Value)!;
-            return $"No format was found to gain: {Quantity.WithInterval(best.Gain!)} at best, with {FormatLook.Family(best.Formats[index])}.";
+            string family = FormatLook.Family(best.Formats[index]);
+            return Quantity.Ends(best.Gain!).High < 0
+                ? $"Slower in every format: {family}, the best, costs {Quantity.WithInterval(best.Gain! with { Value = -best.Gain!.Value, Interval = [.. best.Gain.Interval.Select(end => -end).Reverse()] })}."
+                : $"No format was found to gain: {Quantity.WithInterval(best.Gain!)} at best, with {family}.";
         }
 
         KeyValuePair<string, double> least = layer.Sensitivity.MinBy(f => f.Value);
