@@ -157,9 +157,17 @@ public class ReportPageTests
     [InlineData(0.05, "3 %")]
     public void TheChosenPointIsTheLastThatTheBudgetBuys(double solved, string chosen)
     {
-        XElement frontier = PageText.Tree(Examples.Manifest with { Budget = Examples.Manifest.Budget with { SolvedTau = solved } }).ById("frontier");
+        XElement frontier = PageText.Tree(Examples.Manifest with { Budget = Examples.Manifest.Budget with { SolvedTau = solved }, Solver = Examples.Manifest.Solver! with { Objective = 4.5 } }).ById("frontier");
         Assert.Equal(chosen, frontier.Descendants("tr").Single(r => (string?)r.Attribute("class") == "chosen").Elements().First().Value);
         Assert.StartsWith("This plan: ", Assert.Single(frontier.Descendants("g"), g => (string?)g.Attribute("class") == "plan").Element("title")!.Value, StringComparison.Ordinal);
+    }
+
+    /// <summary>A plan that keeps the budget at the upper end of its interval gains less than what the budget buys without.</summary>
+    [Fact]
+    public void ThePlanIsNoPointThatGainsMore()
+    {
+        XElement frontier = PageText.Tree(Examples.Manifest with { Budget = Examples.Manifest.Budget with { SolvedTau = 0.05 }, Solver = Examples.Manifest.Solver! with { Objective = 3.25 } }).ById("frontier");
+        Assert.Equal("0.8 %", frontier.Descendants("tr").Single(r => (string?)r.Attribute("class") == "chosen").Elements().First().Value);
     }
 
     [Fact]
