@@ -28,6 +28,7 @@ internal static class SwishTails
     /// <summary>Beyond it every σ that is found has reached its limits to within the tolerance, but the logistic one.</summary>
     private const double Far = 12;
     private const double Tolerance = 1e-5;
+    private static readonly HashSet<string> Operators = ["Add", "Sub", "Mul", "Div", "Min", "Max", "Identity", "Relu", "Sigmoid", "HardSigmoid", "HardSwish", "Clip"];
     private static readonly double[] Grid = [.. Enumerable.Range(-48, 97).Select(i => i / 4.0)];
 
     /// <summary>The activation that ends last, with its result, or null.</summary>
@@ -77,6 +78,11 @@ internal static class SwishTails
     /// <summary>What a node gives on the grid, or null where it is none that computes element by element from what is known.</summary>
     private static double[]? Values(NodeProto node, Func<string, double[]?> known)
     {
+        if (!Operators.Contains(node.Operator()))
+        {
+            return null;
+        }
+
         double[]?[] inputs = [.. node.Input.Where(i => i.Length > 0).Select(known)];
         if (inputs.Length == 0 || inputs.Contains(null) || inputs.Length != node.Input.Count)
         {

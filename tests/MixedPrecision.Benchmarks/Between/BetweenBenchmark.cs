@@ -7,6 +7,7 @@ using MixedPrecision.Partitioning;
 using MixedPrecision.Pipeline;
 using MixedPrecision.Policies;
 using MixedPrecision.Quantization;
+using MixedPrecision.Reporting;
 using MixedPrecision.Structures;
 
 namespace MixedPrecision.Benchmarks.Between;
@@ -20,8 +21,8 @@ internal static class BetweenBenchmark
 
     private static readonly (string Name, HeldKinds Kinds)[] Variants =
     [
-        ("sums", HeldKinds.Sums), ("pools, gates", HeldKinds.Pools | HeldKinds.Gates), ("swishes", HeldKinds.Swishes), ("slopes", HeldKinds.Slopes), ("products", HeldKinds.Products),
-        ("all", HeldKinds.Sums | HeldKinds.Pools | HeldKinds.Gates | HeldKinds.Swishes | HeldKinds.Slopes),
+        ("sums", HeldKinds.Sums), ("pools, gates", HeldKinds.Pools | HeldKinds.Gates), ("other x · σ(x)", HeldKinds.Swishes), ("slopes", HeldKinds.Slopes), ("products", HeldKinds.Products),
+        ("all but products", HeldKinds.Sums | HeldKinds.Pools | HeldKinds.Gates | HeldKinds.Swishes | HeldKinds.Slopes),
     ];
 
     /// <param name="folder">Takes models that are made, policies, emitted files and the cache.</param>
@@ -51,30 +52,33 @@ internal static class BetweenBenchmark
             .Where(v => workspace.Types.TryGetValue(v, out TensorType? type) && type.ElementType == ElementType.Float && workspace.Partition.View.Producer(v) is not null && !workspace.Partition.View.Constants.Contains(v)).Distinct()];
         IReadOnlyDictionary<string, ValueRange> ranges = CalibratedRanges.Of(workspace.Model, values, [.. materials.Data.Calibration.Value.Take(MostSamples)]);
 
-        string Path(string name) => System.IO.Path.Combine(policy.Output, name.Replace(", ", "-") + ".onnx");
+        string Path(string name) => System.IO.Path.Combine(policy.Output, name.Replace(", ", "-").Replace(" ", "-") + ".onnx");
         List<ConvolutionRow> rows = [new("fp32", null) { File = workspace.Path }];
         if (fused.Length > 0 || workspace.Rewrites is not null)
         {
             Quantizer.Write(workspace.Model, [], workspace.Weight, Path("fp32 fused"), materials.Preparations, fused);
-            rows.Add(new("fp32, rewritten and fused", null) { File = Path("fp32 fused"), Note = $"{fused.Length} fused" });
+            rows.Add(new("fp32, rewritten and fused", null) { File = Path("fp32 fused"), Note = fused.Length > 0 ? $"{fused.Length} fused" : "" });
         }
 
         if (plan.Any(p => p.Site.Inner is not null))
         {
             Quantizer.Write(workspace.Model, [.. plan.Select(p => (Alone(p.Site), p.Format))], workspace.Weight, Path("alone"), materials.Preparations, fused);
-            rows.Add(new("int8-static, x · σ(x) in float", null) { File = Path("alone"), Note = $"{plan.Length} layers" });
+            rows.Add(new("int8-static, x · σ(x) in float", null) { File = Path("alone"), Note = ReportText.Count(plan.Length, "layer") });
         }
 
         (ModelProto emitted, _) = Quantizer.Emit(workspace.Model, plan, workspace.Weight, materials.Preparations, fused);
-        HashSet<int> known = [];
+        HashSet<ByteString> known = [];
         foreach ((string name, HeldKinds kinds) in Variants.Prepend(("int8-static", HeldKinds.None)))
         {
             ModelProto model = emitted.Clone();
-            int count = HeldOperators.Apply(model, kinds, ranges);
-            if (kinds == HeldKinds.None || (count > 0 && known.Add(count)))
+            HeldOperators.Apply(model, kinds, ranges);
+            if (known.Add(model.ToByteString()))
             {
                 Quantizer.Aside(Path(name), stream => model.WriteTo(stream));
-                rows.Add(new(name, null) { File = Path(name), Note = kinds == HeldKinds.None ? $"{plan.Count(p => p.Site.Inner is not null)} activations behind layers" : $"{count} operators" });
+                rows.Add(new(kinds == HeldKinds.None ? name : $"the same, {name} in int8", null)
+                {
+                    File = Path(name), Note = kinds == HeldKinds.None ? ReportText.Count(plan.Count(p => p.Site.Inner is not null), "x · σ(x)") : "",
+                });
             }
         }
 

@@ -49,10 +49,9 @@ internal sealed class HeldOperators(ModelProto model, IReadOnlyDictionary<string
     /// <summary>Operators whose operands and results are to be observed.</summary>
     public static bool IsOne(NodeProto node) => node.Operator() is "Add" or "Concat" or "Mul" or "Sigmoid" or "HardSigmoid" or "HardSwish" or "AveragePool" or "GlobalAveragePool" or "LeakyRelu" or "Relu" or "Clip" or "MatMul";
 
-    /// <returns>How many operators are held.</returns>
-    public static int Apply(ModelProto model, HeldKinds kinds, IReadOnlyDictionary<string, ValueRange> ranges) => new HeldOperators(model, ranges).Apply(kinds);
+    public static void Apply(ModelProto model, HeldKinds kinds, IReadOnlyDictionary<string, ValueRange> ranges) => new HeldOperators(model, ranges).Apply(kinds);
 
-    private int Apply(HeldKinds kinds)
+    private void Apply(HeldKinds kinds)
     {
         Index();
         HashSet<NodeProto> some = new(nodes.Where(n => KindOf(n) is var kind and not HeldKinds.None and not HeldKinds.Products && kinds.HasFlag(kind)), ReferenceEqualityComparer.Instance);
@@ -60,7 +59,6 @@ internal sealed class HeldOperators(ModelProto model, IReadOnlyDictionary<string
         {
         }
 
-        int count = some.Count;
         foreach (NodeProto node in nodes.Where(some.Contains).ToArray())
         {
             Write(node);
@@ -68,7 +66,7 @@ internal sealed class HeldOperators(ModelProto model, IReadOnlyDictionary<string
 
         foreach (NodeProto node in nodes.Where(n => kinds.HasFlag(HeldKinds.Products) && n.Operator() == "MatMul").ToArray())
         {
-            count += Product(node) ? 1 : 0;
+            Product(node);
         }
 
         model.Graph.Node.Clear();
@@ -79,8 +77,6 @@ internal sealed class HeldOperators(ModelProto model, IReadOnlyDictionary<string
         {
             model.OpsetImport.Add(new OperatorSetIdProto { Domain = domain, Version = version });
         }
-
-        return count;
     }
 
     private void Index()
@@ -234,11 +230,11 @@ internal sealed class HeldOperators(ModelProto model, IReadOnlyDictionary<string
         return builder.NodeTo([key], "DequantizeLinear", "", [integers, held[key].Scale, held[key].ZeroPoint])[0];
     }
 
-    private bool Product(NodeProto node)
+    private void Product(NodeProto node)
     {
         if (node.Input.Any(constants.ContainsKey) || RangeOf(node.Input[0]) is not { } first || RangeOf(node.Input[1]) is not { } second)
         {
-            return false;
+            return;
         }
 
         float step = MathF.Max(second.High, -second.Low) / 127;
@@ -247,7 +243,6 @@ internal sealed class HeldOperators(ModelProto model, IReadOnlyDictionary<string
         string b = builder.Node("QuantizeLinear", [node.Input[1], builder.Scalar(step), zero]);
         builder.NodeTo([node.Output[0]], "MatMulIntegerToFloat", "com.microsoft", [a, b, builder.Scalar(first.Scale), builder.Scalar(step), ZeroPoint(first.ZeroPoint), zero]);
         nodes.Remove(node);
-        return true;
     }
 
     private string ZeroPoint(int value) => builder.Constant(Tensor.Scalar((byte)value), "zero_point");

@@ -185,7 +185,7 @@ public class HeldValueTests
         /// <summary>The same for a change of a value that follows from another one.</summary>
         public double Change(string from, int sample, Func<float[], IEnumerable<float>> changeOf, string value)
         {
-            IReadOnlyDictionary<string, Tensor> found = Values(Samples[sample], [.. new[] { value, from }.Distinct()]);
+            Dictionary<string, Tensor> found = Values(Samples[sample], [.. new[] { value, from }.Distinct()]);
             Tensor t = found[value];
             float[] values = t.Values<float>().ToArray(), change = [.. changeOf(found[from].Values<float>().ToArray())];
             double At(float share) => Loss(sample, value, Tensor.Of<float>([.. values.Zip(change, (v, d) => v + (share * d))], t.Shape));

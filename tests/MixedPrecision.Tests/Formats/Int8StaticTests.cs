@@ -99,6 +99,25 @@ public class Int8StaticTests
         Assert.Single(kernels, "DequantizeLinear");
     }
 
+    /// <summary>A structure that writes the activation in another way leaves nothing of it.</summary>
+    [Fact]
+    public void AnActivationIsThatOfAStructureToo()
+    {
+        ModelProto proto = Activated("Add, Clip, Div, Mul, Mul, Add");
+        Tensor x = LayerModels.Random(5, 2, 8, 9, 9);
+        using var model = new OnnxModel(proto, ".", "made");
+        IReadOnlyDictionary<string, TensorType> types = TypeInference.Infer(model);
+        Partition partition = Partitioner.Partition(model, types);
+        var sites = partition.Layers.ToDictionary(l => l.Name, l => LayerSite.Of(model, partition.View, types, l));
+        StructureMatch[] fused = [.. partition.Subgraphs.SelectMany(s => KnownStructures.Find(new StructureSite(model, partition, s, types, sites))).Select(f => f.Match)];
+        Assert.NotEmpty(fused);
+        ModelProto exported = Rewrite(proto, x)[0].Model, written = Rewrite(proto, x, structures: fused)[0].Model;
+        Assert.Equal(exported.Graph.Node.Select(n => n.OpType), written.Graph.Node.Select(n => n.OpType));
+        using Session first = Session.Create(exported, SessionSettings.Default), second = Session.Create(written, SessionSettings.Default);
+        var inputs = new Dictionary<string, Tensor> { ["x"] = x };
+        Assert.Equal(first.Run(inputs)["y"].Values<float>().ToArray(), second.Run(inputs)["y"].Values<float>().ToArray());
+    }
+
     /// <summary>What is computed from something else too, or read by somebody else, stays as it is.</summary>
     [Theory]
     [InlineData("HardSwish", true)]
@@ -384,7 +403,7 @@ public class Int8StaticTests
     }
 
     /// <summary>The model with all layers but one in the format, in the ranges that their values have for one input; with the ranges of the first.</summary>
-    private static List<(ModelProto Model, LayerRanges Ranges)> Rewrite(ModelProto proto, Tensor x, string except = "")
+    private static List<(ModelProto Model, LayerRanges Ranges)> Rewrite(ModelProto proto, Tensor x, string except = "", IReadOnlyList<StructureMatch>? structures = null)
     {
         using var model = new OnnxModel(proto, ".", "made");
         List<LayerSite> sites = Sites(model);
@@ -400,7 +419,7 @@ public class Int8StaticTests
 
         LayerSite[] ranged = [.. sites.Select(s => s with { Ranges = s.RangesFrom(Range) })];
         ModelProto mixed = proto.Clone();
-        LayerRewriter.Apply(mixed, [.. ranged.Select(s => (s, s.Layer.Output == except ? NumberFormats.Baseline : NumberFormats.Get(Format)))], name => TensorProtos.Read(proto.Graph.Initializer.First(i => i.Name == name), null!));
+        LayerRewriter.Apply(mixed, [.. ranged.Select(s => (s, s.Layer.Output == except ? NumberFormats.Baseline : NumberFormats.Get(Format)))], name => TensorProtos.Read(proto.Graph.Initializer.First(i => i.Name == name), null!), structures: structures);
         return [(mixed, ranged[0].Ranges!)];
     }
 
