@@ -3,7 +3,6 @@ using MixedPrecision.Benchmarks.Rivals;
 using MixedPrecision.Caching;
 using MixedPrecision.Formats;
 using MixedPrecision.Onnx;
-using MixedPrecision.Partitioning;
 using MixedPrecision.Pipeline;
 using MixedPrecision.Policies;
 using MixedPrecision.Quantization;
@@ -52,12 +51,12 @@ internal static class BetweenBenchmark
             .Where(v => workspace.Types.TryGetValue(v, out TensorType? type) && type.ElementType == ElementType.Float && workspace.Partition.View.Producer(v) is not null && !workspace.Partition.View.Constants.Contains(v)).Distinct()];
         IReadOnlyDictionary<string, ValueRange> ranges = CalibratedRanges.Of(workspace.Model, values, [.. materials.Data.Calibration.Value.Take(MostSamples)]);
 
-        string Path(string name) => System.IO.Path.Combine(policy.Output, name.Replace(", ", "-").Replace(" ", "-") + ".onnx");
+        string Path(string name) => System.IO.Path.Combine(policy.Output, name + ".onnx");
         List<ConvolutionRow> rows = [new("fp32", null) { File = workspace.Path }];
         if (fused.Length > 0 || workspace.Rewrites is not null)
         {
-            Quantizer.Write(workspace.Model, [], workspace.Weight, Path("fp32 fused"), materials.Preparations, fused);
-            rows.Add(new("fp32, rewritten and fused", null) { File = Path("fp32 fused"), Note = fused.Length > 0 ? $"{fused.Length} fused" : "" });
+            Quantizer.Write(workspace.Model, [], workspace.Weight, Path("fused"), materials.Preparations, fused);
+            rows.Add(new("fp32, rewritten and fused", null) { File = Path("fused"), Note = fused.Length > 0 ? $"{fused.Length} fused" : "" });
         }
 
         if (plan.Any(p => p.Site.Inner is not null))
@@ -74,10 +73,10 @@ internal static class BetweenBenchmark
             HeldOperators.Apply(model, kinds, ranges);
             if (known.Add(model.ToByteString()))
             {
-                Quantizer.Aside(Path(name), stream => model.WriteTo(stream));
+                Quantizer.Aside(Path($"held-{known.Count}"), stream => model.WriteTo(stream));
                 rows.Add(new(kinds == HeldKinds.None ? name : $"the same, {name} in int8", null)
                 {
-                    File = Path(name), Note = kinds == HeldKinds.None ? ReportText.Count(plan.Count(p => p.Site.Inner is not null), "x · σ(x)") : "",
+                    File = Path($"held-{known.Count}"), Note = kinds == HeldKinds.None ? ReportText.Count(plan.Count(p => p.Site.Inner is not null), "activation") + " x · σ(x)" : "",
                 });
             }
         }
