@@ -98,7 +98,7 @@ internal sealed class PredictionTrial : IDisposable
         SolverProblem problem = new PlanningInput(partition, allowed, Sensitivities).Problem(gains, lossBudget: 0);
         (string Layer, string Format)[] choices = [.. problem.Subgraphs.SelectMany(s => s.Layers).SelectMany(l => l.Choices.Select(c => (l.Name, c.Format)))];
         var index = choices.Index().ToDictionary(c => c.Item, c => c.Index);
-        var predicted = new QuadraticLoss((LossModel.Quadratic)problem.Loss, choices.Length);
+        var predicted = new QuadraticLoss((LossModel.Quadratic)problem.Loss, choices.Length, budget: 0);
         return plan => predicted.Evaluate(partition.Layers.Zip(plan, (layer, format) => index[(layer.Name, format.Name)]));
     }
 

@@ -30,6 +30,7 @@ return args switch
     ["show", string models, string cases, string output, .. string[] names] => ShowBenchmark.Run(models, cases, output, names),
     ["search", string cache, .. string[] policies] when policies.Length > 0 => SearchBenchmark.Run(cache, policies),
     ["targets", string folder, .. string[] names] => TargetsBenchmark.Run(folder, names),
+    ["recurrent"] => RecurrentBenchmark.Run(),
     ["rewrites", .. string[] names] => RewritesBenchmark.Run(names),
     ["convolutions", string folder, .. string[] filters] => ConvolutionsBenchmark.Run(folder, filters),
     ["between", string folder, .. string[] names] => BetweenBenchmark.Run(folder, names),
@@ -60,6 +61,7 @@ static int Usage()
         show MODELS CASES OUTPUT [NAME…]       what ships for every shared model, and for the models that the scripts of the shared cases wrote below CASES (with NAME in theirs)
         targets FOLDER [NAME…]                 what the product makes of models whose fastest configuration is known, over what is attainable
         rewrites [NAME…]                       made models as exported, over the same with one structure: what rotations, normalizations and ONNX's own Attention gain
+        recurrent                              LSTM of several sizes in float and in int8-dynamic: time, error, bytes
         convolutions FOLDER [NAME…] [BUDGET%…] models with convolutions as the product ships them for each budget, in one format everywhere, and as ONNX Runtime's own quantization tool makes them
         between FOLDER [NAME…]                 what operators between layers gain in 8 bits, and what error they add, by kind
         train FOLDER [SECONDS]                 a classifier of characters that are drawn as it goes, into FOLDER/characters; breaks off after SECONDS, to go on when called again

@@ -16,6 +16,9 @@ internal sealed record PlanningInput(Partition Partition, IReadOnlyDictionary<st
     /// <summary>The structures that a sub-graph may have besides the exported one.</summary>
     public Func<Subgraph, IReadOnlyList<FoundStructure>> Structures { get; init; } = _ => [];
 
+    /// <summary>What counts on top of the predicted loss MSE for the choice of samples, or null: nothing.</summary>
+    public SampleDoubt? Doubt { get; init; }
+
     /// <summary>Layers that may run in something else than the baseline.</summary>
     public int Choosing => Allowed.Values.Count(o => o.Formats.Any(f => f != Problems.Baseline));
 

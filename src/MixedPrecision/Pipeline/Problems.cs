@@ -48,7 +48,7 @@ internal static class Problems
             return new SubgraphChoices(subgraph.Fingerprint, layers, bounds.Measured) { Structures = [.. input.Structures(subgraph).Select(s => bounds.Of(s)).OfType<StructureChoice>()] };
         })];
         Consequence[] held = [.. input.Sensitivities.Held.Select(h => Rounded(h, input.Allowed))];
-        return new SolverProblem(subgraphs, lossBudget, isQuadratic ? Quadratic(subgraphs, byName, held) : new LossModel.Diagonal()) { Consequences = [.. gains.Consequences, .. held] };
+        return new SolverProblem(subgraphs, lossBudget, isQuadratic ? Quadratic(subgraphs, byName, held) with { Doubt = input.Doubt } : new LossModel.Diagonal()) { Consequences = [.. gains.Consequences, .. held] };
     }
 
     /// <summary>The configuration with one layer in a format and the others in the baseline.</summary>

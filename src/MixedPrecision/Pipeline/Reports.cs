@@ -17,6 +17,9 @@ namespace MixedPrecision.Pipeline;
 /// <summary>Fills the reports from what the stages made.</summary>
 internal static class Reports
 {
+    /// <summary>Level of the upper end of an interval of 90 %.</summary>
+    private const double UpperEnd = 0.95;
+
     public static InspectReport Inspect(Workspace workspace)
     {
         var machine = Machine.Detect(new RuntimePolicy("cpu", 0, Place.None));
@@ -85,7 +88,7 @@ internal static class Reports
         tau,
         ObjectiveName(materials),
         Planned(materials, findings, plan?.Configurations ?? Baselines(materials.Workspace)),
-        plan is not null && input is not null ? Predicted(materials, input, findings.Gains, plan) : new Prediction(0, 0, GainOf(materials, Gain.None)),
+        plan is not null && input is not null ? Predicted(materials, input, findings.Gains, plan) : NothingPredicted(materials),
         plan is null || input is null ? null : Solver(plan, input, findings.Gains),
         Strategies(findings.Strategies, input?.LossBudget(tau) ?? 0),
         WarningsOf(runner));
@@ -117,7 +120,7 @@ internal static class Reports
             materials.Machine,
             Planned(materials, findings, shipped.Configurations),
             Excluded(materials.Workspace),
-            shipped.Plan is { } plan && input is not null ? Predicted(materials, input, findings.Gains, plan) : new Prediction(0, 0, GainOf(materials, Gain.None)),
+            shipped.Plan is { } plan && input is not null ? Predicted(materials, input, findings.Gains, plan) : NothingPredicted(materials),
             Measurement.Of(shipped.Loss, shipped.Times),
             new FileSizes(materials.Workspace.Bytes, output.Bytes),
             findings.Meeting?.Met is { } met ? Solver(met.Plan, input!, findings.Gains) : null,
@@ -162,8 +165,14 @@ internal static class Reports
                 findings.Allowed[l.Name].NotApplicable))]))];
     }
 
-    private static Prediction Predicted(Materials materials, PlanningInput input, Gains gains, Plan plan) =>
-        new(plan.Loss, input.Tau(plan.Loss), GainOf(materials, gains.Sum(input.Partition, plan.Configurations)));
+    private static Prediction Predicted(Materials materials, PlanningInput input, Gains gains, Plan plan)
+    {
+        (double low, double high) = plan.Loss == 0 ? (0, 0)
+            : Solving.Strategies.Interval(input.Problem(gains, 0), plan.Configurations, [.. input.Sensitivities.SquareLosses], SampleDoubt.DeviationsOf(UpperEnd));
+        return new(plan.Loss, input.Tau(plan.Loss), [input.Tau(low), input.Tau(high)], GainOf(materials, gains.Sum(input.Partition, plan.Configurations)));
+    }
+
+    private static Prediction NothingPredicted(Materials materials) => new(0, 0, [0, 0], GainOf(materials, Gain.None));
 
     private static PlanAttempt AttemptOf(Attempt attempt, PlanningInput input, Policies.BudgetPolicy budget) => new(
         attempt.Tau,

@@ -179,7 +179,7 @@ internal static class Stages
     /// <summary>Model, data and loss → sensitivities of every layer in every format.</summary>
     public static readonly Stage<CalibrateInput, Sensitivities> Calibrate = new(
         "calibrate",
-        Version: 9,
+        Version: 10,
         (input, context) => WithNotes(input, Calibrator.Run(
             new CalibrationRequest(
                 input.Model.Value.Model,

@@ -14,7 +14,11 @@ internal static class Steps
 {
     /// <summary>What plans are made of.</summary>
     public static PlanningInput Input(Materials materials, IReadOnlyDictionary<string, LayerOptions> allowed, Sensitivities sensitivities) =>
-        new(materials.Workspace.Partition, allowed, sensitivities) { Structures = s => Choices.Structures(materials.Policy, materials.Workspace, allowed, s) };
+        new(materials.Workspace.Partition, allowed, sensitivities)
+        {
+            Structures = s => Choices.Structures(materials.Policy, materials.Workspace, allowed, s),
+            Doubt = SampleDoubt.DeviationsOf(materials.Policy.Calibration.Confidence) is > 0 and double deviations && sensitivities.Samples > 1 ? new SampleDoubt(deviations, [.. sensitivities.SquareLosses]) : null,
+        };
 
     /// <summary>What planning asks of the rest.</summary>
     public static PlanningSteps Planning(StageRunner runner, Measuring measuring, Func<Plan, LossChange> evaluate) => new(

@@ -47,7 +47,7 @@ internal sealed class TangentMethod(ChoiceTable table, QuadraticLoss loss, Cance
         }
 
         double bound = Solver.Bound(table, program, answer);
-        return best is null ? Infeasible(start) : Solver.ToPlan(table, best, Evaluate(best), proven: false, bound, tangents);
+        return best is null ? Infeasible(start) : Solver.ToPlan(table, best, Predicted(best), proven: false, bound, tangents);
     }
 
     /// <summary>The optimum, or of those that gain as much the one of least summed loss, as far as it satisfies P.</summary>
@@ -66,7 +66,7 @@ internal sealed class TangentMethod(ChoiceTable table, QuadraticLoss loss, Cance
             AddTangents(lower);
         }
 
-        return Solver.ToPlan(table, plan, Evaluate(plan), proven: true, Solver.Bound(table, program, answer), tangents);
+        return Solver.ToPlan(table, plan, Predicted(plan), proven: true, Solver.Bound(table, program, answer), tangents);
     }
 
     private int[] Start()
@@ -87,7 +87,9 @@ internal sealed class TangentMethod(ChoiceTable table, QuadraticLoss loss, Cance
         return Solver.Infeasible(table, plan, Evaluate(plan));
     }
 
-    private double Evaluate(int[] plan) => loss.Evaluate(table.Taken(plan));
+    private double Predicted(int[] plan) => loss.Evaluate(table.Taken(plan));
+
+    private double Evaluate(int[] plan) => loss.Counted(table.Taken(plan));
 
     private bool IsWithin(int[] plan) => Evaluate(plan) <= budget;
 
@@ -168,7 +170,7 @@ internal sealed class TangentMethod(ChoiceTable table, QuadraticLoss loss, Cance
         bool cut = Add(taken, 1);
         if (IsWithin(plan))
             return;
-        cut |= Add(taken, loss.ScaleToBudget(taken, budget));
+        cut |= Add(taken, loss.ScaleToBudget(taken));
         if (!cut)
             excluded.Add(taken);
     }
@@ -176,7 +178,7 @@ internal sealed class TangentMethod(ChoiceTable table, QuadraticLoss loss, Cance
     /// <summary>Adds a tangent; says whether it cuts off the plan.</summary>
     private bool Add(int[] taken, double scale)
     {
-        (double[] coefficients, double limit) = loss.Tangent(taken, scale, budget);
+        (double[] coefficients, double limit) = loss.Tangent(taken, scale);
         tangents++;
         if (Scaling.Weak(coefficients, limit, table.FirstChoice) is not { } row)
         {

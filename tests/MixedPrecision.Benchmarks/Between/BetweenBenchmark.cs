@@ -76,7 +76,8 @@ internal static class BetweenBenchmark
                 Quantizer.Aside(Path($"held-{known.Count}"), stream => model.WriteTo(stream));
                 rows.Add(new(kinds == HeldKinds.None ? name : $"the same, {name} in int8", null)
                 {
-                    File = Path($"held-{known.Count}"), Note = kinds == HeldKinds.None ? ReportText.Count(plan.Count(p => p.Site.Inner is not null), "activation") + " x · σ(x)" : "",
+                    File = Path($"held-{known.Count}"),
+                    Note = kinds == HeldKinds.None ? ReportText.Count(plan.Count(p => p.Site.Inner is not null), "activation") + " x · σ(x)" : "",
                 });
             }
         }

@@ -25,7 +25,7 @@ internal static class Examples
         ]),
     ];
 
-    public static Prediction Prediction => new(1.5e-5, 0.008, new ReportedGain(3.5, [3.25, 3.75], "milliseconds"));
+    public static Prediction Prediction => new(1.5e-5, 0.008, [0.007, 0.009], new ReportedGain(3.5, [3.25, 3.75], "milliseconds"));
 
     public static SolverSummary Solver => new("optimal", 3.25, 3.25, 12, 63);
 
