@@ -28,7 +28,7 @@ public class SwishTests
         (double step, int zero) = (ranges.Output!.Scale, ranges.Output.ZeroPoint);
         int steps = (int)Math.Round(addend / step);
         Assert.Equal(addend, steps * step, 1e-5);
-        double[] expected = [..Reference(x, TensorProtos.Read(proto.Graph.Initializer[0], null!), TensorProtos.Read(proto.Graph.Initializer[1], null!), ranges with { Output = ranges.Inner }, 1, 1, [1, 1, 1, 1]).Select(v =>
+        double[] expected = [.. Int8StaticTests.Reference(x, TensorProtos.Read(proto.Graph.Initializer[0], null!), TensorProtos.Read(proto.Graph.Initializer[1], null!), ranges with { Output = ranges.Inner }, 1, 1, [1, 1, 1, 1]).Select(v =>
         {
             double gate = isHard ? Math.Clamp(Math.Round((v + 3.0) * 255 / 6), 0, 255) / 255 : Math.Round(255 / (1 + Math.Exp(-(double)v))) / 255;
             return step * (Math.Clamp(Math.Round(factor * v * gate / step) + zero + steps, 0, 255) - zero);
