@@ -11,6 +11,7 @@ return args switch
     ["calibration", .. string[] policies] when policies.Length > 0 => CalibrationBenchmark.Run(policies),
     ["prediction", string model, string data, string evaluation, string loss, .. string[] labels] =>
         PredictionBenchmark.Run(model, data, evaluation, loss, labels.FirstOrDefault()),
+    ["estimates", string samples, string model, string data, string loss, .. string[] labels] => EstimatesBenchmark.Run(Number(samples), model, data, loss, labels.FirstOrDefault()),
     ["prediction-floats", string model, string data, string evaluation, string loss, .. string[] labels] =>
         FloatPredictionBenchmark.Run(model, data, evaluation, loss, labels.FirstOrDefault()),
     ["float-variants", string model, string data, string evaluation, string loss, .. string[] labels] =>
@@ -46,6 +47,7 @@ static int Usage()
     Console.Error.WriteLine("""
         calibration POLICY…                    cost of calibrating a sample, over that of its forward pass
         prediction MODEL DATA EVALUATION LOSS [LABELS]      loss MSE predicted from data, over that measured on other samples
+        estimates SAMPLES MODEL DATA LOSS [LABELS]          how near estimates from so many of the samples come to the loss MSE of the others
         prediction-floats MODEL DATA EVALUATION LOSS [LABELS]  the same for floating formats, by both estimators
         float-variants MODEL DATA EVALUATION LOSS [LABELS]     other ways to write floating formats: all operators in 16 bits, activations scaled or not in 8
         format-parameters MODEL DATA EVALUATION LOSS [LABELS]  every integer format for all layers: size, loss error and time
