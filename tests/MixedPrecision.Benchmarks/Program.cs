@@ -1,5 +1,6 @@
 using System.Globalization;
 using MixedPrecision.Benchmarks;
+using MixedPrecision.Benchmarks.Between;
 using MixedPrecision.Benchmarks.Operators;
 using MixedPrecision.Benchmarks.Preparing;
 using MixedPrecision.Benchmarks.Training;
@@ -33,6 +34,7 @@ return args switch
     ["recurrent"] => RecurrentBenchmark.Run(),
     ["rewrites", .. string[] names] => RewritesBenchmark.Run(names),
     ["convolutions", string folder, .. string[] filters] => ConvolutionsBenchmark.Run(folder, filters),
+    ["between", string folder, .. string[] names] => BetweenBenchmark.Run(folder, names),
     ["train", string folder] => TrainBenchmark.Run(folder, double.PositiveInfinity),
     ["train", string folder, string seconds] => TrainBenchmark.Run(folder, Number(seconds)),
     _ => Usage(),
@@ -63,6 +65,7 @@ static int Usage()
         rewrites [NAME…]                       made models as exported, over the same with one structure: what rotations, normalizations and ONNX's own Attention gain
         recurrent                              LSTM of several sizes in float and in int8-dynamic: time, error, bytes
         convolutions FOLDER [NAME…] [BUDGET%…] models with convolutions as the product ships them for each budget, in one format everywhere, and as ONNX Runtime's own quantization tool makes them
+        between FOLDER [NAME…]                 what operators between layers gain in 8 bits, and what error they add, by kind
         train FOLDER [SECONDS]                 a classifier of characters that are drawn as it goes, into FOLDER/characters; breaks off after SECONDS, to go on when called again
         """);
     return 1;

@@ -18,6 +18,9 @@ internal static class Int8Static
     /// <summary>The runtime's direct kernel takes channels of a multiple of this; it writes the other products out first.</summary>
     private const int ChannelBlock = 4;
 
+    /// <summary>The range of σ.</summary>
+    private static readonly ValueRange Gate = new(0, 1);
+
     /// <summary>Output channels from which on the runtime has a direct kernel.</summary>
     private const int FewestOutputs = 16;
 
@@ -27,8 +30,8 @@ internal static class Int8Static
         int limit = isFull ? 127 : 63;
         return new NumberFormat(
             Name: id.Text,
-            Version: 7,
-            KernelIdentity: "QLinearConv(u8s8,guards,padded,moves)",
+            Version: 8,
+            KernelIdentity: "QLinearConv(u8s8,guards,padded,moves,swishes)",
             TimePerMac: 0.25,
             WhyNot: WhyNot,
             Prepare: (site, weight) => Prepare(site, weight, limit),
@@ -136,10 +139,35 @@ internal static class Int8Static
         string zeros = b.Constant(new Tensor(ElementType.Int8, [e.Site.Layer.WeightShape![0]], new byte[e.Site.Layer.WeightShape[0]]), "zero_points");
         string w = b.Node("DequantizeLinear", [e.Constants[0], e.Constants[1], zeros], Attributes.Of("axis", 0));
         string y = b.Node("Conv", e.Bias is string bias ? [x, w, bias] : [x, w], [.. e.Site.Node.Attribute]);
-        ValueRange given = ranges.Output!;
-        string result = Quantize(b, y, given);
+        Swish? swish = e.Output == e.Site.Tail?.Output ? e.Site.Tail.Swish : null;
+        ValueRange given = swish is null && e.Site.Inner is not null ? ranges.Inner! : ranges.Output!;
+        string result = swish is null ? Quantize(b, y, given) : Activated(b, y, ranges, swish);
         e.Shared[Key(e.Output)] = [result];
         b.NodeTo([e.Output], "DequantizeLinear", "", [result, b.Scalar(given.Scale), ZeroPoint(b, given)]);
+    }
+
+    /// <summary>
+    /// An activation x · σ(x) in integers. The logistic σ has a kernel. The piecewise linear one is a sum that is cut where it is rounded, to 0 … 1 / slope, and read in other steps. A factor enters the step of the result, what is added its zero point.
+    /// </summary>
+    /// <returns>f(x), rounded.</returns>
+    private static string Activated(GraphBuilder b, string y, LayerRanges ranges, Swish swish)
+    {
+        string x = Dequantize(b, Quantize(b, y, ranges.Inner!), ranges.Inner!);
+        string gate;
+        if (swish.Slope is float slope)
+        {
+            var shift = ValueRange.Of(swish.Shift / slope, swish.Shift / slope);
+            string addend = Dequantize(b, b.Constant(Tensor.Scalar((byte)(byte.MaxValue - shift.ZeroPoint)), "shift"), shift);
+            gate = Dequantize(b, Quantize(b, b.Node("Add", [x, addend]), new ValueRange(0, 1 / slope)), Gate);
+        }
+        else
+        {
+            gate = Dequantize(b, Quantize(b, b.Node("Sigmoid", [x]), Gate), Gate);
+        }
+
+        ValueRange given = ranges.Output!;
+        string zeroPoint = b.Constant(Tensor.Scalar((byte)(given.ZeroPoint + given.StepsOf(swish))), "zero_point");
+        return b.Node("QuantizeLinear", [b.Node("Mul", [x, gate]), b.Scalar(given.Scale / swish.Factor), zeroPoint]);
     }
 
     private static Tensor HeldWeight(LayerSite site, IReadOnlyList<Tensor> constants)

@@ -74,7 +74,7 @@ internal static class Steps
     {
         Workspace workspace = materials.Workspace;
         string[] values = [.. Taking(f => f.ReadsMoments).Where(s => s.HasWeightMatrix).Select(s => s.Layer.Input).Distinct()];
-        string[] ranges = [.. Taking(f => f.ReadsRanges).SelectMany(s => new[] { s.RangesOf.Input, s.RangesOf.Output, s.Pooled }).OfType<string>().Distinct()];
+        string[] ranges = [.. Taking(f => f.ReadsRanges).SelectMany(s => new[] { s.RangesOf.Input, s.RangesOf.Output, s.Pooled, s.Inner }).OfType<string>().Distinct()];
         if (values.Length + ranges.Length == 0)
         {
             return new Observations([], []);
