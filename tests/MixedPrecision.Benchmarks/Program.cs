@@ -2,6 +2,7 @@ using System.Globalization;
 using MixedPrecision.Benchmarks;
 using MixedPrecision.Benchmarks.Operators;
 using MixedPrecision.Benchmarks.Preparing;
+using MixedPrecision.Benchmarks.Reducing;
 using MixedPrecision.Benchmarks.Training;
 
 // Each benchmark prints ratios against a baseline that is measured in the same run.
@@ -31,6 +32,7 @@ return args switch
     ["targets", string folder, .. string[] names] => TargetsBenchmark.Run(folder, names),
     ["rewrites", .. string[] names] => RewritesBenchmark.Run(names),
     ["convolutions", string folder, .. string[] filters] => ConvolutionsBenchmark.Run(folder, filters),
+    ["reductions", string folder, .. string[] names] => ReductionsBenchmark.Run(folder, names),
     ["train", string folder] => TrainBenchmark.Run(folder, double.PositiveInfinity),
     ["train", string folder, string seconds] => TrainBenchmark.Run(folder, Number(seconds)),
     _ => Usage(),
@@ -59,6 +61,7 @@ static int Usage()
         targets FOLDER [NAME…]                 what the product makes of models whose fastest configuration is known, over what is attainable
         rewrites [NAME…]                       made models as exported, over the same with one structure: what rotations, normalizations and ONNX's own Attention gain
         convolutions FOLDER [NAME…] [BUDGET%…] models with convolutions as the product ships them for each budget, in one format everywhere, and as ONNX Runtime's own quantization tool makes them
+        reductions FOLDER [NAME…]              loss MSE of int8-static in all layers by how these are prepared, for the models of convolutions, docarea and doclm
         train FOLDER [SECONDS]                 a classifier of characters that are drawn as it goes, into FOLDER/characters; breaks off after SECONDS, to go on when called again
         """);
     return 1;
