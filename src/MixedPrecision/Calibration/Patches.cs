@@ -1,12 +1,13 @@
 using MixedPrecision.Formats;
 using MixedPrecision.Onnx;
-using MixedPrecision.Partitioning;
 
-namespace MixedPrecision.Benchmarks.Reducing;
+namespace MixedPrecision.Calibration;
 
 /// <summary>What a layer's outputs are sums over, as rows: of a convolution the patches of its input, [C/group · kernel], in the order of its weight; of a matrix the rows of its input.</summary>
 internal sealed class Patches
 {
+    private const double GoldenRatio = 0.6180339887498949;
+
     private readonly int[] kernel, strides, dilations, pads, wide, small;
     private readonly int channels, perGroup, elements, plane, window;
     private readonly bool isMatrix;
@@ -30,8 +31,7 @@ internal sealed class Patches
         string mode = site.Node.Text("auto_pad", "NOTSET");
         int[] all = mode == "NOTSET" && site.Node.Ints("pads") is { } given ? [.. given.Select(p => (int)p)] : new int[2 * kernel.Length];
         small = [.. wide.Select((w, i) => mode.StartsWith("SAME", StringComparison.Ordinal) ? (w + strides[i] - 1) / strides[i] : ((w + all[i] + all[i + kernel.Length] - Span(i)) / strides[i]) + 1)];
-        pads = [.. kernel.Select((_, i) => mode.StartsWith("SAME", StringComparison.Ordinal)
-            ? Math.Max(((small[i] - 1) * strides[i]) + Span(i) - wide[i], 0) is int total && mode == "SAME_LOWER" ? (total + 1) / 2 : total / 2 : all[i])];
+        pads = GroupedKernelGradient.Befores(site.Node, kernel, wide, small, strides, dilations);
         (channels, perGroup, elements, plane, window) = ((int)x[1], (int)weight[1], Product(kernel), Product(wide), Product(small));
         (Inputs, Groups, Count) = (perGroup * elements, (int)site.Node.Int("group", 1), (int)x[0] * window);
 
@@ -51,6 +51,24 @@ internal sealed class Patches
 
     /// <summary>Batch and place within it of a row in the layer's result, [N, O, …]; of a matrix the row alone.</summary>
     public (int Batch, int Place, int Window) PlaceOf(int row) => isMatrix ? (row, 0, 1) : (row / window, row % window, window);
+
+    /// <summary>Some rows of all groups, one group beside the other, [rows, Groups · Inputs]; all there are where these are no more, else spread evenly.</summary>
+    public Tensor Some(Tensor x, int most)
+    {
+        int count = Math.Min(Count, most), all = Groups * Inputs;
+        var rows = new float[count * all];
+        for (int i = 0; i < count; i++)
+        {
+            // Multiples of the golden ratio, modulo 1, keep apart and to no row or column of a plane.
+            int row = count == Count ? i : (int)(i * GoldenRatio % 1 * Count);
+            for (int group = 0; group < Groups; group++)
+            {
+                Read(x.Values<float>(), row, group, rows.AsSpan((i * all) + (group * Inputs), Inputs));
+            }
+        }
+
+        return Tensor.Of<float>(rows, count, all);
+    }
 
     /// <summary>Copies a row of a group.</summary>
     public void Read(ReadOnlySpan<float> x, int row, int group, Span<float> patch)
