@@ -39,8 +39,8 @@ internal sealed class PredictionTrial : IDisposable
         IReadOnlyDictionary<string, TensorType> types = TypeInference.Infer(model);
         loss = LossFunction.Create(model, types, policy, "policy");
         InputDeclaration[] inputs = [.. model.Inputs.Select(i => new InputDeclaration(i.Name, TensorType.Read(i.Type)))];
-        IReadOnlyList<Sample> seen = SampleReader.Read(calibration.File, Path.GetFileName(calibration.File), inputs, policy.Labels, calibration.Count);
-        samples = SampleReader.Read(evaluation.File, Path.GetFileName(evaluation.File), inputs, policy.Labels, evaluation.Count);
+        IReadOnlyList<Sample> seen = SampleReader.Read(calibration.File, Path.GetFileName(calibration.File), inputs, policy.Labels, calibration.Count, loss.Fields);
+        samples = SampleReader.Read(evaluation.File, Path.GetFileName(evaluation.File), inputs, policy.Labels, evaluation.Count, loss.Fields);
         types = TypeInference.Complete(model, types, seen[0].Inputs);
         partition = Partitioner.Partition(model, types);
         IReadOnlyDictionary<string, LayerSite> known = partition.Layers.ToDictionary(l => l.Name, l => LayerSite.Of(model, partition.View, types, l));
@@ -98,7 +98,7 @@ internal sealed class PredictionTrial : IDisposable
         SolverProblem problem = new PlanningInput(partition, allowed, Sensitivities).Problem(gains, lossBudget: 0);
         (string Layer, string Format)[] choices = [.. problem.Subgraphs.SelectMany(s => s.Layers).SelectMany(l => l.Choices.Select(c => (l.Name, c.Format)))];
         var index = choices.Index().ToDictionary(c => c.Item, c => c.Index);
-        var predicted = new QuadraticLoss((LossModel.Quadratic)problem.Loss, choices.Length);
+        var predicted = new QuadraticLoss((LossModel.Quadratic)problem.Loss, choices.Length, budget: 0);
         return plan => predicted.Evaluate(partition.Layers.Zip(plan, (layer, format) => index[(layer.Name, format.Name)]));
     }
 

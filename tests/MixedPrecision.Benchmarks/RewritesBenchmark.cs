@@ -43,7 +43,8 @@ internal static class RewritesBenchmark
         return 0;
     }
 
-    private static (double, double) Time(Action first, Action second)
+    /// <summary>Milliseconds of each of two, of runs in turn, tenth percentile.</summary>
+    internal static (double First, double Second) Time(Action first, Action second)
     {
         List<double>[] times = [[], []];
         Stopwatch all = Stopwatch.StartNew();

@@ -32,6 +32,8 @@ internal static class OperationCount
         // Each input element of a transposed one is spread over them; weight [C, M/group, kernel…].
         LayerKind.ConvTranspose => (double)input.Count * Tensor.ElementCount(layer.WeightShape.AsSpan(1)),
         LayerKind.Gemm => (double)output.Count * Tensor.ElementCount(layer.WeightShape) / output.Shape[^1],
+        // Each row of the input meets the weights of all directions once.
+        LayerKind.Recurrent => (double)input.Count / Math.Max(input.Shape[^1], 1) * layer.Parameters,
         LayerKind.Embedding => 0,
         _ => (double)output.Count * input.Shape[^1],
     };

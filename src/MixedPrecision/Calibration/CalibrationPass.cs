@@ -205,6 +205,7 @@ internal sealed class CalibrationPass(
             request.Sites[l.Name].Fault ?? progress.OperandFaults.GetValueOrDefault(l.Input) ?? progress.OperandFaults.GetValueOrDefault(l.Weight)))])
         {
             Held = HeldValues.Of(request.Partition.Layers.Where(l => reachable.Contains(l.Name)).Select(l => request.Sites[l.Name]), (layer, rounded) => progress.Layers[layer].Of(rounded, samples)),
+            SquareLosses = progress.SquareLosses,
             NotFinite = progress.NotFinite,
         };
     }

@@ -89,7 +89,7 @@ public static class Calibrator
         request = request with { Threads = threads / concurrency };
 
         GradientLimits limits = GradientLimits.Of(request.Model, types, request.Loss.Outputs);
-        if (!request.MeasuresUnreached && request.Partition.Layers.All(l => limits.Hidden.Contains(l.Output)) && limits.Operators.Count > 0)
+        if (!request.MeasuresUnreached && request.Partition.Layers.All(l => l.Outputs.Any(limits.Hidden.Contains)) && limits.Operators.Count > 0)
         {
             throw Errors.NoLayerReached(request.Model.DisplayName, limits.Operators);
         }
@@ -103,7 +103,7 @@ public static class Calibrator
         operands.ExceptWith(limits.Hidden);
         HashSet<string> held = [.. judged.SelectMany(s => new[] { s.Layer.Input, s.Pooled }).OfType<string>()];
         held.IntersectWith(operands);
-        long kept = operands.Concat(request.Partition.Layers.Select(l => l.Output)).Distinct().Sum(v => SampleShapes.Bytes(types.GetValueOrDefault(v), request.Samples));
+        long kept = operands.Concat(request.Partition.Layers.SelectMany(l => l.Outputs.Concat(l.Further))).Distinct().Sum(v => SampleShapes.Bytes(types.GetValueOrDefault(v), request.Samples));
 
         // Rounding large weights to other formats takes longer than computing values twice: then it is better to have several samples in a group.
         bool keepsValues = kept <= request.Memory.KeptValues && (isSmall || request.Formats.All(f => f == NumberFormats.Baseline) || kept * FewSamples <= request.Memory.Group);
@@ -117,7 +117,7 @@ public static class Calibrator
 
         using var pass = new CalibrationPass(request, segments, concurrency, report, cancel);
         Sensitivities found = pass.Run();
-        Layer[] hidden = [.. request.Partition.Layers.Where(l => limits.Hidden.Contains(l.Output))];
+        Layer[] hidden = [.. request.Partition.Layers.Where(l => l.Outputs.Any(limits.Hidden.Contains))];
         if (request.MeasuresUnreached && hidden.Length > 0)
         {
             IReadOnlyDictionary<string, LayerSensitivity> measured = ForwardDifferences.Measure(

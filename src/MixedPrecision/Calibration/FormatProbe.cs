@@ -10,10 +10,14 @@ namespace MixedPrecision.Calibration;
 /// <summary>What a layer had in one sample.</summary>
 /// <param name="Input">x.</param>
 /// <param name="Second">The second operand of a product of activations, else null.</param>
-/// <param name="Output">y in the baseline.</param>
+/// <param name="Output">y in the baseline; of several results all elements in a row, and so in the gradients.</param>
 /// <param name="Gradient">ẏ.</param>
 /// <param name="DrawnGradient">ẏ for labels drawn from the model, or null.</param>
-internal sealed record LayerValues(Tensor Input, Tensor? Second, Tensor Output, Tensor Gradient, Tensor? DrawnGradient);
+internal sealed record LayerValues(Tensor Input, Tensor? Second, Tensor Output, Tensor Gradient, Tensor? DrawnGradient)
+{
+    /// <summary>By name, what else it reads that is not constant.</summary>
+    public IReadOnlyDictionary<string, Tensor> Further { get; init; } = new Dictionary<string, Tensor>();
+}
 
 /// <summary>A layer in a format, or some of its output columns.</summary>
 /// <param name="First">The first of the columns; 0 for a product of activations.</param>
@@ -69,6 +73,18 @@ internal sealed class FormatProbe : IDisposable
                 graph.Input.Add(AnySize(site.Weight).ToProto(site.Layer.Weight));
             }
 
+            foreach (string value in site.Layer.Further.Where(declared.Add))
+            {
+                if (constant(value) is { } known)
+                {
+                    graph.Initializer.Add(HalfPrecision.Widen(known).ToProto(value));
+                }
+                else
+                {
+                    graph.Input.Add(new TensorType(site.TypeOfFurther(value), null).ToProto(value));
+                }
+            }
+
             if (site.Layer.Bias is string bias && constant(bias) is { } addend && declared.Add(bias))
             {
                 Tensor values = HalfPrecision.Widen(addend);
@@ -107,6 +123,12 @@ internal sealed class FormatProbe : IDisposable
                 string rounded = b.Constant(held(site, preparations is null ? format.Prepare(site, weight) : preparations.Get(site, format, weight)), "held");
                 b.NodeTo([output], site.Node.OpType, "", site.Layer.Bias is string addend ? [site.Layer.Input, rounded, addend] : [site.Layer.Input, rounded], [.. site.Node.Attribute]);
             }
+            else if (site.IsRecurrent)
+            {
+                LayerSite renamed = site.WithOutputs(b.Fresh);
+                LayerRewriter.Emit(b, renamed, format, Weight, shared, renamed.Layer.Output, preparations);
+                output = SegmentCompiler.InARow(b, renamed.Layer.Outputs);
+            }
             else
             {
                 LayerRewriter.Emit(b, site, format, Weight, shared, output, preparations);
@@ -135,6 +157,11 @@ internal sealed class FormatProbe : IDisposable
             if (layer.Second is not null)
             {
                 inputs[site.Layer.Weight] = layer.Second;
+            }
+
+            foreach ((string value, Tensor tensor) in layer.Further)
+            {
+                inputs[value] = tensor;
             }
         }
 

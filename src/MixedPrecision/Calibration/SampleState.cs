@@ -52,8 +52,8 @@ internal sealed class SampleState(int number, IReadOnlyDictionary<string, Tensor
     public void ReleaseUnread(SegmentInstance segment)
     {
         SegmentProgram program = segment.Program;
-        IEnumerable<string?> ofLayers = program.Layers.Values.SelectMany(l => new[] { l.Input, l.Second, l.Output }).Except(program.Backward?.Outputs ?? []);
-        bool isRead = program.Forward.Outputs.Intersect([.. program.Backward?.Inputs ?? [], .. ofLayers.OfType<string>()]).Any();
+        IEnumerable<string> ofLayers = program.Layers.Values.SelectMany(l => l.Values).Except(program.Backward?.Outputs ?? []);
+        bool isRead = program.Forward.Outputs.Intersect([.. program.Backward?.Inputs ?? [], .. ofLayers]).Any();
         if (!isRead && program.Forward.Outputs.All(o => Gradients.ContainsKey(segment.Originals[o])))
         {
             Release(segment);

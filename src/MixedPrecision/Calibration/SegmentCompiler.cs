@@ -43,14 +43,14 @@ internal static class SegmentCompiler
         var types = request.Types.ToDictionary(t => t.Key, t => HalfPrecision.Widen(t.Value));
         HashSet<string> computed = [.. source.Graph.Node.SelectMany(n => n.Output)];
         string[] kept = request.KeepsLayerValues
-            ? [.. request.Sites.Keys.Except(request.Hidden).Concat(request.Sites.Values.SelectMany(s => new[] { s.Layer.Input, s.Layer.Weight })).Where(computed.Contains).Distinct()]
+            ? [.. request.Sites.Values.SelectMany(s => s.Layer.Outputs).Except(request.Hidden).Concat(request.Sites.Values.SelectMany(s => s.Layer.Further.Append(s.Layer.Input).Append(s.Layer.Weight))).Where(computed.Contains).Distinct()]
             : [];
 
         ModelProto forward = source.Clone();
         forward.Graph.Output.AddRange(kept.Except(request.Extracted.Outputs).Select(o => new ValueInfoProto { Name = o }));
 
         ModelProto backward = source.Clone();
-        List<(string Output, string Input, string Weight)> operands = SeparateOperands(backward, request.Sites);
+        List<(string Output, string[] Operands)> operands = SeparateOperands(backward, request.Sites);
         using var separated = new OnnxModel(backward, origin.Folder, origin.DisplayName);
         using OnnxModel lowered = GraphLowering.Lower(separated, TypeInference.Infer(separated, types));
         backward = lowered.Proto;
@@ -61,14 +61,15 @@ internal static class SegmentCompiler
         string[] outputs = [.. request.Extracted.Outputs.Where(Flows)];
         string[] inputs = [.. request.Extracted.Inputs.Where(Flows)];
         computed.IntersectWith(request.Operands);
-        string[] layerOutputs = [.. operands.Select(o => o.Output).Where(o => !request.Hidden.Contains(o))];
-        var own = operands.Where(o => !request.Hidden.Contains(o.Output)).SelectMany(o => request.Sites[o.Output].IsEmbedding ? [] : request.Apart.Contains(o.Output) ? [o.Input] : new[] { o.Input, o.Weight });
+        var told = operands.Where(o => !IsHidden(request, request.Sites[o.Output])).ToArray();
+        string[] layerOutputs = [.. told.SelectMany(o => request.Sites[o.Output].Layer.Outputs)];
+        var own = told.SelectMany(o => request.Sites[o.Output].IsEmbedding ? [] : request.Apart.Contains(o.Output) ? o.Operands[..1] : o.Operands);
         (GradientFlow upstream, IReadOnlyDictionary<string, string> found) = Differentiate(backward.Graph, types, builder, outputs, inputs, [.. computed, .. own, .. layerOutputs]);
         (GradientFlow drawn, IReadOnlyDictionary<string, string> drawnFound) = request.WithDrawn
             ? Differentiate(backward.Graph, types, builder, outputs, inputs, [.. computed.Intersect(request.Held), .. layerOutputs])
             : (new GradientFlow(new Dictionary<string, string>(), new Dictionary<string, string>()), new Dictionary<string, string>());
 
-        var layers = operands.ToDictionary(o => o.Output, o => Layer(builder, request, o.Output, o.Input, o.Weight, found, drawnFound));
+        var layers = operands.ToDictionary(o => o.Output, o => Layer(builder, request, request.Sites[o.Output], o.Operands, found, drawnFound));
         var taylor = computed.Where(found.ContainsKey).ToDictionary(v => v, v => found[v]);
         var drawnOperands = computed.Intersect(request.Held).Where(drawnFound.ContainsKey).ToDictionary(v => v, v => drawnFound[v]);
         builder.AppendTo(backward.Graph);
@@ -82,7 +83,7 @@ internal static class SegmentCompiler
             backward.OpsetImport.Add(new OperatorSetIdProto { Domain = domain, Version = version });
         }
 
-        IEnumerable<string> values = layers.Values.Where(l => l.OutputGradient is not null).SelectMany(l => new[] { l.Input, l.Second, l.Output }.OfType<string>()).Concat(taylor.Keys);
+        IEnumerable<string> values = layers.Values.Where(l => l.OutputGradient is not null).SelectMany(l => l.Values).Concat(taylor.Keys);
         string[] results =
         [
             .. upstream.Results.Values, .. drawn.Results.Values, .. taylor.Values, .. drawnOperands.Values, .. layers.Values.SelectMany(l => l.Outputs),
@@ -101,23 +102,22 @@ internal static class SegmentCompiler
     }
 
     private static LayerProgram Layer(
-        GraphBuilder b, SegmentRequest request, string output, string input, string weight, IReadOnlyDictionary<string, string> found, IReadOnlyDictionary<string, string> drawn)
+        GraphBuilder b, SegmentRequest request, LayerSite site, string[] operands, IReadOnlyDictionary<string, string> found, IReadOnlyDictionary<string, string> drawn)
     {
-        LayerSite site = request.Sites[output];
         bool isProduct = !site.Layer.HasWeight;
         string? second = isProduct ? site.Layer.Weight : null;
         var noise = new Dictionary<string, string>();
-        if (!found.TryGetValue(output, out string? outputGradient))
+        if (IsHidden(request, site) || !site.Layer.Outputs.Any(found.ContainsKey))
         {
-            return new LayerProgram(site.Layer.Input, second, null, null, null, null, noise);
+            return new LayerProgram(site.Layer.Input, second, [], null, null, null, [], noise);
         }
 
         // Formats that treat activations alike share the nodes. Indices are not rounded.
         var formats = request.Formats.Where(f => f.InputNoise is not null && !site.IsEmbedding && f.WhyNot(site) is null);
         foreach (var alike in formats.GroupBy(f => f.InputNoise!))
         {
-            string sum = alike.Key(b, site, input, found[input]);
-            string total = isProduct ? b.Add(sum, alike.Key(b, site, weight, found[weight])) : sum;
+            string sum = alike.Key(b, site, operands[0], found[operands[0]]);
+            string total = isProduct ? b.Add(sum, alike.Key(b, site, operands[1], found[operands[1]])) : sum;
             foreach (NumberFormat format in alike)
             {
                 noise[format.Name] = total;
@@ -126,8 +126,24 @@ internal static class SegmentCompiler
 
         bool isProbed = request.Formats.Any(f => f != NumberFormats.Baseline && f.WhyNot(site) is null);
         return new LayerProgram(
-            site.Layer.Input, second, isProbed ? output : null, outputGradient, drawn.GetValueOrDefault(output), isProduct ? null : found.GetValueOrDefault(weight), noise);
+            site.Layer.Input,
+            second,
+            site.Layer.Further,
+            isProbed ? InARow(b, site.Layer.Outputs) : null,
+            InARow(b, Gradients(b, site.Layer.Outputs, found)),
+            site.Layer.Outputs.Any(drawn.ContainsKey) ? InARow(b, Gradients(b, site.Layer.Outputs, drawn)) : null,
+            isProduct || request.Apart.Contains(site.Layer.Output) ? [] : [.. operands.Skip(1).Select(w => found[w])],
+            noise);
     }
+
+    private static bool IsHidden(SegmentRequest request, LayerSite site) => site.Layer.Outputs.Any(request.Hidden.Contains);
+
+    /// <summary>The elements of several values one after the other; a single one as it is.</summary>
+    public static string InARow(GraphBuilder b, IReadOnlyList<string> values) => values.Count == 1 ? values[0] : b.Concat(0, [.. values.Select(v => b.Vector(v))]);
+
+    /// <summary>The gradients of a layer's results; zeros of those that the loss does not depend on.</summary>
+    private static string[] Gradients(GraphBuilder b, IReadOnlyList<string> outputs, IReadOnlyDictionary<string, string> found) =>
+        [.. outputs.Select(o => found.TryGetValue(o, out string? gradient) ? gradient : b.Zeros(b.Shape(o), ElementType.Float))];
 
     /// <summary>A session for some outputs of a model, with the nodes these need and no others; values that are given are not computed. Null without outputs.</summary>
     private static Session? Prune(ModelProto model, string[] outputs, ValueInfoProto[] given, GraphBuilder builder, SessionSettings settings, string folder)
@@ -172,26 +188,29 @@ internal static class SegmentCompiler
     /// Gives each layer operands of its own (through Identity), so that their gradients are those through this layer and not the sum over
     /// all readers of the value. An embedding's are not asked for.
     /// </summary>
-    private static List<(string Output, string Input, string Weight)> SeparateOperands(ModelProto model, IReadOnlyDictionary<string, LayerSite> sites)
+    private static List<(string Output, string[] Operands)> SeparateOperands(ModelProto model, IReadOnlyDictionary<string, LayerSite> sites)
     {
         var builder = new GraphBuilder(GraphBuilder.NamesIn(model.Graph), "operand/");
-        var result = new List<(string, string, string)>();
+        var result = new List<(string, string[])>();
         var nodes = new List<NodeProto>();
         foreach (NodeProto node in model.Graph.Node)
         {
-            LayerSite? site = node.Output.Count > 0 ? sites.GetValueOrDefault(node.Output[0]) : null;
+            LayerSite? site = sites.GetValueOrDefault(node.Output.FirstOrDefault(o => o.Length > 0) ?? "");
             if (site is { IsEmbedding: true })
             {
-                result.Add((node.Output[0], site.Layer.Input, site.Layer.Weight));
+                result.Add((site.Layer.Output, [site.Layer.Input, site.Layer.Weight]));
             }
             else if (site is not null)
             {
                 int first = builder.Nodes.Count;
-                string input = builder.Node("Identity", [node.Input[0]]);
-                string weight = builder.Node("Identity", [node.Input[1]]);
-                (node.Input[0], node.Input[1]) = (input, weight);
+                string[] operands = [.. node.Input.Take(site.Layer.Recurrence is null ? 2 : 3).Select(o => builder.Node("Identity", [o]))];
+                for (int operand = 0; operand < operands.Length; operand++)
+                {
+                    node.Input[operand] = operands[operand];
+                }
+
                 nodes.AddRange(builder.Nodes.Skip(first));
-                result.Add((node.Output[0], input, weight));
+                result.Add((site.Layer.Output, operands));
             }
 
             nodes.Add(node);

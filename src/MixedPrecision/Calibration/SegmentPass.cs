@@ -19,7 +19,7 @@ internal sealed class SegmentPass : IDisposable
     private readonly ConstantScope constants;
     private readonly IReadOnlyDictionary<string, Tensor> weights;
     private readonly IReadOnlyList<IReadOnlyList<ProbeCase>> batches;
-    private readonly Lazy<IReadOnlyDictionary<string, WeightSquares>> squares;
+    private readonly Lazy<IReadOnlyDictionary<string, WeightSquares[]>> squares;
     private readonly Lazy<FormatProbe?> probe;
 
     /// <param name="weightGradient">Shared by all segments.</param>
@@ -33,9 +33,9 @@ internal sealed class SegmentPass : IDisposable
         constants = new ConstantScope(request.Model, request.Partition.View);
         weights = segment.Weights.Count == 0 ? NoWeights : segment.Weights.ToDictionary(w => w, w => HalfPrecision.Widen(constants.Get(segment.Originals[w])));
         batches = FormatProbe.Batches(segment.Layers.Select(l => l.Site), request.Formats, isWhole ? long.MaxValue : request.Memory.Weight / sizeof(float));
-        squares = new(() => segment.Layers.Where(l => l.Site.Layer.HasWeight).ToDictionary(
+        squares = new(() => segment.Layers.ToDictionary(
             l => l.Site.Layer.Name,
-            l => new WeightSquares(l.Site, HalfPrecision.Widen(constants.Get(l.Site.Layer.Weight)), Applicable(l.Site))));
+            l => l.Site.ByWeight.Select(own => new WeightSquares(own, HalfPrecision.Widen(constants.Get(own.Layer.Weight)), Applicable(l.Site))).ToArray()));
         probe = new(() => batches.Count == 1 ? FormatProbe.Create(batches[0], constants.Find, request.Threads, request.Preparations) : null);
     }
 
@@ -158,21 +158,21 @@ internal sealed class SegmentPass : IDisposable
                 terms.AddTaylor(format, results[name].Values<float>()[0]);
             }
 
-            if (squares.Value.TryGetValue(site.Layer.Name, out WeightSquares? own))
+            foreach ((int weight, WeightSquares own) in squares.Value[site.Layer.Name].Index())
             {
                 WeightSquares.Sums sums = own.Start();
-                AddWeight(site, layer, sample, results, own, sums);
+                AddWeight(site, layer, weight, sample, results, own, sums);
                 own.AddTo(terms, sums);
             }
         }
     }
 
     private void AddWeight(
-        LayerSite site, LayerProgram layer, SampleState sample, IReadOnlyDictionary<string, Tensor> results, WeightSquares own, WeightSquares.Sums sums)
+        LayerSite site, LayerProgram layer, int weight, SampleState sample, IReadOnlyDictionary<string, Tensor> results, WeightSquares own, WeightSquares.Sums sums)
     {
-        if (layer.WeightGradient is not null)
+        if (layer.WeightGradients.Count > 0)
         {
-            own.Add(sums, results[layer.WeightGradient].Values<float>(), 0);
+            own.Add(sums, results[layer.WeightGradients[weight]].Values<float>(), 0);
         }
         else if (site.IsEmbedding)
         {
@@ -195,7 +195,10 @@ internal sealed class SegmentPass : IDisposable
             l.Program.Second is null ? null : Value(l.Program.Second, sample, results),
             Value(l.Program.Output!, sample, results),
             results[l.Program.OutputGradient!],
-            l.Program.DrawnOutputGradient is null ? null : results[l.Program.DrawnOutputGradient]));
+            l.Program.DrawnOutputGradient is null ? null : results[l.Program.DrawnOutputGradient])
+        {
+            Further = l.Program.Further.ToDictionary(f => segment.Originals[f], f => Value(f, sample, results)),
+        });
         foreach ((LayerSite site, string format, double delta, double drawnDelta) in formats.Run(values, cancel))
         {
             sample.Terms.Of(site.Layer.Name).AddChange(format, delta, drawnDelta);

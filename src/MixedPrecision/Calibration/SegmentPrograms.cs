@@ -35,7 +35,15 @@ internal sealed class SegmentPrograms(CalibrationRequest request, IReadOnlyDicti
         HashSet<string> Named(IReadOnlySet<string> set) => [.. originals.Where(o => set.Contains(o.Value)).Select(o => o.Key)];
         var sites = segment.Sites.ToDictionary(s => names[s.Layer.Output], s => s with
         {
-            Layer = s.Layer with { Input = names[s.Layer.Input], Weight = names[s.Layer.Weight], Output = names[s.Layer.Output] },
+            Layer = s.Layer with
+            {
+                Input = names[s.Layer.Input],
+                Weight = names[s.Layer.Weight],
+                Recurrence = s.Layer.Recurrence is { } recurrence ? recurrence with { Name = names[recurrence.Name] } : null,
+                Further = [.. s.Layer.Further.Where(f => !request.Partition.View.Constants.Contains(f)).Select(f => names[f])],
+                Output = names[s.Layer.Output],
+                FurtherOutputs = [.. s.Layer.FurtherOutputs.Select(o => names[o])],
+            },
         });
         var segmentRequest = new SegmentRequest(
             canonical.Extracted,

@@ -13,6 +13,9 @@ public sealed record Sensitivities(string Loss, int Samples, double MeanSquareLo
     /// <summary>What rounding values adds that layers compute and read in ranges known beforehand; formats that hold them so are judged without it.</summary>
     public IReadOnlyList<HeldValue> Held { get; init; } = [];
 
+    /// <summary>g² of each sample that counts, in their order.</summary>
+    public IReadOnlyList<double> SquareLosses { get; init; } = [];
+
     /// <summary>Numbers of the calibration samples that were left out, since the loss, or its gradient by an output, is no finite number on them.</summary>
     public IReadOnlyList<int> NotFinite { get; init; } = [];
 

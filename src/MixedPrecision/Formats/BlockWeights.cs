@@ -78,7 +78,7 @@ internal static class BlockWeights
         Disagreement: accuracy == RoundsActivations ? Math.Sqrt(2) : 0,
         Bytes: site => site.OutputSize * (ValueBytes(site, grid) + ((long)Blocks(site, grid) * sizeof(float)) + (grid.HasZeroPoints ? ZeroPointBytes(site, grid) : 0)))
     {
-        IsFor = kind => kind != LayerKind.ActivationMatMul,
+        IsFor = kind => kind is not (LayerKind.ActivationMatMul or LayerKind.Recurrent),
         ReadsMoments = id[FormatFamilies.PreparationName] == FormatFamilies.Gptq,
     };
 

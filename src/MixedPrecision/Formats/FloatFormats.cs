@@ -31,7 +31,7 @@ internal static class FloatFormats
         Version: version,
         KernelIdentity: $"Cast({ElementType.Name(type.ElementType)}{(isScaled ? ",scaled" : "")})",
         TimePerMac: type.Bits / 32.0,
-        WhyNot: site => site.WhyNotFloat() ?? (site.Input.ElementType == type.ElementType ? $"the layer computes in {ElementType.Name(type.ElementType)} already" : null),
+        WhyNot: site => site.IsRecurrent ? site.WhyNoWeightMatrix() : site.WhyNotFloat() ?? (site.Input.ElementType == type.ElementType ? $"the layer computes in {ElementType.Name(type.ElementType)} already" : null),
         Prepare: (site, weight) => Prepare(type, weight),
         Emit: e => Emit(e, type, isScaled),
         InputNoise: (b, site, x, gradient) => FloatNoise.OfActivation(b, type, x, gradient, isScaled ? Scale(b, type, x) : null),
@@ -41,7 +41,7 @@ internal static class FloatFormats
         Disagreement: Math.Sqrt(2),
         Bytes: site => (site.Layer.Parameters * type.Bits / 8) + (site.Layer.HasWeight && type.Bits == 8 ? sizeof(float) : 0))
     {
-        IsFor = kind => kind != LayerKind.Embedding,
+        IsFor = kind => kind is not (LayerKind.Embedding or LayerKind.Recurrent),
         Opset = type.Bits == 8 ? Float8Opset : type == FloatType.BFloat16 ? BFloat16Opset : ClipOpset,
         WeightNoise = weight => (values, deviations) => FloatNoise.OfWeights(type, WeightScale(type, weight), values, deviations),
     };

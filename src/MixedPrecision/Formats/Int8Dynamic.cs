@@ -11,7 +11,7 @@ namespace MixedPrecision.Formats;
 /// multiplied by sₓ·s_c. x64 processors without VNNI add the products of inputs 2i and 2i + 1 in 16 bits, which saturate beyond 255·128. Paired: s_c is the largest sum of two such
 /// weights of one sign, over 127, so that with both rounded the result is the same on every processor. Full: s_c is the largest weight over 127, for processors with VNNI or AMX. ONNX Runtime fuses this pattern into one kernel, and layers that read
 /// one activation share its quantization. Products of two activations quantize both per tensor; they have a format of their own, since what they gain and lose is another matter.
-/// Applies to matrices in float32. Not to convolutions: ONNX Runtime's ConvInteger is many times slower than Conv in float.
+/// Applies to matrices in float32, and to LSTM (<see cref="RecurrentWeights"/>). Not to convolutions: ONNX Runtime's ConvInteger is many times slower than Conv in float.
 /// </summary>
 internal static class Int8Dynamic
 {
@@ -32,9 +32,9 @@ internal static class Int8Dynamic
         id,
         WhyNoWeight,
         kind => kind is not (LayerKind.ActivationMatMul or LayerKind.Embedding),
-        (site, weight) => Prepare(site, weight, scaleOf, largestPair, ReadsMoments(id) ? site.Moments : null),
+        (site, weight) => site.IsRecurrent ? RecurrentWeights.Prepare(site, weight, scaleOf, WeightLimit) : Prepare(site, weight, scaleOf, largestPair, ReadsMoments(id) ? site.Moments : null),
         (site, weight) => Scales(site, weight, scaleOf),
-        site => ((long)site.InputSize * site.OutputSize) + (4L * site.OutputSize));
+        site => ((long)site.InputSize * site.OutputSize) + ((site.IsRecurrent ? 5L : 4L) * site.OutputSize));
 
     private static NumberFormat Format(
         FormatId id,
@@ -54,7 +54,7 @@ internal static class Int8Dynamic
         InputNoise: InputNoise,
         WeightBlock: 0,
         WeightSteps: steps,
-        Kernels: _ => [new("com.microsoft.DynamicQuantizeMatMul"), new("com.microsoft.MatMulIntegerToFloat")],
+        Kernels: site => site.IsRecurrent ? [new($"com.microsoft.{RecurrentWeights.Kernel}")] : [new("com.microsoft.DynamicQuantizeMatMul"), new("com.microsoft.MatMulIntegerToFloat")],
         Disagreement: Math.Sqrt(2),
         Bytes: bytes)
         {
@@ -66,7 +66,8 @@ internal static class Int8Dynamic
     private static bool ReadsMoments(FormatId id) => id["operands"] != FormatFamilies.Products && id[FormatFamilies.PreparationName] == FormatFamilies.Gptq;
 
     private static string? WhyNoWeight(LayerSite site) => site.Layer.Kind == LayerKind.ActivationMatMul
-        ? $"both operands are activations; '{FormatFamilies.Int8Dynamic}({FormatFamilies.Products})' is the format for these" : site.WhyNoWeightMatrix();
+        ? $"both operands are activations; '{FormatFamilies.Int8Dynamic}({FormatFamilies.Products})' is the format for these"
+        : site.IsRecurrent ? null : site.WhyNoWeightMatrix();
 
     private static string? WhyNoProduct(LayerSite site) =>
         site.Layer.Kind != LayerKind.ActivationMatMul ? $"one operand is a constant weight; '{FormatFamilies.Int8Dynamic}' is the format for these"
@@ -146,6 +147,12 @@ internal static class Int8Dynamic
     private static void Emit(LayerEmission e)
     {
         GraphBuilder b = e.Builder;
+        if (e.Site.IsRecurrent)
+        {
+            RecurrentWeights.Emit(e);
+            return;
+        }
+
         if (e.Site.HasWeightMatrix && e.Site.Opset < FirstOpset)
         {
             e.Product("DynamicQuantizeMatMul", "com.microsoft", [e.Input, e.Constants[0], e.Constants[1]]);

@@ -14,7 +14,7 @@ public sealed record HeldEmission(string Rounded, Func<string> Read);
 /// <param name="Input">Value of the activation.</param>
 /// <param name="Second">Value of the second activation; for weight matrices not used.</param>
 /// <param name="Bias">Value of what Gemm adds, or null.</param>
-/// <param name="Constants">Names of what the format prepared from the weight, in its order.</param>
+/// <param name="Constants">Names of what the format prepared from the weight, in its order; of several weights one after the other.</param>
 /// <param name="Output">Name the result has to have.</param>
 /// <param name="Shared">Values other layers made from the same activation, e.g. its quantized form, by a key of the format's own.</param>
 public sealed record LayerEmission(

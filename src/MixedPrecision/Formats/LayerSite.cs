@@ -75,6 +75,9 @@ public sealed record LayerSite(Layer Layer, NodeProto Node, int Opset, TensorTyp
 
     private static readonly string[] PatchAttributes = ["group", "strides", "dilations", "auto_pad", "pads"];
 
+    /// <summary>Which input of a recurrent operator holds the lengths of sequences.</summary>
+    private const int RecurrentLengths = 4;
+
     private const string OnlyBlocks = "rows of a table are looked up and not multiplied; the kernel for these takes blocks of integers";
 
     /// <summary>A layer of a model.</summary>
@@ -102,22 +105,44 @@ public sealed record LayerSite(Layer Layer, NodeProto Node, int Opset, TensorTyp
         };
     }
 
+    /// <summary>The layer once for each of its constant weights, as if it had no other: formats prepare, count and judge each by itself.</summary>
+    public IReadOnlyList<LayerSite> ByWeight => Layer.HasWeight && Layer.Recurrence is null ? [this] : [.. Layer.ByWeight.Select(l => this with { Layer = l })];
+
+    /// <summary>The element type of one of <see cref="Layer.Further"/>: lengths are integers.</summary>
+    public int TypeOfFurther(string value) => IsRecurrent && Node.Input.ElementAtOrDefault(RecurrentLengths) == value ? ElementType.Int32 : Input.ElementType;
+
+    /// <summary>The layer with results of other names.</summary>
+    public LayerSite WithOutputs(Func<string, string> rename)
+    {
+        NodeProto node = Node.Clone();
+        for (int output = 0; output < node.Output.Count; output++)
+        {
+            node.Output[output] = node.Output[output].Length == 0 ? "" : rename(node.Output[output]);
+        }
+
+        string[] named = [.. node.Output.Where(o => o.Length > 0)];
+        return this with { Node = node, Layer = Layer with { Output = named[0], FurtherOutputs = named[1..] } };
+    }
+
     /// <summary>Whether the second operand is a weight matrix.</summary>
     public bool HasWeightMatrix => Layer.Kind is LayerKind.MatMul or LayerKind.Gemm && Layer.WeightShape is { Length: 2 };
 
     /// <summary>Whether the weight is a table, whose rows are looked up: formats take each for an output column of a matrix, its width for the inputs.</summary>
     public bool IsEmbedding => Layer.Kind == LayerKind.Embedding;
 
+    /// <summary>Whether it multiplies step by step, its weights stored as [directions, outputs, inputs]: formats take the outputs of all directions for columns of one matrix.</summary>
+    public bool IsRecurrent => Layer.Kind == LayerKind.Recurrent;
+
     /// <summary>Whether the weight is stored as [outputs, inputs].</summary>
-    public bool IsWeightTransposed => IsEmbedding || (Layer.Kind == LayerKind.Gemm && Node.Int("transB", 0) != 0);
+    public bool IsWeightTransposed => IsEmbedding || IsRecurrent || (Layer.Kind == LayerKind.Gemm && Node.Int("transB", 0) != 0);
 
-    /// <summary>Size K over which products are summed. Only for weight matrices and tables.</summary>
-    public int InputSize => (int)Layer.WeightShape![IsWeightTransposed ? 1 : 0];
+    /// <summary>Size K over which products are summed. Only for weight matrices, tables and recurrent weights.</summary>
+    public int InputSize => (int)Layer.WeightShape![IsWeightTransposed ? ^1 : 0];
 
-    /// <summary>Number N of output columns. Only for weight matrices and tables.</summary>
-    public int OutputSize => (int)Layer.WeightShape![IsWeightTransposed ? 0 : 1];
+    /// <summary>Number N of output columns. Only for weight matrices, tables and recurrent weights.</summary>
+    public int OutputSize => (int)(IsRecurrent ? Layer.WeightShape![0] * Layer.WeightShape[1] : Layer.WeightShape![IsWeightTransposed ? 0 : 1]);
 
-    /// <summary>Bytes of the weight as the model stores it; 0 for products of activations.</summary>
+    /// <summary>Bytes of a weight as the model stores it; 0 for products of activations.</summary>
     public long BaselineBytes => Layer.WeightShape is null ? 0 : Tensor.ByteCount(Weight.ElementType, Layer.WeightShape);
 
     /// <summary>
@@ -206,6 +231,7 @@ public sealed record LayerSite(Layer Layer, NodeProto Node, int Opset, TensorTyp
         LayerKind.ActivationMatMul => "both operands are activations; there is no weight to store in fewer bits",
         LayerKind.Conv or LayerKind.ConvTranspose => "ONNX Runtime has no convolution with weights in this format",
         LayerKind.Embedding => OnlyBlocks,
+        LayerKind.Recurrent => "ONNX Runtime has no recurrent operator with weights in this format",
         _ when Layer.WeightShape!.Length != 2 => $"the weight {(Layer.WeightShape.Length == 1 ? "is a vector" : $"has {Layer.WeightShape.Length} dimensions")}; the kernel takes a matrix",
         _ => WhyNotFloat() ?? WhyNotProduct(),
     };

@@ -49,7 +49,7 @@ public delegate void WeightDeviations(ReadOnlySpan<float> values, Span<float> de
 /// a change in the last bit of an activation, as fused operators bring, takes a value to the other side of a step, in the next layer more of them, and in the end the two
 /// runs carry independent rounding errors, whose difference has twice the variance of one. 0 where nothing is rounded at run time.
 /// </param>
-/// <param name="Bytes">Bytes of the layer's constants in this format.</param>
+/// <param name="Bytes">Bytes of a layer's constants in this format; of a layer with several weights, of one of them (<see cref="LayerSite.ByWeight"/>), as in all that takes a weight here.</param>
 public sealed record NumberFormat(
     string Name,
     int Version,

@@ -11,7 +11,7 @@ public static class WeightFaults
     public static IReadOnlyDictionary<string, LayerSite> Find(OnnxModel model, GraphView view, IReadOnlyDictionary<string, LayerSite> sites)
     {
         var known = new Dictionary<string, string?>();
-        return sites.ToDictionary(s => s.Key, s => !s.Value.Layer.HasWeight ? s.Value : s.Value with { Fault = Of(model, view, s.Value.Layer.Weight, known) });
+        return sites.ToDictionary(s => s.Key, s => s.Value with { Fault = s.Value.Layer.ByWeight.Select(l => Of(model, view, l.Weight, known)).FirstOrDefault(f => f is not null) });
     }
 
     private static string? Of(OnnxModel model, GraphView view, string weight, Dictionary<string, string?> known)

@@ -18,6 +18,9 @@ public enum LayerKind
     /// <summary>ConvTranspose with a constant kernel.</summary>
     ConvTranspose,
 
+    /// <summary>LSTM with constant weights: in every step it multiplies what it reads and what it gave in the step before.</summary>
+    Recurrent,
+
     /// <summary>Gather of rows of a constant table: it multiplies nothing, and is a layer for its bytes alone.</summary>
     Embedding,
 }
@@ -31,7 +34,7 @@ public enum LayerKind
 /// <param name="Bias">What the operator itself adds (Gemm's C, a convolution's B), or null.</param>
 /// <param name="Output">The value it computes.</param>
 /// <param name="WeightShape">Shape of the weight as stored; null for a product of two activations.</param>
-/// <param name="Parameters">Number of elements of the constant weight; 0 for a product of two activations.</param>
+/// <param name="Parameters">Number of elements of the constant weights; 0 for a product of two activations.</param>
 public sealed record Layer(
     string Name,
     LayerKind Kind,
@@ -44,9 +47,33 @@ public sealed record Layer(
     long[]? WeightShape,
     long Parameters)
 {
+    /// <summary>A second constant weight, which a recurrent layer multiplies by its own last result, or null.</summary>
+    public StoredWeight? Recurrence { get; init; }
+
+    /// <summary>What else it reads, each value once: lengths, states and what it adds, of a recurrent layer.</summary>
+    public IReadOnlyList<string> Further { get; init; } = [];
+
+    /// <summary>What it computes besides <see cref="Output"/>.</summary>
+    public IReadOnlyList<string> FurtherOutputs { get; init; } = [];
+
+    /// <summary>All values that it computes.</summary>
+    public IReadOnlyList<string> Outputs => [Output, .. FurtherOutputs];
+
     /// <summary>Whether the second operand is a constant, and not an activation.</summary>
     public bool HasWeight => Kind != LayerKind.ActivationMatMul;
+
+    /// <summary>The layer once for each of its constant weights, as if it had no other.</summary>
+    public IReadOnlyList<Layer> ByWeight => !HasWeight ? [] : Recurrence is null ? [this] :
+    [
+        this with { Parameters = Onnx.Tensor.ElementCount(WeightShape), Recurrence = null },
+        this with { Weight = Recurrence.Name, WeightShape = Recurrence.Shape, Parameters = Onnx.Tensor.ElementCount(Recurrence.Shape), Recurrence = null },
+    ];
 }
+
+/// <summary>A constant weight.</summary>
+/// <param name="Name">Name of the value.</param>
+/// <param name="Shape">Its shape as stored.</param>
+public sealed record StoredWeight(string Name, long[] Shape);
 
 /// <summary>A linear operation that is no layer.</summary>
 /// <param name="Name">As a layer's.</param>

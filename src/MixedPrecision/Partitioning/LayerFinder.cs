@@ -7,7 +7,8 @@ namespace MixedPrecision.Partitioning;
 internal sealed class LayerFinder(OnnxModel model, GraphView view, IReadOnlyDictionary<string, TensorType> types)
 {
     private const string Quantized = "it is quantized already";
-    private const string Recurrent = "a recurrent operator multiplies step by step inside one kernel";
+    private const string OnlyFloat = "ONNX Runtime runs this recurrent operator in float only";
+    private const string Recurrent = "LSTM";
     private const string Fused = "a fused operator is kept whole";
 
     /// <summary>Operators that multiply by weights or activations but are never layers.</summary>
@@ -24,9 +25,8 @@ internal sealed class LayerFinder(OnnxModel model, GraphView view, IReadOnlyDict
         ["com.microsoft.DynamicQuantizeLSTM"] = Quantized,
         ["com.microsoft.QGemm"] = Quantized,
         ["com.microsoft.QAttention"] = Quantized,
-        ["LSTM"] = Recurrent,
-        ["GRU"] = Recurrent,
-        ["RNN"] = Recurrent,
+        ["GRU"] = OnlyFloat,
+        ["RNN"] = OnlyFloat,
         ["Einsum"] = Fused,
         ["DeformConv"] = Fused,
         ["Attention"] = Fused,
@@ -80,6 +80,10 @@ internal sealed class LayerFinder(OnnxModel model, GraphView view, IReadOnlyDict
                 layers.Add(LayerOf(index, node, name, kind));
             }
         }
+        else if (kind == Recurrent)
+        {
+            VisitRecurrent(index, node, name);
+        }
         else if (NeverLayers.TryGetValue(kind, out string? reason))
         {
             excluded.Add(new Excluded(name, kind, reason));
@@ -109,6 +113,44 @@ internal sealed class LayerFinder(OnnxModel model, GraphView view, IReadOnlyDict
         {
             excluded.Add(new Excluded(name, kind, $"it is a function of the model's own that holds {held}; inline the model's functions to quantize it"));
         }
+    }
+
+    private void VisitRecurrent(int index, NodeProto node, string name)
+    {
+        string[] outputs = [.. node.Output.Where(o => o.Length > 0)];
+        if (node.Input.Count < 3 || node.Input.Take(3).Any(v => v.Length == 0) || outputs.Length == 0)
+        {
+            throw Errors.GraphInvalid(node.DisplayName(), $"{Recurrent} needs an input, two weights and an output");
+        }
+
+        if (ReasonOfRecurrent(node, outputs[0]) is string reason)
+        {
+            excluded.Add(new Excluded(name, Recurrent, reason));
+            return;
+        }
+
+        long[] shape = ShapeOf(node.Input[1]), recurrence = ShapeOf(node.Input[2]);
+        layers.Add(new Layer(
+            name, LayerKind.Recurrent, Recurrent, index, node.Input[0], node.Input[1], null, outputs[0], shape, Tensor.ElementCount(shape) + Tensor.ElementCount(recurrence))
+        {
+            Recurrence = new StoredWeight(node.Input[2], recurrence),
+            Further = [.. node.Input.Skip(3).Where(v => v.Length > 0).Distinct()],
+            FurtherOutputs = outputs[1..],
+        });
+    }
+
+    /// <summary>Why an LSTM is no layer, or null when it is one.</summary>
+    private string? ReasonOfRecurrent(NodeProto node, string output)
+    {
+        string[] weights = [node.Input[1], node.Input[2]];
+        int elementType = types.TryGetValue(output, out TensorType? type) ? type.ElementType : 0;
+        return view.Constants.Contains(output) ? "both operands are constant"
+            : elementType == 0 || node.Input.Take(3).Any(v => !types.ContainsKey(v)) ? "the types of its values are not known"
+            : elementType != ElementType.Float ? $"its elements are {ElementType.Name(elementType)}, not float"
+            : weights.Any(sparse.Contains) ? "an operand is stored as a sparse tensor"
+            : !weights.All(view.Constants.Contains) ? "its weight is not constant"
+            : weights.Any(w => ShapeOf(w).Length != 3) ? "its weights have no three dimensions"
+            : weights.Select(w => ReasonOfConstant(w, "weight")).FirstOrDefault(r => r is not null);
     }
 
     private string? Reason(NodeProto node, string kind)
@@ -213,5 +255,5 @@ internal sealed class LayerFinder(OnnxModel model, GraphView view, IReadOnlyDict
 
     private static bool IsLinear(string kind) => kind is "MatMul" or "Gemm" or "Conv" or "ConvTranspose";
 
-    private static bool IsLinearLike(NodeProto node) => IsLinear(node.Operator()) || NeverLayers.ContainsKey(node.Operator());
+    private static bool IsLinearLike(NodeProto node) => IsLinear(node.Operator()) || node.Operator() == Recurrent || NeverLayers.ContainsKey(node.Operator());
 }

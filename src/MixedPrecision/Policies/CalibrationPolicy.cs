@@ -28,6 +28,9 @@ public sealed record CalibrationPolicy(string? Data, LossKind? Loss, string? Lab
     /// <summary>Whether layers that no gradient reaches are judged by running the model forward, instead of keeping the baseline.</summary>
     public bool MeasuresUnreached { get; init; }
 
+    /// <summary>With which probability, as far as the choice of samples goes, the predicted loss error of a plan is within the budget: 0.5, the prediction itself, to 0.999.</summary>
+    public double Confidence { get; init; } = 0.5;
+
     /// <summary>Every loss with what the section says for all of them filled in; empty: to be guessed.</summary>
     public IReadOnlyList<LossPolicy> AllLosses(Place place)
     {

@@ -76,6 +76,7 @@ internal static class PolicyKeys
             .Optional("text", Text, (section, value) => section with { Text = value })
             .Optional("samples", Values.Count(1, int.MaxValue), (section, value) => section with { Samples = value })
             .Optional("output", Output, (section, value) => section with { Output = value })
+            .Optional("confidence", Values.Number(0.5, 0.999), (section, value) => section with { Confidence = value })
             .Optional("unreached", Values.Choice([("baseline", false), ("forward", true)]), (section, value) => section with { MeasuresUnreached = value })
             .Reader;
 

@@ -44,15 +44,18 @@ internal static class Values
     }
 
     /// <summary>A finite number of at least zero.</summary>
-    public static ValueReader<double> Weight()
-    {
-        var shape = new ValueShape("a number of at least 0", "number") { Minimum = 0 };
-        return new(shape, (node, path) => node is not YamlScalar { Type: ScalarType.Integer or ScalarType.Number } scalar
+    public static ValueReader<double> Weight() => Number(new ValueShape("a number of at least 0", "number") { Minimum = 0 }, 0, double.MaxValue);
+
+    /// <summary>A number, both ends included.</summary>
+    public static ValueReader<double> Number(double least, double most) =>
+        Number(new ValueShape(string.Create(CultureInfo.InvariantCulture, $"a number from {least} to {most}"), "number") { Minimum = least, Maximum = most }, least, most);
+
+    private static ValueReader<double> Number(ValueShape shape, double least, double most) =>
+        new(shape, (node, path) => node is not YamlScalar { Type: ScalarType.Integer or ScalarType.Number } scalar
             ? throw WrongType(node, path, shape)
-            : double.TryParse(scalar.Text, NumberStyles.Float, CultureInfo.InvariantCulture, out double value) && double.IsFinite(value) && value >= 0
+            : double.TryParse(scalar.Text, NumberStyles.Float, CultureInfo.InvariantCulture, out double value) && value >= least && value <= most
             ? value
             : throw Errors.PolicyImpossibleValue(node.Place, path, node.Describe(), shape.Expected));
-    }
 
     /// <summary>One of the names, as the value that it stands for.</summary>
     public static ValueReader<T> Choice<T>(IReadOnlyList<(string Name, T Value)> choices)

@@ -12,7 +12,7 @@ namespace MixedPrecision.Quantization;
 /// <param name="Site">The layer.</param>
 /// <param name="Format">The format; not the baseline.</param>
 /// <param name="Nodes">The nodes added for it; what it shares with an earlier layer is among that one's.</param>
-/// <param name="Constants">Names of what the format prepared from the weight, in its order; layers may share them.</param>
+/// <param name="Constants">Names of what the format prepared from the weights, in its order; layers may share them.</param>
 public sealed record RewrittenLayer(LayerSite Site, NumberFormat Format, IReadOnlyList<NodeProto> Nodes, IReadOnlyList<string> Constants);
 
 /// <summary>Replaces sub-graphs by structures and layers by their form in a format, in a whole model or in a sub-graph that was cut out with its value names.</summary>
@@ -70,17 +70,19 @@ public static class LayerRewriter
         var scaled = assignments.Where(a => a.Format == NumberFormats.Baseline && a.Site.OutputScales is not null).ToDictionary(a => a.Site.Layer.Output, a => a.Site);
         foreach (NodeProto node in graph.Node)
         {
-            if (node.Output.Count > 0 && absorbed.Contains(node.Output[0]))
+            // Of several results the first that it gives names a layer.
+            string result = node.Output.FirstOrDefault(o => o.Length > 0) ?? "";
+            if (absorbed.Contains(result))
             {
                 continue;
             }
 
-            if (node.Output.Count > 0 && scaled.TryGetValue(node.Output[0], out LayerSite? producer))
+            if (scaled.TryGetValue(result, out LayerSite? producer))
             {
                 node.Input[1] = Constant(builder, Balancing.Divide(producer, weight(producer.Layer.Weight)), $"{producer.Layer.Weight}/balanced", shared);
             }
 
-            if (node.Output.Count == 0 || !byOutput.Remove(node.Output[0], out var assignment))
+            if (!byOutput.Remove(result, out var assignment))
             {
                 nodes.Add(node);
                 continue;
@@ -116,7 +118,7 @@ public static class LayerRewriter
             model.OpsetImport.Add(new OperatorSetIdProto { Domain = domain, Version = version });
         }
 
-        ValueReaders.Drop(graph, [.. assignments.Select(a => a.Site.Layer.Weight)]);
+        ValueReaders.Drop(graph, [.. assignments.SelectMany(a => new[] { a.Site.Layer.Weight, a.Site.Layer.Recurrence?.Name }.OfType<string>())]);
         return rewritten;
     }
 
@@ -124,7 +126,7 @@ public static class LayerRewriter
     /// Adds the nodes of one layer in one format to a builder; the result has the name of the layer's output. Constants of equal type, shape and content are made
     /// once for all layers that were given the same <paramref name="shared"/>.
     /// </summary>
-    /// <returns>Names of the constants that the format prepared from the weight.</returns>
+    /// <returns>Names of the constants that the format prepared from the weights.</returns>
     public static IReadOnlyList<string> Emit(
         GraphBuilder builder,
         LayerSite site,
@@ -135,10 +137,13 @@ public static class LayerRewriter
         Preparations? preparations = null,
         Dictionary<string, HeldEmission>? held = null)
     {
-        IReadOnlyList<Tensor> constants = !site.Layer.HasWeight ? []
-            : preparations is null ? format.Prepare(site, weight(site.Layer.Weight))
-            : preparations.Get(site, format, weight(site.Layer.Weight));
-        string[] names = [.. constants.Select((c, i) => Constant(builder, c, $"{site.Layer.Weight}/{format.Name}/{i}", shared))];
+        string[] names =
+        [
+            .. from own in site.ByWeight
+               let stored = weight(own.Layer.Weight)
+               from constant in (preparations is null ? format.Prepare(own, stored) : preparations.Get(own, format, stored)).Index()
+               select Constant(builder, constant.Item, $"{own.Layer.Weight}/{format.Name}/{constant.Index}", shared),
+        ];
         output ??= site.Layer.Output;
         int type = site.Layer.HasWeight ? site.Weight.ElementType : site.Input.ElementType;
         if (!HalfPrecision.IsHalf(type))

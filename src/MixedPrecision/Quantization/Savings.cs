@@ -18,7 +18,7 @@ public sealed class Savings(GraphProto graph)
     /// <param name="assignments">Layers with their formats; those in the baseline need not be among them.</param>
     public long Bytes(IEnumerable<(LayerSite Site, NumberFormat Format)> assignments)
     {
-        (LayerSite Site, NumberFormat Format)[] rewritten = [.. assignments.Where(a => a.Format != NumberFormats.Baseline && a.Site.Layer.HasWeight)];
+        (LayerSite Site, NumberFormat Format)[] rewritten = [.. assignments.Where(a => a.Format != NumberFormats.Baseline).SelectMany(a => a.Site.ByWeight, (a, own) => (own, a.Format))];
         Dictionary<string, int> gone = rewritten.CountBy(r => r.Site.Layer.Weight).ToDictionary();
         (IReadOnlySet<string> values, IReadOnlySet<NodeProto> nodes) = readers.Unread(gone.Keys, gone);
         long stored = values.Select(initializers.GetValueOrDefault).Concat(nodes.Select(Weights.Stored)).OfType<TensorProto>().Sum(TensorProtos.ByteCount);
@@ -37,11 +37,12 @@ public sealed class Savings(GraphProto graph)
     public IReadOnlyList<(IReadOnlyList<Layer> Layers, long Bytes)> Shared(GraphView view, IEnumerable<(Layer Layer, int Subgraph)> layers)
     {
         var shared = new List<(IReadOnlyList<Layer>, long)>();
-        foreach (var readings in layers.Where(l => l.Layer.HasWeight).SelectMany(l => Region.StoredConstants(view, l.Layer.Weight).Select(Stored => (Stored, l.Layer, l.Subgraph))).GroupBy(r => r.Stored))
+        var byWeight = layers.SelectMany(l => l.Layer.ByWeight, (l, own) => (own.Weight, l.Layer, l.Subgraph));
+        foreach (var readings in byWeight.SelectMany(l => Region.StoredConstants(view, l.Weight), (l, Stored) => (Stored, l.Weight, l.Layer, l.Subgraph)).GroupBy(r => r.Stored))
         {
             if (readings.Select(r => r.Subgraph).Distinct().Skip(1).Any())
             {
-                Dictionary<string, int> gone = readings.CountBy(r => r.Layer.Weight).ToDictionary();
+                Dictionary<string, int> gone = readings.CountBy(r => r.Weight).ToDictionary();
                 (IReadOnlySet<string> values, IReadOnlySet<NodeProto> nodes) = readers.Unread(gone.Keys, gone);
                 TensorProto? tensor = !values.Contains(readings.Key) ? null
                     : initializers.GetValueOrDefault(readings.Key) ?? nodes.Where(n => n.Output.Contains(readings.Key)).Select(Weights.Stored).FirstOrDefault();

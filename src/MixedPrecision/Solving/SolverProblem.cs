@@ -103,5 +103,9 @@ public abstract record LossModel
     /// Weight s of 0 to 1 by which correlations between layers, noisy when samples are few, are drawn to zero;
     /// see <see cref="Solving.Shrinkage.Estimate"/>.
     /// </param>
-    public sealed record Quadratic(IReadOnlyList<double[]> Deltas, IReadOnlyList<double> Rises, double Shrinkage) : LossModel;
+    public sealed record Quadratic(IReadOnlyList<double[]> Deltas, IReadOnlyList<double> Rises, double Shrinkage) : LossModel
+    {
+        /// <summary>What counts on top of P for the choice of samples, or null: P alone.</summary>
+        public SampleDoubt? Doubt { get; init; }
+    }
 }

@@ -60,6 +60,24 @@ public static class Strategies
         return evaluator.ToPlan(evaluator.Table.PlanOf(configurations));
     }
 
+    /// <summary>The same with, in each sub-graph, the structure of greatest gain that its formats allow.</summary>
+    public static Plan Settled(SolverProblem problem, IReadOnlyList<Configuration> configurations)
+    {
+        var evaluator = new Evaluator(problem);
+        return evaluator.ToPlan(evaluator.Table.Consistent(evaluator.Table.PlanOf(configurations)));
+    }
+
+    /// <summary>The loss MSE that is predicted of given configurations, as far as the choice of samples leaves it in doubt: so many standard errors below and above. Both are the prediction where nothing is told by sample.</summary>
+    /// <param name="squareLosses">g² of each sample.</param>
+    public static (double Low, double High) Interval(SolverProblem problem, IReadOnlyList<Configuration> configurations, double[] squareLosses, double deviations)
+    {
+        var table = new ChoiceTable(problem);
+        int[] plan = table.PlanOf(configurations);
+        return problem.Loss is LossModel.Quadratic model
+            ? QuadraticLoss.Of(model, table).Interval(table.Taken(plan), squareLosses, deviations)
+            : (table.DiagonalLoss(plan), table.DiagonalLoss(plan));
+    }
+
     private static Plan? Walk(SolverProblem problem, int[] order)
     {
         var evaluator = new Evaluator(problem);
@@ -92,7 +110,7 @@ public static class Strategies
 
         public ChoiceTable Table { get; }
 
-        public bool IsWithin(int[] plan) => Loss(plan) <= Table.Problem.LossBudget;
+        public bool IsWithin(int[] plan) => (quadratic?.Counted(Table.Taken(plan)) ?? Table.DiagonalLoss(plan)) <= Table.Problem.LossBudget;
 
         public Plan ToPlan(int[] plan)
         {

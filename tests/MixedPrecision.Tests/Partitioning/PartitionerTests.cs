@@ -130,6 +130,30 @@ public class PartitionerTests
         Assert.Equal(Codes.GraphInvalid, error.Diagnostic.Code);
     }
 
+    [Theory]
+    [InlineData("GRU", 3, "ONNX Runtime runs this recurrent operator in float only")]
+    [InlineData("RNN", 1, "ONNX Runtime runs this recurrent operator in float only")]
+    [InlineData("LSTM", 4, null)]
+    public void OfRecurrentOperatorsLstmIsALayer(string kind, int gates, string? reason)
+    {
+        using OnnxModel model = Graphs.Model([5, 1, 4], b => [b.Node(kind, ["x", b.Weight(1, 1, gates * 3, 4), b.Weight(2, 1, gates * 3, 3)], Attributes.Of("hidden_size", 3))]);
+        Partition partition = Graphs.Partition(model);
+        Assert.Equal(reason, partition.Excluded.SingleOrDefault()?.Reason);
+        Layer[] layers = [.. partition.Layers];
+        Assert.Equal(reason is null ? 1 : 0, layers.Length);
+        Assert.All(layers, l => Assert.Equal((12 * 4) + (12 * 3), l.Parameters));
+        Assert.All(layers, l => Assert.Equal([[1, 12, 4], [1, 12, 3]], l.ByWeight.Select(w => w.WeightShape!)));
+    }
+
+    [Fact]
+    public void AnLstmWithAComputedWeightIsNoLayer()
+    {
+        using OnnxModel model = Graphs.Model([5, 1, 4], b => [b.Node("LSTM", ["x", b.Weight(1, 1, 12, 4), b.Mul(b.Weight(2, 1, 12, 3), b.Node("ReduceMax", ["x"])),], Attributes.Of("hidden_size", 3))]);
+        Partition partition = Graphs.Partition(model);
+        Assert.Equal("its weight is not constant", Assert.Single(partition.Excluded).Reason);
+        Assert.Empty(partition.Layers);
+    }
+
     [Fact]
     public void FunctionsThatCallEachOtherInACircleEnd()
     {

@@ -93,6 +93,7 @@ public class PolicyErrorTests
     [InlineData(M + "budget: small", "MPB1010", 2, 9, "'small'")]
     [InlineData(M + "calibration: { samples: 0 }", "MPB1010", 2, 25, "found the number 0, expected a whole number, 1 to 2147483647")]
     [InlineData(M + "calibration: { samples: 99999999999999999999 }", "MPB1010", 2, 25, "1 to 2147483647")]
+    [InlineData(M + "calibration: { confidence: 95 }", "MPB1010", 2, 28, "calibration.confidence: found the number 95, expected a number from 0.5 to 0.999")]
     [InlineData(M + "evaluation: { data: a, samples: -3 }", "MPB1010", 2, 33, "evaluation.samples: found the number -3")]
     [InlineData(M + "formats: []", "MPB1010", 2, 10, "an empty list")]
     [InlineData(M + "runtime: { freeDimensions: true }", "MPB1010", 2, 28, "runtime.freeDimensions: found true, expected false, or scenarios that all give one size to a dimension of the model")]

@@ -18,6 +18,9 @@ public sealed class SolverJsonTests
             loss with { Deltas = [[], [1, Math.BitIncrement(-1)]] },
             loss with { Rises = [0, 0.25] },
             loss with { Shrinkage = 0.5 },
+            loss with { Doubt = new SampleDoubt(1, [1, 2]) },
+            loss with { Doubt = new SampleDoubt(2, [1, 2]) },
+            loss with { Doubt = new SampleDoubt(1, [1, 3]) },
             new LossModel.Diagonal(),
         ];
         string[] texts = [.. models.Select(model => JsonSerializer.Serialize(new SolverProblem(subgraphs, 1, model)))];
