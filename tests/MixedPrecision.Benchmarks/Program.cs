@@ -3,6 +3,7 @@ using MixedPrecision.Benchmarks;
 using MixedPrecision.Benchmarks.Between;
 using MixedPrecision.Benchmarks.Operators;
 using MixedPrecision.Benchmarks.Preparing;
+using MixedPrecision.Benchmarks.Reducing;
 using MixedPrecision.Benchmarks.Training;
 
 // Each benchmark prints ratios against a baseline that is measured in the same run.
@@ -35,6 +36,7 @@ return args switch
     ["rewrites", .. string[] names] => RewritesBenchmark.Run(names),
     ["convolutions", string folder, .. string[] filters] => ConvolutionsBenchmark.Run(folder, filters),
     ["between", string folder, .. string[] names] => BetweenBenchmark.Run(folder, names),
+    ["reductions", string folder, .. string[] names] => ReductionsBenchmark.Run(folder, names),
     ["train", string folder] => TrainBenchmark.Run(folder, double.PositiveInfinity),
     ["train", string folder, string seconds] => TrainBenchmark.Run(folder, Number(seconds)),
     _ => Usage(),
@@ -66,6 +68,7 @@ static int Usage()
         recurrent                              LSTM of several sizes in float and in int8-dynamic: time, error, bytes
         convolutions FOLDER [NAME…] [BUDGET%…] models with convolutions as the product ships them for each budget, in one format everywhere, and as ONNX Runtime's own quantization tool makes them
         between FOLDER [NAME…]                 what operators between layers gain in 8 bits, and what error they add, by kind
+        reductions FOLDER [NAME…]              loss MSE of int8-static in all layers by how these are prepared, for the models of convolutions, docarea and doclm
         train FOLDER [SECONDS]                 a classifier of characters that are drawn as it goes, into FOLDER/characters; breaks off after SECONDS, to go on when called again
         """);
     return 1;

@@ -25,6 +25,17 @@ public sealed record LayerSite(Layer Layer, NodeProto Node, int Opset, TensorTyp
     /// <summary>What calibration saw the layer read, or null: then weights are rounded by their own values alone.</summary>
     public InputMoments? Moments { get; init; }
 
+    /// <summary>What identifies the rows whose moments tell of the layer: those of what a matrix reads, or the patches that a convolution takes; null where there are none.</summary>
+    public string? MomentsOf => HasWeightMatrix ? Layer.Input
+        : Layer is { Kind: LayerKind.Conv, HasWeight: true, WeightShape.Length: > 2 }
+            ? $"{Layer.Input} [{string.Join(' ', Layer.WeightShape.Skip(1))}] {string.Join(' ', PatchAttributes.Select(a => Node.Attribute(a)?.ToString()))}" : null;
+
+    /// <summary>Groups of output channels that read inputs of their own.</summary>
+    public int Groups => HasWeightMatrix ? 1 : (int)Node.Int("group", 1);
+
+    /// <summary>Elements of a row that an output channel is a sum over.</summary>
+    public int RowSize => HasWeightMatrix ? InputSize : (int)(Layer.Parameters / Layer.WeightShape![0]);
+
     /// <summary>What calibration saw the layer read and give, or null: then no format can hold that in ranges known beforehand.</summary>
     public LayerRanges? Ranges { get; init; }
 
@@ -85,6 +96,8 @@ public sealed record LayerSite(Layer Layer, NodeProto Node, int Opset, TensorTyp
     /// <summary>Columns and rows of a tile: as floats it lies in the processor's first cache.</summary>
     private const int ColumnTile = 64;
     private const int RowTile = 64;
+
+    private static readonly string[] PatchAttributes = ["group", "strides", "dilations", "auto_pad", "pads"];
 
     /// <summary>Which input of a recurrent operator holds the lengths of sequences.</summary>
     private const int RecurrentLengths = 4;

@@ -77,8 +77,12 @@ internal static class Emission
     [
         .. workspace.Partition.Subgraphs.SelectMany(s => s.Layers.Zip(plan[s.Index].Formats, (layer, format) => (layer.Name, Format: NumberFormats.Get(format))))
             .Where(l => l.Format != NumberFormats.Baseline)
-            .Select(l => new LayerFormat(l.Name, FormatVersion.Of(l.Format), l.Format.ReadsMoments ? workspace.Sites[l.Name].Moments?.Hash : l.Format.ReadsRanges ? workspace.Sites[l.Name].Ranges?.Text : null)),
+            .Select(l => new LayerFormat(l.Name, FormatVersion.Of(l.Format), Observed(workspace.Sites[l.Name], l.Format))),
     ];
+
+    /// <summary>What calibration saw that decides on what a format writes, or null.</summary>
+    private static string? Observed(LayerSite site, NumberFormat format) =>
+        (format.ReadsMoments ? site.Moments?.Hash : null, format.ReadsRanges ? site.Ranges?.Text : null) switch { (string moments, string ranges) => $"{moments} {ranges}", var (moments, ranges) => moments ?? ranges };
 
     /// <summary>The sub-graphs that do not stand as exported.</summary>
     public static IReadOnlyList<SubgraphStructure> StructuresOf(Workspace workspace, IReadOnlyList<Configuration> plan) =>

@@ -173,7 +173,7 @@ internal static class Stages
     /// <summary>Model and data → what layers read, by what formats are prepared with.</summary>
     public static readonly Stage<ObserveInput, Observations> Observe = new(
         "observe",
-        Version: 3,
+        Version: 4,
         (input, context) =>
         {
             var moments = new List<ObservedValue>();

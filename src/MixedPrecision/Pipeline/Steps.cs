@@ -73,7 +73,7 @@ internal static class Steps
     private static Observations Observe(Materials materials, StageRunner runner)
     {
         Workspace workspace = materials.Workspace;
-        string[] values = [.. Taking(f => f.ReadsMoments).Where(s => s.HasWeightMatrix).Select(s => s.Layer.Input).Distinct()];
+        string[] values = [.. Taking(f => f.ReadsMoments).Select(s => s.MomentsOf).OfType<string>().Distinct()];
         string[] ranges = [.. Taking(f => f.ReadsRanges).SelectMany(s => new[] { s.RangesOf.Input, s.RangesOf.Output, s.Pooled, s.Inner }).OfType<string>().Distinct()];
         if (values.Length + ranges.Length == 0)
         {

@@ -81,7 +81,8 @@ public static class FormatFamilies
                 [Narrow, Full],
                 Narrow,
                 IsWord: true,
-                WhereExact: Full)),
+                WhereExact: Full),
+            Preparation),
         new(Int8Weight, "weights of 8 bits, with a scale for each block of inputs; activations rounded to 8 bits by the kernel", Block, Grid, Preparation),
         new(
             Int4Weight,
