@@ -57,7 +57,7 @@ internal sealed class Shipment(Materials materials, StageRunner runner, string s
     /// <summary>The original as stages read it, with its exact rewrites.</summary>
     public static Content<Workspace> ModelOf(Workspace workspace) => new(
         Caching.CacheKey.Of(("model", workspace.Hash)).With("defaults", workspace.Model.Defaults.Count).With("embeddings", workspace.Partition.Layers.Count(l => l.Kind == LayerKind.Embedding))
-            .With("rewrites", workspace.Rewrites is { } rewrites ? $"{rewrites.Folded} folded, version {ExactRewrites.Version}" : "none"),
+            .With("rewrites", workspace.Rewrites?.Key ?? "none"),
         () => workspace);
 
     /// <summary>The original's file, likewise.</summary>

@@ -91,13 +91,19 @@ internal sealed class Workspace : IDisposable
     {
         originalTypes = TypeInference.Complete(Original, originalTypes, inputs);
         Take();
+        if (Rewrites is not null && NeedsRun)
+        {
+            // Values out of the branches that Ifs take are no values of the original.
+            Types = TypeInference.Complete(Model, Types, inputs);
+            Divide();
+        }
     }
 
     /// <summary>Goes back to the model of the file.</summary>
     /// <param name="why">What the rewritten model gets wrong.</param>
     public void Restore(string why)
     {
-        keptWhy = $"constants beside convolutions stay where they are: {why}";
+        keptWhy = $"{Rewrites!.Undone}: {why}";
         isRewritten = false;
         Take();
     }
@@ -152,6 +158,12 @@ internal sealed class Workspace : IDisposable
     {
         Rewrites = isRewritten ? ExactRewrites.Of(Original, originalTypes) : null;
         (Model, Types) = Rewrites is null ? (Original, originalTypes) : (Rewrites.Model, Rewrites.Types);
+        Divide();
+    }
+
+    [MemberNotNull(nameof(Partition), nameof(Sites))]
+    private void Divide()
+    {
         Partition = Partitioner.Partition(Model, Types, withEmbeddings);
         Sites = WeightFaults.Find(Model, Partition.View, SitesOf(Types));
         structures.Clear();
