@@ -1,12 +1,13 @@
 using MixedPrecision.Caching;
 using MixedPrecision.Policies;
 using MixedPrecision.Reporting;
+using MixedPrecision.Reporting.Page;
 
 namespace MixedPrecision.Pipeline;
 
 /// <summary>What <see cref="Verbs.Quantize"/> made.</summary>
 /// <param name="Manifest">The manifest, which stands beside the model.</param>
-/// <param name="Files">Full paths of the files written: the model, its external data if any, the manifest.</param>
+/// <param name="Files">Full paths of the files written: the model, its external data if any, the manifest, the report for people.</param>
 /// <param name="InputFiles">Full paths of the files read.</param>
 public sealed record QuantizeResult(Manifest Manifest, IReadOnlyList<string> Files, IReadOnlyList<string> InputFiles)
 {
@@ -18,14 +19,12 @@ public sealed record QuantizeResult(Manifest Manifest, IReadOnlyList<string> Fil
 /// <summary>Puts what was made into the output folder, whole or not at all.</summary>
 internal static class Delivery
 {
-    private const string ManifestExtension = ".precision.json";
-
     /// <summary>Refuses to start where an emitted file would replace an input of the run, or what another policy emitted.</summary>
     public static void Guard(Policy policy, Workspace workspace, IReadOnlyList<string> inputFiles, string outputFolder)
     {
         string path = Path.Combine(Path.GetFullPath(outputFolder), NameOf(policy));
-        string manifest = Path.ChangeExtension(path, ManifestExtension);
-        OutputGuard.Check([path, manifest, .. workspace.ExternalFiles.Count > 0 ? [path + ".data"] : Array.Empty<string>()], inputFiles);
+        string manifest = Path.ChangeExtension(path, ManifestFile.Extension);
+        OutputGuard.Check([path, manifest, Path.ChangeExtension(path, ReportPage.Extension), .. workspace.ExternalFiles.Count > 0 ? [path + ".data"] : Array.Empty<string>()], inputFiles);
         OutputGuard.CheckOwner(manifest, Path.GetFileName(policy.File), policy.Model);
     }
 
@@ -43,12 +42,14 @@ internal static class Delivery
         return (shipped, Reports.Manifest(materials, runner, shipped, Advising.Of(materials, runner, shipped)));
     }
 
-    /// <summary>Puts a model and its manifest into their places.</summary>
+    /// <summary>Puts a model, its manifest and the report of it into their places.</summary>
     public static QuantizeResult Ship(StagingFolder staging, Policy policy, EmittedModel emitted, Manifest manifest, IReadOnlyList<string> inputFiles)
     {
-        string manifestPath = Path.Combine(staging.Folder, Path.ChangeExtension(NameOf(policy), ManifestExtension));
+        string manifestPath = Path.Combine(staging.Folder, Path.ChangeExtension(NameOf(policy), ManifestFile.Extension));
         File.WriteAllText(manifestPath, manifest.ToJson());
-        return new QuantizeResult(manifest, staging.Ship(emitted.Files.Append(manifestPath)), inputFiles);
+        string reportPath = Path.Combine(staging.Folder, Path.ChangeExtension(NameOf(policy), ReportPage.Extension));
+        File.WriteAllText(reportPath, ReportPage.Write(manifest));
+        return new QuantizeResult(manifest, staging.Ship([.. emitted.Files, manifestPath, reportPath]), inputFiles);
     }
 
     /// <summary>File name of the emitted model.</summary>

@@ -146,10 +146,18 @@ internal static class LockFile
         }
     }
 
+    private static IEnumerable<IReadOnlyList<double>?> Intervals(Manifest manifest) =>
+    [
+        manifest.Predicted.Interval,
+        manifest.Predicted.Gain.Interval,
+        .. manifest.Measured.Scenarios.Select(s => s.SpeedupInterval),
+        .. manifest.Subgraphs.Select(s => s.Gain.Interval),
+        .. manifest.Compared.SelectMany(c => new[] { c.PredictedGain.Interval, c.MeasuredGain?.Interval }),
+        .. (manifest.Tried ?? []).SelectMany(t => t.Configurations).Select(c => c.Gain?.Interval),
+    ];
+
     private static bool IsWhole(PrecisionLock found) =>
         found.Layers.Select(l => l.Sha256).Concat(found.Data.Select(d => d.Sha256)).Append(found.Manifest.Output.Sha256).Append(found.Manifest.Model.Sha256).All(h => h.Length == 64 && h.All(char.IsAsciiHexDigitLower))
-        && found.Manifest.Measured.Scenarios.Select(s => s.SpeedupInterval)
-            .Concat(found.Manifest.Compared.Select(c => c.MeasuredGain?.Interval).OfType<IReadOnlyList<double>>())
-            .All(i => i.Count == 2)
+        && Intervals(found.Manifest).OfType<IReadOnlyList<double>>().All(i => i.Count == 2)
         && found.Manifest.Advice.All(a => a.Gain.Count == 3);
 }

@@ -92,16 +92,33 @@ internal sealed class Workspace : IDisposable
     public void Complete(IReadOnlyDictionary<string, Tensor> inputs)
     {
         IReadOnlyDictionary<string, TensorType> inferred = originalTypes;
-        Complete(TypeInference.Complete(Original, inferred, inputs).Where(t => !ReferenceEquals(inferred.GetValueOrDefault(t.Key), t.Value)).ToDictionary());
+        Complete(New(TypeInference.Complete(Original, inferred, inputs), inferred));
+        if (Rewrites is not null && NeedsRun)
+        {
+            // Values out of the branches that Ifs take are no values of the original.
+            Complete(With(SeenTypes, New(TypeInference.Complete(Model, Types, inputs), Types)));
+        }
     }
 
     /// <summary>Takes them as they were seen before.</summary>
     public void Complete(IReadOnlyDictionary<string, TensorType> seen)
     {
+        HashSet<string> own = [.. Original.Inputs.Select(i => i.Name), .. Original.Graph.Node.SelectMany(n => n.Output)];
         SeenTypes = seen;
-        originalTypes = originalTypes.Where(t => !seen.ContainsKey(t.Key)).Concat(seen).ToDictionary();
+        originalTypes = With(originalTypes, seen.Where(t => own.Contains(t.Key)).ToDictionary());
         Take();
+        if (Rewrites is not null && seen.Keys.Any(v => !own.Contains(v)))
+        {
+            Types = With(Types, seen);
+            Divide();
+        }
     }
+
+    private static Dictionary<string, TensorType> New(IReadOnlyDictionary<string, TensorType> types, IReadOnlyDictionary<string, TensorType> known) =>
+        types.Where(t => !ReferenceEquals(known.GetValueOrDefault(t.Key), t.Value)).ToDictionary();
+
+    private static Dictionary<string, TensorType> With(IReadOnlyDictionary<string, TensorType> types, IReadOnlyDictionary<string, TensorType> others) =>
+        types.Where(t => !others.ContainsKey(t.Key)).Concat(others).ToDictionary();
 
     /// <summary>Whether exact rewrites stand, if there are any.</summary>
     public bool IsRewritten { get; private set; }
@@ -113,7 +130,7 @@ internal sealed class Workspace : IDisposable
     /// <param name="why">What the rewritten model gets wrong.</param>
     public void Restore(string why)
     {
-        keptWhy = $"constants beside convolutions stay where they are: {why}";
+        keptWhy = $"{Rewrites!.Undone}: {why}";
         IsRewritten = false;
         Take();
     }
@@ -126,12 +143,8 @@ internal sealed class Workspace : IDisposable
         Sites = Balancing.Observe(Partition.View, Sites, moments, Weight).ToDictionary(s => s.Key, s => s.Value with
         {
             IsObserved = true,
-            Ranges = s.Value.RangesOf.Input is string input && ranges.TryGetValue(input, out ValueRange? read) ? Of(read, s.Value) : null,
+            Ranges = s.Value.RangesFrom(ranges.GetValueOrDefault),
         });
-
-        // None where that of the result is wanted and not known.
-        LayerRanges? Of(ValueRange read, LayerSite site) => site.RangesOf.Output is not string output ? new LayerRanges(read, null) { Pooled = site.Pooled is string pooled ? ranges.GetValueOrDefault(pooled) : null }
-            : ranges.TryGetValue(output, out ValueRange? given) ? new LayerRanges(read, site.Tail is { } tail ? given.Within(tail.Low, tail.High) : given) : null;
     }
 
     /// <summary>Gives layers the ranges that values are best held in.</summary>
@@ -145,6 +158,7 @@ internal sealed class Workspace : IDisposable
                 s.Value.RangesOf.Output is string output ? held.GetValueOrDefault(output) ?? ranges.Output : null)
             {
                 Pooled = s.Value.Pooled is string pooled ? held.GetValueOrDefault(pooled) ?? ranges.Pooled : null,
+                Inner = s.Value.Inner is string inner ? held.GetValueOrDefault(inner) ?? ranges.Inner : null,
             },
         });
     }
@@ -171,6 +185,12 @@ internal sealed class Workspace : IDisposable
     {
         Rewrites = IsRewritten ? ExactRewrites.Of(Original, originalTypes) : null;
         (Model, Types) = Rewrites is null ? (Original, originalTypes) : (Rewrites.Model, Rewrites.Types);
+        Divide();
+    }
+
+    [MemberNotNull(nameof(Partition), nameof(Sites))]
+    private void Divide()
+    {
         Partition = Partitioner.Partition(Model, Types, withEmbeddings);
         Sites = WeightFaults.Find(Model, Partition.View, SitesOf(Types));
         structures.Clear();

@@ -39,12 +39,13 @@ internal sealed class ValueReaders(GraphProto graph)
 
     /// <summary>
     /// Removes from a graph those of some values that nothing reads any more and that are no outputs, with what only they were computed from: exporters that fold
-    /// nothing leave a Transpose between the stored weight and the layer.
+    /// nothing leave a Transpose between the stored weight and the layer. An input keeps its default, without which an app would have to feed it.
     /// </summary>
     public static void Drop(GraphProto graph, IReadOnlyCollection<string> values)
     {
         (IReadOnlySet<string> unread, IReadOnlySet<NodeProto> dropped) = new ValueReaders(graph).Unread(values, new Dictionary<string, int>());
-        Remove(graph.Initializer, t => unread.Contains(t.Name));
+        HashSet<string> inputs = [.. graph.Input.Select(i => i.Name)];
+        Remove(graph.Initializer, t => unread.Contains(t.Name) && !inputs.Contains(t.Name));
         Remove(graph.ValueInfo, v => unread.Contains(v.Name));
         Remove(graph.Node, dropped.Contains);
     }

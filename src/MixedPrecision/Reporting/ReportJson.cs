@@ -50,4 +50,7 @@ internal static class ReportJson
 [JsonSerializable(typeof(BenchmarkReport))]
 [JsonSerializable(typeof(SolveReport))]
 [JsonSerializable(typeof(PrecisionLock))]
+[JsonSerializable(typeof(ValidateReport))]
+[JsonSerializable(typeof(FrontierReport))]
+[JsonSerializable(typeof(ExplainReport))]
 internal sealed partial class ReportJsonContext : JsonSerializerContext;

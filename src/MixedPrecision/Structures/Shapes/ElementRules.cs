@@ -21,7 +21,12 @@ internal static class ElementRules
             "ConstantOfShape" => Filled(shapes, node),
             _ when first is null => null,
             "Identity" or "Squeeze" or "Unsqueeze" or "Reshape" or "Flatten" => first,
-            "Cast" => node.Int("to", 0) is ElementType.Int64 or ElementType.Int32 ? first : null,
+            "Cast" => node.Int("to", 0) switch
+            {
+                ElementType.Int64 or ElementType.Int32 => first,
+                ElementType.Bool => [.. first.Select(f => Truth(f?.Constant is long number ? number != 0 : null))],
+                _ => null,
+            },
             "Gather" => shapes.Constants(node.Input[1]) is { } indices && indices.All(i => i >= -first.Length && i < first.Length) ? [.. indices.Select(i => first[i < 0 ? i + first.Length : i])] : null,
             "Slice" => Sliced(shapes, node, first),
             "Concat" => node.Input.Select(shapes.Elements).ToArray() is { } parts && parts.All(p => p is not null) ? [.. parts.SelectMany(p => p!)] : null,
@@ -31,6 +36,13 @@ internal static class ElementRules
             "Div" => Zip(first, shapes.Elements(node.Input[1]), (a, b) => a?.DividedBy(b)),
             "Neg" => [.. first.Select(f => Size.Of(0) - f)],
             "Equal" => Zip(first, shapes.Elements(node.Input[1]), IsEqual),
+            "Not" => [.. first.Select(f => Truth(f?.Constant is long number ? number == 0 : null))],
+            "And" => Zip(first, shapes.Elements(node.Input[1]), Both((a, b) => a != 0 && b != 0)),
+            "Or" => Zip(first, shapes.Elements(node.Input[1]), Both((a, b) => a != 0 || b != 0)),
+            "Less" => Zip(first, shapes.Elements(node.Input[1]), Both((a, b) => a < b)),
+            "LessOrEqual" => Zip(first, shapes.Elements(node.Input[1]), Both((a, b) => a <= b)),
+            "Greater" => Zip(first, shapes.Elements(node.Input[1]), Both((a, b) => a > b)),
+            "GreaterOrEqual" => Zip(first, shapes.Elements(node.Input[1]), Both((a, b) => a >= b)),
             "Where" => Chosen(first, shapes.Elements(node.Input[1]), shapes.Elements(node.Input[2])),
             _ => null,
         };
@@ -80,6 +92,11 @@ internal static class ElementRules
         : a.Equals(b) ? Size.Of(1)
         : (a - b)?.Constant is not null || (a.IsNotNegative && b.IsNegative) || (a.IsNegative && b.IsNotNegative) ? Size.Of(0)
         : null;
+
+    /// <summary>What holds of two numbers that are known.</summary>
+    private static Func<Size?, Size?, Size?> Both(Func<long, long, bool> holds) => (a, b) => Truth(a?.Constant is long first && b?.Constant is long second ? holds(first, second) : null);
+
+    private static Size? Truth(bool? value) => value is bool known ? Size.Of(known ? 1 : 0) : null;
 
     private static Size?[]? Chosen(Size?[] conditions, Size?[]? first, Size?[]? second) =>
         first?.Length != conditions.Length || second?.Length != conditions.Length ? null
