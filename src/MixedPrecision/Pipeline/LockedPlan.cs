@@ -114,13 +114,12 @@ internal static class LockedPlan
 
     private static LayerRanges? RangesOf(string path, LockedLayer layer)
     {
-        if (layer.Ranges is null)
+        if (layer.Ranges is not { } ranges)
         {
             return null;
         }
 
-        LayerRanges ranges = layer.Ranges.ToRanges();
-        bool areRanges = new[] { ranges.Input, ranges.Output, ranges.Pooled }.OfType<ValueRange>().All(r => float.IsFinite(r.Low) && float.IsFinite(r.High) && r.Low <= 0 && r.High >= 0);
+        bool areRanges = new[] { ranges.Input, ranges.Output, ranges.Pooled, ranges.Inner }.OfType<ValueRange>().All(r => float.IsFinite(r.Low) && float.IsFinite(r.High) && r.Low <= 0 && r.High >= 0);
         return areRanges ? ranges : throw Errors.LockInvalid(path, $"a range of layer {Wording.Quote(layer.Name)} does not go from a number up to 0 to one from 0 on");
     }
 
@@ -143,7 +142,7 @@ internal static class LockedPlan
                 throw Errors.LockPlanDrift(new Place(path, Node: site.Layer.Name), $"it is in {format.Name}", reason);
             }
 
-            if (format.ReadsRanges && (site.Ranges is not { } ranges || (site.RangesOf.Output is not null && ranges.Output is null)))
+            if (format.ReadsRanges && (site.Ranges is not { } ranges || (site.RangesOf.Output is not null && ranges.Output is null) || (site.Inner is not null && ranges.Inner is null)))
             {
                 throw Errors.LockInvalid(path, $"it holds no ranges of layer {Wording.Quote(site.Layer.Name)}, which {format.Name} needs");
             }

@@ -81,7 +81,7 @@ internal static class Locking
                     own.Layer.Weight,
                     format.Name,
                     LockedConstants.HashOf(prepared),
-                    format.ReadsRanges ? LockedRanges.Of(own.Ranges) : null,
+                    format.ReadsRanges ? own.Ranges : null,
                     format.ReadsMoments && own.Moments is not null ? LockBinary.Append(constants, own.InputScales, format.Prepare(own with { Moments = null }, weight), prepared) : null);
             }
         }

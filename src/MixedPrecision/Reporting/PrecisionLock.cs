@@ -55,15 +55,7 @@ public sealed record LockedType(int ElementType, int Rank);
 /// <param name="Sha256">SHA-256 of the constants that the format makes of its weight.</param>
 /// <param name="Ranges">The ranges that values are held in, where the format holds any.</param>
 /// <param name="Stored">Where its constants lie, where data decided on them; null where the weight alone tells them.</param>
-public sealed record LockedLayer(string Name, string Weight, string Format, string Sha256, LockedRanges? Ranges = null, LockedPart? Stored = null);
-
-/// <summary>Ranges that calibration data have shown: see <see cref="LayerRanges"/>.</summary>
-public sealed record LockedRanges(ValueRange Input, ValueRange? Output = null, ValueRange? Pooled = null)
-{
-    public static LockedRanges? Of(LayerRanges? ranges) => ranges is null ? null : new(ranges.Input, ranges.Output, ranges.Pooled);
-
-    public LayerRanges ToRanges() => new(Input, Output) { Pooled = Pooled };
-}
+public sealed record LockedLayer(string Name, string Weight, string Format, string Sha256, LayerRanges? Ranges = null, LockedPart? Stored = null);
 
 /// <summary>A part of the file of constants.</summary>
 /// <param name="Offset">First byte.</param>

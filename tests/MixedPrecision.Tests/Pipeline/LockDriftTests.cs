@@ -189,7 +189,7 @@ public sealed class LockDriftTests : IDisposable
     public void ARangeThatIsNone()
     {
         folder.WriteConvolutions(weightSeed: 1);
-        folder.WritePolicy("100%", "formats: int8-static\nobjective: theoretical-time");
+        folder.WritePolicy("100%", "formats: \"int8-static(rounded)\"\nobjective: theoretical-time");
         Verbs.Lock(folder.PolicyFile, folder.Options());
         Assert.False(File.Exists(Binary));
         string whole = File.ReadAllText(LockPath);

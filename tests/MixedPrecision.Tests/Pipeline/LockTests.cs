@@ -26,7 +26,8 @@ public class LockTests
         { "gated", "formats: int8-dynamic", true },
         { "gated", "formats: int4-weight", true },
         { "gated", "formats: [\"int8-dynamic(rounded)\", fp16]", false },
-        { "convolutions", "formats: int8-static", false },
+        { "convolutions", "formats: int8-static", true },
+        { "convolutions", "formats: \"int8-static(rounded)\"", false },
         { "recurrent", "formats: int8-dynamic", false },
     };
 
