@@ -9,13 +9,18 @@ public sealed class CommandLine
 {
     private readonly Argument<string> model = new("MODEL") { Description = "The ONNX model." };
     private readonly Argument<string> policy = new("POLICY") { Description = "The policy, a YAML file." };
+    private readonly Argument<string?> layer = new("LAYER") { Description = "The layer to tell all of; the whole plan by default.", Arity = ArgumentArity.ZeroOrOne };
     private readonly Option<string> output = new("--output") { Description = "The folder that the model and its manifest go to.", HelpName = "DIR", Required = true };
+    private readonly Option<string> results = new("--output") { Description = "The folder that tables, pictures and summary go to.", HelpName = "DIR", Required = true };
+    private readonly Option<int?> samples = new("--samples") { Description = "Samples at most to measure the loss on that calibration has not seen; 512 by default.", HelpName = "N" };
     private readonly Option<string> cache = new("--cache") { Description = "The folder of calibrations and timings; the user's cache folder by default.", HelpName = "DIR" };
     private readonly Option<string> budget = new("--budget") { Description = "Another budget than the policy's, such as 1%, 0.01 or accuracyDrop:0.5%.", HelpName = "B" };
     private readonly Option<bool> json = new("--json") { Description = "Print the result as one JSON document on standard output, and nothing else there." };
     private readonly Option<string> inputsFile = new("--inputs-file") { Description = "Write the paths of all files that were read, one per line.", HelpName = "FILE" };
     private readonly Option<bool> showKeys = new("--show-keys") { Description = "Say of each stage what its result depends on: the parts of the key that it is kept by." };
     private readonly Option<string> file = new("--output") { Description = "The file that the gradient model goes to.", HelpName = "FILE", Required = true };
+    private readonly Argument<string> manifest = new("MANIFEST") { Description = "The precision manifest." };
+    private readonly Option<string> page = new("--output") { Description = "The file that the page goes to; beside the manifest by default.", HelpName = "FILE" };
     private readonly Option<string> loss = new("--loss") { Description = "The output to differentiate, of one element; the model's only output by default.", HelpName = "OUTPUT" };
     private readonly Option<string[]> withRespectTo = new("--with-respect-to")
     {
@@ -35,8 +40,12 @@ public sealed class CommandLine
             Command(Verb.Calibrate, "Measure how much each layer's formats add to the loss.", run, policy, json, budget, cache, showKeys, log),
             Command(Verb.Benchmark, "Time the sub-graphs in their configurations on this machine.", run, policy, json, budget, cache, showKeys, log),
             Command(Verb.Solve, "Choose the fastest plan within the budget.", run, policy, json, budget, cache, showKeys, log),
+            Command(Verb.Frontier, "Show what each budget would buy: all plans that no other beats.", run, policy, json, budget, cache, showKeys, log),
+            Explain(run),
             Command(Verb.Quantize, "Emit the quantized model, verify it, and write the precision manifest.", run, policy, output, json, budget, cache, inputsFile, showKeys, log),
+            Command(Verb.Validate, "Hold predictions of loss and time against measurements of the model, and the plan against simpler ways to choose.", run, policy, results, samples, json, cache, showKeys, log),
             Command(Verb.Gradient, "Write the model's gradient graph as a model that anyone can run.", run, model, file, loss, withRespectTo, log),
+            Command(Verb.Report, "Write a manifest as a page to look at.", run, manifest, page, log),
         };
         // The parser's slash forms of --help would take paths such as /?:name for it.
         HelpOption help = root.Options.OfType<HelpOption>().Single();
@@ -75,6 +84,10 @@ public sealed class CommandLine
         }
         command.Validators.Add(result =>
         {
+            if (options.Contains(samples) && result.GetValue(samples) < 1)
+            {
+                result.AddError("--samples has to be at least 1.");
+            }
             if (result.GetValue(json) && result.GetValue(log) == "msbuild")
             {
                 result.AddError("--json and --log-format msbuild exclude each other: both take standard output.");
@@ -84,10 +97,17 @@ public sealed class CommandLine
         return command;
     }
 
+    private Command Explain(Func<Invocation, CancellationToken, Task<int>> run)
+    {
+        Command command = Command(Verb.Explain, "Tell why each layer keeps or changes its format, what rules cost, and what would help.", run, policy, json, budget, cache, showKeys, log);
+        command.Add(layer);
+        return command;
+    }
+
     private Invocation Read(Verb verb, ParseResult parsed, Argument<string> argument, Option[] options) => new(
         verb,
         parsed.GetRequiredValue(argument),
-        options.Contains(output) ? parsed.GetRequiredValue(output) : options.Contains(file) ? parsed.GetRequiredValue(file) : null,
+        new[] { output, results, file }.FirstOrDefault(options.Contains) is { } place ? parsed.GetRequiredValue(place) : options.Contains(page) ? parsed.GetValue(page) : null,
         parsed.GetValue(cache),
         options.Contains(budget) ? parsed.GetValue(budget) : null,
         parsed.GetValue(json),
@@ -96,6 +116,8 @@ public sealed class CommandLine
         options.Contains(loss) ? parsed.GetValue(loss) : null,
         options.Contains(withRespectTo) && parsed.GetValue(withRespectTo) is { Length: > 0 } names ? names : null)
     {
+        Layer = verb == Verb.Explain ? parsed.GetValue(layer) : null,
+        Samples = options.Contains(samples) ? parsed.GetValue(samples) : null,
         ShowKeys = options.Contains(showKeys) && parsed.GetValue(showKeys),
     };
 }

@@ -9,11 +9,11 @@ internal static class Engine
     /// <summary>The lines of the result: a summary for people, or with <c>--json</c> the document.</summary>
     public static IReadOnlyList<string> Execute(Invocation invocation, Reporter reporter, CancellationToken cancel)
     {
-        bool hasPolicy = invocation.Verb is not (Verb.Inspect or Verb.Gradient);
+        bool hasPolicy = invocation.Verb is not (Verb.Inspect or Verb.Gradient or Verb.Report);
         string? cache = hasPolicy ? Path.GetFullPath(invocation.CacheFolder ?? ContentStore.DefaultFolder()) : null;
         var options = new RunOptions(cache, invocation.Budget, reporter.Progress, reporter.Diagnose, cancel) { ShowKeys = invocation.ShowKeys };
         string? output = invocation.Output is null ? null : Path.GetFullPath(invocation.Output);
-        WritableFolders.Check(cache, invocation.Verb == Verb.Gradient ? Path.GetDirectoryName(output) : output);
+        WritableFolders.Check(cache, invocation.Verb is Verb.Gradient or Verb.Report ? Path.GetDirectoryName(output ?? Path.GetFullPath(invocation.File)) : output);
         OutputGuard.Check(new[] { invocation.InputsFile }.OfType<string>(), [invocation.File]);
         using MachineLock? alone = hasPolicy && File.Exists(invocation.File) ? MachineLock.OfPolicy(invocation.File, cache!, cancel, text => reporter.Progress(new ProgressUpdate(
             invocation.Verb.ToString().ToLowerInvariant(), text))) : null;
@@ -23,7 +23,11 @@ internal static class Engine
             Verb.Calibrate => Verbs.Calibrate(invocation.File, options) is var report && invocation.Json ? [report.ToJson()] : [.. report.ToLines()],
             Verb.Benchmark => Verbs.Benchmark(invocation.File, options) is var report && invocation.Json ? [report.ToJson()] : [.. report.ToLines()],
             Verb.Solve => Verbs.Solve(invocation.File, options) is var report && invocation.Json ? [report.ToJson()] : [.. report.ToLines()],
+            Verb.Frontier => Verbs.Frontier(invocation.File, options) is var report && invocation.Json ? [report.ToJson()] : [.. report.ToLines()],
+            Verb.Explain => Verbs.Explain(invocation.File, invocation.Layer, options) is var report && invocation.Json ? [report.ToJson()] : [.. report.ToLines()],
+            Verb.Validate => Verbs.Validate(invocation.File, invocation.Output!, options, invocation.Samples) is var result && invocation.Json ? [result.ToJson()] : [.. result.ToLines()],
             Verb.Gradient => Verbs.Gradient(invocation.File, invocation.Output!, invocation.Loss, invocation.WithRespectTo, options),
+            Verb.Report => Verbs.Report(invocation.File, invocation.Output, options),
             _ => Quantize(invocation, options),
         };
     }

@@ -7,8 +7,12 @@ public enum Verb
     Calibrate,
     Benchmark,
     Solve,
+    Frontier,
+    Explain,
     Quantize,
+    Validate,
     Gradient,
+    Report,
 }
 
 /// <summary>How a run speaks.</summary>
@@ -22,8 +26,8 @@ public enum LogFormat
 }
 
 /// <summary>One command line, read.</summary>
-/// <param name="File">The model for <c>inspect</c> and <c>gradient</c>, the policy for the other verbs.</param>
-/// <param name="Output"><c>--output</c>; a folder for <c>quantize</c>, a file for <c>gradient</c>, null for the others.</param>
+/// <param name="File">The model for <c>inspect</c> and <c>gradient</c>, the manifest for <c>report</c>, the policy for the other verbs.</param>
+/// <param name="Output"><c>--output</c>; a folder for <c>quantize</c> and <c>validate</c>, a file for <c>gradient</c> and <c>report</c>, null for the others.</param>
 /// <param name="CacheFolder"><c>--cache</c>, or null: the user's cache folder.</param>
 /// <param name="Budget"><c>--budget</c>, or null: the policy's.</param>
 /// <param name="Json"><c>--json</c>: the result as one JSON document on standard output, and nothing else there.</param>
@@ -43,6 +47,12 @@ public sealed record Invocation(
     string? Loss = null,
     IReadOnlyList<string>? WithRespectTo = null)
 {
+    /// <summary>The layer that <c>explain</c> tells all of, or null.</summary>
+    public string? Layer { get; init; }
+
+    /// <summary><c>--samples</c>, or null.</summary>
+    public int? Samples { get; init; }
+
     /// <summary><c>--show-keys</c>.</summary>
     public bool ShowKeys { get; init; }
 }

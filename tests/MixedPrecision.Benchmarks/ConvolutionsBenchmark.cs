@@ -116,7 +116,7 @@ internal static class ConvolutionsBenchmark
     }
 
     /// <summary>Rows with the error of their loss and their nodes.</summary>
-    private static IEnumerable<ConvolutionRow> Judged(Materials materials, IEnumerable<ConvolutionRow> rows)
+    internal static IEnumerable<ConvolutionRow> Judged(Materials materials, IEnumerable<ConvolutionRow> rows)
     {
         SessionSettings settings = AppSession.Of(materials.Machine).ForSamples();
         LossFunction loss = materials.ObservedLoss.Value;
@@ -136,7 +136,7 @@ internal static class ConvolutionsBenchmark
     }
 
     /// <summary>Times the files of all rows in one run, those that are far slower than the original in another; equal files are one contender.</summary>
-    private static ConvolutionRow[] Timed(Materials materials, IReadOnlyList<ConvolutionRow> rows)
+    internal static ConvolutionRow[] Timed(Materials materials, IReadOnlyList<ConvolutionRow> rows)
     {
         using MachineLock held = MachineLock.Acquire(CancellationToken.None, Console.Error.WriteLine);
         using var feed = new Feed(materials.Scenarios.Value[0].Inputs.Select(i => (i.Key, i.Value)));

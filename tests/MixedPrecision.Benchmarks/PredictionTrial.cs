@@ -39,8 +39,8 @@ internal sealed class PredictionTrial : IDisposable
         IReadOnlyDictionary<string, TensorType> types = TypeInference.Infer(model);
         loss = LossFunction.Create(model, types, policy, "policy");
         InputDeclaration[] inputs = [.. model.Inputs.Select(i => new InputDeclaration(i.Name, TensorType.Read(i.Type)))];
-        IReadOnlyList<Sample> seen = SampleReader.Read(calibration.File, Path.GetFileName(calibration.File), inputs, policy.Labels, calibration.Count);
-        samples = SampleReader.Read(evaluation.File, Path.GetFileName(evaluation.File), inputs, policy.Labels, evaluation.Count);
+        IReadOnlyList<Sample> seen = SampleReader.Read(calibration.File, Path.GetFileName(calibration.File), inputs, policy.Labels, calibration.Count, loss.Fields);
+        samples = SampleReader.Read(evaluation.File, Path.GetFileName(evaluation.File), inputs, policy.Labels, evaluation.Count, loss.Fields);
         types = TypeInference.Complete(model, types, seen[0].Inputs);
         partition = Partitioner.Partition(model, types);
         IReadOnlyDictionary<string, LayerSite> known = partition.Layers.ToDictionary(l => l.Name, l => LayerSite.Of(model, partition.View, types, l));

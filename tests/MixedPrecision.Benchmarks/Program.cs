@@ -1,7 +1,9 @@
 using System.Globalization;
 using MixedPrecision.Benchmarks;
+using MixedPrecision.Benchmarks.Between;
 using MixedPrecision.Benchmarks.Operators;
 using MixedPrecision.Benchmarks.Preparing;
+using MixedPrecision.Benchmarks.Reducing;
 using MixedPrecision.Benchmarks.Training;
 
 // Each benchmark prints ratios against a baseline that is measured in the same run.
@@ -10,6 +12,7 @@ return args switch
     ["calibration", .. string[] policies] when policies.Length > 0 => CalibrationBenchmark.Run(policies),
     ["prediction", string model, string data, string evaluation, string loss, .. string[] labels] =>
         PredictionBenchmark.Run(model, data, evaluation, loss, labels.FirstOrDefault()),
+    ["estimates", string samples, string model, string data, string loss, .. string[] labels] => EstimatesBenchmark.Run(Number(samples), model, data, loss, labels.FirstOrDefault()),
     ["prediction-floats", string model, string data, string evaluation, string loss, .. string[] labels] =>
         FloatPredictionBenchmark.Run(model, data, evaluation, loss, labels.FirstOrDefault()),
     ["float-variants", string model, string data, string evaluation, string loss, .. string[] labels] =>
@@ -32,6 +35,8 @@ return args switch
     ["recurrent"] => RecurrentBenchmark.Run(),
     ["rewrites", .. string[] names] => RewritesBenchmark.Run(names),
     ["convolutions", string folder, .. string[] filters] => ConvolutionsBenchmark.Run(folder, filters),
+    ["between", string folder, .. string[] names] => BetweenBenchmark.Run(folder, names),
+    ["reductions", string folder, .. string[] names] => ReductionsBenchmark.Run(folder, names),
     ["train", string folder] => TrainBenchmark.Run(folder, double.PositiveInfinity),
     ["train", string folder, string seconds] => TrainBenchmark.Run(folder, Number(seconds)),
     _ => Usage(),
@@ -44,6 +49,7 @@ static int Usage()
     Console.Error.WriteLine("""
         calibration POLICY…                    cost of calibrating a sample, over that of its forward pass
         prediction MODEL DATA EVALUATION LOSS [LABELS]      loss MSE predicted from data, over that measured on other samples
+        estimates SAMPLES MODEL DATA LOSS [LABELS]          how near estimates from so many of the samples come to the loss MSE of the others
         prediction-floats MODEL DATA EVALUATION LOSS [LABELS]  the same for floating formats, by both estimators
         float-variants MODEL DATA EVALUATION LOSS [LABELS]     other ways to write floating formats: all operators in 16 bits, activations scaled or not in 8
         format-parameters MODEL DATA EVALUATION LOSS [LABELS]  every integer format for all layers: size, loss error and time
@@ -61,6 +67,8 @@ static int Usage()
         rewrites [NAME…]                       made models as exported, over the same with one structure: what rotations, normalizations and ONNX's own Attention gain
         recurrent                              LSTM of several sizes in float and in int8-dynamic: time, error, bytes
         convolutions FOLDER [NAME…] [BUDGET%…] models with convolutions as the product ships them for each budget, in one format everywhere, and as ONNX Runtime's own quantization tool makes them
+        between FOLDER [NAME…]                 what operators between layers gain in 8 bits, and what error they add, by kind
+        reductions FOLDER [NAME…]              loss MSE of int8-static in all layers by how these are prepared, for the models of convolutions, docarea and doclm
         train FOLDER [SECONDS]                 a classifier of characters that are drawn as it goes, into FOLDER/characters; breaks off after SECONDS, to go on when called again
         """);
     return 1;

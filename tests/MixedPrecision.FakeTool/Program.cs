@@ -49,6 +49,7 @@ switch (lines[0])
         Thread.Sleep(lines.Where(line => line.StartsWith("wait: ", StringComparison.Ordinal)).Sum(line => int.Parse(line[6..], CultureInfo.InvariantCulture)));
         File.AppendAllText(model, File.ReadAllText(data));
         File.WriteAllText(Path.Combine(output, "model.mixed.precision.json"), "{}");
+        File.WriteAllText(Path.Combine(output, "model.mixed.report.html"), "<!doctype html>");
         File.WriteAllLines(arguments[Array.IndexOf(arguments, "--inputs-file") + 1], [policy, data]);
         return 0;
 }

@@ -10,7 +10,7 @@ public class StructureTests
     private static readonly string[] Order =
     [
         "Diagnostics", "Caching", "Policies", "Onnx", "Onnx.Lowering", "Execution", "Partitioning", "Formats", "Structures.Shapes", "Structures", "Quantization",
-        "Data", "Autodiff + Autodiff.Rules", "Losses", "Calibration", "Benchmarking", "Solving", "Verification", "Reporting", "Pipeline",
+        "Data", "Autodiff + Autodiff.Rules", "Losses", "Calibration", "Benchmarking", "Solving", "Verification", "Validation", "Reporting", "Reporting.Page", "Pipeline",
     ];
 
     private static readonly string Engine = typeof(OnnxModel).Assembly.Location;

@@ -20,6 +20,9 @@ public sealed record TimingSettings(TimeSpan Budget, double Precision = 0.01, do
     /// <summary>For a whole model in one scenario.</summary>
     public static readonly TimingSettings WholeModel = new(TimeSpan.FromSeconds(4));
 
+    /// <summary>For one of the many models of an experiment, whole, in one scenario.</summary>
+    public static readonly TimingSettings Trial = new(TimeSpan.FromSeconds(1.5));
+
     /// <summary>For a session option on the shipped model in one scenario.</summary>
     public static readonly TimingSettings Advice = new(TimeSpan.FromSeconds(1));
 

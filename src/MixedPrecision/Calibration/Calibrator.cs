@@ -97,11 +97,12 @@ public static class Calibrator
         HashSet<string> operands = [.. request.Partition.Layers.Where(l => l.Kind != LayerKind.Embedding).SelectMany(l => l.HasWeight ? new[] { l.Input } : [l.Input, l.Weight])];
         HashSet<string> wanted = DependentOnLayers(request.Partition);
         LayerSite[] judged = [.. request.Sites.Values.Where(s => HeldValues.AreJudged(s, request.Formats))];
-        operands.UnionWith(judged.Where(s => s.Ranges!.Pooled is not null).Select(s => s.Pooled!));
+        string[] swishes = [.. judged.Where(s => s.Inner is not null).Select(s => s.RangesOf.Output!)];
+        operands.UnionWith(judged.Where(s => s.Ranges!.Pooled is not null).Select(s => s.Pooled!).Concat(swishes));
         wanted.UnionWith(operands);
         wanted.ExceptWith(limits.Hidden);
         operands.ExceptWith(limits.Hidden);
-        HashSet<string> held = [.. judged.SelectMany(s => new[] { s.Layer.Input, s.Pooled }).OfType<string>()];
+        HashSet<string> held = [.. judged.SelectMany(s => new[] { s.Layer.Input, s.Pooled }).OfType<string>(), .. swishes];
         held.IntersectWith(operands);
         long kept = operands.Concat(request.Partition.Layers.SelectMany(l => l.Outputs.Concat(l.Further))).Distinct().Sum(v => SampleShapes.Bytes(types.GetValueOrDefault(v), request.Samples));
 

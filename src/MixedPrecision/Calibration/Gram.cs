@@ -7,6 +7,9 @@ namespace MixedPrecision.Calibration;
 /// <summary>xᵀx and max|x| of what layers read in one sample, by ONNX Runtime's product of matrices, block by block along the diagonal. Any number of threads may share it.</summary>
 internal sealed class Gram(int threads) : IDisposable
 {
+    /// <summary>Inputs of a block that is small.</summary>
+    private const int FewInputs = 32;
+
     private readonly Session session = Build(threads);
 
     /// <summary>Adds one sample to sums.</summary>
@@ -19,6 +22,13 @@ internal sealed class Gram(int threads) : IDisposable
         int place = 0;
         foreach ((int start, int size) in Formats.InputMoments.Blocks(inputs, sums.Width))
         {
+            if (size <= FewInputs)
+            {
+                AddRows(x.Values<float>(), rows, inputs, start, size, triangles.AsSpan(place, size * (size + 1) / 2));
+                place += size * (size + 1) / 2;
+                continue;
+            }
+
             using RunResults results = session.RunInPlace(new Dictionary<string, Tensor> { ["x"] = Columns(x, rows, inputs, start, size) }, CancellationToken.None);
             ReadOnlySpan<float> product = results.Tensors["product"].Values<float>();
             for (int row = 0; row < size; row++)
@@ -29,6 +39,25 @@ internal sealed class Gram(int threads) : IDisposable
         }
 
         sums.Add(Largest(x, rows, inputs), triangles, rows);
+    }
+
+    /// <summary>One block by itself, which takes less time than to call for it where it is small: a depthwise convolution has many.</summary>
+    private static void AddRows(ReadOnlySpan<float> x, int rows, int inputs, int start, int size, Span<float> triangle)
+    {
+        for (int row = 0; row < rows; row++)
+        {
+            ReadOnlySpan<float> own = x.Slice((row * inputs) + start, size);
+            Span<float> rest = triangle;
+            for (int i = 0; i < size; i++)
+            {
+                for (int j = i; j < size; j++)
+                {
+                    rest[j - i] += own[i] * own[j];
+                }
+
+                rest = rest[(size - i)..];
+            }
+        }
     }
 
     public void Dispose() => session.Dispose();

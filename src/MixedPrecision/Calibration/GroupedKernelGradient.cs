@@ -109,7 +109,7 @@ internal static class GroupedKernelGradient
     }
 
     /// <summary>Pads before the input, written down or worked out from the sizes.</summary>
-    private static int[] Befores(NodeProto node, int[] kernel, int[] wide, int[] small, int[] strides, int[] dilations)
+    public static int[] Befores(NodeProto node, int[] kernel, int[] wide, int[] small, int[] strides, int[] dilations)
     {
         string mode = node.Text("auto_pad", "NOTSET");
         if (!mode.StartsWith("SAME", StringComparison.Ordinal))

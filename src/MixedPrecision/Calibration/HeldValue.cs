@@ -1,5 +1,6 @@
 using MixedPrecision.Formats;
 using MixedPrecision.Onnx;
+using MixedPrecision.Partitioning;
 using TensorPrimitives = System.Numerics.Tensors.TensorPrimitives;
 
 namespace MixedPrecision.Calibration;
@@ -22,6 +23,9 @@ internal static class HeldValues
 
     /// <summary>What is summed for a layer's result.</summary>
     public const string Output = "<output>";
+
+    /// <summary>What is summed for what a layer gives to an activation that is computed in 8 bits.</summary>
+    public const string Inner = "<inner>";
 
     /// <summary>
     /// Shares of the range of all data that are tried: what lies outside is cut, the rest is held in smaller steps. Judged by the loss itself, so that no statistics of the values stand between (percentiles, histograms).
@@ -48,9 +52,22 @@ internal static class HeldValues
     public static void AddPooled(SampleTerms terms, IEnumerable<LayerSite> layers, IReadOnlyList<NumberFormat> formats, Tensor value, Tensor gradient, Tensor? drawn) =>
         AddRead(terms, layers.Where(s => s.Ranges?.Pooled is not null && AreJudged(s, formats)), Pooled, ranges => ranges.Pooled!, value, gradient, drawn);
 
-    /// <summary>Adds ⟨Q(t) − t, ṫ⟩ of what a layer gives, behind the activation that is absorbed: where that cuts, its gradient is none.</summary>
-    public static void AddOutput(SampleTerms terms, LayerSite site, LayerValues values) => Add(terms, site, Output, [.. Shares.Select(share => Change(
-        site.Ranges!.Output!.Times(share), site.Tail?.Low ?? float.NegativeInfinity, site.Tail?.High ?? float.PositiveInfinity, values.Output, values.Gradient, values.DrawnGradient))]);
+    /// <summary>Adds ⟨Q(t) − t, ṫ⟩ of what a layer gives, behind the activation that is absorbed: where that cuts, its gradient is none. An activation that is computed in 8 bits has its result, what it reads and its σ rounded.</summary>
+    /// <param name="behind">Gradients of what such an activation gives, over all readers; null where there is none.</param>
+    public static void AddOutput(SampleTerms terms, LayerSite site, LayerValues values, (Tensor Gradient, Tensor? Drawn)? behind)
+    {
+        if (site.Tail?.Swish is { } swish && behind is var (gradient, drawn))
+        {
+            var change = new SwishChange(swish, values.Output, gradient, drawn);
+            Add(terms, site, Output, [.. Shares.Select(share => change.OfResult(site.Ranges!.Output!.Times(share).For(swish)))]);
+            (double gate, double drawnGate) = change.OfGate();
+            Add(terms, site, Inner, [.. Shares.Select(share => Change(site.Ranges!.Inner!.Times(share), swish.Least, float.PositiveInfinity, values.Output, values.Gradient, values.DrawnGradient)).Select(c => (c.Delta + gate, c.Drawn + drawnGate))]);
+            return;
+        }
+
+        Add(terms, site, Output, [.. Shares.Select(share => Change(
+            site.Ranges!.Output!.Times(share), site.Tail?.Low ?? float.NegativeInfinity, site.Tail?.High ?? float.PositiveInfinity, values.Output, values.Gradient, values.DrawnGradient))]);
+    }
 
     /// <summary>The values with the layers that hold them: what a layer gives with those that read it so, what else layers read, and what is pooled for them.</summary>
     /// <param name="rounding">By name of a layer and of what is rounded, what was found; null where nothing was.</param>
@@ -62,18 +79,19 @@ internal static class HeldValues
         ILookup<string, LayerSite> others = known.Where(s => !producers.ContainsKey(s.RangesOf.Input)).ToLookup(s => s.Layer.Input);
         return
         [
-            .. producers.Select(p => Best(p.Key, [p.Value.Layer.Name, .. readers[p.Key].Select(r => r.Layer.Name)], p.Value.Ranges!.Output!, Output)),
+            .. producers.Select(p => Best(p.Key, [p.Value.Layer.Name, .. readers[p.Key].Select(r => r.Layer.Name)], p.Value.Ranges!.Output!, Output, p.Value.Tail?.Swish)),
+            .. known.Where(s => rounding(s.Layer.Name, Inner) is not null).Select(s => Best(s.Inner!, [s.Layer.Name], s.Ranges!.Inner!, Inner)),
             .. others.Where(o => rounding(o.First().Layer.Name, Input) is not null).Select(o => Best(o.Key, [.. o.Select(r => r.Layer.Name)], o.First().Ranges!.Input, Input)),
             .. known.Where(s => rounding(s.Layer.Name, Pooled) is not null).GroupBy(s => s.Pooled!)
                 .Select(p => Best(p.Key, [.. p.Select(s => s.Layer.Name)], p.First().Ranges!.Pooled!, Pooled)),
         ];
 
-        HeldValue Best(string value, string[] layers, ValueRange range, string rounded)
+        HeldValue Best(string value, string[] layers, ValueRange range, string rounded, Swish? swish = null)
         {
             FormatSensitivity all = rounding(layers[0], rounded)!;
             (float share, FormatSensitivity least) = Shares.Skip(1).Select(s => (Share: s, Found: rounding(layers[0], Key(rounded, s))!)).Prepend((Share: 1, Found: all))
                 .MinBy(f => f.Share == 1 ? f.Found.Measured * WorthIt : f.Found.Measured);
-            return new HeldValue(value, layers, range.Times(share), least);
+            return new HeldValue(value, layers, swish is null ? range.Times(share) : range.Times(share).For(swish), least);
         }
     }
 

@@ -8,7 +8,7 @@ namespace MixedPrecision.Calibration;
 
 /// <summary>What is observed, and on what.</summary>
 /// <param name="Sites">Every layer of the partition, by name.</param>
-/// <param name="Values">Activations whose moments are wanted, by name; each is read by a layer with a weight matrix.</param>
+/// <param name="Values">Rows whose moments are wanted, by <see cref="LayerSite.MomentsOf"/>.</param>
 /// <param name="Threads">Threads within an operator; 0 leaves the choice to ONNX Runtime.</param>
 public sealed record ObservationRequest(
     OnnxModel Model,
@@ -36,6 +36,9 @@ public static class Observer
     private const int WidestBlock = 2048;
     private const int NarrowestBlock = 128;
 
+    /// <summary>Patches of convolutions overlap: blocks of half the width tell as much, and a few rows of each sample do, so many of all together or for each element of a row.</summary>
+    private const int WidestPatch = 1024, FewestPatches = 4096, PatchesPerInput = 4;
+
     /// <summary>Sums the moments of each value, and finds ranges; one that is no finite number on some sample, or was not computed, is left out.</summary>
     /// <param name="keep">Given the sums of each value, in the order of the model.</param>
     /// <param name="keepRange">Given the range of each value.</param>
@@ -55,7 +58,7 @@ public static class Observer
             long bytes = cuts.Max(cut =>
             {
                 using Session session = cut.Open(request.Model, threads);
-                cut.Run(session, first, new Dictionary<string, MomentSums>(), new Dictionary<string, RangeSums>(), gram, cancel);
+                cut.Run(session, first, [], new Dictionary<string, RangeSums>(), gram, samples.Length, cancel);
                 long held = first.Values.Sum(v => (long)v.Bytes.Length);
                 cut.Drop(first);
                 return held;
@@ -77,19 +80,19 @@ public static class Observer
         long done = 0;
         foreach (Cut cut in cuts)
         {
-            int width = WidthOf([.. cut.Observed.Select(o => o.Inputs)], request.Memory.Moments);
-            var sums = cut.Observed.ToDictionary(o => o.Value, o => new MomentSums(o.Inputs, width));
+            int width = WidthOf([.. cut.Observed.SelectMany(o => Enumerable.Repeat(o.RowSize, o.Groups))], request.Memory.Moments);
+            (LayerSite Site, MomentSums Sums)[] sums = [.. cut.Observed.Select(o => (o, new MomentSums(o.RowSize * o.Groups, WidthFor(o, width))))];
             var ranges = cut.Ranged.ToDictionary(r => r, _ => new RangeSums());
             using Session session = cut.Open(request.Model, threads / concurrency);
             Parallel.ForEach(samples, new ParallelOptions { MaxDegreeOfParallelism = concurrency, CancellationToken = cancel }, values =>
             {
-                cut.Run(session, values, sums, ranges, gram, cancel);
+                cut.Run(session, values, sums, ranges, gram, samples.Length, cancel);
                 cut.Drop(values);
                 report(Interlocked.Increment(ref done) / ((double)cuts.Length * samples.Length));
             });
-            foreach ((string value, _) in cut.Observed.Where(o => sums[o.Value].Samples == samples.Length))
+            foreach ((LayerSite site, MomentSums sum) in sums.Where(s => s.Sums.Samples == samples.Length))
             {
-                keep(value, sums[value]);
+                keep(site.MomentsOf!, sum);
             }
 
             foreach (string value in cut.Ranged)
@@ -119,13 +122,16 @@ public static class Observer
         return width;
     }
 
+    /// <summary>Inputs of a block of the moments of a layer.</summary>
+    private static int WidthFor(LayerSite site, int width) => site.HasWeightMatrix ? width : InputMoments.WidthOf(site.RowSize, site.Groups, Math.Min(width, WidestPatch));
+
     /// <summary>A segment with the values that are observed in it.</summary>
     /// <param name="Inputs">Values that it reads.</param>
-    /// <param name="Observed">Values that its layers read and no layer before it, with their size.</param>
+    /// <param name="Observed">Its layers whose rows no layer before it has.</param>
     /// <param name="Ranged">Values computed here whose ranges are wanted.</param>
     /// <param name="Kept">Values computed here that later segments read.</param>
     /// <param name="Last">Values that nothing after it reads.</param>
-    private sealed record Cut(ModelProto Model, string[] Inputs, (string Value, int Inputs)[] Observed, string[] Ranged, string[] Kept, string[] Last)
+    private sealed record Cut(ModelProto Model, string[] Inputs, LayerSite[] Observed, string[] Ranged, string[] Kept, string[] Last)
     {
         /// <summary>All segments up to the last that observes something.</summary>
         public static Cut[] Of(ObservationRequest request, IReadOnlyList<Segment> segments)
@@ -134,13 +140,13 @@ public static class Observer
             var cuts = new List<Cut>();
             foreach (Segment segment in segments)
             {
-                (string Value, int Inputs)[] observed = [.. segment.Sites.Where(s => s.HasWeightMatrix && open.Remove(s.Layer.Input)).Select(s => (s.Layer.Input, s.InputSize))];
+                LayerSite[] observed = [.. segment.Sites.Where(s => s.MomentsOf is string rows && open.Remove(rows))];
                 HashSet<string> computed = [.. segment.Nodes.SelectMany(n => request.Partition.View.Nodes[n].Output)];
                 string[] ranged = [.. request.Ranges.Where(computed.Contains)];
                 ExtractedSubgraph own = Extraction.Extract(
-                    request.Model, request.Partition, request.Types, segment.Nodes, new ExtractionOptions(FurtherOutputs: [.. observed.Select(o => o.Value).Where(computed.Contains).Concat(ranged).Distinct()]));
+                    request.Model, request.Partition, request.Types, segment.Nodes, new ExtractionOptions(FurtherOutputs: [.. observed.Select(o => o.Layer.Input).Where(computed.Contains).Concat(ranged).Distinct()]));
                 Instrumented.OpenSizes(own.Model.Graph);
-                cuts.Add(new Cut(own.Model, [.. own.Inputs, .. observed.Select(o => o.Value).Except(computed)], observed, ranged, [.. own.Outputs], []));
+                cuts.Add(new Cut(own.Model, [.. own.Inputs, .. observed.Select(o => o.Layer.Input).Except(computed).Except(own.Inputs)], observed, ranged, [.. own.Outputs], []));
             }
 
             int count = cuts.FindLastIndex(c => c.Observed.Length > 0 || c.Ranged.Length > 0) + 1;
@@ -157,14 +163,15 @@ public static class Observer
         public Session Open(OnnxModel origin, int threads) => Session.Create(Model, SessionSettings.Default with { Threads = threads }, origin.Folder);
 
         /// <summary>Runs a sample through the segment: adds to the sums there are, and to the sample's values what later segments read.</summary>
-        public void Run(Session session, Dictionary<string, Tensor> values, IReadOnlyDictionary<string, MomentSums> sums, IReadOnlyDictionary<string, RangeSums> ranges, Gram gram, CancellationToken cancel)
+        public void Run(Session session, Dictionary<string, Tensor> values, IReadOnlyList<(LayerSite Site, MomentSums Sums)> sums, IReadOnlyDictionary<string, RangeSums> ranges, Gram gram, int samples, CancellationToken cancel)
         {
             using RunResults results = session.RunInPlace(values, cancel);
-            foreach ((string value, MomentSums sum) in sums)
+            foreach ((LayerSite site, MomentSums sum) in sums)
             {
-                if ((results.Tensors.GetValueOrDefault(value) ?? values.GetValueOrDefault(value)) is { } x)
+                if ((results.Tensors.GetValueOrDefault(site.Layer.Input) ?? values.GetValueOrDefault(site.Layer.Input)) is { } x)
                 {
-                    gram.Add(x, sum);
+                    int most = (Math.Max(FewestPatches, PatchesPerInput * site.RowSize) + samples - 1) / samples;
+                    gram.Add(site.HasWeightMatrix ? x : new Patches(site, x.Shape).Some(x, most), sum);
                 }
             }
 

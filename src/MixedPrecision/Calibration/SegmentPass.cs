@@ -21,6 +21,7 @@ internal sealed class SegmentPass : IDisposable
     private readonly IReadOnlyList<IReadOnlyList<ProbeCase>> batches;
     private readonly Lazy<IReadOnlyDictionary<string, WeightSquares[]>> squares;
     private readonly Lazy<FormatProbe?> probe;
+    private readonly Lazy<IReadOnlyDictionary<string, string>> canonical;
 
     /// <param name="weightGradient">Shared by all segments.</param>
     /// <param name="isWhole">Whether the segment is the whole of a small model, whose layers are all probed together.</param>
@@ -36,6 +37,7 @@ internal sealed class SegmentPass : IDisposable
         squares = new(() => segment.Layers.ToDictionary(
             l => l.Site.Layer.Name,
             l => l.Site.ByWeight.Select(own => new WeightSquares(own, HalfPrecision.Widen(constants.Get(own.Layer.Weight)), Applicable(l.Site))).ToArray()));
+        canonical = new(() => segment.Program.Taylor.Keys.GroupBy(v => segment.Originals[v]).ToDictionary(g => g.Key, g => g.First()));
         probe = new(() => batches.Count == 1 ? FormatProbe.Create(batches[0], constants.Find, request.Threads, request.Preparations) : null);
     }
 
@@ -208,11 +210,18 @@ internal sealed class SegmentPass : IDisposable
         {
             if (site.Ranges?.Output is not null && HeldValues.AreJudged(site, request.Formats))
             {
-                HeldValues.AddOutput(sample.Terms, site, values[site.Layer.Name]);
+                HeldValues.AddOutput(sample.Terms, site, values[site.Layer.Name], site.Inner is null ? null : Behind(site, results));
             }
 
             sample.Terms.Of(site.Layer.Name).Note(site, values[site.Layer.Name]);
         }
+    }
+
+    /// <summary>The gradients of what an activation behind a layer gives, over all its readers.</summary>
+    private (Tensor Gradient, Tensor? Drawn) Behind(LayerSite site, IReadOnlyDictionary<string, Tensor> results)
+    {
+        string value = canonical.Value[site.RangesOf.Output!];
+        return (results[segment.Program.Taylor[value]], segment.Program.DrawnOperands.TryGetValue(value, out string? drawn) ? results[drawn] : null);
     }
 
     private Tensor Value(string name, SampleState sample, IReadOnlyDictionary<string, Tensor> results) =>

@@ -113,4 +113,5 @@ public static class Codes
     public static readonly ErrorCode InvalidCommandLine = new("MPB9002", "invalid command line");
     public static readonly ErrorCode Defect = new("MPB9003", "defect of the tool");
     public static readonly ErrorCode MemoryExhausted = new("MPB9004", "memory exhausted");
+    public static readonly ErrorCode LayerUnknown = new("MPB9005", "layer unknown");
 }

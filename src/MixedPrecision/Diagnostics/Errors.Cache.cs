@@ -35,6 +35,14 @@ public static partial class Errors
         $"The temporary folder cannot be written: {reason.TrimEnd('.')}. It has to be a folder in which this user may create files, on a disk with space left. "
         + "Mend that, or name another one: by TMPDIR on Linux and macOS, by TEMP on Windows.");
 
+    /// <param name="file">What was given as a manifest.</param>
+    /// <param name="reason">What is wrong with it.</param>
+    public static MixedPrecisionException ManifestInvalid(string file, string reason) => new(
+        Codes.FileUnusable,
+        new Place(file),
+        $"This is no manifest that can be read: {Wording.EscapeWhole(reason).TrimEnd('.')}. A manifest is what `quantize` and `dotnet publish` write beside the model, as NAME.precision.json; "
+        + "let the version that reads it write it anew.");
+
     /// <param name="place">The file, or none where the reason names it.</param>
     /// <param name="reason">What the operating system says.</param>
     public static MixedPrecisionException FileUnusable(Place place, string reason) => new(

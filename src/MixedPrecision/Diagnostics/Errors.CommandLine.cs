@@ -17,6 +17,14 @@ public static partial class Errors
         $"The tool failed in a way that it should not: {what.TrimEnd('.')}. Please report this to the authors of MixedPrecision.Build, with the command and "
         + (report is null ? "this line; its trace could not be kept, since neither the temporary nor the cache folder can be written." : $"the file '{report}', which holds the trace."));
 
+    /// <param name="model">The file.</param>
+    /// <param name="layer">What was asked for.</param>
+    /// <param name="layers">Names of all layers.</param>
+    public static MixedPrecisionException LayerUnknown(string model, string layer, IReadOnlyList<string> layers) => new(
+        Codes.LayerUnknown,
+        new Place(model, Node: layer),
+        $"The model has no layer {Wording.Quote(layer)}{Wording.DidYouMean(layer, layers)} It has {Wording.List(layers)}; 'mixed-precision inspect MODEL' prints them all.");
+
     public static MixedPrecisionException MemoryExhausted(string what) => new(
         Codes.MemoryExhausted,
         Place.None,

@@ -25,6 +25,10 @@ public static partial class Errors
         Codes.NothingGained, Severity.Warning, new Place(model),
         $"the original model is kept: {reason}. A larger budget, other formats or other scenarios may gain something.");
 
+    /// <summary>MPB7003 where experiments are asked for.</summary>
+    public static MixedPrecisionException NothingToValidate(string model, string reason) => new(
+        Codes.NothingGained, new Place(model), $"there is nothing to validate: {reason}. Name other formats, or fewer rules.");
+
     /// <summary>MPB7003 where rules pin layers, which then are all that differs from the original.</summary>
     public static Diagnostic NothingGainedButRules(string model, string reason) => new(
         Codes.NothingGained, Severity.Warning, new Place(model),

@@ -14,11 +14,14 @@ public static class Wording
     public static string Quote(string text) => $"'{Escape(text)}'";
 
     /// <summary>Untrusted text on one line: control characters escaped, the middle of a long text left out.</summary>
-    public static string Escape(string text)
+    public static string Escape(string text) =>
+        EscapeWhole(text.Length <= LongestQuote ? text : $"{text.AsSpan(0, LongestQuote / 2)}…{text.AsSpan(text.Length - (LongestQuote / 2))}");
+
+    /// <summary>Untrusted text on one line, all of it: control characters escaped.</summary>
+    public static string EscapeWhole(string text)
     {
-        string shown = text.Length <= LongestQuote ? text : $"{text.AsSpan(0, LongestQuote / 2)}…{text.AsSpan(text.Length - (LongestQuote / 2))}";
         var escaped = new StringBuilder();
-        foreach (char c in shown)
+        foreach (char c in text)
         {
             if (char.IsControl(c) || char.IsSurrogate(c) || c is '\u2028' or '\u2029')
                 escaped.Append(CultureInfo.InvariantCulture, $"\\u{(int)c:x4}");

@@ -43,6 +43,25 @@ public sealed record SessionOption(SessionOptionKind Kind, string Name, string V
             : $"options.AddSessionConfigEntry({name}, {JsonSerializer.Serialize(Value, Literal)});";
     }
 
+    /// <summary>The option that a statement of <see cref="ToCode"/> sets.</summary>
+    /// <exception cref="JsonException">It is none.</exception>
+    internal static SessionOption OfCode(string code)
+    {
+        const string Dimension = "options.AddFreeDimensionOverrideByName(";
+        const string Entry = "options.AddSessionConfigEntry(";
+        bool isDimension = code.StartsWith(Dimension, StringComparison.Ordinal);
+        if ((!isDimension && !code.StartsWith(Entry, StringComparison.Ordinal)) || !code.EndsWith(");", StringComparison.Ordinal))
+        {
+            throw new JsonException($"'{code}' sets no session option that is known.");
+        }
+
+        using JsonDocument arguments = JsonDocument.Parse($"[{code[(isDimension ? Dimension : Entry).Length..^2]}]");
+        return arguments.RootElement.GetArrayLength() == 2 && arguments.RootElement[0].ValueKind == JsonValueKind.String
+            && arguments.RootElement[1].ValueKind == (isDimension ? JsonValueKind.Number : JsonValueKind.String)
+            ? new SessionOption(isDimension ? SessionOptionKind.FreeDimension : SessionOptionKind.ConfigEntry, arguments.RootElement[0].GetString()!, arguments.RootElement[1].ToString())
+            : throw new JsonException($"'{code}' sets no session option that is known.");
+    }
+
     internal void Apply(SessionOptions options)
     {
         if (Kind == SessionOptionKind.FreeDimension)
@@ -59,7 +78,8 @@ public sealed record SessionOption(SessionOptionKind Kind, string Name, string V
 /// <summary>In reports an option is the statement that sets it.</summary>
 internal sealed class SessionOptionJson : JsonConverter<SessionOption>
 {
-    public override SessionOption Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options) => throw new NotSupportedException();
+    public override SessionOption Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options) =>
+        reader.TokenType == JsonTokenType.String ? SessionOption.OfCode(reader.GetString()!) : throw new JsonException();
 
     public override void Write(Utf8JsonWriter writer, SessionOption value, JsonSerializerOptions options) => writer.WriteStringValue(value.ToCode());
 }

@@ -58,6 +58,32 @@ public sealed class InputMoments(int inputs, long rows, int width, string hash, 
         return values;
     });
 
+    /// <summary>The moments of groups of inputs of one size, each of which has whole blocks.</summary>
+    public IReadOnlyList<InputMoments> OfGroups(int groups)
+    {
+        if (groups == 1)
+        {
+            return [this];
+        }
+
+        var values = new Lazy<ReadOnlyMemory<float>>(read);
+        int size = inputs / groups, count = (int)Count(size, width);
+        return [.. Enumerable.Range(0, groups).Select(g => new InputMoments(size, rows, width, $"{hash} {g} of {groups}", () =>
+            (float[])[.. values.Value.Span.Slice(g * size, size), .. values.Value.Span.Slice(inputs + (g * count), count)]))];
+    }
+
+    /// <summary>The widest blocks, up to a width, of which each group of inputs has whole ones.</summary>
+    public static int WidthOf(int size, int groups, int width)
+    {
+        width = Math.Min(width, size);
+        while (groups > 1 && size % width != 0)
+        {
+            width--;
+        }
+
+        return width;
+    }
+
     /// <summary>The blocks as full matrices, by their first input.</summary>
     public IReadOnlyList<(int Start, int Size, float[] Values)> Read()
     {

@@ -78,23 +78,24 @@ internal static class Int8Dynamic
 
     private static Tensor[] Prepare(LayerSite site, Tensor weight, ScaleOf scaleOf, int? largestPair, InputMoments? moments)
     {
-        if (moments is not null)
-        {
-            int inputs = site.InputSize, outputs = site.OutputSize;
-            var scales = new float[outputs];
-            var quantized = new byte[(long)inputs * outputs];
-            new WeightGrid(inputs, column => new GridStep(scaleOf(column), -WeightLimit, WeightLimit), largestPair).Round(site, weight, moments, (column, steps, values) =>
-            {
-                scales[column] = steps[0].Scale;
-                for (int row = 0; row < values.Length; row++)
-                {
-                    quantized[((long)row * outputs) + column] = (byte)values[row];
-                }
-            });
-            return [new Tensor(ElementType.Int8, [inputs, outputs], quantized), Tensor.Of<float>(scales, outputs)];
-        }
+        return moments is null ? Rounded(site, weight, scaleOf, WeightLimit) : Compensated(site, weight, scaleOf, WeightLimit, largestPair, moments);
+    }
 
-        return Rounded(site, weight, scaleOf, WeightLimit);
+    /// <summary>The weight matrix in 8 bits as <see cref="Rounded"/> gives it, rounded with what calibration saw.</summary>
+    public static Tensor[] Compensated(LayerSite site, Tensor weight, ScaleOf scaleOf, short limit, int? largestPair, InputMoments moments)
+    {
+        int inputs = site.InputSize, outputs = site.OutputSize;
+        var scales = new float[outputs];
+        var quantized = new byte[(long)inputs * outputs];
+        new WeightGrid(inputs, column => new GridStep(scaleOf(column), (short)-limit, limit), largestPair).Round(site, weight, moments, (column, steps, values) =>
+        {
+            scales[column] = steps[0].Scale;
+            for (int row = 0; row < values.Length; row++)
+            {
+                quantized[((long)row * outputs) + column] = (byte)values[row];
+            }
+        });
+        return [new Tensor(ElementType.Int8, [inputs, outputs], quantized), Tensor.Of<float>(scales, outputs)];
     }
 
     /// <summary>The weight matrix in 8 bits, [K, N], each value the nearest, and the scales of its columns, [N].</summary>

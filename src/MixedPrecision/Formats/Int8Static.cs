@@ -18,20 +18,27 @@ internal static class Int8Static
     /// <summary>The runtime's direct kernel takes channels of a multiple of this; it writes the other products out first.</summary>
     private const int ChannelBlock = 4;
 
+    /// <summary>The range of σ.</summary>
+    private static readonly ValueRange Gate = new(0, 1);
+
+    /// <summary>Output channels that are rounded together.</summary>
+    private const int ChannelTile = 64;
+
     /// <summary>Output channels from which on the runtime has a direct kernel.</summary>
     private const int FewestOutputs = 16;
 
     public static NumberFormat Of(FormatId id)
     {
         bool isFull = id["weights"] == FormatFamilies.Full;
-        int limit = isFull ? 127 : 63;
+        short limit = (short)(isFull ? 127 : 63);
+        bool readsMoments = id[FormatFamilies.PreparationName] == FormatFamilies.Gptq;
         return new NumberFormat(
             Name: id.Text,
-            Version: 7,
-            KernelIdentity: "QLinearConv(u8s8,guards,padded,moves)",
+            Version: 9,
+            KernelIdentity: "QLinearConv(u8s8,guards,padded,moves,swishes)",
             TimePerMac: 0.25,
             WhyNot: WhyNot,
-            Prepare: (site, weight) => Prepare(site, weight, limit),
+            Prepare: (site, weight) => Prepare(site, weight, limit, readsMoments ? site.Moments : null),
             Emit: Emit,
             InputNoise: null,
             WeightBlock: 0,
@@ -43,6 +50,7 @@ internal static class Int8Static
             Opset = FirstOpset,
             IsFor = kind => kind is LayerKind.Conv or LayerKind.MatMul or LayerKind.Gemm,
             NeedsExactSums = isFull,
+            ReadsMoments = readsMoments,
             ReadsRanges = true,
             HeldWeight = HeldWeight,
         };
@@ -61,20 +69,64 @@ internal static class Int8Static
                 : site.IsObserved && site.Ranges is null ? "what it reads is no finite number on some sample" : null),
     };
 
-    private static Tensor[] Prepare(LayerSite site, Tensor weight, int limit)
+    private static Tensor[] Prepare(LayerSite site, Tensor weight, short limit, InputMoments? moments)
     {
         if (site.HasWeightMatrix)
         {
-            return Int8Dynamic.Rounded(site, weight, column => Scale(column, limit), limit);
+            return moments is null ? Int8Dynamic.Rounded(site, weight, column => Scale(column, limit), limit)
+                : Int8Dynamic.Compensated(site, weight, column => Scale(column, limit), limit, largestPair: null, moments);
         }
 
         float[] scales = Scales(site, weight, limit);
         int size = (int)(weight.Count / scales.Length), padded = size / (int)weight.Shape[1] * Channels(site);
         var quantized = new byte[padded * scales.Length];
-        ReadOnlyMemory<byte> bytes = weight.Bytes;
-        Parallel.For(0, scales.Length, channel => Rounding.ToSigned(
-            System.Runtime.InteropServices.MemoryMarshal.Cast<byte, float>(bytes.Span).Slice(channel * size, size), scales[channel], limit, quantized.AsSpan(channel * padded, size)));
+        if (moments is not null)
+        {
+            Compensate(site, weight, moments, limit, scales, (channel, values) =>
+            {
+                for (int i = 0; i < values.Length; i++)
+                {
+                    quantized[(channel * padded) + i] = (byte)values[i];
+                }
+            });
+        }
+        else
+        {
+            ReadOnlyMemory<byte> bytes = weight.Bytes;
+            Parallel.For(0, scales.Length, channel => Rounding.ToSigned(
+                System.Runtime.InteropServices.MemoryMarshal.Cast<byte, float>(bytes.Span).Slice(channel * size, size), scales[channel], limit, quantized.AsSpan(channel * padded, size)));
+        }
+
         return [new Tensor(ElementType.Int8, [weight.Shape[0], Channels(site), .. weight.Shape[2..]], quantized), Tensor.Of<float>(scales, scales.Length)];
+    }
+
+    /// <summary>Rounds the kernels of a convolution by the moments of the patches that they are multiplied with, group by group, and fits their scales.</summary>
+    private static void Compensate(LayerSite site, Tensor weight, InputMoments moments, short limit, float[] scales, Action<int, ReadOnlySpan<short>> take)
+    {
+        int groups = site.Groups, perGroup = scales.Length / groups, size = site.RowSize, tiles = (perGroup + ChannelTile - 1) / ChannelTile;
+        var grid = new WeightGrid(size, channel => new GridStep(Scale(channel, limit), (short)-limit, limit));
+        foreach ((int group, InputMoments own) in moments.OfGroups(groups).Index())
+        {
+            int start = group * perGroup;
+            Compensation compensation = own.Compensation();
+            Parallel.For(0, tiles, tile =>
+            {
+                int first = start + (tile * ChannelTile), count = Math.Min(ChannelTile, start + perGroup - first);
+                var steps = new GridStep[count];
+                var values = new short[count * size];
+                for (int channel = 0; channel < count; channel++)
+                {
+                    steps[channel] = new GridStep(scales[first + channel], (short)-limit, limit);
+                }
+
+                compensation.Round(weight.Values<float>().Slice(first * size, count * size), count, grid, steps, values);
+                for (int channel = 0; channel < count; channel++)
+                {
+                    scales[first + channel] = steps[channel].Scale;
+                    take(first + channel, values.AsSpan(channel * size, size));
+                }
+            });
+        }
     }
 
     /// <summary>
@@ -136,10 +188,35 @@ internal static class Int8Static
         string zeros = b.Constant(new Tensor(ElementType.Int8, [e.Site.Layer.WeightShape![0]], new byte[e.Site.Layer.WeightShape[0]]), "zero_points");
         string w = b.Node("DequantizeLinear", [e.Constants[0], e.Constants[1], zeros], Attributes.Of("axis", 0));
         string y = b.Node("Conv", e.Bias is string bias ? [x, w, bias] : [x, w], [.. e.Site.Node.Attribute]);
-        ValueRange given = ranges.Output!;
-        string result = Quantize(b, y, given);
+        Swish? swish = e.Output == e.Site.Tail?.Output ? e.Site.Tail.Swish : null;
+        ValueRange given = swish is null && e.Site.Inner is not null ? ranges.Inner! : ranges.Output!;
+        string result = swish is null ? Quantize(b, y, given) : Activated(b, y, ranges, swish);
         e.Shared[Key(e.Output)] = [result];
         b.NodeTo([e.Output], "DequantizeLinear", "", [result, b.Scalar(given.Scale), ZeroPoint(b, given)]);
+    }
+
+    /// <summary>
+    /// An activation x · σ(x) in integers. The logistic σ has a kernel. The piecewise linear one is a sum that is cut where it is rounded, to 0 … 1 / slope, and read in other steps. A factor enters the step of the result, what is added its zero point.
+    /// </summary>
+    /// <returns>f(x), rounded.</returns>
+    private static string Activated(GraphBuilder b, string y, LayerRanges ranges, Swish swish)
+    {
+        string x = Dequantize(b, Quantize(b, y, ranges.Inner!), ranges.Inner!);
+        string gate;
+        if (swish.Slope is float slope)
+        {
+            var shift = ValueRange.Of(swish.Shift / slope, swish.Shift / slope);
+            string addend = Dequantize(b, b.Constant(Tensor.Scalar((byte)(byte.MaxValue - shift.ZeroPoint)), "shift"), shift);
+            gate = Dequantize(b, Quantize(b, b.Node("Add", [x, addend]), new ValueRange(0, 1 / slope)), Gate);
+        }
+        else
+        {
+            gate = Dequantize(b, Quantize(b, b.Node("Sigmoid", [x]), Gate), Gate);
+        }
+
+        ValueRange given = ranges.Output!;
+        string zeroPoint = b.Constant(Tensor.Scalar((byte)(given.ZeroPoint + given.StepsOf(swish))), "zero_point");
+        return b.Node("QuantizeLinear", [b.Node("Mul", [x, gate]), b.Scalar(given.Scale / swish.Factor), zeroPoint]);
     }
 
     private static Tensor HeldWeight(LayerSite site, IReadOnlyList<Tensor> constants)

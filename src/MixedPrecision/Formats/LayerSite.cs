@@ -25,14 +25,28 @@ public sealed record LayerSite(Layer Layer, NodeProto Node, int Opset, TensorTyp
     /// <summary>What calibration saw the layer read, or null: then weights are rounded by their own values alone.</summary>
     public InputMoments? Moments { get; init; }
 
+    /// <summary>What identifies the rows whose moments tell of the layer: those of what a matrix reads, or the patches that a convolution takes; null where there are none.</summary>
+    public string? MomentsOf => HasWeightMatrix ? Layer.Input
+        : Layer is { Kind: LayerKind.Conv, HasWeight: true, WeightShape.Length: > 2 }
+            ? $"{Layer.Input} [{string.Join(' ', Layer.WeightShape.Skip(1))}] {string.Join(' ', PatchAttributes.Select(a => Node.Attribute(a)?.ToString()))}" : null;
+
+    /// <summary>Groups of output channels that read inputs of their own.</summary>
+    public int Groups => HasWeightMatrix ? 1 : (int)Node.Int("group", 1);
+
+    /// <summary>Elements of a row that an output channel is a sum over.</summary>
+    public int RowSize => HasWeightMatrix ? InputSize : (int)(Layer.Parameters / Layer.WeightShape![0]);
+
     /// <summary>What calibration saw the layer read and give, or null: then no format can hold that in ranges known beforehand.</summary>
     public LayerRanges? Ranges { get; init; }
 
     /// <summary>Whether calibration data were run through the model for this layer.</summary>
     public bool IsObserved { get; init; }
 
-    /// <summary>The activation that rounding a convolution's result to its range absorbs, or null.</summary>
+    /// <summary>The activation behind a convolution that rounding its result to its range absorbs, or that is computed in 8 bits with it, or null.</summary>
     public Tail? Tail { get; init; }
+
+    /// <summary>The value between the layer and an activation that is computed in 8 bits, which is held so too, or null.</summary>
+    public string? Inner => Tail?.Swish is null ? null : Layer.Output;
 
     /// <summary>The values in whose ranges those lie that the layer reads and gives; no output where it is not held in 8 bits.</summary>
     public (string Input, string? Output) RangesOf { get; init; }
@@ -42,6 +56,27 @@ public sealed record LayerSite(Layer Layer, NodeProto Node, int Opset, TensorTyp
 
     /// <summary>What the pool right before it reads, where that has to be held in 8 bits with its input: see <see cref="StaticValues.PooledOf"/>.</summary>
     public string? Pooled { get; init; }
+
+    /// <summary>The layer's ranges from those of values; null where one is not known that is needed.</summary>
+    /// <param name="find">The range of a value, or null.</param>
+    public LayerRanges? RangesFrom(Func<string, ValueRange?> find)
+    {
+        if (RangesOf.Input is not string input || find(input) is not { } read)
+        {
+            return null;
+        }
+
+        if (RangesOf.Output is not string output)
+        {
+            return new LayerRanges(read, null) { Pooled = Pooled is null ? null : find(Pooled) };
+        }
+
+        return find(output) is not { } given ? null
+            : Tail is not { } tail ? new LayerRanges(read, given)
+            : tail.Swish is not { } swish ? new LayerRanges(read, given.Within(tail.Low, tail.High))
+            : find(Layer.Output) is not { } inner ? null
+            : new LayerRanges(read, given.For(swish)) { Inner = inner.Within(swish.Least, float.PositiveInfinity) };
+    }
 
     /// <summary>Whether what the operator adds is constant.</summary>
     public bool IsBiasConstant { get; init; }
@@ -61,6 +96,8 @@ public sealed record LayerSite(Layer Layer, NodeProto Node, int Opset, TensorTyp
     /// <summary>Columns and rows of a tile: as floats it lies in the processor's first cache.</summary>
     private const int ColumnTile = 64;
     private const int RowTile = 64;
+
+    private static readonly string[] PatchAttributes = ["group", "strides", "dilations", "auto_pad", "pads"];
 
     /// <summary>Which input of a recurrent operator holds the lengths of sequences.</summary>
     private const int RecurrentLengths = 4;

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text.Json.Serialization;
+using MixedPrecision.Partitioning;
 
 namespace MixedPrecision.Formats;
 
@@ -9,6 +10,9 @@ namespace MixedPrecision.Formats;
 public sealed record ValueRange(float Low, float High)
 {
     private const int Levels = 255;
+
+    /// <summary>Share of a step that it may be narrowed to.</summary>
+    private const float LeastStep = 0.9f;
 
     /// <summary>The range of values from one number to another.</summary>
     public static ValueRange Of(float low, float high) => new(MathF.Min(low, 0), MathF.Max(high, 0));
@@ -24,6 +28,26 @@ public sealed record ValueRange(float Low, float High)
     /// <summary>A share of it.</summary>
     public ValueRange Times(float share) => new(Low * share, High * share);
 
+    /// <summary>
+    /// For the result of an activation: the nearest range in which what that adds is a whole number of steps, so that another zero point adds it (<see cref="StepsOf"/>). The range itself where steps would be too narrow for its values, or what is added too little to tell.
+    /// </summary>
+    public ValueRange For(Swish swish)
+    {
+        float addend = MathF.Abs(swish.Addend);
+        ValueRange wide = Of(MathF.Min(Low, swish.Addend), MathF.Max(High, swish.Addend));
+        float steps = MathF.Round(addend / wide.Scale), whole = steps < 1 ? 0 : addend / steps;
+        if (whole < LeastStep * wide.Scale)
+        {
+            return wide;
+        }
+
+        float zero = Math.Clamp(MathF.Round(-wide.Low / whole), 0, Levels);
+        return new ValueRange(-zero * whole, (Levels - zero) * whole);
+    }
+
+    /// <summary>The number of steps that stands for what an activation adds: so much higher is the zero point of its result before that.</summary>
+    public int StepsOf(Swish swish) => (int)Math.Clamp(MathF.Round(swish.Addend / Scale), -ZeroPoint, Levels - ZeroPoint);
+
     /// <summary>What is left of it between two numbers.</summary>
     public ValueRange Within(float low, float high) => Of(MathF.Max(Low, low), MathF.Min(High, high));
 }
@@ -36,6 +60,9 @@ public sealed record LayerRanges(ValueRange Input, ValueRange? Output)
     /// <summary>Range of what the pool right before it reads, where that is held with its input.</summary>
     public ValueRange? Pooled { get; init; }
 
+    /// <summary>Range of what the layer itself gives, where an activation that computes in 8 bits stands behind it; null where none does.</summary>
+    public ValueRange? Inner { get; init; }
+
     /// <summary>Identifies what is held: ranges of one text are equal.</summary>
-    public string Text => string.Create(CultureInfo.InvariantCulture, $"{Input.Low:R} {Input.High:R} {Output?.Low:R} {Output?.High:R} {Pooled?.Low:R} {Pooled?.High:R}");
+    public string Text => string.Create(CultureInfo.InvariantCulture, $"{Input.Low:R} {Input.High:R} {Output?.Low:R} {Output?.High:R} {Pooled?.Low:R} {Pooled?.High:R} {Inner?.Low:R} {Inner?.High:R}");
 }

@@ -60,13 +60,15 @@ public static class StaticValues
         return view.Producer(given) is int sum && view.Nodes[sum].Operator() is "Add" or "Concat" ? read : null;
     }
 
-    /// <summary>The activation behind a layer that is absorbed, or null: Relu, or Clip between constants that hold 0, which alone reads the layer's result.</summary>
+    /// <summary>
+    /// The activation behind a layer that is held in 8 bits with it, or null: a Relu, or a Clip between constants that hold 0, which alone reads the layer's result and is absorbed, or one of x · σ(x) (<see cref="SwishTails"/>).
+    /// </summary>
     /// <param name="constant">The tensor of a constant, or null.</param>
     public static Tail? TailOf(GraphView view, Layer layer, Func<string, Tensor?> constant)
     {
         if (view.IsOutput(layer.Output) || view.Consumers(layer.Output) is not [var reader])
         {
-            return null;
+            return Swish();
         }
 
         NodeProto node = view.Nodes[reader];
@@ -78,8 +80,10 @@ public static class StaticValues
                 float? low = Bound(node, 1, "min", float.NegativeInfinity, constant), high = Bound(node, 2, "max", float.PositiveInfinity, constant);
                 return low is <= 0 && high is >= 0 ? new Tail(node.Output[0], low.Value, high.Value) : null;
             default:
-                return null;
+                return Swish();
         }
+
+        Tail? Swish() => SwishTails.Of(view, layer.Output, layer.WeightShape!.Length, constant);
     }
 
     private static float? Bound(NodeProto node, int input, string attribute, float none, Func<string, Tensor?> constant) =>
@@ -88,8 +92,12 @@ public static class StaticValues
             : node.Float(attribute, none);
 }
 
-/// <summary>An activation behind a layer that cuts its result.</summary>
+/// <summary>An activation behind a layer.</summary>
 /// <param name="Output">Its result.</param>
-/// <param name="Low">Nothing below is left.</param>
+/// <param name="Low">Of what it cuts, nothing below is left.</param>
 /// <param name="High">Nothing above is left.</param>
-public sealed record Tail(string Output, float Low, float High);
+public sealed record Tail(string Output, float Low, float High)
+{
+    /// <summary>What it computes if it does not cut.</summary>
+    public Swish? Swish { get; init; }
+}

@@ -53,9 +53,23 @@ internal static class Emission
         string path = Path.Combine(folder, name);
         string[] files = ModelTensors.External(workspace.Model.Proto).Any() ? [path, path + ".data"] : [path];
         var input = new EmitInput(model, name, LayersOf(workspace, plan), StructuresOf(workspace, plan));
-        runner.GetFiles(Stage, Version, input, files, () => Quantizer.Write(
-            workspace.Model, PlanOf(workspace, input.Layers), workspace.Weight, path, preparations, [.. FoundOf(workspace, input.Structures).Select(s => s.Match)]));
+        runner.GetFiles(Stage, Version, input, files, () => Make(workspace, input.Layers, input.Structures, path, preparations));
         return new EmittedModel([.. files.Reverse()]);
+    }
+
+    /// <summary>The same as it lies in the cache, where an earlier run wrote it; null where none did.</summary>
+    public static EmittedModel? Find(StageRunner runner, Content<Workspace> model, IReadOnlyList<Configuration> plan, string name)
+    {
+        Workspace workspace = model.Value;
+        int files = ModelTensors.External(workspace.Model.Proto).Any() ? 2 : 1;
+        return runner.FindFiles(Stage, Version, new EmitInput(model, name, LayersOf(workspace, plan), StructuresOf(workspace, plan)), files) is { } found ? new EmittedModel([.. found.Reverse()]) : null;
+    }
+
+    /// <summary>The same for a model that is measured and not shipped: it does not go to the cache, which the many of an experiment would fill.</summary>
+    public static EmittedModel Draft(Workspace workspace, IReadOnlyList<Configuration> plan, string folder, string name, Preparations preparations)
+    {
+        Directory.CreateDirectory(folder);
+        return new EmittedModel(Make(workspace, LayersOf(workspace, plan), StructuresOf(workspace, plan), Path.Combine(folder, name), preparations));
     }
 
     /// <summary>The layers that leave the baseline, in the model's order.</summary>
@@ -63,8 +77,12 @@ internal static class Emission
     [
         .. workspace.Partition.Subgraphs.SelectMany(s => s.Layers.Zip(plan[s.Index].Formats, (layer, format) => (layer.Name, Format: NumberFormats.Get(format))))
             .Where(l => l.Format != NumberFormats.Baseline)
-            .Select(l => new LayerFormat(l.Name, FormatVersion.Of(l.Format), l.Format.ReadsMoments ? workspace.Sites[l.Name].Moments?.Hash : l.Format.ReadsRanges ? workspace.Sites[l.Name].Ranges?.Text : null)),
+            .Select(l => new LayerFormat(l.Name, FormatVersion.Of(l.Format), Observed(workspace.Sites[l.Name], l.Format))),
     ];
+
+    /// <summary>What calibration saw that decides on what a format writes, or null.</summary>
+    private static string? Observed(LayerSite site, NumberFormat format) =>
+        (format.ReadsMoments ? site.Moments?.Hash : null, format.ReadsRanges ? site.Ranges?.Text : null) switch { (string moments, string ranges) => $"{moments} {ranges}", var (moments, ranges) => moments ?? ranges };
 
     /// <summary>The sub-graphs that do not stand as exported.</summary>
     public static IReadOnlyList<SubgraphStructure> StructuresOf(Workspace workspace, IReadOnlyList<Configuration> plan) =>
@@ -84,6 +102,9 @@ internal static class Emission
         var formats = layers.ToDictionary(l => l.Layer, l => NumberFormats.Get(l.Format.Name));
         return [.. workspace.Partition.Layers.Select(l => (workspace.Sites[l.Name], formats.GetValueOrDefault(l.Name, NumberFormats.Baseline)))];
     }
+
+    private static IReadOnlyList<string> Make(Workspace workspace, IReadOnlyList<LayerFormat> layers, IReadOnlyList<SubgraphStructure> structures, string path, Preparations preparations) =>
+        Quantizer.Write(workspace.Model, PlanOf(workspace, layers), workspace.Weight, path, preparations, [.. FoundOf(workspace, structures).Select(s => s.Match)]);
 
     /// <summary>
     /// Puts the original into a folder under another name: byte for byte; where it has external data, that lies in one file beside it, which the model refers to by name.

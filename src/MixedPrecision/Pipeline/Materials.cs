@@ -45,10 +45,12 @@ internal sealed record Materials(
 
     /// <summary>Opens all that a policy names; samples and sessions are made when a stage reads them.</summary>
     /// <param name="verifies">Whether a plan follows, to be judged on samples that calibration did not see.</param>
-    public static Materials Open(string policyFile, RunOptions options, StageRunner runner, bool verifies = true)
+    /// <param name="objective">What the plan maximizes; null: as the policy says.</param>
+    public static Materials Open(string policyFile, RunOptions options, StageRunner runner, bool verifies = true, Objective? objective = null)
     {
         RunLog log = runner.Log;
         Policy policy = Policy.Load(policyFile);
+        policy = policy with { Objective = objective ?? policy.Objective };
         if (options.Budget is not null)
         {
             policy = policy.WithBudget(options.Budget, new Place("--budget"));

@@ -16,6 +16,9 @@ internal sealed record PlanningInput(Partition Partition, IReadOnlyDictionary<st
     /// <summary>The structures that a sub-graph may have besides the exported one.</summary>
     public Func<Subgraph, IReadOnlyList<FoundStructure>> Structures { get; init; } = _ => [];
 
+    /// <summary>What is predicted of the loss, by the choices that there are: programs of one planning differ in gains.</summary>
+    internal Dictionary<string, LossModel.Quadratic> Losses { get; } = [];
+
     /// <summary>What counts on top of the predicted loss MSE for the choice of samples, or null: nothing.</summary>
     public SampleDoubt? Doubt { get; init; }
 
@@ -78,7 +81,7 @@ internal static class Planner
     private const double JustFeasible = 1 + 1e-6;
 
     /// <summary>Share of what the original takes that configurations which were not measured may gain at most beyond the plan: a quarter of what counts as a gain by default.</summary>
-    private const double Gap = 0.0025;
+    public const double Gap = 0.0025;
 
     /// <summary>Of that share, how much less than the most a plan may gain while the search goes on: proofs among near ties take longest, and say nothing that timings could tell.</summary>
     private const double Near = 0.2;

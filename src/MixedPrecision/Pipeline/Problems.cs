@@ -48,7 +48,7 @@ internal static class Problems
             return new SubgraphChoices(subgraph.Fingerprint, layers, bounds.Measured) { Structures = [.. input.Structures(subgraph).Select(s => bounds.Of(s)).OfType<StructureChoice>()] };
         })];
         Consequence[] held = [.. input.Sensitivities.Held.Select(h => Rounded(h, input.Allowed))];
-        return new SolverProblem(subgraphs, lossBudget, isQuadratic ? Quadratic(subgraphs, byName, held) with { Doubt = input.Doubt } : new LossModel.Diagonal()) { Consequences = [.. gains.Consequences, .. held] };
+        return new SolverProblem(subgraphs, lossBudget, isQuadratic ? Quadratic(input, subgraphs, byName, held) : new LossModel.Diagonal()) { Consequences = [.. gains.Consequences, .. held] };
     }
 
     /// <summary>The configuration with one layer in a format and the others in the baseline.</summary>
@@ -65,6 +65,17 @@ internal static class Problems
         Deltas = held.Rounding.Deltas,
         Rise = held.Rounding.Rise,
     };
+
+    private static LossModel.Quadratic Quadratic(PlanningInput input, SubgraphChoices[] subgraphs, Dictionary<string, LayerSensitivity> sensitivities, Consequence[] held)
+    {
+        string offered = string.Join('\n', subgraphs.SelectMany(s => s.Layers).Select(l => string.Join(' ', l.Choices.Select(c => c.Format).Prepend(l.Name))));
+        if (!input.Losses.TryGetValue(offered, out LossModel.Quadratic? found))
+        {
+            input.Losses[offered] = found = Quadratic(subgraphs, sensitivities, held) with { Doubt = input.Doubt };
+        }
+
+        return found;
+    }
 
     private static LossModel.Quadratic Quadratic(SubgraphChoices[] subgraphs, Dictionary<string, LayerSensitivity> sensitivities, Consequence[] held)
     {

@@ -93,6 +93,36 @@ internal static class Reports
         Strategies(findings.Strategies, input?.LossBudget(tau) ?? 0),
         WarningsOf(runner));
 
+    /// <param name="input">Null where no layer has a choice.</param>
+    public static FrontierReport Frontier(Materials materials, StageRunner runner, PlanningInput? input, IReadOnlyList<Plan> plans) => new(
+        Model(materials.Workspace),
+        ObjectiveName(materials),
+        GainOf(materials, Gain.None).Unit,
+        input?.Floor.Total ?? 0,
+        BudgetMeeting.FirstTau(materials.Policy.Budget),
+        input is null ? [new FrontierPoint(0, 0, 0, materials.Workspace.Bytes, 0)] : Points(materials, input, plans, Steps.Verified(materials, runner)),
+        WarningsOf(runner));
+
+    /// <param name="found">Null where no layer has a choice.</param>
+    public static ExplainReport Explain(Materials materials, StageRunner runner, double tau, Explanation? found) =>
+        new(Model(materials.Workspace), tau, GainOf(materials, Gain.None).Unit, found, WarningsOf(runner));
+
+    /// <summary>A gain for people.</summary>
+    public static string Text(Materials materials, double gain) => PlanText.Gain(gain, GainOf(materials, Gain.None).Unit);
+
+    /// <summary>What is predicted of plans.</summary>
+    /// <param name="verified">The error that was measured of a plan's file, if it was.</param>
+    public static IReadOnlyList<FrontierPoint> Points(Materials materials, PlanningInput input, IReadOnlyList<Plan> plans, Func<Plan, double?> verified)
+    {
+        var savings = new Quantization.Savings(materials.Workspace.Model.Graph);
+        return [.. plans.Select(plan =>
+        {
+            (LayerSite Site, NumberFormat Format)[] changed = [.. input.Partition.Subgraphs.SelectMany(s => s.Layers.Zip(plan.Configurations[s.Index].Formats))
+                .Where(l => l.Second != Problems.Baseline).Select(l => (materials.Workspace.Sites[l.First.Name], NumberFormats.Get(l.Second)))];
+            return new FrontierPoint(input.Tau(plan.Loss), plan.Loss, plan.Gain, materials.Workspace.Bytes - savings.Bytes(changed), changed.Length, verified(plan));
+        })];
+    }
+
     /// <summary>Every layer as the original has it.</summary>
     public static IReadOnlyList<Configuration> Baselines(Workspace workspace) =>
         [.. workspace.Partition.Subgraphs.Select(s => Configuration.Exported([.. s.Layers.Select(_ => Problems.Baseline)]))];
@@ -129,7 +159,28 @@ internal static class Reports
             [.. shipped.Compared.Select(c => ComparedOf(c, materials, findings.Gains))],
             advice,
             [.. LeftAlone.Lines(Reasons.Of(materials.Workspace.Partition, shipped.Configurations, findings, materials.Policy.Formats.Count - 1))],
-            [.. materials.Workspace.Notes, .. WarningsOf(runner)]);
+            [.. materials.Workspace.Notes, .. WarningsOf(runner)],
+            Frontier: findings.Frontier.Count == 0 ? null : Points(materials, input!, findings.Frontier, plan => Verified(shipped, plan)),
+            Tried: Tried(materials, findings.Gains));
+    }
+
+    private static double? Verified(Shipped shipped, Plan plan) => (shipped.Findings.Meeting?.Attempts ?? []).Select(a => (a.Plan, a.Loss)).Concat(shipped.Compared.Select(c => (c.Plan, c.Loss)))
+        .Where(known => known.Plan.Configurations.SequenceEqual(plan.Configurations)).Select(known => (double?)known.Loss.RelativeLossError).FirstOrDefault();
+
+    /// <summary>The configurations that were timed; null where gains are computed.</summary>
+    private static IReadOnlyList<TriedSubgraph>? Tried(Materials materials, Gains gains)
+    {
+        var timed = gains.Timings.ToLookup(t => t.Configuration.Subgraph.Index);
+        return materials.Policy.Objective != Policies.Objective.Time || gains.Timings.IsEmpty ? null :
+        [
+            .. materials.Workspace.Partition.Subgraphs.DistinctBy(s => s.Fingerprint).Where(s => timed[s.Index].Any()).Select(s => new TriedSubgraph(
+                s.Fingerprint,
+                [.. timed[s.Index].DistinctBy(t => t.Configuration.Configuration).Select(t => new TriedConfiguration(
+                    t.Configuration.Configuration.Structure,
+                    t.Configuration.Configuration.Formats,
+                    gains.Find(t.Configuration) is { } gain ? GainOf(materials, gain) : null,
+                    t.Timing.Unavailable))])),
+        ];
     }
 
     public static ModelSummary Model(Workspace workspace) => new(

@@ -39,7 +39,11 @@ internal sealed record Shipped(
 /// <param name="Meeting">Null where no plan was made.</param>
 /// <param name="Strategies">Simpler ways to choose at the budget that was solved for; empty where no plan was made.</param>
 internal sealed record Findings(
-    IReadOnlyDictionary<string, LayerOptions> Allowed, Sensitivities? Sensitivities, Gains Gains, Meeting? Meeting, IReadOnlyList<NamedPlan> Strategies);
+    IReadOnlyDictionary<string, LayerOptions> Allowed, Sensitivities? Sensitivities, Gains Gains, Meeting? Meeting, IReadOnlyList<NamedPlan> Strategies)
+{
+    /// <summary>What other budgets would buy, as far as the gains that are known tell; empty where no plan was made.</summary>
+    public IReadOnlyList<Plan> Frontier { get; init; } = [];
+}
 
 /// <summary>
 /// From a policy to the file that is shipped: within the budget, not slower than the original or the best uniform configuration, and as planned, each measured on the file itself.
@@ -93,6 +97,7 @@ internal sealed class Shipment(Materials materials, StageRunner runner, string s
             Gains = meeting.Gains,
             Meeting = meeting,
             Strategies = Steps.Strategies(runner, input.Problem(meeting.Gains, input.LossBudget(tau))),
+            Frontier = Steps.Frontier(runner, input, meeting.Gains, [.. meeting.Attempts.Select(a => input.LossBudget(a.Tau)).Distinct()]),
         };
         if (meeting.Met is not { } met)
         {
@@ -130,8 +135,7 @@ internal sealed class Shipment(Materials materials, StageRunner runner, string s
     private Contestant Emit(string contestant, Plan plan)
     {
         EmittedModel files = Emission.Write(runner, model, plan.Configurations, Path.Combine(staging, $"{emitted.Count}"), name, materials.Preparations);
-        LossChange loss = runner.Get(Stages.Evaluate, new EvaluateInput(
-            Original, files.Content, materials.Data.Evaluation, materials.ObservedLoss, Kernels.Of(materials.Machine), AppSession.Of(materials.Machine), []));
+        LossChange loss = runner.Get(Stages.Evaluate, Steps.EvaluationOf(materials, files));
         foreach (Diagnostic warning in loss.Warnings)
         {
             runner.Log.Warn(warning);

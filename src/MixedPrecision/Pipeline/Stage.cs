@@ -72,13 +72,26 @@ internal sealed class StageRunner(ContentStore store, RunLog log)
         return artifact;
     }
 
+    /// <summary>The artifact of a stage for an input if it is known, else null: nothing is run.</summary>
+    public TArtifact? Find<TInput, TArtifact>(Stage<TInput, TArtifact> stage, TInput input)
+        where TInput : notnull
+        where TArtifact : class => Find(stage.Name, KeyOf(stage.Name, stage.Version, input)) is { } stored ? Deserialize<TArtifact>(stored) : null;
+
+    /// <summary>Paths, in the cache, of the files of a stage if they are known, else null.</summary>
+    public IReadOnlyList<string>? FindFiles(string stage, int version, object input, int count)
+    {
+        CacheKey key = KeyOf(stage, version, input);
+        string?[] stored = [.. Enumerable.Range(0, count).Select(file => FindFile(NameOf(stage, file), key))];
+        return stored.Contains(null) ? null : [.. stored.Select(s => s!)];
+    }
+
     /// <summary>The artifact of a stage that is kept as files: copied to the paths given, or made there.</summary>
     /// <param name="paths">Full paths of the files, the same number and order for equal inputs.</param>
     public void GetFiles(string stage, int version, object input, IReadOnlyList<string> paths, Action make)
     {
         log.Cancel.ThrowIfCancellationRequested();
         CacheKey key = KeyOf(stage, version, input);
-        string?[] stored = [.. paths.Select((_, i) => FindFile(NameOf(i), key))];
+        string?[] stored = [.. paths.Select((_, i) => FindFile(NameOf(stage, i), key))];
         if (stored.All(s => s is not null) && !log.Recomputes)
         {
             log.Progress(new ProgressUpdate(stage, "reused"));
@@ -102,11 +115,11 @@ internal sealed class StageRunner(ContentStore store, RunLog log)
                 throw new InvalidOperationException($"stage '{stage}' made another file from the same inputs: {string.Join(", ", StageKey.Of(input).Describe())}");
             }
 
-            store.PutFile(NameOf(i), key, paths[i]);
+            store.PutFile(NameOf(stage, i), key, paths[i]);
         }
-
-        string NameOf(int file) => file == 0 ? stage : $"{stage}-{file}";
     }
+
+    private static string NameOf(string stage, int file) => file == 0 ? stage : $"{stage}-{file}";
 
     /// <summary>Writes an artifact as it is stored.</summary>
     public static byte[] Serialize<T>(T artifact) => JsonSerializer.SerializeToUtf8Bytes(artifact, Json);

@@ -71,6 +71,12 @@ internal sealed record CalibrateInput(
 /// <summary>What <see cref="Stages.Solve"/> reads.</summary>
 internal sealed record SolveInput(Content<SolverProblem> Problem);
 
+/// <summary>What <see cref="Stages.Trace"/> reads.</summary>
+/// <param name="Problem">The program; its budget does not matter.</param>
+/// <param name="Budgets">Loss MSEs whose optima are to be among the plans.</param>
+/// <param name="Step">The difference of the gain that matters.</param>
+internal sealed record TraceInput(Content<SolverProblem> Problem, IReadOnlyList<double> Budgets, double Step);
+
 /// <summary>The plan of a strategy.</summary>
 internal sealed record NamedPlan(string Name, Plan Plan);
 
@@ -155,13 +161,19 @@ internal sealed record AdviseInput(
 /// </summary>
 internal static class Stages
 {
+    /// <summary>Programs that are solved for a frontier at most.</summary>
+    private const int MostPrograms = 128;
+
+    /// <summary>What they may cost together, in CP-SAT's deterministic time, whose unit is about a second.</summary>
+    private const double MostEffort = 20;
+
     /// <summary>Samples on which exact rewrites are held against the original.</summary>
     private const int FewSamples = 2;
 
     /// <summary>Model and data → what layers read, by what formats are prepared with.</summary>
     public static readonly Stage<ObserveInput, Observations> Observe = new(
         "observe",
-        Version: 3,
+        Version: 4,
         (input, context) =>
         {
             var moments = new List<ObservedValue>();
@@ -218,6 +230,22 @@ internal static class Stages
                 ($"uniform {format}", uniform),
             ];
             return [.. plans.Where(p => p.Plan is not null).Select(p => new NamedPlan(p.Name, p.Plan!))];
+        });
+
+    /// <summary>Program → its plans of greatest gain, from no loss to all that gains.</summary>
+    public static readonly Stage<TraceInput, List<Plan>> Trace = new(
+        "frontier",
+        Version: 1,
+        (input, context) =>
+        {
+            int solved = 0;
+            var series = new BudgetSeries(input.Problem.Value);
+            return [.. Frontier.Of(input.Problem.Value, input.Budgets, input.Step, MostPrograms, budgets =>
+            {
+                context.Report(Math.Min(1, (double)solved / MostPrograms), "");
+                solved += budgets.Count;
+                return series.Solve(budgets, context.Cancel);
+            }, () => series.Effort > MostEffort)];
         });
 
     /// <summary>The two files and evaluation data → change of the loss.</summary>

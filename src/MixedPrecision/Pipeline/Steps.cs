@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using MixedPrecision.Caching;
 using MixedPrecision.Calibration;
 using MixedPrecision.Diagnostics;
@@ -12,6 +13,8 @@ namespace MixedPrecision.Pipeline;
 /// <summary>Stages as verbs ask for them: their inputs taken from the materials, and what there is to say of their artifacts.</summary>
 internal static class Steps
 {
+    private static readonly ConditionalWeakTable<LossModel, CacheKey> Losses = [];
+
     /// <summary>What plans are made of.</summary>
     public static PlanningInput Input(Materials materials, IReadOnlyDictionary<string, LayerOptions> allowed, Sensitivities sensitivities) =>
         new(materials.Workspace.Partition, allowed, sensitivities)
@@ -70,8 +73,8 @@ internal static class Steps
     private static Observations Observe(Materials materials, StageRunner runner)
     {
         Workspace workspace = materials.Workspace;
-        string[] values = [.. Taking(f => f.ReadsMoments).Where(s => s.HasWeightMatrix).Select(s => s.Layer.Input).Distinct()];
-        string[] ranges = [.. Taking(f => f.ReadsRanges).SelectMany(s => new[] { s.RangesOf.Input, s.RangesOf.Output, s.Pooled }).OfType<string>().Distinct()];
+        string[] values = [.. Taking(f => f.ReadsMoments).Select(s => s.MomentsOf).OfType<string>().Distinct()];
+        string[] ranges = [.. Taking(f => f.ReadsRanges).SelectMany(s => new[] { s.RangesOf.Input, s.RangesOf.Output, s.Pooled, s.Inner }).OfType<string>().Distinct()];
         if (values.Length + ranges.Length == 0)
         {
             return new Observations([], []);
@@ -92,6 +95,23 @@ internal static class Steps
 
     /// <summary>The plan of greatest gain of a program.</summary>
     public static Plan Solve(StageRunner runner, SolverProblem problem) => runner.Get(Stages.Solve, InputOf(problem));
+
+    /// <summary>The plans of greatest gain at all budgets, as far as what was measured tells; nothing further is.</summary>
+    /// <param name="budgets">Loss MSEs whose plans are to be among them.</param>
+    public static IReadOnlyList<Plan> Frontier(StageRunner runner, PlanningInput input, Gains gains, IReadOnlyList<double> budgets)
+    {
+        SolverProblem problem = input.Problem(gains, lossBudget: 0);
+        double step = Planner.Gap * (input.Floor.Total > 0 ? input.Floor.Total : 1);
+        return runner.Get(Stages.Trace, new TraceInput(ContentOf(problem), budgets, step));
+    }
+
+    /// <summary>By plan, the relative loss error of its file on evaluation samples; null where none was ever emitted and measured.</summary>
+    public static Func<Plan, double?> Verified(Materials materials, StageRunner runner) => plan => Emission.Find(runner, Shipment.ModelOf(materials.Workspace), plan.Configurations, Delivery.NameOf(materials.Policy)) is { } files
+        ? runner.Find(Stages.Evaluate, EvaluationOf(materials, files))?.RelativeLossError : null;
+
+    /// <summary>What there is to measure of an emitted file's loss.</summary>
+    public static EvaluateInput EvaluationOf(Materials materials, EmittedModel files) => new(
+        Shipment.PathOf(materials.Workspace), files.Content, materials.Data.Evaluation, materials.ObservedLoss, Kernels.Of(materials.Machine), AppSession.Of(materials.Machine), []);
 
     /// <summary>Simpler ways to choose, by the same program.</summary>
     public static IReadOnlyList<NamedPlan> Strategies(StageRunner runner, SolverProblem problem) => runner.Get(Stages.Compete, InputOf(problem));
@@ -144,6 +164,11 @@ internal static class Steps
         }
     }
 
-    private static SolveInput InputOf(SolverProblem problem) =>
-        new(new Content<SolverProblem>(CacheKey.Of().WithBytes("problem", StageRunner.Serialize(problem)), () => problem));
+    private static SolveInput InputOf(SolverProblem problem) => new(ContentOf(problem));
+
+    /// <summary>Most of a program are the errors of each sample, which those of one planning share: they are hashed once.</summary>
+    private static Content<SolverProblem> ContentOf(SolverProblem problem) => new(
+        CacheKey.Of().WithBytes("problem", StageRunner.Serialize(problem with { Loss = new LossModel.Diagonal() }))
+            .With("loss", Losses.GetValue(problem.Loss, loss => CacheKey.Of().WithBytes("loss", StageRunner.Serialize(loss)))),
+        () => problem);
 }

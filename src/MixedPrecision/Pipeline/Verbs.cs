@@ -1,3 +1,4 @@
+using System.Text;
 using Google.Protobuf;
 using MixedPrecision.Autodiff;
 using MixedPrecision.Caching;
@@ -5,8 +6,10 @@ using MixedPrecision.Calibration;
 using MixedPrecision.Data;
 using MixedPrecision.Diagnostics;
 using MixedPrecision.Onnx;
+using MixedPrecision.Policies;
 using MixedPrecision.Quantization;
 using MixedPrecision.Reporting;
+using MixedPrecision.Reporting.Page;
 using MixedPrecision.Solving;
 
 namespace MixedPrecision.Pipeline;
@@ -14,6 +17,9 @@ namespace MixedPrecision.Pipeline;
 /// <summary>What the fronts can ask for.</summary>
 public static class Verbs
 {
+    /// <summary>τ at which <see cref="Frontier"/> has timed what plans use; between them little is new.</summary>
+    private static readonly double[] Budgets = [0.0001, 0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3];
+
     /// <summary>Layers, sub-graphs, and what cannot be quantized or differentiated and why.</summary>
     public static InspectReport Inspect(string modelFile, RunOptions options)
     {
@@ -76,18 +82,67 @@ public static class Verbs
                 return Reports.Solve(materials, runner, null, nothing, null, tau);
             }
 
-            Steps.CheckBudget(materials);
-            Steps.CheckData(materials, runner);
-            Steps.CheckRepeatable(materials, runner);
-            Sensitivities sensitivities = Steps.Calibrate(materials, runner);
-            var measuring = new Measuring(materials, runner);
-            PlanningInput input = Steps.Input(materials, Choices.Judged(materials.Policy, materials.Allowed, sensitivities), sensitivities);
-            Gains gains = measuring.Add(Gains.Empty, Measuring.First(input.Partition, input.Allowed, input.Structures));
-            input = input with { Floor = new GainFloor(materials.Policy.MinimumGain, measuring.Total(gains), input.Choosing) };
+            (PlanningInput input, Gains gains, Measuring measuring) = Prepare(materials, runner);
             (Plan plan, gains) = Planner.Plan(input, gains, input.LossBudget(tau), Steps.Planning(runner, measuring, _ => throw new InvalidOperationException("nothing is emitted here")));
             BudgetMeeting.RequireFeasible(plan, input, materials.Policy);
             IReadOnlyList<NamedPlan> strategies = Steps.Strategies(runner, input.Problem(gains, input.LossBudget(tau)));
-            return Reports.Solve(materials, runner, input, new Findings(input.Allowed, sensitivities, gains, null, strategies), plan, tau);
+            return Reports.Solve(materials, runner, input, new Findings(input.Allowed, input.Sensitivities, gains, null, strategies), plan, tau);
+        }
+    }
+
+    /// <summary>What each budget would buy: the plans of greatest gain from no loss to all that gains, before a model is written.</summary>
+    public static FrontierReport Frontier(string policyFile, RunOptions options)
+    {
+        (Materials materials, StageRunner runner) = Open(policyFile, options);
+        using (materials)
+        {
+            if (!Choices.Any(materials, materials.Allowed))
+            {
+                Steps.WarnOfNothingGained(materials, runner, new Findings(materials.Allowed, null, Gains.Empty, null, []), "no layer has a format to choose");
+                return Reports.Frontier(materials, runner, null, []);
+            }
+
+            (PlanningInput input, Gains gains, Measuring measuring) = Prepare(materials, runner);
+            PlanningSteps steps = Steps.Planning(runner, measuring, _ => throw new InvalidOperationException("nothing is emitted here"));
+
+            // The policy's budget comes first: whatever is timed for its plan is timed, before the time of the search is over.
+            double stated = BudgetMeeting.FirstTau(materials.Policy.Budget);
+            gains = Budgets.Prepend(stated).Aggregate(gains, (known, tau) => Planner.PlanOrLeast(input, known, input.LossBudget(tau), steps).Gains);
+            return Reports.Frontier(materials, runner, input, Steps.Frontier(runner, input, gains, [input.LossBudget(stated)]));
+        }
+    }
+
+    /// <summary>Why the plan of the policy's budget is what it is, before a model is written.</summary>
+    /// <param name="layer">The layer to tell all of, or null: the whole plan.</param>
+    public static ExplainReport Explain(string policyFile, string? layer, RunOptions options)
+    {
+        (Materials materials, StageRunner runner) = Open(policyFile, options);
+        using (materials)
+        {
+            if (layer is not null && !materials.Allowed.ContainsKey(layer))
+            {
+                throw Errors.LayerUnknown(materials.Policy.Model, layer, [.. materials.Allowed.Keys]);
+            }
+
+            double tau = BudgetMeeting.FirstTau(materials.Policy.Budget);
+            if (!Choices.Any(materials, materials.Allowed))
+            {
+                Steps.WarnOfNothingGained(materials, runner, new Findings(materials.Allowed, null, Gains.Empty, null, []), "no layer has a format to choose");
+                return Reports.Explain(materials, runner, tau, null);
+            }
+
+            (PlanningInput input, Gains gains, Measuring measuring) = Prepare(materials, runner);
+            PlanningSteps steps = Steps.Planning(runner, measuring, _ => throw new InvalidOperationException("nothing is emitted here"));
+            (Plan plan, gains) = Planner.Plan(input, gains, input.LossBudget(tau), steps);
+            Plan Without(LayerRule rule)
+            {
+                Policy others = materials.Policy with { Layers = [.. materials.Policy.Layers.Where(r => r != rule)] };
+                PlanningInput free = input with { Allowed = Choices.Judged(others, Choices.Of(others, materials.Workspace, materials.Machine), input.Sensitivities) };
+                return Planner.Plan(free, measuring.Add(gains, Measuring.First(free.Partition, free.Allowed, free.Structures)), input.LossBudget(tau), steps).Plan;
+            }
+
+            Explanation found = Explaining.Of(input, gains, plan, tau, materials.Policy.Layers, problem => Steps.Solve(runner, problem), Without, Steps.Frontier(runner, input, gains, [input.LossBudget(tau)]), gain => Reports.Text(materials, gain));
+            return Reports.Explain(materials, runner, tau, layer is null ? found : found with { Layers = [.. found.Layers.Where(l => l.Name == layer)] });
         }
     }
 
@@ -100,6 +155,20 @@ public static class Verbs
             Delivery.Guard(materials, outputFolder);
             Steps.CheckBudget(materials);
             return Delivery.Deliver(materials, runner, outputFolder);
+        }
+    }
+
+    /// <summary>Whether the predictions of loss and time hold on the policy's model, and what choosing by them gains: tables, pictures and a summary in a folder. Time is the objective, whatever the policy says.</summary>
+    /// <param name="samples">Samples at most to measure the loss on that calibration has not seen; null: 512.</param>
+    public static ValidateResult Validate(string policyFile, string outputFolder, RunOptions options, int? samples = null) =>
+        Validate(policyFile, outputFolder, options, ExperimentSizes.Default with { Samples = samples ?? ExperimentSizes.Default.Samples });
+
+    internal static ValidateResult Validate(string policyFile, string outputFolder, RunOptions options, ExperimentSizes sizes)
+    {
+        (Materials materials, StageRunner runner) = Open(policyFile, options, objective: Objective.Time);
+        using (materials)
+        {
+            return ValidationFiles.Write(materials, Path.GetFullPath(outputFolder), folder => new Validating(materials, runner, options, sizes, folder).Run());
         }
     }
 
@@ -124,10 +193,49 @@ public static class Verbs
         return [$"{outputFile}: {gradient.Graph.Node.Count} nodes; outputs: {string.Join(", ", gradient.Graph.Output.Select(o => o.Name))}"];
     }
 
-    private static (Materials Materials, StageRunner Runner) Open(string policyFile, RunOptions options, bool verifies = true)
+    /// <summary>What plans are made of, with what is measured first.</summary>
+    private static (PlanningInput Input, Gains Gains, Measuring Measuring) Prepare(Materials materials, StageRunner runner)
+    {
+        Steps.CheckBudget(materials);
+        Steps.CheckData(materials, runner);
+        Steps.CheckRepeatable(materials, runner);
+        Sensitivities sensitivities = Steps.Calibrate(materials, runner);
+        var measuring = new Measuring(materials, runner);
+        PlanningInput input = Steps.Input(materials, Choices.Judged(materials.Policy, materials.Allowed, sensitivities), sensitivities);
+        Gains gains = measuring.Add(Gains.Empty, Measuring.First(input.Partition, input.Allowed, input.Structures));
+        return (input with { Floor = new GainFloor(materials.Policy.MinimumGain, measuring.Total(gains), input.Choosing) }, gains, measuring);
+    }
+
+    /// <summary>Writes the page of a manifest: see <see cref="ReportPage"/>.</summary>
+    /// <param name="manifestFile">The manifest.</param>
+    /// <param name="outputFile">Where the page goes; null: beside the manifest, under its name.</param>
+    /// <returns>What was written, for people.</returns>
+    /// <exception cref="MixedPrecisionException">MPB8007: the manifest cannot be read; MPB8005: the page would replace it; MPB8004: the page cannot be written.</exception>
+    public static IReadOnlyList<string> Report(string manifestFile, string? outputFile, RunOptions options)
+    {
+        string output = outputFile ?? PageOf(manifestFile);
+        OutputGuard.Check([Path.GetFullPath(output)], [Path.GetFullPath(manifestFile)]);
+        string page = ReportPage.Write(ManifestFile.Read(manifestFile));
+        options.Cancel.ThrowIfCancellationRequested();
+        try
+        {
+            Quantizer.Aside(Path.GetFullPath(output), stream => stream.Write(Encoding.UTF8.GetBytes(page)));
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw Errors.OutputNotWritable(output, e.Message);
+        }
+
+        return [output];
+    }
+
+    private static string PageOf(string manifestFile) =>
+        (manifestFile.EndsWith(ManifestFile.Extension, StringComparison.Ordinal) ? manifestFile[..^ManifestFile.Extension.Length] : manifestFile) + ReportPage.Extension;
+
+    private static (Materials Materials, StageRunner Runner) Open(string policyFile, RunOptions options, bool verifies = true, Objective? objective = null)
     {
         var log = new RunLog(options);
         var runner = new StageRunner(new ContentStore(options.CacheFolder ?? ContentStore.DefaultFolder()), log);
-        return (Materials.Open(policyFile, options, runner, verifies), runner);
+        return (Materials.Open(policyFile, options, runner, verifies, objective), runner);
     }
 }

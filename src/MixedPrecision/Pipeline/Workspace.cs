@@ -116,12 +116,8 @@ internal sealed class Workspace : IDisposable
         Sites = Balancing.Observe(Partition.View, Sites, moments, Weight).ToDictionary(s => s.Key, s => s.Value with
         {
             IsObserved = true,
-            Ranges = s.Value.RangesOf.Input is string input && ranges.TryGetValue(input, out ValueRange? read) ? Of(read, s.Value) : null,
+            Ranges = s.Value.RangesFrom(ranges.GetValueOrDefault),
         });
-
-        // None where that of the result is wanted and not known.
-        LayerRanges? Of(ValueRange read, LayerSite site) => site.RangesOf.Output is not string output ? new LayerRanges(read, null) { Pooled = site.Pooled is string pooled ? ranges.GetValueOrDefault(pooled) : null }
-            : ranges.TryGetValue(output, out ValueRange? given) ? new LayerRanges(read, site.Tail is { } tail ? given.Within(tail.Low, tail.High) : given) : null;
     }
 
     /// <summary>Gives layers the ranges that values are best held in.</summary>
@@ -135,6 +131,7 @@ internal sealed class Workspace : IDisposable
                 s.Value.RangesOf.Output is string output ? held.GetValueOrDefault(output) ?? ranges.Output : null)
             {
                 Pooled = s.Value.Pooled is string pooled ? held.GetValueOrDefault(pooled) ?? ranges.Pooled : null,
+                Inner = s.Value.Inner is string inner ? held.GetValueOrDefault(inner) ?? ranges.Inner : null,
             },
         });
     }

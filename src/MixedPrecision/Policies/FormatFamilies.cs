@@ -58,7 +58,7 @@ public static class FormatFamilies
         new(Baseline, "the layer as the model has it"),
         new(
             Int8Dynamic,
-            "both operands in 8 bits; activations in the range that they have in each run",
+            "both operands in 8 bits; activations in the range that they have in each run, the state of an LSTM in that of each step",
             new FormatParameter(
                 "operands",
                 "`paired`: weight matrices, with scales for each output column with which no processor's sums of two products leave 16 bits; `full`: weight matrices, with scales for each output column that use all 8 bits; `products`: products of two activations",
@@ -81,7 +81,8 @@ public static class FormatFamilies
                 [Narrow, Full],
                 Narrow,
                 IsWord: true,
-                WhereExact: Full)),
+                WhereExact: Full),
+            Preparation),
         new(Int8Weight, "weights of 8 bits, with a scale for each block of inputs; activations rounded to 8 bits by the kernel", Block, Grid, Preparation),
         new(
             Int4Weight,

@@ -14,7 +14,7 @@ public static class Balancing
         GraphView view, IReadOnlyDictionary<string, LayerSite> sites, IReadOnlyDictionary<string, InputMoments> moments, Func<string, Tensor> weight)
     {
         IReadOnlyDictionary<string, LayerSite> producers = Producers(view, sites);
-        return sites.ToDictionary(s => s.Key, s => s.Value.HasWeightMatrix && moments.TryGetValue(s.Value.Layer.Input, out InputMoments? own) ? s.Value with
+        return sites.ToDictionary(s => s.Key, s => s.Value.MomentsOf is string rows && moments.TryGetValue(rows, out InputMoments? own) ? s.Value with
         {
             Moments = own,
             Balance = producers.TryGetValue(s.Key, out LayerSite? producer)

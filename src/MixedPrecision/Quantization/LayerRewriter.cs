@@ -67,12 +67,13 @@ public static class LayerRewriter
         HashSet<string> computed = [.. graph.Node.SelectMany(n => n.Output)];
         HashSet<string> absorbed = [.. byOutput.Values.Where(a => a.Format.ReadsRanges).Select(a => a.Site.Tail?.Output).OfType<string>()];
         absorbed.IntersectWith(computed);
+        HashSet<NodeProto> activations = ActivationNodes(graph, byOutput.Values.Where(a => a.Format.ReadsRanges && a.Site.Inner is not null && absorbed.Contains(a.Site.Tail!.Output)).Select(a => a.Site));
         var scaled = assignments.Where(a => a.Format == NumberFormats.Baseline && a.Site.OutputScales is not null).ToDictionary(a => a.Site.Layer.Output, a => a.Site);
         foreach (NodeProto node in graph.Node)
         {
             // Of several results the first that it gives names a layer.
             string result = node.Output.FirstOrDefault(o => o.Length > 0) ?? "";
-            if (absorbed.Contains(result))
+            if (absorbed.Contains(result) || activations.Contains(node))
             {
                 continue;
             }
@@ -118,8 +119,28 @@ public static class LayerRewriter
             model.OpsetImport.Add(new OperatorSetIdProto { Domain = domain, Version = version });
         }
 
-        ValueReaders.Drop(graph, [.. assignments.SelectMany(a => new[] { a.Site.Layer.Weight, a.Site.Layer.Recurrence?.Name }.OfType<string>())]);
+        ValueReaders.Drop(graph, [.. assignments.SelectMany(a => new[] { a.Site.Layer.Weight, a.Site.Layer.Recurrence?.Name }.OfType<string>()).Concat(activations.SelectMany(n => n.Input)).Distinct()]);
         return rewritten;
+    }
+
+    /// <summary>The nodes of the activations that are written with their layers: all that is computed from what a layer gives, up to the activation's result.</summary>
+    private static HashSet<NodeProto> ActivationNodes(GraphProto graph, IEnumerable<LayerSite> sites)
+    {
+        ILookup<string, NodeProto> readers = graph.Node.SelectMany(n => n.Input.Distinct().Select(i => (Value: i, Node: n))).ToLookup(r => r.Value, r => r.Node);
+        var found = new HashSet<NodeProto>(ReferenceEqualityComparer.Instance);
+        foreach (LayerSite site in sites)
+        {
+            var open = new Queue<string>([site.Inner!]);
+            while (open.TryDequeue(out string? value))
+            {
+                foreach (NodeProto node in readers[value].Where(found.Add).Where(n => n.Output[0] != site.Tail!.Output))
+                {
+                    open.Enqueue(node.Output[0]);
+                }
+            }
+        }
+
+        return found;
     }
 
     /// <summary>

@@ -29,6 +29,15 @@ public static class Quantizer
         IReadOnlyList<StructureMatch>? structures = null)
     {
         (ModelProto emitted, _) = Emit(model, assignments, weight, preparations, structures);
+        return Save(model, emitted, path);
+    }
+
+    /// <summary>Writes a model that was made from an original, and its external data if the original has any.</summary>
+    /// <param name="emitted">Untouched external tensors refer to the original's files; they are made to refer to the new one.</param>
+    /// <param name="path">As above.</param>
+    /// <returns>The files written, the model last.</returns>
+    public static IReadOnlyList<string> Save(OnnxModel model, ModelProto emitted, string path)
+    {
         var files = new List<string>();
         if (ModelTensors.External(model.Proto).Any())
         {

@@ -29,6 +29,8 @@ namespace MixedPrecision.Reporting;
 /// <param name="Advice">Session options that make the shipped file faster without a change of it.</param>
 /// <param name="Reasons">Why layers and other linear operators keep their precision, each reason once for each kind of them.</param>
 /// <param name="Warnings">What the reader should know.</param>
+/// <param name="Frontier">Every optimal plan from nothing to everything, in order of τ; null in manifests that were written without.</param>
+/// <param name="Tried">What was timed of sub-graphs, those of one structure once; null in manifests that were written without, and for objectives that are computed.</param>
 public sealed record Manifest(
     int Schema,
     string Engine,
@@ -52,7 +54,9 @@ public sealed record Manifest(
     IReadOnlyList<ComparedModel> Compared,
     IReadOnlyList<SessionAdvice> Advice,
     IReadOnlyList<string> Reasons,
-    IReadOnlyList<string> Warnings)
+    IReadOnlyList<string> Warnings,
+    IReadOnlyList<FrontierPoint>? Frontier = null,
+    IReadOnlyList<TriedSubgraph>? Tried = null)
 {
     public const int CurrentSchema = 2;
 

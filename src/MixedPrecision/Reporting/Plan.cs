@@ -43,10 +43,10 @@ public sealed record PlannedLayer(
 /// <param name="LossMse">Predicted loss MSE.</param>
 /// <param name="RelativeLossError">√(loss MSE / E[g²]), to compare with the budget.</param>
 /// <param name="Interval">
-/// Ends of the interval of the relative loss error, of 90 %, as far as the choice of calibration samples leaves it in doubt; equal where nothing does.
+/// Ends of the interval of the relative loss error, of 90 %, as far as the choice of calibration samples leaves it in doubt; equal where nothing does; null in manifests that were written without.
 /// </param>
 /// <param name="Gain">Sum of what the sub-graphs are predicted to gain.</param>
-public sealed record Prediction(double LossMse, double RelativeLossError, double[] Interval, ReportedGain Gain);
+public sealed record Prediction(double LossMse, double RelativeLossError, double[]? Interval, ReportedGain Gain);
 
 /// <summary>How well the plan was proven.</summary>
 /// <param name="Status">What the solver says of it, e.g. "optimal".</param>

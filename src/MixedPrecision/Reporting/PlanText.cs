@@ -12,7 +12,7 @@ internal static class PlanText
     }
 
     public static string Predicted(Prediction predicted, double tau) =>
-        $"predicted: relative loss error {ReportText.Percent(predicted.RelativeLossError)} [{ReportText.Percent(predicted.Interval[0])}, {ReportText.Percent(predicted.Interval[1])}] of {ReportText.Percent(tau)} allowed (loss MSE "
+        $"predicted: relative loss error {ReportText.Percent(predicted.RelativeLossError)}{(predicted.Interval is [var low, var high] ? $" [{ReportText.Percent(low)}, {ReportText.Percent(high)}]" : "")} of {ReportText.Percent(tau)} allowed (loss MSE "
         + $"{ReportText.Number(predicted.LossMse)}), {Gain(predicted.Gain.Value, predicted.Gain.Unit)} saved{(predicted.Gain.Unit == Milliseconds ? " a run" : "")}";
 
     public static string Solver(SolverSummary solver) =>
@@ -47,7 +47,8 @@ internal static class PlanText
 
     private const string Milliseconds = "milliseconds";
 
-    private static string Gain(double gain, string unit) => unit switch
+    /// <summary>A gain with its unit.</summary>
+    public static string Gain(double gain, string unit) => unit switch
     {
         Milliseconds => ReportText.Milliseconds(gain),
         "bytes" => $"{ReportText.Bytes((long)gain)} of weights",

@@ -1,5 +1,6 @@
 using System.Text.Encodings.Web;
 using System.Text.Json;
+using System.Text.Json.Nodes;
 using System.Text.Json.Serialization;
 using System.Text.Json.Serialization.Metadata;
 using System.Text.Unicode;
@@ -21,7 +22,26 @@ internal static class ReportJson
         Encoder = JavaScriptEncoder.Create(UnicodeRanges.All),
     });
 
+    private static readonly JsonSerializerOptions Strict = new()
+    {
+        PropertyNamingPolicy = JsonNamingPolicy.CamelCase,
+        RespectNullableAnnotations = true,
+        TypeInfoResolver = ReportJsonContext.Default.WithAddedModifier(RequireWhatIsNotOptional),
+    };
+
     public static string Write<T>(T report) => JsonSerializer.Serialize(report, (JsonTypeInfo<T>)Context.GetTypeInfo(typeof(T))!) + "\n";
+
+    /// <summary>Reads what <see cref="Write"/> wrote; properties that this version does not know are passed over.</summary>
+    /// <exception cref="JsonException">A property that is not optional is missing, or a value is of another type.</exception>
+    public static T Read<T>(JsonNode json) => json.Deserialize((JsonTypeInfo<T>)Strict.GetTypeInfo(typeof(T))) ?? throw new JsonException("It is empty.");
+
+    private static void RequireWhatIsNotOptional(JsonTypeInfo type)
+    {
+        foreach (JsonPropertyInfo property in type.Properties)
+        {
+            property.IsRequired = property.AssociatedParameter is { IsNullable: false, HasDefaultValue: false };
+        }
+    }
 }
 
 [JsonSerializable(typeof(Manifest))]
@@ -29,4 +49,7 @@ internal static class ReportJson
 [JsonSerializable(typeof(CalibrateReport))]
 [JsonSerializable(typeof(BenchmarkReport))]
 [JsonSerializable(typeof(SolveReport))]
+[JsonSerializable(typeof(ValidateReport))]
+[JsonSerializable(typeof(FrontierReport))]
+[JsonSerializable(typeof(ExplainReport))]
 internal sealed partial class ReportJsonContext : JsonSerializerContext;

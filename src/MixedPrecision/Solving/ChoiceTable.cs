@@ -30,7 +30,7 @@ internal sealed class ChoiceTable
         Check();
     }
 
-    public SolverProblem Problem { get; }
+    public SolverProblem Problem { get; private set; }
 
     /// <summary>The decisions: layers, and structures where there are several.</summary>
     public LayerChoices[] Layers { get; }
@@ -112,6 +112,15 @@ internal sealed class ChoiceTable
             if (next == layers)
                 yield break;
         }
+    }
+
+    /// <summary>The same problem with another budget.</summary>
+    public ChoiceTable At(double lossBudget)
+    {
+        var other = (ChoiceTable)MemberwiseClone();
+        other.Problem = Problem with { LossBudget = lossBudget };
+        other.CheckBudget();
+        return other;
     }
 
     /// <summary>Whether a decision is one among structures.</summary>
@@ -251,10 +260,15 @@ internal sealed class ChoiceTable
         return -1;
     }
 
-    private void Check()
+    private void CheckBudget()
     {
         if (!(Problem.LossBudget >= 0) || double.IsInfinity(Problem.LossBudget))
             throw new ArgumentException($"A loss budget of {Problem.LossBudget} is none.");
+    }
+
+    private void Check()
+    {
+        CheckBudget();
         foreach (LayerChoices layer in Layers)
         {
             if (layer.Choices.Count == 0 || layer.Choices.DistinctBy(choice => choice.Format).Count() != layer.Choices.Count)

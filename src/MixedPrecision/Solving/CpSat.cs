@@ -19,6 +19,9 @@ internal static class CpSat
     /// <summary>What the programs of one problem may cost, in CP-SAT's deterministic time, whose unit is about a second of search.</summary>
     public const double MaximizeLimit = 20;
 
+    /// <summary>What those of one budget may cost where others were solved before.</summary>
+    public const double NextLimit = 2;
+
     private const double MinimizeLimit = 2;
 
     /// <summary>How often a search looks whether it is to stop.</summary>
@@ -29,6 +32,9 @@ internal static class CpSat
     /// optima and certifies what is left (google/or-tools, issue 5293), and these programs do not need it.
     /// </summary>
     private const string Strategy = "num_workers:1 random_seed:1 linearization_level:2 symmetry_level:0 cp_model_presolve:false";
+
+    /// <summary>For programs that are solved in a row and begin with the tangents that matter: looking for cuts would take most of the time.</summary>
+    private const string WithoutCuts = " cut_level:0 max_num_cuts:0";
 
     /// <summary>The plan of greatest gain.</summary>
     /// <param name="hint">A plan to start from.</param>
@@ -52,7 +58,7 @@ internal static class CpSat
     {
         Built built = Build(program, hint, cost);
         built.Model.Add(built.Gain >= leastGain);
-        built.Model.Maximize(LinearExpr.WeightedSum(built.Choices.Select(c => c.Variable), built.Choices.Select(c => -c.Flat.Sum(choice => cost[choice]))));
+        built.Model.Maximize(LinearExpr.WeightedSum(built.Choices.Select(c => c.Variable), built.Choices.Select(c => -Sum(cost, c.Flat))));
         return Solve(built, program, MinimizeLimit, 0, cancellation);
     }
 
@@ -75,7 +81,7 @@ internal static class CpSat
             if (program.Columns[subgraph].Count > 0)
             {
                 int[] told = [.. Enumerable.Range(0, within.Length).Where(c => within[c] == subgraph)];
-                Column[] columns = Undominated(program, [.. program.Columns[subgraph].Select(c => With(program, c, told))], told, cost);
+                IReadOnlyList<Column> columns = Undominated(program, subgraph, told, cost);
                 BoolVar[] own = [.. columns.Select((_, index) => model.NewBoolVar($"y{subgraph}/{index}"))];
                 model.AddExactlyOne(own);
                 foreach ((Column column, BoolVar variable) in columns.Zip(own))
@@ -121,7 +127,7 @@ internal static class CpSat
         }
 
         foreach (LimitRow row in program.Limits)
-            model.Add(LinearExpr.WeightedSum(choices.Select(c => c.Variable), choices.Select(c => c.Flat.Sum(choice => row.Coefficients[choice]))) <= row.Limit);
+            model.Add(LinearExpr.WeightedSum(choices.Select(c => c.Variable), choices.Select(c => Sum(row.Coefficients, c.Flat))) <= row.Limit);
         foreach ((int choice, int required) in program.Requirements.Where(r => single[r.Choice] is not null))
             model.AddImplication(single[choice], single[required]);
         foreach (int[] plan in program.Excluded)
@@ -129,19 +135,13 @@ internal static class CpSat
         return new Built(model, choices, LinearExpr.WeightedSum(terms, gains));
     }
 
-    /// <summary>A column with the consequences that follow from it alone.</summary>
-    private static Column With(IntegerProgram program, Column column, int[] told)
-    {
-        int[] following = [.. told.Select(consequence => program.Following(consequence, column.Choices))];
-        return new Column([.. column.Choices, .. following], column.Gain + following.Sum(choice => program.Gains[choice]));
-    }
-
     /// <summary>A variable for each of the two states of a consequence. Of choices that exclude each other at most one is taken: so their sum is at most "any", which is tighter than one implication each.</summary>
     private static (BoolVar None, BoolVar Any) AddConsequence(CpModel model, List<(BoolVar Variable, int[] Flat)> choices, int[] from, string name)
     {
         (BoolVar none, BoolVar any) = (model.NewBoolVar($"{name}/none"), model.NewBoolVar($"{name}/any"));
         model.AddExactlyOne([none, any]);
-        BoolVar[] causes = [.. choices.Where(c => c.Flat.Any(from.Contains)).Select(c => c.Variable)];
+        HashSet<int> among = [.. from];
+        BoolVar[] causes = [.. choices.Where(c => Array.Exists(c.Flat, among.Contains)).Select(c => c.Variable)];
         foreach (BoolVar[] exclusive in causes.GroupBy(c => c.Name().Split('/')[0]).Select(group => group.ToArray()))
             model.Add(LinearExpr.Sum(exclusive) <= any);
         model.AddBoolOr([.. causes, none]);
@@ -152,23 +152,71 @@ internal static class CpSat
     /// The columns of a sub-graph without those in whose place another one gains as much and takes no more of any limit, has no other consequence that could be worse, nor costs more. Where plans are ruled out one by one all are kept: the other one may be part of such a plan.
     /// </summary>
     /// <param name="told">Consequences that are part of the columns.</param>
-    private static Column[] Undominated(IntegerProgram program, Column[] columns, int[] told, long[]? cost)
+    private static IReadOnlyList<Column> Undominated(IntegerProgram program, int subgraph, int[] told, long[]? cost)
     {
+        IReadOnlyList<Column> columns = program.Columns[subgraph];
         if (program.Excluded.Count > 0)
             return columns;
-        int[] open = [.. Enumerable.Range(0, program.Consequences.Count).Except(told)];
-        long[][] takes = [.. columns.Select(column => program.Limits.Select(row => column.Choices.Sum(choice => row.Coefficients[choice]))
-            .Concat(open.SelectMany(consequence => program.Consequences[consequence].Any(column.Choices.Contains) is var any && IsNoneBetter(program, consequence, cost) ? [any ? 1L : 0] : new long[] { any ? 1 : 0, any ? 0 : 1 }))
-            .Concat(cost is null ? [] : [column.Choices.Sum(choice => cost[choice])]).ToArray())];
-        int[] order = [.. Enumerable.Range(0, columns.Length).OrderByDescending(c => columns[c].Gain).ThenBy(c => takes[c].Sum(t => (double)t)).ThenBy(c => c)];
+        (int first, int next) = (program.FirstChoice[program.FirstLayer[subgraph]], program.FirstChoice[program.FirstLayer[subgraph + 1]]);
+        (bool[] From, bool IsNoneBetter)[] open =
+        [
+            .. Enumerable.Range(0, program.Consequences.Count).Except(told).Where(consequence => program.Consequences[consequence].Any(choice => choice >= first && choice < next))
+                .Select(consequence => (Members(program.Consequences[consequence], first, next), IsNoneBetter(program, consequence, cost))),
+        ];
+        long[][] takes = [.. columns.Select(Takes)];
+        int[] order = [.. Enumerable.Range(0, columns.Count).OrderByDescending(c => columns[c].Gain).ThenBy(c => Total(takes[c])).ThenBy(c => c)];
         var kept = new List<int>();
         foreach (int column in order)
         {
-            if (!kept.Exists(better => IsAtMost(takes[better], takes[column])))
+            bool isBeaten = false;
+            for (int i = 0; i < kept.Count && !isBeaten; i++)
+                isBeaten = IsAtMost(takes[kept[i]], takes[column]);
+            if (!isBeaten)
                 kept.Add(column);
         }
 
         return [.. kept.Order().Select(c => columns[c])];
+
+        long[] Takes(Column column)
+        {
+            long[] takes = new long[program.Limits.Count + (2 * open.Length) + 1];
+            for (int row = 0; row < program.Limits.Count; row++)
+                takes[row] = Sum(program.Limits[row].Coefficients, column.Choices);
+            for (int i = 0; i < open.Length; i++)
+            {
+                bool any = Array.Exists(column.Choices, choice => choice < next && open[i].From[choice - first]);
+                takes[program.Limits.Count + (2 * i)] = any ? 1 : 0;
+                takes[program.Limits.Count + (2 * i) + 1] = any || open[i].IsNoneBetter ? 0 : 1;
+            }
+
+            takes[^1] = cost is null ? 0 : Sum(cost, column.Choices);
+            return takes;
+        }
+    }
+
+    /// <summary>Which of a range of choices are named.</summary>
+    private static bool[] Members(int[] choices, int first, int next)
+    {
+        bool[] members = new bool[next - first];
+        foreach (int choice in choices.Where(choice => choice >= first && choice < next))
+            members[choice - first] = true;
+        return members;
+    }
+
+    private static double Total(long[] values)
+    {
+        double sum = 0;
+        foreach (long value in values)
+            sum += value;
+        return sum;
+    }
+
+    private static long Sum(long[] values, int[] indices)
+    {
+        long sum = 0;
+        foreach (int index in indices)
+            sum += values[index];
+        return sum;
     }
 
     /// <summary>Whether nothing is better with "any" than with "none".</summary>
@@ -228,7 +276,7 @@ internal static class CpSat
         var solver = new CpSolver
         {
             StringParameters = string.Create(
-                CultureInfo.InvariantCulture, $"{Strategy} log_search_progress:false max_deterministic_time:{limit} absolute_gap_limit:{tolerance}"),
+                CultureInfo.InvariantCulture, $"{Strategy}{(program.IsInSeries ? WithoutCuts : "")} log_search_progress:false max_deterministic_time:{limit} absolute_gap_limit:{tolerance}"),
         };
         CpSolverStatus status;
         // Asked again and again, since CP-SAT forgets a stop that comes before its search.

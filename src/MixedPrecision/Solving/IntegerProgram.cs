@@ -6,7 +6,7 @@ internal sealed record LimitRow(long[] Coefficients, long Limit);
 /// <summary>The choices (flat indices) that are a measured configuration, and what taking all of them adds to their gains.</summary>
 internal sealed record Correction(int[] Choices, long Gain);
 
-/// <summary>A whole configuration of a sub-graph: the flat indices of its choices, and what it gains.</summary>
+/// <summary>A whole configuration of a sub-graph: the flat indices of its choices and of the consequences that it alone tells, and what all of them gain.</summary>
 internal sealed record Column(int[] Choices, long Gain);
 
 /// <summary>The integer program as plain numbers: one choice per layer, greatest gain, within each limit.</summary>
@@ -37,6 +37,9 @@ internal sealed record IntegerProgram(
     /// <summary>Beyond so many combinations of formats a sub-graph is described by its layers and what measured configurations add to them.</summary>
     private const int MostColumns = 1024;
 
+    /// <summary>Whether it is one of many that differ in little, and begins with what the others told.</summary>
+    public bool IsInSeries { get; init; }
+
     /// <summary>Gains are rounded down, measured ones as a whole: a plan's integer gain is never above its true one.</summary>
     public static IntegerProgram Build(ChoiceTable table)
     {
@@ -45,8 +48,10 @@ internal sealed record IntegerProgram(
         IReadOnlyList<Correction>[] corrections = [.. table.Measured.Select((list, subgraph) =>
             (IReadOnlyList<Correction>)[.. list.Select(measured => Correct(table, subgraph, measured.Plan, measured.Gain, gains, unit))])];
         IReadOnlyList<Column>[] columns = [.. table.Measured.Select((_, subgraph) => ColumnsOf(table, subgraph, gains, corrections[subgraph]))];
-        return new IntegerProgram(
+        var program = new IntegerProgram(
             table.FirstChoice, table.FirstLayer, gains, corrections, columns, table.Consequences, [], [], [.. table.Requirements], unit, Scaling.RoundDown(table.Problem.Tolerance, unit));
+        ILookup<int, int> told = Enumerable.Range(0, table.Consequences.Length).ToLookup(c => program.ColumnsThatTell(table.Consequences[c]));
+        return program with { Columns = [.. columns.Select((own, subgraph) => own.Select(column => program.With(column, [.. told[subgraph]])).ToArray())] };
     }
 
     /// <summary>The gain of a plan in units.</summary>
@@ -72,6 +77,13 @@ internal sealed record IntegerProgram(
         && !Excluded.Any(taken.SequenceEqual)
         && Requirements.All(r => !taken.Contains(r.Choice) || taken.Contains(r.Required))
         && Enumerable.Range(0, Consequences.Count).All(c => taken.Contains(Following(c, taken)));
+
+    /// <summary>A column with the consequences that follow from it alone.</summary>
+    private Column With(Column column, int[] told)
+    {
+        int[] following = [.. told.Select(consequence => Following(consequence, column.Choices))];
+        return new Column([.. column.Choices, .. following], column.Gain + following.Sum(choice => Gains[choice]));
+    }
 
     private static IReadOnlyList<Column> ColumnsOf(ChoiceTable table, int subgraph, long[] gains, IReadOnlyList<Correction> corrections)
     {

@@ -15,8 +15,8 @@ internal sealed class QuadraticLoss
     private readonly LossModel.Quadratic model;
     private readonly int samples;
     private readonly double[] diagonal;
-    private readonly double budget;
     private readonly double meanSquareLoss;
+    private double budget;
     private double? shift;
 
     /// <param name="budget">Greatest loss MSE: what is in doubt is counted against it.</param>
@@ -32,6 +32,15 @@ internal sealed class QuadraticLoss
 
     /// <summary>μ, which only tangents need: evaluating plans does without.</summary>
     private double Shift => shift ??= CorrelationMatrix.LeastEigenvalue([.. model.Deltas.Where((_, choice) => diagonal[choice] > 0)], samples);
+
+    /// <summary>The same with another budget; what does not depend on it is found once.</summary>
+    public QuadraticLoss At(double lossBudget)
+    {
+        _ = Shift;
+        var other = (QuadraticLoss)MemberwiseClone();
+        other.budget = lossBudget;
+        return other;
+    }
 
     /// <summary>P over all choices of a table: those of structures add nothing, consequences what they bring along.</summary>
     public static QuadraticLoss Of(LossModel.Quadratic model, ChoiceTable table)

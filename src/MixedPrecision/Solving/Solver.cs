@@ -11,16 +11,7 @@ public static class Solver
     /// <exception cref="ArgumentException">
     /// The problem contradicts itself: a layer without choices, a loss below 0, rows of unequal length.
     /// </exception>
-    public static Plan Solve(SolverProblem problem, CancellationToken cancellation = default)
-    {
-        var table = new ChoiceTable(problem);
-        return problem.Loss switch
-        {
-            LossModel.Quadratic quadratic =>
-                new TangentMethod(table, QuadraticLoss.Of(quadratic, table), cancellation).Solve(),
-            _ => SolveDiagonal(table, cancellation),
-        };
-    }
+    public static Plan Solve(SolverProblem problem, CancellationToken cancellation = default) => new BudgetSeries(problem).Solve([problem.LossBudget], cancellation)[0];
 
     /// <summary>The plan under the linear diagonal, whatever the problem's own loss model.</summary>
     internal static Plan SolveDiagonal(ChoiceTable table, CancellationToken cancellation)

@@ -60,6 +60,13 @@ public static class Strategies
         return evaluator.ToPlan(evaluator.Table.PlanOf(configurations));
     }
 
+    /// <summary>The same with, in each sub-graph, the structure of greatest gain that its formats allow.</summary>
+    public static Plan Settled(SolverProblem problem, IReadOnlyList<Configuration> configurations)
+    {
+        var evaluator = new Evaluator(problem);
+        return evaluator.ToPlan(evaluator.Table.Consistent(evaluator.Table.PlanOf(configurations)));
+    }
+
     /// <summary>The loss MSE that is predicted of given configurations, as far as the choice of samples leaves it in doubt: so many standard errors below and above. Both are the prediction where nothing is told by sample.</summary>
     /// <param name="squareLosses">g² of each sample.</param>
     public static (double Low, double High) Interval(SolverProblem problem, IReadOnlyList<Configuration> configurations, double[] squareLosses, double deviations)

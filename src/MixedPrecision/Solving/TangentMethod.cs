@@ -5,7 +5,9 @@ namespace MixedPrecision.Solving;
 /// added until the optimum under them satisfies P itself. That optimum is the true one. Plans above the budget are brought within it
 /// one exchange at a time, and the best of them stands in when the rounds end before, or where it gains as much up to the problem's tolerance.
 /// </summary>
-internal sealed class TangentMethod(ChoiceTable table, QuadraticLoss loss, CancellationToken cancellation)
+/// <param name="program">The program without limits.</param>
+/// <param name="near">Plans of other budgets, nearest first, at which P is taken by its tangents too; where there are none, the search starts from the optimum of the diagonal.</param>
+internal sealed class TangentMethod(ChoiceTable table, QuadraticLoss loss, IntegerProgram program, IReadOnlyList<int[]> near, CancellationToken cancellation)
 {
     /// <summary>
     /// Where errors are hardly correlated and hardly shrunk, tangents close in slowly: then the best plan found is given with its bound.
@@ -15,34 +17,41 @@ internal sealed class TangentMethod(ChoiceTable table, QuadraticLoss loss, Cance
     private readonly double budget = table.Problem.LossBudget;
     private readonly int[] layerOfChoice =
         [.. table.Layers.SelectMany((layer, index) => Enumerable.Repeat(index, layer.Choices.Count))];
+    private readonly IntegerProgram program = program with { IsInSeries = near.Count > 0 };
     private readonly List<LimitRow> limits = [];
     private readonly List<int[]> excluded = [];
     private int tangents;
     private int[]? best;
     private bool contradictory;
 
+    /// <summary>What it cost, in CP-SAT's deterministic time, but for proofs that there is none of less loss.</summary>
+    public double Effort { get; private set; }
+
     public Plan Solve()
     {
-        IntegerProgram program = IntegerProgram.Build(table);
-        int[] start = Start();
-        Consider(start);
-        AddTangents(start);
+        int[] start = near.Count > 0 ? near[0] : Start();
+        foreach (int[] plan in near.Prepend(start).Distinct())
+        {
+            Consider(plan);
+            AddTangents(plan);
+        }
+
         CpSatAnswer answer = new(null, false, long.MaxValue, 0);
-        double left = CpSat.MaximizeLimit;
+        double left = near.Count > 0 ? CpSat.NextLimit : CpSat.MaximizeLimit;
         for (int round = 0; round < GreatestRounds && left > 0; round++)
         {
-            program = program with { Limits = limits, Excluded = excluded };
-            answer = contradictory ? new CpSatAnswer(null, true, 0, 0) : CpSat.Maximize(program, best ?? start, left, cancellation);
+            answer = contradictory ? new CpSatAnswer(null, true, 0, 0) : CpSat.Maximize(program with { Limits = limits, Excluded = excluded }, best ?? start, left, cancellation);
             left -= answer.Effort;
+            Effort += answer.Effort;
             if (answer.Plan is null && answer.Proven && best is null)
                 return Infeasible(start);
             if (answer.Plan is null || !answer.Proven)
                 break;
             if (IsWithin(answer.Plan))
-                return Finish(program, answer);
+                return Finish(answer);
             Consider(answer.Plan);
             if (best is not null && program.Gain(table.Taken(best)) >= answer.Bound - program.Tolerance)
-                return Finish(program, answer with { Plan = best });
+                return Finish(answer with { Plan = best });
             AddTangents(answer.Plan);
         }
 
@@ -51,7 +60,7 @@ internal sealed class TangentMethod(ChoiceTable table, QuadraticLoss loss, Cance
     }
 
     /// <summary>The optimum, or of those that gain as much the one of least summed loss, as far as it satisfies P.</summary>
-    private Plan Finish(IntegerProgram program, CpSatAnswer answer)
+    private Plan Finish(CpSatAnswer answer)
     {
         int[] plan = answer.Plan!;
         for (int round = 0; round < GreatestRounds; round++)

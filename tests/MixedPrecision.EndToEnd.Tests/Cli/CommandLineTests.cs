@@ -14,7 +14,7 @@ public sealed class CommandLineTests : IDisposable
         ProcessRun run = Tool("--help");
 
         Assert.Equal(0, run.ExitCode);
-        Assert.All(["inspect <MODEL>", "calibrate <POLICY>", "benchmark <POLICY>", "solve <POLICY>", "quantize <POLICY>"], verb => Assert.Contains(verb, run.Output, StringComparison.Ordinal));
+        Assert.All(["inspect <MODEL>", "calibrate <POLICY>", "benchmark <POLICY>", "solve <POLICY>", "frontier <POLICY>", "explain <POLICY>", "quantize <POLICY>", "validate <POLICY>", "report <MANIFEST>"], verb => Assert.Contains(verb, run.Output, StringComparison.Ordinal));
         Assert.DoesNotContain("log-format", run.Output, StringComparison.Ordinal);
     }
 
@@ -27,6 +27,16 @@ public sealed class CommandLineTests : IDisposable
         Assert.Empty(run.Output);
         Assert.StartsWith("error MPB9002: ", run.Error, StringComparison.Ordinal);
         Assert.Single(run.Error.TrimEnd().Split('\n'));
+    }
+
+    [Fact]
+    public void Experiments_need_a_sample()
+    {
+        ProcessRun run = Tool("validate", "p.yaml", "--output", Path.Combine(folder, "out"), "--samples", "0");
+
+        Assert.Equal(1, run.ExitCode);
+        Assert.StartsWith("error MPB9002: ", run.Error, StringComparison.Ordinal);
+        Assert.Contains("--samples has to be at least 1", run.Error, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -24,6 +24,18 @@ public sealed class FailureTests : IDisposable
     }
 
     [Fact]
+    public void A_manifest_that_is_none()
+    {
+        string manifest = model["a.precision.json"];
+        Failed(model.Tool("report", manifest), manifest + ": error MPB8007: ");
+        File.WriteAllText(manifest, "{\"schema\": 1, \"budget\": 0.01}");
+        Failed(model.Tool("report", manifest), manifest + ": error MPB8007: ");
+        File.WriteAllText(manifest, "\u001b[31m");
+        Failed(model.Tool("report", manifest), manifest + ": error MPB8007: ");
+        Assert.False(File.Exists(model["a.report.html"]));
+    }
+
+    [Fact]
     public void Data_that_cannot_be_read()
     {
         File.Delete(model["calibration.jsonl"]);

@@ -52,6 +52,14 @@ public sealed class OverwritingTests : IDisposable
         Refused(model.Tool("gradient", model["model.onnx"], "--output", model["model.onnx"]), model["model.onnx"]);
     }
 
+    [Fact]
+    public void A_page_never_replaces_its_manifest()
+    {
+        string manifest = model["a.precision.json"];
+        File.WriteAllText(manifest, "{}");
+        Refused(model.Tool("report", manifest, "--output", manifest), manifest);
+    }
+
     public void Dispose() => model.Dispose();
 
     private void Refused(string output, string target, string? policy = null) => Refused(model.Tool(model.Quantize(policy, output)), target);

@@ -52,7 +52,7 @@ public sealed class ReadmeTests
     {
         Command root = new CommandLine().Parse([], (_, _) => throw new InvalidOperationException("nothing is run")).RootCommandResult.Command;
         string[] verbs = [.. root.Subcommands.Select(verb =>
-            $"{verb.Name} {verb.Arguments.Single().Name}: {string.Join(' ', verb.Options.Where(option => !option.Hidden).Select(option => option.Name).Order(StringComparer.Ordinal))}")];
+            $"{verb.Name} {verb.Arguments[0].Name}: {string.Join(' ', verb.Options.Where(option => !option.Hidden).Select(option => option.Name).Order(StringComparer.Ordinal))}")];
 
         Assert.Equal(
             verbs,

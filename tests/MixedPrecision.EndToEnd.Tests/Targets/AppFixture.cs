@@ -12,6 +12,7 @@ public sealed class AppFixture : IDisposable
     public const string Emitting = "emit\ndata.txt\n";
     public const string Model = "model.mixed.onnx";
     public const string Manifest = "model.mixed.precision.json";
+    public const string Report = "model.mixed.report.html";
 
     private readonly string root = Directory.CreateTempSubdirectory("mixed précision test ").FullName;
 

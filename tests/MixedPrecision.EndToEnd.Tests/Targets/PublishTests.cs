@@ -28,6 +28,8 @@ public sealed class PublishTests : IClassFixture<AppFixture>
         Success(published);
         Assert.Equal(AppFixture.Emitting + "first", File.ReadAllText(app.Published(Model)));
         Assert.True(File.Exists(app.Published(Manifest)));
+        Assert.True(File.Exists(app.Stage("emitted/" + AppFixture.Report)));
+        Assert.False(File.Exists(app.Published(AppFixture.Report)));
         Assert.Contains("1.62 times as fast", published.Output, StringComparison.Ordinal);
         Assert.Contains(Warning, published.Output, StringComparison.Ordinal);
         string[] arguments = Assert.Single(app.RunLines).Split('|');

@@ -68,6 +68,39 @@ public class HeldValueTests
         }
     }
 
+    /// <summary>Behind an activation that is computed in 8 bits lies a value of its own; what the layer gives is rounded with σ, when the layer itself is in the format.</summary>
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void AnActivationIsJudgedWithinAndBehind(bool isHard)
+    {
+        using var folder = new Calibrated(LayerModels.Model(
+            [("x", [1, 4, 6, 6])],
+            b =>
+            {
+                b.NodeTo(["s"], "Conv", "", ["x", "w"]);
+                b.NodeTo(["t"], "Mul", "", ["s", b.Node(isHard ? "HardSigmoid" : "Sigmoid", ["s"])]);
+                b.NodeTo(["y"], "ReduceSumSquare", "", [b.Node("Conv", ["t", "u"])], Attributes.Of("keepdims", 0));
+            },
+            ("w", LayerModels.Random(3, 8, 4, 3, 3)),
+            ("u", LayerModels.Random(7, 8, 8, 1, 1))));
+        HeldValue behind = folder.Found.Held.Single(h => h.Value == "t"), within = folder.Found.Held.Single(h => h.Value == "s");
+        Assert.Equal((2, 1), (behind.Layers.Count, within.Layers.Count));
+        Swish swish = folder.Sites[0].Tail!.Swish!;
+        for (int sample = 0; sample < folder.Samples.Count; sample++)
+        {
+            Assert.Equal(folder.Change("t", behind.Range, sample), behind.Rounding.Deltas[sample], 0.03 * Math.Sqrt(behind.Rounding.Measured));
+            double change = folder.Change("s", sample, s => s.Select(v =>
+            {
+                ValueRange range = within.Range;
+                float rounded = (Math.Clamp(MathF.Round(MathF.Max(v, swish.Least) / range.Scale) + range.ZeroPoint, 0, 255) - range.ZeroPoint) * range.Scale, step = rounded - MathF.Max(v, swish.Least);
+                float Of(float x) => x * swish.Gate(x);
+                return ((Of(v + step) - Of(v - step)) / 2) + (v * ((MathF.Round(swish.Gate(v) * 255) / 255) - swish.Gate(v)));
+            }), "t");
+            Assert.Equal(change, within.Rounding.Deltas[sample], 0.05 * Math.Sqrt(within.Rounding.Measured));
+        }
+    }
+
     [Fact]
     public void AValueWithFewOutliersIsHeldInLessThanItsRange()
     {
@@ -130,13 +163,10 @@ public class HeldValueTests
             Partition partition = Partitioner.Partition(model, types);
             Samples = [.. Enumerable.Range(0, 6).Select(i => new Sample($"{i}", new Dictionary<string, Tensor> { ["x"] = LayerModels.Random(20 + i, 1, 4, 6, 6) }, null))];
             LayerSite[] sites = [.. partition.Layers.Select(l => LayerSite.Of(model, partition.View, types, l))];
-            string[] values = [.. sites.SelectMany(s => new[] { s.RangesOf.Input, s.RangesOf.Output, s.Pooled }).OfType<string>().Distinct()];
+            string[] values = [.. sites.SelectMany(s => new[] { s.RangesOf.Input, s.RangesOf.Output, s.Pooled, s.Inner }).OfType<string>().Distinct()];
             var ranges = Samples.Select(s => Values(s, values)).SelectMany(v => v).GroupBy(v => v.Key, v => v.Value.Values<float>().ToArray())
                 .ToDictionary(g => g.Key, g => ValueRange.Of(g.Min(v => v.Min()), g.Max(v => v.Max())));
-            Sites = [.. sites.Select(s => s with
-            {
-                Ranges = new LayerRanges(ranges[s.RangesOf.Input], s.RangesOf.Output is string output ? ranges[output] : null) { Pooled = s.Pooled is string pooled ? ranges[pooled] : null },
-            })];
+            Sites = [.. sites.Select(s => s with { Ranges = s.RangesFrom(v => ranges[v]) })];
             loss = LossFunction.Create(model, types, new CalibrationPolicy(null, LossKind.ScalarOutput, null, 6, "y"), "policy.yaml");
             Found = Calibrator.Run(
                 new CalibrationRequest(model, partition, types, Sites.ToDictionary(s => s.Layer.Name), [NumberFormats.Get(Format)], loss, Samples, 2), _ => { }, TestContext.Current.CancellationToken);
@@ -149,11 +179,15 @@ public class HeldValueTests
         public Sensitivities Found { get; }
 
         /// <summary>(L(t + d) − L(t − d)) / 2 with d = Q(t) − t: the loss is quadratic in the values here.</summary>
-        public double Change(string value, ValueRange range, int sample)
+        public double Change(string value, ValueRange range, int sample) =>
+            Change(value, sample, values => values.Select(v => ((Math.Clamp(MathF.Round(v / range.Scale) + range.ZeroPoint, 0, 255) - range.ZeroPoint) * range.Scale) - v), value);
+
+        /// <summary>The same for a change of a value that follows from another one.</summary>
+        public double Change(string from, int sample, Func<float[], IEnumerable<float>> changeOf, string value)
         {
-            Tensor t = Values(Samples[sample], [value])[value];
-            float[] values = t.Values<float>().ToArray();
-            float[] change = [.. values.Select(v => ((Math.Clamp(MathF.Round(v / range.Scale) + range.ZeroPoint, 0, 255) - range.ZeroPoint) * range.Scale) - v)];
+            Dictionary<string, Tensor> found = Values(Samples[sample], [.. new[] { value, from }.Distinct()]);
+            Tensor t = found[value];
+            float[] values = t.Values<float>().ToArray(), change = [.. changeOf(found[from].Values<float>().ToArray())];
             double At(float share) => Loss(sample, value, Tensor.Of<float>([.. values.Zip(change, (v, d) => v + (share * d))], t.Shape));
             return (At(1) - At(-1)) / 2;
         }

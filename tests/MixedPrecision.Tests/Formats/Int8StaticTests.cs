@@ -279,7 +279,7 @@ public class Int8StaticTests
         return NumberFormats.Get(Format).WhyNot(Sites(model).Single());
     }
 
-    private static List<LayerSite> Sites(OnnxModel model)
+    internal static List<LayerSite> Sites(OnnxModel model)
     {
         IReadOnlyDictionary<string, TensorType> types = TypeInference.Infer(model);
         Partition partition = Partitioner.Partition(model, types);
@@ -287,12 +287,12 @@ public class Int8StaticTests
     }
 
     /// <summary>The model with all layers but one in the format, in the ranges that their values have for one input; with the ranges of the first.</summary>
-    private static List<(ModelProto Model, LayerRanges Ranges)> Rewrite(ModelProto proto, Tensor x, string except = "")
+    internal static List<(ModelProto Model, LayerRanges Ranges)> Rewrite(ModelProto proto, Tensor x, string except = "", IReadOnlyList<StructureMatch>? structures = null)
     {
         using var model = new OnnxModel(proto, ".", "made");
         List<LayerSite> sites = Sites(model);
         ModelProto observed = proto.Clone();
-        observed.Graph.Output.AddRange(sites.SelectMany(s => new[] { s.RangesOf.Input, s.RangesOf.Output, s.Pooled }).OfType<string>().Distinct().Where(v => v is not "x" and not "y").Select(v => new ValueInfoProto { Name = v }));
+        observed.Graph.Output.AddRange(sites.SelectMany(s => new[] { s.RangesOf.Input, s.RangesOf.Output, s.Pooled, s.Inner }).OfType<string>().Distinct().Where(v => v is not "x" and not "y").Select(v => new ValueInfoProto { Name = v }));
         using Session session = Session.Create(observed, SessionSettings.Default);
         IReadOnlyDictionary<string, Tensor> values = session.Run(new Dictionary<string, Tensor> { ["x"] = x });
         ValueRange Range(string value)
@@ -301,17 +301,14 @@ public class Int8StaticTests
             return ValueRange.Of(seen.Min(), seen.Max());
         }
 
-        LayerSite[] ranged = [.. sites.Select(s => s with
-        {
-            Ranges = new LayerRanges(Range(s.RangesOf.Input), s.RangesOf.Output is not string output ? null : s.Tail is { } tail ? Range(output).Within(tail.Low, tail.High) : Range(output)) { Pooled = s.Pooled is string pooled ? Range(pooled) : null },
-        })];
+        LayerSite[] ranged = [.. sites.Select(s => s with { Ranges = s.RangesFrom(Range) })];
         ModelProto mixed = proto.Clone();
-        LayerRewriter.Apply(mixed, [.. ranged.Select(s => (s, s.Layer.Output == except ? NumberFormats.Baseline : NumberFormats.Get(Format)))], name => TensorProtos.Read(proto.Graph.Initializer.First(i => i.Name == name), null!));
+        LayerRewriter.Apply(mixed, [.. ranged.Select(s => (s, s.Layer.Output == except ? NumberFormats.Baseline : NumberFormats.Get(Format)))], name => TensorProtos.Read(proto.Graph.Initializer.First(i => i.Name == name), null!), structures: structures);
         return [(mixed, ranged[0].Ranges!)];
     }
 
     /// <summary>The format by its definition: whole numbers times whole numbers, summed exactly, scaled once, rounded once.</summary>
-    private static float[] Reference(Tensor x, Tensor w, Tensor? bias, LayerRanges ranges, int group, int stride, long[] pads)
+    internal static float[] Reference(Tensor x, Tensor w, Tensor? bias, LayerRanges ranges, int group, int stride, long[] pads)
     {
         (int batch, int inputs, int height, int width) = ((int)x.Shape[0], (int)x.Shape[1], (int)x.Shape[2], (int)x.Shape[3]);
         (int outputs, int own, int kernel) = ((int)w.Shape[0], (int)w.Shape[1], (int)w.Shape[2]);

@@ -71,7 +71,20 @@ internal static class Examples
         Compared,
         [new SessionAdvice("free dimensions", [SessionOption.FreeDimension("batch", 8), SessionOption.FreeDimension("sequence", 48)], "the session then takes inputs of these sizes alone", [0.02, 0.03, 0.04])],
         ["1 matrix product ('/encoder/query'): no format was found to gain"],
-        ["the machine is noisy"]);
+        ["the machine is noisy"],
+        Frontier,
+        Tried);
+
+    public static FrontierPoint[] Frontier => [new(0, 0, 0, 13_600_000, 0), new(0.008, 1.5e-5, 3.25, 9_000_000, 1, 0.007), new(0.03, 2e-4, 4.5, 8_000_000, 2)];
+
+    public static TriedSubgraph[] Tried =>
+    [
+        new("0123456789abcdef",
+        [
+            new("exported", ["int8-dynamic", "fp32"], new ReportedGain(1.25, [1.125, 1.5], "milliseconds")),
+            new("exported", ["int4-weight", "fp32"], null, "no kernel"),
+        ]),
+    ];
 
     public static InspectReport Inspect => new(
         Model,

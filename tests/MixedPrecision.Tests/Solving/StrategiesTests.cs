@@ -1,4 +1,5 @@
 using MixedPrecision.Solving;
+using MixedPrecision.Structures;
 
 namespace MixedPrecision.Tests.Solving;
 
@@ -47,6 +48,16 @@ public sealed class StrategiesTests
         Assert.Equal("int8-dynamic", plan.Formats[1][0]);
         Assert.Equal(1.5, plan.Gain);
         Assert.True(Solver.Solve(measured).Gain > plan.Gain);
+    }
+
+    [Fact]
+    public void SettledTakesTheBestStructureThatTheFormatsAllow()
+    {
+        SubgraphChoices first = Problem.Subgraphs[0] with { Structures = [new StructureChoice("fused", 1, ["fp32"]), new StructureChoice("quantized", 3, ["int8-dynamic"])] };
+        SolverProblem problem = Problem with { Subgraphs = [first, .. Problem.Subgraphs.Skip(1)] };
+        Plan plan = Strategies.Settled(problem, [Configuration.Exported(["int8-dynamic"]), Configuration.Exported(["fp32"]), Configuration.Exported(["int8-dynamic"])]);
+        Assert.Equal(["quantized int8-dynamic", "exported fp32", "exported int8-dynamic"], plan.Configurations.Select(c => c.ToString()));
+        Assert.Equal((6.0, 5.0), (plan.Gain, plan.Loss));
     }
 
     /// <summary>A structure costs no loss: every strategy but those that are about other tools' choices takes it where it gains.</summary>

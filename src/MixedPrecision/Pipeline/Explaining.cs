@@ -1,0 +1,133 @@
+using MixedPrecision.Calibration;
+using MixedPrecision.Diagnostics;
+using MixedPrecision.Partitioning;
+using MixedPrecision.Policies;
+using MixedPrecision.Reporting;
+using MixedPrecision.Solving;
+using MixedPrecision.Structures;
+
+namespace MixedPrecision.Pipeline;
+
+/// <summary>Why a plan is what it is: of each layer, of each rule, and what would help. All from what calibration and timings found.</summary>
+internal static class Explaining
+{
+    /// <summary>Layers without whose error the program is solved again: those that are most in the way.</summary>
+    private const int MostHelpful = 6;
+
+    /// <param name="input">What plans are made of.</param>
+    /// <param name="gains">What is known of them.</param>
+    /// <param name="plan">The plan of the policy's budget.</param>
+    /// <param name="tau">That budget.</param>
+    /// <param name="solve">The plan of greatest gain of a program.</param>
+    /// <param name="without">The plan as it would be without one of the policy's rules.</param>
+    /// <param name="frontier">All plans of greatest gain.</param>
+    /// <param name="say">A gain in words.</param>
+    public static Explanation Of(
+        PlanningInput input,
+        Gains gains,
+        Plan plan,
+        double tau,
+        IReadOnlyList<LayerRule> rules,
+        Func<SolverProblem, Plan> solve,
+        Func<LayerRule, Plan> without,
+        IReadOnlyList<Plan> frontier,
+        Func<double, string> say)
+    {
+        SolverProblem problem = input.Problem(gains, input.LossBudget(tau));
+        return new Explanation(
+            plan.Gain,
+            input.Tau(plan.Loss),
+            [.. input.Partition.Subgraphs.SelectMany(s => s.Layers.Select((layer, index) => LayerOf(input, gains, plan, input.LossBudget(tau), s, layer, index, say)))],
+            [.. rules.Select(rule => RuleOf(rule, without(rule)))],
+            [.. Blocking(problem, plan).Select(layer => new HelpfulLayer(layer, solve(Freed(problem, layer)).Gain - plan.Gain)).Where(h => h.Gain > 0).OrderByDescending(h => h.Gain)],
+            frontier.FirstOrDefault(p => p.Gain > plan.Gain && p.Loss > problem.LossBudget) is { } next ? Step(next) : null)
+        {
+            Doubled = frontier.LastOrDefault(p => p.Gain > plan.Gain && input.Tau(p.Loss) <= 2 * tau) is { } doubled && plan.Infeasibility is null ? Step(doubled) : null,
+            Infeasible = plan.Infeasibility is { } least ? new ExplainedInfeasibility(input.Tau(least.MinimalLoss), [.. least.Layers.Select(l => new ForcedLoss(l.Layer, input.Tau(l.Loss)))]) : null,
+        };
+
+        NextStep Step(Plan more) => new(input.Tau(more.Loss), more.Gain - plan.Gain);
+
+        ExplainedRule RuleOf(LayerRule rule, Plan others) => new(
+            rule.Match,
+            rule.Format,
+            others.Infeasibility is null ? others.Gain - plan.Gain : null,
+            plan.Infeasibility is null ? null : input.Tau(others.Infeasibility?.MinimalLoss ?? others.Loss));
+    }
+
+    private static ExplainedLayer LayerOf(PlanningInput input, Gains gains, Plan plan, double budget, Subgraph subgraph, Layer layer, int index, Func<double, string> say)
+    {
+        LayerOptions options = input.Allowed[layer.Name];
+        LayerSensitivity sensitivity = input.Sensitivities.Layers.First(l => l.Name == layer.Name);
+        string taken = plan.Configurations[subgraph.Index].Formats[index], structure = plan.Configurations[subgraph.Index].Structure;
+        ExplainedFormat[] formats = [.. options.Formats.Where(f => f != Problems.Baseline).Select(Format)];
+        (string reason, string detail) = options.Pinned is not null ? ($"the rule {Wording.Quote(options.Pinned)} pins it", "")
+            : structure != Structure.Exported && input.Structures(subgraph).FirstOrDefault(s => s.Structure.Name == structure)?.Match.Fixed.ContainsKey(layer.Name) == true ? ($"{structure} computes it", "")
+            : sensitivity.Reason is { } unjudged ? (unjudged, "")
+            : formats.Length == 0 ? ("no format applies", string.Join("; ", options.NotApplicable.Values.Distinct()))
+            : taken != Problems.Baseline ? ("gains most for its loss", Of(formats.First(f => f.Format == taken)))
+            : Kept();
+        return new ExplainedLayer(layer.Name, layer.Operator, taken, reason, detail, formats, options.NotApplicable);
+
+        ExplainedFormat Format(string name)
+        {
+            double loss = sensitivity.Formats.GetValueOrDefault(name)?.Measured ?? 0;
+            Gain? alone = gains.Find(Problems.Alone(subgraph, index, name));
+            string why = name == taken ? "taken"
+                : loss > budget ? "loses more than the whole budget by itself"
+                : alone is null ? "does not run here"
+                : alone.Value.High < 0 ? "slower than the original by itself"
+                : alone.Value.Low <= 0 ? "its gain is not told from zero"
+                : "the plan gains more with the loss elsewhere";
+            return new ExplainedFormat(name, budget > 0 ? loss / budget : 0, alone is { } gain ? [gain.Low, gain.Centre, gain.High] : null, why);
+        }
+
+        (string Reason, string Detail) Kept()
+        {
+            // What the layer gains together with others counts too: they may share the quantization of an input, or what a change of form between them costs.
+            (Configuration Configuration, Gain Gain)[] changing = [.. gains.Of(subgraph).Where(g => g.Configuration.Formats[index] != Problems.Baseline)];
+            double withOthers = gains.Consequences.Where(c => c.Gain > 0 && c.Choices.Any(choice => choice.Layer == layer.Name)).Sum(c => c.Gain);
+            ExplainedFormat[] running = [.. formats.Where(f => f.Gain is not null)];
+            if (changing.Length == 0 || running.Length == 0)
+            {
+                return ("no format runs here", "");
+            }
+
+            if (changing.All(g => g.Gain.Low + withOthers <= 0))
+            {
+                ExplainedFormat best = running.MaxBy(f => f.Gain![1])!;
+                return ("no format was found to gain", Of(best));
+            }
+
+            ExplainedFormat least = running.MinBy(f => f.LossShare)!;
+            return least.LossShare > 1 || budget == 0 ? ("too sensitive", Of(least)) : ("its gain is not worth the loss", Of(running.OrderBy(f => f.LossShare > 1).ThenByDescending(f => f.Gain![1] / Math.Max(f.LossShare, 1e-9)).First()));
+        }
+
+        string Of(ExplainedFormat format) => $"{format.Format}: "
+            + (format.Gain is not [double low, double centre, double high] ? "" : centre >= 0 ? $"{say(centre)} saved alone [{say(low)}, {say(high)}], " : $"{say(-centre)} slower alone [{say(-high)}, {say(-low)}], ")
+            + $"{ReportText.Percent(format.LossShare)} of the budget";
+    }
+
+    /// <summary>The layers that keep least of what they could gain, for their loss: greatest additive gain that is not taken.</summary>
+    private static IEnumerable<string> Blocking(SolverProblem problem, Plan plan) => problem.Subgraphs
+        .SelectMany((subgraph, s) => subgraph.Layers.Select((layer, index) => (layer.Name, Left: layer.Choices.Max(c => c.Gain) - layer.Choices.First(c => c.Format == plan.Configurations[s].Formats[index]).Gain)))
+        .Where(l => l.Left > 0).OrderByDescending(l => l.Left).Take(MostHelpful).Select(l => l.Name);
+
+    /// <summary>The program as if a layer lost nothing in any format.</summary>
+    private static SolverProblem Freed(SolverProblem problem, string layer)
+    {
+        bool[] isOf = [.. problem.Subgraphs.SelectMany(s => s.Layers).SelectMany(l => l.Choices.Select(_ => l.Name == layer))];
+        return problem with
+        {
+            Subgraphs = [.. problem.Subgraphs.Select(s => s with
+            {
+                Layers = [.. s.Layers.Select(l => l.Name != layer ? l : l with { Choices = [.. l.Choices.Select(c => c with { Loss = 0 })] })],
+            })],
+            Loss = problem.Loss is not LossModel.Quadratic quadratic ? problem.Loss : quadratic with
+            {
+                Deltas = [.. quadratic.Deltas.Select((row, i) => isOf[i] ? [] : row)],
+                Rises = [.. quadratic.Rises.Select((rise, i) => isOf[i] ? 0 : rise)],
+            },
+        };
+    }
+}

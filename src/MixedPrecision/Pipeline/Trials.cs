@@ -1,0 +1,96 @@
+using MixedPrecision.Benchmarking;
+using MixedPrecision.Data;
+using MixedPrecision.Diagnostics;
+using MixedPrecision.Structures;
+using MixedPrecision.Verification;
+
+namespace MixedPrecision.Pipeline;
+
+/// <summary>What was measured of a plan's file.</summary>
+/// <param name="Number">Of the plan, in the order in which plans were measured.</param>
+/// <param name="Loss">Change of the loss on samples that calibration did not see; null where the plan changes nothing.</param>
+/// <param name="OnCalibration">The same on those that it saw; null where that was not asked for, too.</param>
+/// <param name="Gain">Gain over the model as exported, as a share of its time, the scenarios weighted.</param>
+/// <param name="OriginalMilliseconds">Milliseconds of that, in the same run.</param>
+internal sealed record Trial(int Number, LossChange? Loss, LossChange? OnCalibration, Gain Gain, double OriginalMilliseconds);
+
+/// <summary>
+/// Emits plans, and measures the change of the loss and the time of their files, each plan once; some files lie on the disk at a time. What is measured is kept in the cache, and files are not. Plans are compared with the model that they are made
+/// for: the original, or where that was rewritten at no loss, the rewritten one, whose gain is none of theirs.
+/// </summary>
+/// <param name="quiet">Runs stages and says nothing: there are many.</param>
+/// <param name="folder">Where files are made.</param>
+internal sealed class Trials(Materials materials, StageRunner quiet, string folder, ExperimentSizes sizes)
+{
+    /// <summary>Files that are timed in one run.</summary>
+    private const int Together = 4;
+
+    private const string Name = "trial.onnx";
+
+    private readonly Dictionary<string, Trial> known = [];
+
+    private readonly Lazy<Content<IReadOnlyList<Sample>>> unseen = new(() => new Content<IReadOnlyList<Sample>>(
+        materials.Data.Evaluation.Key.With("first", sizes.Samples), () => [.. materials.Data.Evaluation.Value.Take(sizes.Samples)]));
+
+    private readonly Lazy<Content<string>> reference = new(() => materials.Workspace.MayGainAsItIs
+        ? Emission.Draft(materials.Workspace, Reports.Baselines(materials.Workspace), Path.Combine(folder, "reference"), Name, materials.Preparations).Content
+        : Shipment.PathOf(materials.Workspace));
+
+    /// <summary>What was measured of plans, in their order.</summary>
+    /// <param name="onCalibration">Whether the loss is measured on calibration samples too; of plans that were measured before it is not.</param>
+    /// <param name="report">Told the fraction that is done, and what is under way.</param>
+    public IReadOnlyList<Trial> Measure(IReadOnlyList<IReadOnlyList<Configuration>> plans, bool onCalibration, Action<double, string> report)
+    {
+        IReadOnlyList<Configuration>[] open = [.. plans.DistinctBy(KeyOf).Where(p => !known.ContainsKey(KeyOf(p)))];
+        int done = 0;
+        foreach (IReadOnlyList<Configuration>[] group in open.Where(p => p.Any(c => c.Changes(Problems.Baseline))).Chunk(Together))
+        {
+            string own = Path.Combine(folder, $"trials-{known.Count}");
+            EmittedModel[] files = [.. group.Select((plan, i) => Emission.Draft(materials.Workspace, plan, Path.Combine(own, $"{i}"), Name, materials.Preparations))];
+            (LossChange Unseen, LossChange? Seen)[] losses = [.. files.Select(file =>
+            {
+                report((double)done / open.Length, $"file {++done} of {open.Length}");
+                return (LossOf(file, unseen.Value), onCalibration ? LossOf(file, materials.Data.Calibration) : null);
+            })];
+            List<ScenarioComparison> times = quiet.Get(Stages.Compare, new CompareInput(
+                reference.Value, [.. files.Select(f => f.Content)], materials.Scenarios, materials.Machine, sizes.Timing));
+            for (int i = 0; i < group.Length; i++)
+            {
+                (Gain gain, double original) = ShareOf([.. times.Select(t => t.Of(i + 1))]);
+                known.Add(KeyOf(group[i]), new Trial(known.Count, losses[i].Unseen, losses[i].Seen, gain, original));
+            }
+
+            Directory.Delete(own, recursive: true);
+        }
+
+        foreach (IReadOnlyList<Configuration> unchanged in open.Where(p => !known.ContainsKey(KeyOf(p))))
+        {
+            known.Add(KeyOf(unchanged), new Trial(known.Count, null, null, Gain.None, 0));
+        }
+
+        return [.. plans.Select(p => known[KeyOf(p)])];
+    }
+
+    /// <summary>The change of the loss from the original to a file.</summary>
+    public LossChange LossOf(EmittedModel file, Content<IReadOnlyList<Sample>> samples)
+    {
+        LossChange loss = quiet.Get(Stages.Evaluate, new EvaluateInput(
+            Shipment.PathOf(materials.Workspace), file.Content, samples, materials.ObservedLoss, Kernels.Of(materials.Machine), AppSession.Of(materials.Machine), []));
+        foreach (Diagnostic warning in loss.Warnings)
+        {
+            quiet.Log.Warn(warning);
+        }
+
+        return loss;
+    }
+
+    /// <summary>The gain over the scenarios by their weights, as a share of the original's time.</summary>
+    private static (Gain Gain, double OriginalMilliseconds) ShareOf(IReadOnlyList<ScenarioTiming> times)
+    {
+        double original = times.Sum(t => t.Weight * t.Timing.OriginalMilliseconds);
+        double Share(Func<Timing, double> of) => times.Sum(t => t.Weight * of(t.Timing)) / original;
+        return (new Gain(Share(t => t.Low), Share(t => t.Gain), Share(t => t.High)), original);
+    }
+
+    private static string KeyOf(IReadOnlyList<Configuration> plan) => string.Join("; ", plan);
+}

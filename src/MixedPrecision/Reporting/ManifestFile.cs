@@ -1,0 +1,80 @@
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using MixedPrecision.Diagnostics;
+
+namespace MixedPrecision.Reporting;
+
+/// <summary>Reads manifests, also those of before and of strangers.</summary>
+public static class ManifestFile
+{
+    /// <summary>Of the file beside the model: model.mixed.precision.json.</summary>
+    public const string Extension = ".precision.json";
+
+    /// <summary>What this schema did not have from the start, and what a manifest without it means.</summary>
+    private static readonly (string Property, string Value)[] Later =
+    [
+        ("policy", "\"\""), ("excluded", "[]"), ("strategies", "[]"), ("attempts", "[]"), ("compared", "[]"), ("advice", "[]"), ("reasons", "[]"), ("warnings", "[]"),
+    ];
+
+    /// <exception cref="MixedPrecisionException">MPB8007: the file cannot be read, or is no manifest of this schema.</exception>
+    public static Manifest Read(string file)
+    {
+        try
+        {
+            return Parse(File.ReadAllText(file));
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw Errors.FileUnusable(new Place(file), e.Message);
+        }
+        catch (JsonException e)
+        {
+            throw Errors.ManifestInvalid(file, e.Message);
+        }
+    }
+
+    /// <exception cref="JsonException">The text is no manifest of this schema.</exception>
+    internal static Manifest Parse(string json)
+    {
+        if (JsonNode.Parse(json, documentOptions: new JsonDocumentOptions { AllowDuplicateProperties = false }) is not JsonObject manifest)
+        {
+            throw new JsonException("It is no JSON object.");
+        }
+
+        if (manifest["schema"] is not JsonValue stated || !stated.TryGetValue(out int schema))
+        {
+            throw new JsonException("It states no schema.");
+        }
+
+        if (schema != Manifest.CurrentSchema)
+        {
+            throw new JsonException($"It is of schema {schema}, and this version reads schema {Manifest.CurrentSchema}.");
+        }
+
+        foreach ((string property, string value) in Later)
+        {
+            manifest.TryAdd(property, JsonNode.Parse(value));
+        }
+
+        foreach (JsonObject subgraph in (manifest["subgraphs"] as JsonArray)?.OfType<JsonObject>() ?? [])
+        {
+            subgraph.TryAdd("structure", "exported");
+        }
+
+        // A manifest leaves out what is absent, also in lists, where the reader would let it pass.
+        if (HoldsNull(manifest))
+        {
+            throw new JsonException("It holds a null.");
+        }
+
+        return ReportJson.Read<Manifest>(manifest);
+    }
+
+    private static bool HoldsNull(JsonNode? node) => node switch
+    {
+        null => true,
+        JsonObject many => many.Any(p => HoldsNull(p.Value)),
+        JsonArray many => many.Any(HoldsNull),
+        _ => false,
+    };
+}

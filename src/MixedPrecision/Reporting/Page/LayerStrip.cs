@@ -1,0 +1,82 @@
+using static MixedPrecision.Reporting.Page.Drawing;
+using static MixedPrecision.Reporting.Page.Markup;
+using static MixedPrecision.Reporting.Page.Quantity;
+
+namespace MixedPrecision.Reporting.Page;
+
+/// <summary>The layers in order, in three lanes: the bits of the format, the share of the loss, the gain of the sub-graph. Wide models scroll.</summary>
+internal static class LayerStrip
+{
+    private const double Room = 900;
+    private const double BetweenSubgraphs = 5;
+    private const double Lane = 64;
+    private const double Label = 24;
+    private const double Edge = 2;
+
+    private const double BitsTop = Label;
+    private const double LossTop = BitsTop + Lane + Label + 8;
+    private const double GainTop = LossTop + Lane + Label + 8;
+    private const double Height = GainTop + Lane + 4;
+
+    public static Markup Draw(PageData data)
+    {
+        int groups = data.Layers.Select(l => l.Subgraph).Distinct().Count();
+        double width = Math.Clamp(Math.Floor((Room - (groups * BetweenSubgraphs)) / data.Layers.Count), 7, 30);
+        double total = (data.Layers.Count * width) + ((groups - 1) * BetweenSubgraphs) + (2 * Edge);
+        double most = data.Layers.Max(l => l.LossMse ?? 0);
+        double best = data.Layers.Max(l => Math.Abs(l.Subgraph.Gain.Value));
+        return All(
+            Tag(
+                "div",
+                [("class", "strip"), ("role", "region"), ("aria-label", "The layers in order, drawn")],
+                Tag(
+                    "svg",
+                    [("width", Plain(total)), ("height", Plain(Height)), ("viewBox", $"0 0 {Plain(total)} {Plain(Height)}"), ("role", "group"), ("aria-label", "Layers in order"), ("data-points", "layer-readout")],
+                    [
+                        Text("title", 0, BitsTop - 9, "start", $"bits of the format, {FormatLook.MostBits} at most"),
+                        Text("title", 0, LossTop - 9, "start", data.LossBudget is { } allowed && most > 0 ? $"share of the allowed loss MSE, up to {ReportText.Percent(most / allowed)}" : "loss MSE"),
+                        Text("title", 0, GainTop - 9, "start", best > 0 ? $"gain of its sub-graph, up to {Gain(best, data.Unit)}{(data.Unit == Milliseconds ? " a run" : "")}" : "gain of its sub-graph"),
+                        .. new[] { BitsTop, LossTop, GainTop }.Select(top => Line("axis", 0, top + Lane, total, top + Lane)),
+                        .. Gains(data, width, best),
+                        .. Layers(data, width, most),
+                    ])),
+            Tag("p", [("class", "readout"), ("id", "layer-readout")], "Point at a layer, or move along them with the arrow keys."));
+    }
+
+    /// <summary>Each layer with the left edge of its bar.</summary>
+    private static IEnumerable<(PageLayer Layer, double X)> Places(PageData data, double width)
+    {
+        double x = Edge;
+        PlannedSubgraph? before = null;
+        foreach (PageLayer layer in data.Layers)
+        {
+            x += before is null || before == layer.Subgraph ? 0 : BetweenSubgraphs;
+            before = layer.Subgraph;
+            yield return (layer, x);
+            x += width;
+        }
+    }
+
+    private static IEnumerable<Markup> Gains(PageData data, double width, double best) => best <= 0 ? [] : Places(data, width).GroupBy(p => p.Layer.Subgraph).Select(g =>
+    {
+        double height = Math.Abs(g.Key.Gain.Value) / best * Lane;
+        return Rectangle(g.Key.Gain.Value < 0 ? "gain negative" : "gain", g.First().X + 0.5, GainTop + Lane - height, g.Last().X + width - g.First().X - 1, height);
+    });
+
+    private static IEnumerable<Markup> Layers(PageData data, double width, double most) => Places(data, width).Select((place, index) =>
+    {
+        (PageLayer layer, double x) = place;
+        double bits = (double)layer.Look.Bits / FormatLook.MostBits * Lane;
+        double loss = most > 0 && layer.LossMse is { } mse ? Math.Max(mse / most * Lane, 1) : 0;
+        return Point(
+            "layer",
+            Words(layer),
+            index == 0,
+            Rectangle("hit", x, 0, width, Height),
+            Rectangle($"bits {layer.Look.Class}", x + 0.5, BitsTop + Lane - bits, width - 1, bits),
+            Rectangle("loss", x + 0.5, LossTop + Lane - loss, width - 1, loss));
+    });
+
+    private static string Words(PageLayer layer) =>
+        $"{layer.Number}. {layer.Layer.Name}: {layer.Layer.Format}{(layer.Share is { } share ? $", {ReportText.Percent(share)} of the allowed loss MSE" : "")}. {layer.Reason}";
+}

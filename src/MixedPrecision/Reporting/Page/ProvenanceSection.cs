@@ -1,0 +1,42 @@
+using MixedPrecision.Benchmarking;
+using static MixedPrecision.Reporting.Page.Markup;
+
+namespace MixedPrecision.Reporting.Page;
+
+/// <summary>What the numbers stand on.</summary>
+internal static class ProvenanceSection
+{
+    public static Section Of(PageData data)
+    {
+        Manifest manifest = data.Manifest;
+        Machine machine = manifest.Machine;
+        return new Section(
+            "provenance",
+            "What this stands on",
+            Tag(
+                "dl",
+                [("class", "facts")],
+                [
+                    .. Fact("Original", All(Name(manifest.Model.File), Details(manifest.Model))),
+                    .. Fact("Emitted", All(Name(manifest.Output.File), Details(manifest.Output))),
+                    .. Fact("Policy", Name(manifest.Policy)),
+                    .. Fact("Budget", manifest.Budget.Text),
+                    .. Fact("Objective", manifest.Objective),
+                    .. manifest.Loss is { } loss ? Fact("Loss", loss) : [],
+                    .. Fact("Samples", $"{ReportText.Count(manifest.Samples.Calibration)} to calibrate, {ReportText.Count(manifest.Samples.Evaluation)} to evaluate"),
+                    .. Fact("Machine", $"{machine.Processor}, {ReportText.Count(machine.Cores, "logical processor")}, {machine.OperatingSystem} {machine.Architecture}"),
+                    .. Fact("Instruction sets", string.Join(", ", machine.InstructionSets)),
+                    .. Fact("Runtime", $"ONNX Runtime {machine.Runtime}, provider {machine.Provider}, {(machine.Threads == 0 ? "threads as the runtime chooses" : ReportText.Count(machine.Threads, "thread"))}"),
+                    .. machine.Options is { Count: > 0 } options ? Fact("Session options", Tag("code", string.Join(' ', options.Select(o => o.ToCode())))) : [],
+                    .. Fact("Engine", manifest.Engine),
+                ]));
+    }
+
+    private static Markup[] Fact(string name, Markup value) => [Tag("dt", name), Tag("dd", value)];
+
+    private static Markup Details(ModelSummary model) => Tag(
+        "span",
+        [("class", "note")],
+        $" {ReportText.Bytes(model.Bytes)}, opset {model.Opset}, {ReportText.Count(model.Nodes, "node")}, SHA-256 ",
+        Tag("code", [("class", "hash")], model.Sha256));
+}

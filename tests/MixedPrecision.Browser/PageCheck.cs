@@ -1,0 +1,118 @@
+using Deque.AxeCore.Playwright;
+using Microsoft.Playwright;
+
+namespace MixedPrecision.Browser;
+
+/// <summary>What a browser makes of a page: each method returns what is wrong.</summary>
+internal static class PageCheck
+{
+    private static readonly ViewportSize Desk = new() { Width = 1280, Height = 900 };
+    private static readonly ViewportSize Phone = new() { Width = 375, Height = 812 };
+
+    public static async Task<string[]> Run(string page, string folder, string chromium)
+    {
+        using IPlaywright playwright = await Playwright.CreateAsync();
+        await using IBrowser browser = await playwright.Chromium.LaunchAsync(new()
+        {
+            ExecutablePath = chromium,
+            Args = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"],
+        });
+        return
+        [
+            .. await Look(browser, page, folder, "light", ColorScheme.Light, Desk),
+            .. await Look(browser, page, folder, "dark", ColorScheme.Dark, Desk),
+            .. await Look(browser, page, folder, "phone", ColorScheme.Light, Phone),
+            .. await Use(browser, page),
+            .. await Rules(browser, page, ColorScheme.Light),
+            .. await Rules(browser, page, ColorScheme.Dark),
+            .. await WithoutScripts(browser, page),
+        ];
+    }
+
+    /// <summary>A screenshot of all of it; it asks for no other file, says nothing on the console, and is as wide as the screen.</summary>
+    private static async Task<string[]> Look(IBrowser browser, string page, string folder, string name, ColorScheme scheme, ViewportSize size)
+    {
+        await using IBrowserContext context = await browser.NewContextAsync(new() { ColorScheme = scheme, ViewportSize = size });
+        IPage tab = await context.NewPageAsync();
+        var problems = new List<string>();
+        tab.Request += (_, request) => problems.AddRange(request.Url == page ? [] : new[] { $"{name}: asks for {request.Url}" });
+        tab.Console += (_, message) => problems.Add($"{name}: the console says {message.Text}");
+        tab.PageError += (_, error) => problems.Add($"{name}: the script fails: {error}");
+        await tab.GotoAsync(page);
+        await tab.ScreenshotAsync(new() { Path = Path.Combine(folder, name + ".png"), FullPage = true });
+        int wider = await tab.EvaluateAsync<int>("document.scrollingElement.scrollWidth - window.innerWidth");
+        return [.. problems, .. wider > 0 ? new[] { $"{name}: {wider} pixels wider than the screen" } : []];
+    }
+
+    /// <summary>Drawings answer to pointer and keys, headings of tables sort.</summary>
+    private static async Task<string[]> Use(IBrowser browser, string page)
+    {
+        await using IBrowserContext context = await browser.NewContextAsync(new() { ViewportSize = Desk });
+        IPage tab = await context.NewPageAsync();
+        await tab.GotoAsync(page);
+        var problems = new List<string>();
+        foreach (ILocator drawing in await tab.Locator("[data-points]").AllAsync())
+        {
+            string name = await drawing.GetAttributeAsync("data-points") ?? "";
+            ILocator readout = tab.Locator("#" + name);
+            int points = await drawing.Locator("[data-point]").CountAsync();
+            await drawing.Locator("[data-point][tabindex='0']").FocusAsync();
+            await tab.Keyboard.PressAsync("Home");
+            string first = await readout.InnerTextAsync();
+            await tab.Keyboard.PressAsync("End");
+            string last = await readout.InnerTextAsync();
+            if (points > 1 && first == last)
+            {
+                problems.Add($"{name}: keys do not move along its {points} points");
+            }
+
+            await drawing.Locator("[data-point]").First.HoverAsync(new() { Force = true });
+            if (points > 1 && await readout.InnerTextAsync() == last)
+            {
+                problems.Add($"{name}: the pointer changes nothing");
+            }
+        }
+
+        ILocator table = tab.Locator("table[data-sortable]").First;
+        if (await table.CountAsync() > 0)
+        {
+            await tab.EvaluateAsync("for (const details of document.querySelectorAll('details')) details.open = true");
+            string before = await table.Locator("tbody tr").First.InnerTextAsync();
+            ILocator heading = table.Locator("thead th").Nth(1);
+            await heading.Locator("button").ClickAsync();
+            await heading.Locator("button").ClickAsync();
+            if (await heading.GetAttributeAsync("aria-sort") != "descending" || await table.Locator("tbody tr").Last.InnerTextAsync() != before)
+            {
+                problems.Add("the table does not sort");
+            }
+        }
+
+        return [.. problems];
+    }
+
+    /// <summary>Rules of accessibility, with everything unfolded.</summary>
+    private static async Task<string[]> Rules(IBrowser browser, string page, ColorScheme scheme)
+    {
+        await using IBrowserContext context = await browser.NewContextAsync(new() { ColorScheme = scheme, ViewportSize = Desk, BypassCSP = true });
+        IPage tab = await context.NewPageAsync();
+        await tab.GotoAsync(page);
+        await tab.EvaluateAsync("for (const details of document.querySelectorAll('details')) details.open = true");
+        var result = await tab.RunAxe();
+        return [.. result.Violations.Select(v => $"{scheme}: {v.Id}: {v.Help}, at {string.Join("; ", v.Nodes.Take(3).Select(n => n.Html))}")];
+    }
+
+    /// <summary>Every row of every table is there.</summary>
+    private static async Task<string[]> WithoutScripts(IBrowser browser, string page)
+    {
+        int[] rows = new int[2];
+        for (int i = 0; i < rows.Length; i++)
+        {
+            await using IBrowserContext context = await browser.NewContextAsync(new() { JavaScriptEnabled = i == 0 });
+            IPage tab = await context.NewPageAsync();
+            await tab.GotoAsync(page);
+            rows[i] = await tab.Locator("tr").CountAsync();
+        }
+
+        return rows[0] == rows[1] ? [] : [$"{rows[0]} rows with scripts, {rows[1]} without"];
+    }
+}
