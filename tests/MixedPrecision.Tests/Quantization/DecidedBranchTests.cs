@@ -205,7 +205,7 @@ public sealed class DecidedBranchTests : IDisposable
     public void TheLstmOfSileroVadIsALayer()
     {
         string path = SharedFolder.Model("silero-vad");
-        InspectReport report = Verbs.Inspect(path, new MixedPrecision.Pipeline.RunOptions());
+        InspectReport report = Verbs.Inspect(path, new MixedPrecision.Pipeline.RunOptions(null, null, _ => { }, _ => { }, TestContext.Current.CancellationToken));
         InspectedLayer layer = Assert.Single(report.Subgraphs.SelectMany(s => s.Layers), l => l.Operator == "LSTM");
         Assert.Equal("/model/decoder/rnn/LSTM", layer.Name);
         Assert.Contains(layer.Formats, f => f.StartsWith("int8-dynamic", StringComparison.Ordinal));
