@@ -1,3 +1,4 @@
+using System.Numerics;
 using System.Runtime.InteropServices;
 using MixedPrecision.Caching;
 using MixedPrecision.Formats;
@@ -35,15 +36,10 @@ internal sealed class MomentSums(int inputs, int width)
     /// <summary>Adds what one sample has: of each input the largest magnitude; the blocks one after the other, of each the upper triangle row by row; how many rows. Any number of threads may add. A sample with an element that is no finite number is not added.</summary>
     public void Add(ReadOnlySpan<float> magnitudes, ReadOnlySpan<float> triangles, long rows)
     {
-        float most = 0;
-        foreach (float value in triangles)
+        float most = triangles.IsEmpty ? 0 : MathF.Abs(TensorPrimitives.MaxMagnitude(triangles));
+        if (!float.IsFinite(most))
         {
-            if (!float.IsFinite(value))
-            {
-                return;
-            }
-
-            most = MathF.Max(most, MathF.Abs(value));
+            return;
         }
 
         int place = (int)Math.Ceiling((Math.ILogB(MathF.Max(most, float.Epsilon)) + 1) / (double)Span);
@@ -58,11 +54,26 @@ internal sealed class MomentSums(int inputs, int width)
                 return;
             }
 
-            long[] sum = Sum(place);
-            for (int i = 0; i < sum.Length; i++)
-            {
-                sum[i] += (long)Math.Round(triangles[i] * perUnit);
-            }
+            AddRounded(triangles, perUnit, Sum(place));
+        }
+    }
+
+    /// <summary>Adds round(value · perUnit), below 2⁵¹: a double to which 1.5 · 2⁵² is added holds the whole number in its last bits, which takes any processor one step for several.</summary>
+    private static void AddRounded(ReadOnlySpan<float> values, double perUnit, Span<long> sum)
+    {
+        var middle = new Vector<double>(1.5 * (1L << 52));
+        ReadOnlySpan<Vector<float>> vectors = MemoryMarshal.Cast<float, Vector<float>>(values);
+        Span<Vector<long>> sums = MemoryMarshal.Cast<long, Vector<long>>(sum);
+        for (int i = 0; i < vectors.Length; i++)
+        {
+            Vector.Widen(vectors[i], out Vector<double> first, out Vector<double> second);
+            sums[2 * i] += Vector.AsVectorInt64((first * perUnit) + middle) - Vector.AsVectorInt64(middle);
+            sums[(2 * i) + 1] += Vector.AsVectorInt64((second * perUnit) + middle) - Vector.AsVectorInt64(middle);
+        }
+
+        for (int i = vectors.Length * Vector<float>.Count; i < values.Length; i++)
+        {
+            sum[i] += (long)Math.Round(values[i] * perUnit);
         }
     }
 

@@ -59,8 +59,7 @@ internal sealed class Patches
         var rows = new float[count * all];
         for (int i = 0; i < count; i++)
         {
-            // Multiples of the golden ratio, modulo 1, keep apart and to no row or column of a plane.
-            int row = count == Count ? i : (int)(i * GoldenRatio % 1 * Count);
+            int row = RowAt(i, count);
             for (int group = 0; group < Groups; group++)
             {
                 Read(x.Values<float>(), row, group, rows.AsSpan((i * all) + (group * Inputs), Inputs));
@@ -70,8 +69,11 @@ internal sealed class Patches
         return Tensor.Of<float>(rows, count, all);
     }
 
+    /// <summary>The row that stands at a place among so many: multiples of the golden ratio, modulo 1, keep apart, and to no row or column of a plane.</summary>
+    public int RowAt(int place, int count) => count == Count ? place : (int)(place * GoldenRatio % 1 * Count);
+
     /// <summary>Copies a row of a group.</summary>
-    public void Read(ReadOnlySpan<float> x, int row, int group, Span<float> patch)
+    private void Read(ReadOnlySpan<float> x, int row, int group, Span<float> patch)
     {
         if (isMatrix)
         {

@@ -168,8 +168,8 @@ internal sealed class Shipment(Materials materials, StageRunner runner, string s
             emitted.FirstOrDefault(c => c.Plan.Configurations.SequenceEqual(u.Plan.Configurations)) is { } known ? known with { Name = u.Name } : Emit(u.Name, u.Plan));
 
     /// <summary>
-    /// The model with exact rewrites alone, and every layer as it is: initializers that an exporter listed as inputs are constants, which the runtime folds and lays out, and constants beside convolutions are
-    /// folded. Where the runtime does not do the same by itself, this alone may be faster, and is no gain of any format.
+    /// The model with exact rewrites alone, and every layer as it is: initializers that an exporter listed as inputs are constants, which the runtime folds and lays out, constants beside convolutions are
+    /// folded, and Ifs that are decided are gone. Where the runtime does not do the same by itself, this alone may be faster, and is no gain of any format.
     /// </summary>
     private IEnumerable<Contestant> Exact()
     {

@@ -5,67 +5,53 @@ using TensorPrimitives = System.Numerics.Tensors.TensorPrimitives;
 
 namespace MixedPrecision.Benchmarks.Reducing;
 
-/// <summary>What preparations would take from calibration samples of a layer, from some rows of each sample, drawn from a seed.</summary>
+/// <summary>What preparations would take from calibration samples of a layer, besides moments.</summary>
 /// <param name="samples">How many samples there will be.</param>
 internal sealed class LayerStatistics(LayerSite site, int samples)
 {
-    /// <summary>Rows of all samples together, at least, and for each input.</summary>
-    private const int FewestRows = 4096, RowsPerInput = 8;
-
-    private const int WidestBlock = 2048;
+    /// <summary>As the product takes them.</summary>
+    private const int FewestRows = 4096, RowsPerInput = 4, WidestBlock = 1024;
 
     private readonly Lock gate = new();
-    private MomentSums[] plain = [], weighted = [];
+    private MomentSums? weighted;
     private double[] sum = [], rounded = [], power = [];
     private float[] largest = [];
     private long rows, elements;
 
     /// <summary>Adds a sample.</summary>
     /// <param name="gradient">Of the layer's result.</param>
-    public void Add(int sample, Gram gram, Tensor x, Tensor gradient)
+    public void Add(Gram gram, Tensor x, Tensor gradient)
     {
         var patches = new Patches(site, x.Shape);
-        int inputs = patches.Inputs, groups = patches.Groups;
-        int most = (Math.Max(FewestRows, RowsPerInput * inputs) + samples - 1) / samples;
-        var random = new Random(sample);
-        int[] drawn = patches.Count <= most ? [.. Enumerable.Range(0, patches.Count)] : [.. Enumerable.Range(0, most).Select(i => (int)(((long)i * patches.Count / most) + random.Next(Math.Max(1, patches.Count / most))))];
-        float[] weights = [.. drawn.Select(row => MathF.Sqrt(SquareOf(patches, row, gradient)))];
-        double[] sums = new double[groups * inputs], roundedSums = new double[groups * inputs];
+        int size = site.RowSize, all = size * site.Groups;
+        Tensor some = patches.Some(x, (Math.Max(FewestRows, RowsPerInput * size) + samples - 1) / samples);
+        float[] values = some.Values<float>().ToArray();
+        int count = values.Length / all;
+        double[] sums = new double[all], roundedSums = new double[all];
         ValueRange? range = site.Ranges?.Input;
+        for (int place = 0; place < values.Length; place++)
+        {
+            float value = values[place];
+            sums[place % all] += value;
+            roundedSums[place % all] += range is null ? value : (Math.Clamp(MathF.Round(value / range.Scale) + range.ZeroPoint, 0, 255) - range.ZeroPoint) * range.Scale;
+        }
+
+        for (int place = 0; place < count; place++)
+        {
+            Span<float> row = values.AsSpan(place * all, all);
+            TensorPrimitives.Multiply(row, MathF.Sqrt(SquareOf(patches, patches.RowAt(place, count), gradient)), row);
+        }
+
         lock (gate)
         {
-            if (plain.Length == 0)
+            weighted ??= new MomentSums(all, InputMoments.WidthOf(size, site.Groups, WidestBlock));
+            if (sum.Length == 0)
             {
-                plain = [.. Enumerable.Range(0, groups).Select(_ => new MomentSums(inputs, Math.Min(inputs, WidestBlock)))];
-                weighted = [.. Enumerable.Range(0, groups).Select(_ => new MomentSums(inputs, Math.Min(inputs, WidestBlock)))];
-                (sum, rounded) = (new double[groups * inputs], new double[groups * inputs]);
+                (sum, rounded) = (new double[all], new double[all]);
             }
         }
 
-        var values = new float[drawn.Length * inputs];
-        for (int group = 0; group < groups; group++)
-        {
-            for (int i = 0; i < drawn.Length; i++)
-            {
-                Span<float> row = values.AsSpan(i * inputs, inputs);
-                patches.Read(x.Values<float>(), drawn[i], group, row);
-                for (int k = 0; k < inputs; k++)
-                {
-                    sums[(group * inputs) + k] += row[k];
-                    roundedSums[(group * inputs) + k] += range is null ? row[k] : (Math.Clamp(MathF.Round(row[k] / range.Scale) + range.ZeroPoint, 0, 255) - range.ZeroPoint) * range.Scale;
-                }
-            }
-
-            gram.Add(Tensor.Of<float>(values, drawn.Length, inputs), plain[group]);
-            for (int i = 0; i < drawn.Length; i++)
-            {
-                Span<float> row = values.AsSpan(i * inputs, inputs);
-                TensorPrimitives.Multiply(row, weights[i], row);
-            }
-
-            gram.Add(Tensor.Of<float>(values, drawn.Length, inputs), weighted[group]);
-        }
-
+        gram.Add(Tensor.Of<float>(values, count, all), weighted);
         int channels = site.HasWeightMatrix ? site.InputSize : (int)x.Shape[1], plane = site.HasWeightMatrix ? 1 : (int)(x.Count / x.Shape[0] / channels);
         float[] own = new float[channels];
         double[] squares = new double[channels];
@@ -79,7 +65,7 @@ internal sealed class LayerStatistics(LayerSite site, int samples)
 
         lock (gate)
         {
-            rows += drawn.Length;
+            rows += count;
             elements += x.Count / channels;
             TensorPrimitives.Add(sum, sums, sum);
             TensorPrimitives.Add(rounded, roundedSums, rounded);
@@ -99,16 +85,11 @@ internal sealed class LayerStatistics(LayerSite site, int samples)
     /// <summary>Of each input channel the mean square.</summary>
     public double[] Power => [.. power.Select(p => p / elements)];
 
-    /// <summary>E[x] of the rows of a group, as they are or with x rounded to its range.</summary>
-    public double[] Mean(int group, bool isRounded) => [.. (isRounded ? rounded : sum).Skip(group * plain[0].Inputs).Take(plain[0].Inputs).Select(s => s / rows)];
+    /// <summary>E[x] of the rows of all groups, as they are or with x rounded to its range.</summary>
+    public double[] Mean(bool isRounded) => [.. (isRounded ? rounded : sum).Select(s => s / rows)];
 
-    /// <summary>Σ xxᵀ of the rows of a group, or with each weighted by the square of its gradients.</summary>
-    public InputMoments Moments(int group, bool isWeighted)
-    {
-        MomentSums sums = (isWeighted ? weighted : plain)[group];
-        float[] total = sums.Total();
-        return new InputMoments(sums.Inputs, sums.Rows, sums.Width, sums.HashOf(total), () => total);
-    }
+    /// <summary>Σ xxᵀ with each row weighted by the square of its gradients.</summary>
+    public InputMoments Weighted => weighted!.Total() is var total ? new InputMoments(weighted.Inputs, weighted.Rows, weighted.Width, weighted.HashOf(total), () => total) : null!;
 
     private float SquareOf(Patches patches, int row, Tensor gradient)
     {

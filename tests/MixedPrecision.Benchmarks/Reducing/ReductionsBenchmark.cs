@@ -23,33 +23,28 @@ internal sealed class ReductionsBenchmark
     private readonly string name;
     private readonly Materials materials;
     private readonly NumberFormat format;
-    private readonly int limit;
     private readonly ConcurrentDictionary<string, LayerStatistics> statistics = new();
-    private readonly double observing;
 
     private ReductionsBenchmark(string name, Materials materials)
     {
         (this.name, this.materials) = (name, materials);
         format = materials.Policy.Formats.Select(NumberFormats.Get).First(f => FormatId.Parse(f.Name).Family.Name == FormatFamilies.Int8Static);
-        limit = FormatId.Parse(format.Name)["weights"] == FormatFamilies.Full ? 127 : 63;
         Workspace w = materials.Workspace;
         IReadOnlyList<Sample> samples = materials.Data.Calibration.Value;
         using var gram = new Gram(1);
-        long start = Stopwatch.GetTimestamp();
         Calibrator.Run(
             new CalibrationRequest(w.Model, w.Partition, w.Types, w.Sites, [NumberFormats.Baseline], materials.ObservedLoss.Value, samples, materials.Machine.Threads)
             {
-                Observe = (sample, site, x, gradient, drawn) =>
+                Observe = (_, site, x, gradient, drawn) =>
                 {
                     if (site.Layer.HasWeight && format.WhyNot(w.Sites[site.Layer.Name]) is null)
                     {
-                        statistics.GetOrAdd(site.Layer.Name, _ => new LayerStatistics(w.Sites[site.Layer.Name], samples.Count)).Add(sample, gram, x, drawn ?? gradient);
+                        statistics.GetOrAdd(site.Layer.Name, _ => new LayerStatistics(w.Sites[site.Layer.Name], samples.Count)).Add(gram, x, drawn ?? gradient);
                     }
                 },
             },
             _ => { },
             CancellationToken.None);
-        observing = Stopwatch.GetElapsedTime(start).TotalSeconds;
     }
 
     /// <param name="folder">As that of <see cref="ConvolutionsBenchmark"/>: models that are made are taken from there.</param>
@@ -77,7 +72,8 @@ internal sealed class ReductionsBenchmark
         var trial = new ReductionsBenchmark(policy.Name, materials);
         NumberFormat format = trial.format;
         double weights = found.Layers.Sum(l => l.Formats.GetValueOrDefault(format.Name)?.Measured ?? 0), values = found.Held.Sum(h => h.Rounding.Measured);
-        Console.WriteLine($"| {policy.Name} | {trial.Plan(format).Count(p => p.Format == format)} | predicted, one by one: weights {Math.Sqrt(weights / found.MeanSquareLoss):0.000 %}, values {Math.Sqrt(values / found.MeanSquareLoss):0.000 %} | | | observed in {trial.observing:0.0} |");
+        Console.WriteLine($"| {policy.Name} | {trial.Plan(format).Count(p => p.Format == format)} | predicted, one by one: weights {Math.Sqrt(weights / found.MeanSquareLoss):0.000 %}, values {Math.Sqrt(values / found.MeanSquareLoss):0.000 %} | | | |");
+        Console.WriteLine($"| {policy.Name} | | a forward pass for ranges, that with moments besides | | | {Observing(materials, []):0.0}, {Observing(materials, [.. materials.Workspace.Sites.Values.Where(s => format.WhyNot(s) is null).Select(s => s.MomentsOf).OfType<string>().Distinct()]):0.0} |");
         var reference = new Originals(materials);
         double[] rounded = trial.Rows(reference, "", null);
         Stopwatch watch = Stopwatch.StartNew();
@@ -98,13 +94,24 @@ internal sealed class ReductionsBenchmark
         new ReductionsBenchmark(policy.Name, other).Rows(reference, $"equalized ({moved} of {count}, {seconds:0.0} s), ", rounded);
     }
 
+    /// <summary>Seconds of observing.</summary>
+    private static double Observing(Materials materials, string[] values)
+    {
+        Workspace w = materials.Workspace;
+        string[] ranges = [.. w.Sites.Values.SelectMany(s => new[] { s.RangesOf.Input, s.RangesOf.Output }).OfType<string>().Distinct()];
+        long start = Stopwatch.GetTimestamp();
+        Observer.Run(
+            new ObservationRequest(w.Model, w.Partition, w.Types, w.Sites, values, materials.Data.Calibration.Value, materials.Machine.Threads) { Ranges = ranges }, (_, _) => { }, _ => { }, _ => { }, CancellationToken.None);
+        return Stopwatch.GetElapsedTime(start).TotalSeconds;
+    }
+
     /// <summary>A row for each preparation.</summary>
     /// <param name="rounded">The changes with plain rounding, or null: that is the first row.</param>
     private double[] Rows(Originals reference, string before, double[]? rounded)
     {
         foreach (Rounds how in Enum.GetValues<Rounds>())
         {
-            NumberFormat made = Once(RoundedLayers.Of(format, how, s => statistics[s.Layer.Name], limit), out Func<double> seconds);
+            NumberFormat made = Once(RoundedLayers.Of(format, how, s => statistics[s.Layer.Name]), out Func<double> seconds);
             (LayerSite Site, NumberFormat Format)[] plan = Plan(made);
             rounded = Print(reference, $"{before}{Text(how)}", rounded, () => Emitted(plan, null), seconds);
             if (how != Rounds.Weighted)

@@ -1,5 +1,6 @@
 using MixedPrecision.Formats;
 using MixedPrecision.Onnx;
+using MixedPrecision.Policies;
 
 namespace MixedPrecision.Benchmarks.Reducing;
 
@@ -9,20 +10,23 @@ internal enum Rounds
     /// <summary>Each value to the nearest.</summary>
     Nearest,
 
-    /// <summary>GPTQ over patches.</summary>
+    /// <summary>GPTQ, as the product does it.</summary>
     Compensated,
 
-    /// <summary>The same with each patch weighted by the square of its gradients.</summary>
+    /// <summary>The same with each row weighted by the square of its gradients.</summary>
     Weighted,
 }
 
 /// <summary>Preparations of layers in int8-static that the product may do without.</summary>
 internal static class RoundedLayers
 {
-    /// <summary>The format with weights rounded in another way.</summary>
-    public static NumberFormat Of(NumberFormat format, Rounds how, Func<LayerSite, LayerStatistics> statistics, int limit) => how == Rounds.Nearest ? format : format with
+    /// <summary>The format with weights rounded in one of the ways.</summary>
+    /// <param name="format">The one that rounds with what calibration saw.</param>
+    public static NumberFormat Of(NumberFormat format, Rounds how, Func<LayerSite, LayerStatistics> statistics) => how switch
     {
-        Prepare = (site, weight) => Prepare(format, site, weight, statistics(site), how == Rounds.Weighted, limit),
+        Rounds.Nearest => NumberFormats.Get(format.Name.Replace(FormatFamilies.Gptq, FormatFamilies.Rounded, StringComparison.Ordinal)) with { Name = format.Name },
+        Rounds.Weighted => format with { Prepare = (site, weight) => format.Prepare(site with { Moments = statistics(site).Weighted }, weight) },
+        _ => format,
     };
 
     /// <summary>The format with floats that are rounded as its weights are, and no other rounding.</summary>
@@ -38,14 +42,14 @@ internal static class RoundedLayers
     {
         int outputs = (int)site.Layer.WeightShape![0], inputs = (int)(weight.Count / outputs), groups = (int)site.Node.Int("group", 1);
         var correction = new float[outputs];
+        double[] mean = statistics.Mean(false), seen = statistics.Mean(isRounded);
         for (int output = 0; output < outputs; output++)
         {
-            int group = output / (outputs / groups);
-            double[] mean = statistics.Mean(group, false), seen = statistics.Mean(group, isRounded);
+            int start = output / (outputs / groups) * inputs;
             double change = 0;
             for (int k = 0; k < inputs; k++)
             {
-                change += (weight.Values<float>()[(output * inputs) + k] * mean[k]) - (held.Values<float>()[(output * inputs) + k] * seen[k]);
+                change += (weight.Values<float>()[(output * inputs) + k] * mean[start + k]) - (held.Values<float>()[(output * inputs) + k] * seen[start + k]);
             }
 
             correction[output] = (float)change;
@@ -53,52 +57,4 @@ internal static class RoundedLayers
 
         return correction;
     }
-
-    private static IReadOnlyList<Tensor> Prepare(NumberFormat format, LayerSite site, Tensor weight, LayerStatistics statistics, bool isWeighted, int limit)
-    {
-        IReadOnlyList<Tensor> plain = format.Prepare(site, weight);
-        byte[] quantized = plain[0].Bytes.ToArray();
-        float[] scales = plain[1].Values<float>().ToArray();
-        if (site.HasWeightMatrix)
-        {
-            Grid(site.InputSize, limit).Round(site, weight, statistics.Moments(0, isWeighted), (column, steps, values) =>
-            {
-                scales[column] = steps[0].Scale;
-                for (int row = 0; row < values.Length; row++)
-                {
-                    quantized[(row * scales.Length) + column] = (byte)values[row];
-                }
-            });
-            return [new Tensor(plain[0].ElementType, plain[0].Shape, quantized), Tensor.Of<float>(scales, scales.Length)];
-        }
-
-        int outputs = scales.Length, inputs = (int)(weight.Count / outputs), groups = (int)site.Node.Int("group", 1), count = outputs / groups, padded = quantized.Length / outputs;
-        for (int group = 0; group < groups; group++)
-        {
-            var steps = new GridStep[count];
-            for (int i = 0; i < count; i++)
-            {
-                steps[i] = new GridStep(scales[(group * count) + i], (short)-limit, (short)limit);
-            }
-
-            var values = new short[count * inputs];
-            statistics.Moments(group, isWeighted).Compensation().Round(weight.Values<float>().Slice(group * count * inputs, count * inputs), count, Grid(inputs, limit), steps, values);
-            for (int i = 0; i < count; i++)
-            {
-                scales[(group * count) + i] = steps[i].Scale;
-                for (int k = 0; k < inputs; k++)
-                {
-                    quantized[(((group * count) + i) * padded) + k] = (byte)values[(i * inputs) + k];
-                }
-            }
-        }
-
-        return [new Tensor(plain[0].ElementType, plain[0].Shape, quantized), Tensor.Of<float>(scales, outputs)];
-    }
-
-    private static WeightGrid Grid(int inputs, int limit) => new(inputs, column =>
-    {
-        (float low, float high) = Rounding.Range(column);
-        return new GridStep(MathF.Max(high, -low) is > 0 and float largest ? largest / limit : 1, (short)-limit, (short)limit);
-    });
 }
