@@ -39,6 +39,9 @@ public class MixedPrecisionQuantize : ToolTask
     /// <summary>Folder of the cache; empty: the user's cache folder: <c>--cache</c>.</summary>
     public string CacheDirectory { get; set; } = "";
 
+    /// <summary>Whether the policy has to have a lock, which has to fit: <c>--locked</c>.</summary>
+    public bool Locked { get; set; }
+
     /// <summary>Folder of the run under way.</summary>
     protected string RunFolder { get; set; } = "";
 
@@ -138,7 +141,7 @@ public class MixedPrecisionQuantize : ToolTask
 
     private bool Execute(EmittedFolder folder)
     {
-        string[] settings = ["policy " + Policy, "cache " + CacheDirectory, "tool " + ToolAssembly];
+        string[] settings = ["policy " + Policy, "cache " + CacheDirectory, "tool " + ToolAssembly, "locked " + Locked];
         if (folder.WarningsIfCurrent(settings) is { } kept)
         {
             Log.LogMessage(MessageImportance.Low, "MixedPrecision: nothing changed since the last run of '{0}'", Policy);
@@ -178,6 +181,10 @@ public class MixedPrecisionQuantize : ToolTask
         foreach (string argument in Option("--output", OutputDirectory).Concat(Option("--cache", CacheDirectory)).Concat(Option("--inputs-file", InputsFile)))
         {
             yield return argument;
+        }
+        if (Locked)
+        {
+            yield return "--locked";
         }
         yield return "--log-format";
         yield return "msbuild";

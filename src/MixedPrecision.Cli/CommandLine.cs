@@ -17,6 +17,7 @@ public sealed class CommandLine
     private readonly Option<string> budget = new("--budget") { Description = "Another budget than the policy's, such as 1%, 0.01 or accuracyDrop:0.5%.", HelpName = "B" };
     private readonly Option<bool> json = new("--json") { Description = "Print the result as one JSON document on standard output, and nothing else there." };
     private readonly Option<string> inputsFile = new("--inputs-file") { Description = "Write the paths of all files that were read, one per line.", HelpName = "FILE" };
+    private readonly Option<bool> locked = new("--locked") { Description = "The policy has to have a lock that fits: what 'lock' writes." };
     private readonly Option<bool> showKeys = new("--show-keys") { Description = "Say of each stage what its result depends on: the parts of the key that it is kept by." };
     private readonly Option<string> file = new("--output") { Description = "The file that the gradient model goes to.", HelpName = "FILE", Required = true };
     private readonly Argument<string> manifest = new("MANIFEST") { Description = "The precision manifest." };
@@ -42,7 +43,8 @@ public sealed class CommandLine
             Command(Verb.Solve, "Choose the fastest plan within the budget.", run, policy, json, budget, cache, showKeys, log),
             Command(Verb.Frontier, "Show what each budget would buy: all plans that no other beats.", run, policy, json, budget, cache, showKeys, log),
             Explain(run),
-            Command(Verb.Quantize, "Emit the quantized model, verify it, and write the precision manifest.", run, policy, output, json, budget, cache, inputsFile, showKeys, log),
+            Command(Verb.Quantize, "Emit the quantized model, verify it, and write the precision manifest.", run, policy, output, json, budget, cache, inputsFile, locked, showKeys, log),
+            Command(Verb.Lock, "Fix the plan: write all that the model is emitted from beside the policy, to be committed.", run, policy, json, cache, showKeys, log),
             Command(Verb.Validate, "Hold predictions of loss and time against measurements of the model, and the plan against simpler ways to choose.", run, policy, results, samples, json, cache, showKeys, log),
             Command(Verb.Gradient, "Write the model's gradient graph as a model that anyone can run.", run, model, file, loss, withRespectTo, log),
             Command(Verb.Report, "Write a manifest as a page to look at.", run, manifest, page, log),
@@ -116,6 +118,7 @@ public sealed class CommandLine
         options.Contains(loss) ? parsed.GetValue(loss) : null,
         options.Contains(withRespectTo) && parsed.GetValue(withRespectTo) is { Length: > 0 } names ? names : null)
     {
+        IsLocked = options.Contains(locked) && parsed.GetValue(locked),
         Layer = verb == Verb.Explain ? parsed.GetValue(layer) : null,
         Samples = options.Contains(samples) ? parsed.GetValue(samples) : null,
         ShowKeys = options.Contains(showKeys) && parsed.GetValue(showKeys),

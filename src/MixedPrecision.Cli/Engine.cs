@@ -11,7 +11,7 @@ internal static class Engine
     {
         bool hasPolicy = invocation.Verb is not (Verb.Inspect or Verb.Gradient or Verb.Report);
         string? cache = hasPolicy ? Path.GetFullPath(invocation.CacheFolder ?? ContentStore.DefaultFolder()) : null;
-        var options = new RunOptions(cache, invocation.Budget, reporter.Progress, reporter.Diagnose, cancel) { ShowKeys = invocation.ShowKeys };
+        var options = new RunOptions(cache, invocation.Budget, reporter.Progress, reporter.Diagnose, cancel) { ShowKeys = invocation.ShowKeys, IsLocked = invocation.IsLocked };
         string? output = invocation.Output is null ? null : Path.GetFullPath(invocation.Output);
         WritableFolders.Check(cache, invocation.Verb is Verb.Gradient or Verb.Report ? Path.GetDirectoryName(output ?? Path.GetFullPath(invocation.File)) : output);
         OutputGuard.Check(new[] { invocation.InputsFile }.OfType<string>(), [invocation.File]);
@@ -26,6 +26,7 @@ internal static class Engine
             Verb.Frontier => Verbs.Frontier(invocation.File, options) is var report && invocation.Json ? [report.ToJson()] : [.. report.ToLines()],
             Verb.Explain => Verbs.Explain(invocation.File, invocation.Layer, options) is var report && invocation.Json ? [report.ToJson()] : [.. report.ToLines()],
             Verb.Validate => Verbs.Validate(invocation.File, invocation.Output!, options, invocation.Samples) is var result && invocation.Json ? [result.ToJson()] : [.. result.ToLines()],
+            Verb.Lock => Verbs.Lock(invocation.File, options) is var made && invocation.Json ? [made.ToJson()] : [.. made.ToLines()],
             Verb.Gradient => Verbs.Gradient(invocation.File, invocation.Output!, invocation.Loss, invocation.WithRespectTo, options),
             Verb.Report => Verbs.Report(invocation.File, invocation.Output, options),
             _ => Quantize(invocation, options),

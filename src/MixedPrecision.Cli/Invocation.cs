@@ -10,6 +10,7 @@ public enum Verb
     Frontier,
     Explain,
     Quantize,
+    Lock,
     Validate,
     Gradient,
     Report,
@@ -47,6 +48,9 @@ public sealed record Invocation(
     string? Loss = null,
     IReadOnlyList<string>? WithRespectTo = null)
 {
+    /// <summary><c>--locked</c>.</summary>
+    public bool IsLocked { get; init; }
+
     /// <summary>The layer that <c>explain</c> tells all of, or null.</summary>
     public string? Layer { get; init; }
 

@@ -107,6 +107,13 @@ public static class Codes
     public static readonly ErrorCode OutputOverwrites = new("MPB8005", "output would overwrite another file");
     public static readonly ErrorCode TemporaryFolderNotWritable = new("MPB8006", "temporary folder not writable");
     public static readonly ErrorCode FileUnusable = new("MPB8007", "file cannot be read or written");
+    public static readonly ErrorCode LockMissing = new("MPB8008", "lock missing");
+    public static readonly ErrorCode LockInvalid = new("MPB8009", "lock cannot be used");
+    public static readonly ErrorCode LockModelDrift = new("MPB8010", "model is not the locked one");
+    public static readonly ErrorCode LockPolicyDrift = new("MPB8011", "policy is not the locked one");
+    public static readonly ErrorCode LockDataDrift = new("MPB8012", "data are not the locked ones");
+    public static readonly ErrorCode LockOfOtherVersion = new("MPB8013", "lock of another version");
+    public static readonly ErrorCode LockPlanDrift = new("MPB8014", "locked plan does not come out");
 
     // 9xxx: build and command line
     public static readonly ErrorCode ToolFailed = new("MPB9001", "tool failed");

@@ -9,9 +9,9 @@ namespace MixedPrecision.Formats;
 /// nothing else of the model sees it.
 /// </summary>
 /// <param name="producer">Name of the layer whose columns are divided.</param>
-/// <param name="moments">What calibration saw the layer read.</param>
+/// <param name="moments">What calibration saw the layer read; null where s is known and it is not.</param>
 /// <param name="scales">Finds s, [K].</param>
-public sealed class ChannelBalance(string producer, InputMoments moments, Func<float[]> scales)
+public sealed class ChannelBalance(string producer, InputMoments? moments, Func<float[]> scales)
 {
     /// <summary>s = 2^round(strength · log₂ max|x|).</summary>
     private static readonly double[] Strengths = [0, 0.25, 0.5, 0.625, 0.75, 0.875, 1];
@@ -19,10 +19,10 @@ public sealed class ChannelBalance(string producer, InputMoments moments, Func<f
     /// <summary>Channels that are smaller than the largest by more than this count as if by this: what calibration hardly saw must not take the whole range when it comes.</summary>
     private const float LeastShare = 1 / 256f;
 
-    private readonly Lazy<(float[] Scales, InputMoments Moments)> found = new(() =>
+    private readonly Lazy<(float[] Scales, InputMoments? Moments)> found = new(() =>
     {
         float[] s = scales();
-        return (s, moments.Divided(s));
+        return (s, moments?.Divided(s));
     });
 
     /// <summary>Name of the layer whose columns are divided.</summary>
@@ -31,8 +31,8 @@ public sealed class ChannelBalance(string producer, InputMoments moments, Func<f
     /// <summary>s, [K].</summary>
     public float[] Scales => found.Value.Scales;
 
-    /// <summary>The moments of x/s.</summary>
-    public InputMoments Moments => found.Value.Moments;
+    /// <summary>The moments of x/s, or null.</summary>
+    public InputMoments? Moments => found.Value.Moments;
 
     /// <summary>Of the strengths the one with which rounding activations to 8 bits per tensor and weights to 8 bits per column is expected to change the outputs least, all of them alike.</summary>
     /// <param name="moments">What calibration saw the layer read.</param>

@@ -39,6 +39,9 @@ public sealed record LayerSite(Layer Layer, NodeProto Node, int Opset, TensorTyp
     /// <summary>What calibration saw the layer read and give, or null: then no format can hold that in ranges known beforehand.</summary>
     public LayerRanges? Ranges { get; init; }
 
+    /// <summary>By name of a weight, what a lock holds of its constants, or null: there is no lock.</summary>
+    public IReadOnlyDictionary<string, LockedConstants>? Locked { get; init; }
+
     /// <summary>Whether calibration data were run through the model for this layer.</summary>
     public bool IsObserved { get; init; }
 

@@ -64,5 +64,6 @@ public sealed record LayerRanges(ValueRange Input, ValueRange? Output)
     public ValueRange? Inner { get; init; }
 
     /// <summary>Identifies what is held: ranges of one text are equal.</summary>
+    [JsonIgnore]
     public string Text => string.Create(CultureInfo.InvariantCulture, $"{Input.Low:R} {Input.High:R} {Output?.Low:R} {Output?.High:R} {Pooled?.Low:R} {Pooled?.High:R} {Inner?.Low:R} {Inner?.High:R}");
 }

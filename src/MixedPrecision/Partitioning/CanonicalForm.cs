@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Security.Cryptography;
 using Google.Protobuf;
 using MixedPrecision.Onnx;
@@ -189,7 +190,7 @@ internal sealed class CanonicalForm(OnnxModel model, GraphView view, IReadOnlyDi
             .. region.Nodes.Select(n =>
             {
                 IReadOnlyList<string> read = view.Inputs[n];
-                NodeProto written = CanonicalNode.Write(view.Nodes[n], v => v.Length == 0 ? "" : $"@{IndexIn(read, v)}", new CanonicalNames());
+                NodeProto written = CanonicalNode.Write(view.Nodes[n], v => v.Length == 0 ? "" : string.Create(CultureInfo.InvariantCulture, $"@{IndexIn(read, v)}"), new CanonicalNames());
                 return new OrderedNode(written.ToByteArray(), [.. read.Select(IndexOf)], [.. view.Nodes[n].Output.Where(o => o.Length > 0).Select(IndexOf)]);
             }),
         ];

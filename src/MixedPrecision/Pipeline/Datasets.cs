@@ -55,14 +55,18 @@ internal sealed record Datasets(
                     () => Read(policy.Resolve(e.Data), e.Data, e.Samples))
                 : new Content<IReadOnlyList<Sample>>(key.With("held out only", 1), () => [.. read.Value.TakeLast(HeldOut(read.Value.Count))]),
             () => read.Value[0],
-            [
-                .. path is null ? [] : SampleReader.FilesOf(path, format),
-                .. policy.Evaluation is { } held ? SampleReader.FilesOf(policy.Resolve(held.Data)) : [],
-            ]);
+            FilesOf(policy));
 
         IReadOnlyList<Sample> Read(string file, string displayName, int? maximum) => SampleReader.Read(
             file, displayName, [.. workspace.Model.Inputs.Select(InputDeclaration.Of)], policy.Calibration.Labels, maximum, loss.Value.Fields, format);
     }
+
+    /// <summary>Full paths of the files that the samples of a policy come from; some may not be there.</summary>
+    public static IReadOnlyList<string> FilesOf(Policy policy) =>
+    [
+        .. PathOf(policy) is string path ? SampleReader.FilesOf(path, FormatOf(policy)) : [],
+        .. policy.Evaluation is { } held ? SampleReader.FilesOf(policy.Resolve(held.Data)) : [],
+    ];
 
     /// <summary>How images and text become samples.</summary>
     public static DataFormat FormatOf(Policy policy)

@@ -20,25 +20,36 @@ public sealed record QuantizeResult(Manifest Manifest, IReadOnlyList<string> Fil
 internal static class Delivery
 {
     /// <summary>Refuses to start where an emitted file would replace an input of the run, or what another policy emitted.</summary>
-    public static void Guard(Materials materials, string outputFolder)
+    public static void Guard(Policy policy, Workspace workspace, IReadOnlyList<string> inputFiles, string outputFolder)
     {
-        string path = Path.Combine(Path.GetFullPath(outputFolder), NameOf(materials.Policy));
+        string path = Path.Combine(Path.GetFullPath(outputFolder), NameOf(policy));
         string manifest = Path.ChangeExtension(path, ManifestFile.Extension);
-        OutputGuard.Check([path, manifest, Path.ChangeExtension(path, ReportPage.Extension), .. materials.Workspace.ExternalFiles.Count > 0 ? [path + ".data"] : Array.Empty<string>()], materials.InputFiles);
-        OutputGuard.CheckOwner(manifest, Path.GetFileName(materials.Policy.File), materials.Policy.Model);
+        OutputGuard.Check([path, manifest, Path.ChangeExtension(path, ReportPage.Extension), .. workspace.ExternalFiles.Count > 0 ? [path + ".data"] : Array.Empty<string>()], inputFiles);
+        OutputGuard.CheckOwner(manifest, Path.GetFileName(policy.File), policy.Model);
     }
 
     public static QuantizeResult Deliver(Materials materials, StageRunner runner, string outputFolder)
     {
-        string name = NameOf(materials.Policy);
         using StagingFolder staging = StagingFolder.In(Path.GetFullPath(outputFolder));
-        Shipped shipped = new Shipment(materials, runner, staging.Folder, name).Run();
-        Manifest manifest = Reports.Manifest(materials, runner, shipped, Advising.Of(materials, runner, shipped));
-        string manifestPath = Path.Combine(staging.Folder, Path.ChangeExtension(name, ManifestFile.Extension));
+        (Shipped shipped, Manifest manifest) = Make(materials, runner, staging.Folder);
+        return Ship(staging, materials.Policy, shipped.Emitted, manifest, materials.InputFiles);
+    }
+
+    /// <summary>Makes what is to be shipped, in a folder.</summary>
+    public static (Shipped Shipped, Manifest Manifest) Make(Materials materials, StageRunner runner, string folder)
+    {
+        Shipped shipped = new Shipment(materials, runner, folder, NameOf(materials.Policy)).Run();
+        return (shipped, Reports.Manifest(materials, runner, shipped, Advising.Of(materials, runner, shipped)));
+    }
+
+    /// <summary>Puts a model, its manifest and the report of it into their places.</summary>
+    public static QuantizeResult Ship(StagingFolder staging, Policy policy, EmittedModel emitted, Manifest manifest, IReadOnlyList<string> inputFiles)
+    {
+        string manifestPath = Path.Combine(staging.Folder, Path.ChangeExtension(NameOf(policy), ManifestFile.Extension));
         File.WriteAllText(manifestPath, manifest.ToJson());
-        string reportPath = Path.Combine(staging.Folder, Path.ChangeExtension(name, ReportPage.Extension));
+        string reportPath = Path.Combine(staging.Folder, Path.ChangeExtension(NameOf(policy), ReportPage.Extension));
         File.WriteAllText(reportPath, ReportPage.Write(manifest));
-        return new QuantizeResult(manifest, staging.Ship([.. shipped.Emitted.Files, manifestPath, reportPath]), materials.InputFiles);
+        return new QuantizeResult(manifest, staging.Ship([.. emitted.Files, manifestPath, reportPath]), inputFiles);
     }
 
     /// <summary>File name of the emitted model.</summary>

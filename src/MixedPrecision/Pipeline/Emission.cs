@@ -7,7 +7,7 @@ using MixedPrecision.Structures;
 namespace MixedPrecision.Pipeline;
 
 /// <summary>A layer with the format that it is rewritten to.</summary>
-/// <param name="Observed">Identifies what calibration saw the layer read and give, where its format was made with that; else null.</param>
+/// <param name="Observed">Identifies what calibration saw the layer read and give, or what a lock has made of it, where its format was made with that; else null.</param>
 internal sealed record LayerFormat(string Layer, FormatVersion Format, string? Observed);
 
 /// <summary>A sub-graph with the structure that it is rewritten to.</summary>
@@ -40,7 +40,7 @@ internal sealed record EmittedModel(IReadOnlyList<string> Files)
 internal static class Emission
 {
     private const string Stage = "quantize";
-    private const int Version = 5;
+    public const int Version = 5;
 
     /// <summary>Puts the model of a plan, and its external data if it has any, into a folder.</summary>
     /// <param name="plan">A configuration by sub-graph.</param>
@@ -80,9 +80,12 @@ internal static class Emission
             .Select(l => new LayerFormat(l.Name, FormatVersion.Of(l.Format), Observed(workspace.Sites[l.Name], l.Format))),
     ];
 
-    /// <summary>What calibration saw that decides on what a format writes, or null.</summary>
+    /// <summary>What calibration saw, or a lock holds, that decides on what a format writes, or null.</summary>
     private static string? Observed(LayerSite site, NumberFormat format) =>
-        (format.ReadsMoments ? site.Moments?.Hash : null, format.ReadsRanges ? site.Ranges?.Text : null) switch { (string moments, string ranges) => $"{moments} {ranges}", var (moments, ranges) => moments ?? ranges };
+        (format.ReadsMoments ? HeldBy(site) ?? site.Moments?.Hash : null, format.ReadsRanges ? site.Ranges?.Text : null) switch { (string moments, string ranges) => $"{moments} {ranges}", var (moments, ranges) => moments ?? ranges };
+
+    /// <summary>Identifies the constants that a lock holds of a layer; null without a lock.</summary>
+    private static string? HeldBy(LayerSite site) => site.Locked is null ? null : string.Join(' ', site.Locked.OrderBy(l => l.Key, StringComparer.Ordinal).Select(l => l.Value.Hash));
 
     /// <summary>The sub-graphs that do not stand as exported.</summary>
     public static IReadOnlyList<SubgraphStructure> StructuresOf(Workspace workspace, IReadOnlyList<Configuration> plan) =>

@@ -33,14 +33,18 @@ internal sealed record Materials(
     /// <summary>The policy as stages read it: by what stands in its file, and the budget, which an option may set.</summary>
     public Content<Policy> PolicyContent => new(CacheKey.Of(("budget", Policy.Budget.ToString())).WithFile("policy", Path.GetFullPath(Policy.File)), () => Policy);
 
-    /// <summary>Files that the run depends on: policy, model and its external data, calibration and evaluation data, loss graphs.</summary>
-    public IReadOnlyList<string> InputFiles =>
+    /// <summary>Files that the run depends on: policy, model and its external data, loss graphs, calibration and evaluation data, and the lock, which would take the place of most.</summary>
+    public IReadOnlyList<string> InputFiles => FilesOf(Policy, Workspace, Data.Files);
+
+    /// <summary>Files that a run of a policy depends on, the lock among them, which need not be there.</summary>
+    public static IReadOnlyList<string> FilesOf(Policy policy, Workspace workspace, IReadOnlyList<string> data) =>
     [
-        Path.GetFullPath(Policy.File),
-        Workspace.Path,
-        .. Workspace.ExternalFiles,
-        .. Policy.Calibration.Losses.Select(l => l.File).OfType<string>().Select(Policy.Resolve),
-        .. Data.Files,
+        Path.GetFullPath(policy.File),
+        workspace.Path,
+        .. workspace.ExternalFiles,
+        .. policy.Calibration.Losses.Select(l => l.File).OfType<string>().Select(policy.Resolve),
+        .. data,
+        LockFile.PathOf(Path.GetFullPath(policy.File)),
     ];
 
     /// <summary>Opens all that a policy names; samples and sessions are made when a stage reads them.</summary>

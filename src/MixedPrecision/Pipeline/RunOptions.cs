@@ -19,6 +19,9 @@ public sealed record RunOptions(
     /// <summary>Whether the parts of every stage's key are told as progress: two runs that should have shared a result are compared by them.</summary>
     public bool ShowKeys { get; init; }
 
+    /// <summary>Whether the policy has to have a lock, which has to fit.</summary>
+    public bool IsLocked { get; init; }
+
     /// <summary>Whether every stage is computed although its artifact is known, and the two have to agree: what tests check declarations with.</summary>
     internal bool Recomputes { get; init; }
 }

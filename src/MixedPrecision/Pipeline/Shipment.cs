@@ -54,6 +54,9 @@ internal sealed class Shipment(Materials materials, StageRunner runner, string s
     private readonly Content<Workspace> model = ModelOf(materials.Workspace);
     private readonly List<Contestant> emitted = [];
 
+    /// <summary>What is shipped where nothing is gained (<see cref="ShippedModel.What"/>).</summary>
+    public const string OriginalModel = "original";
+
     /// <summary>The original as stages read it, with its exact rewrites.</summary>
     public static Content<Workspace> ModelOf(Workspace workspace) => new(
         Caching.CacheKey.Of(("model", workspace.Hash)).With("defaults", workspace.Model.Defaults.Count).With("embeddings", workspace.Partition.Layers.Count(l => l.Kind == LayerKind.Embedding))
@@ -260,7 +263,7 @@ internal sealed class Shipment(Materials materials, StageRunner runner, string s
 
         Steps.WarnOfNothingGained(materials, runner, findings, why);
         EmittedModel kept = Emission.Keep(runner, model, Path.Combine(staging, "original"), name, materials.Preparations);
-        return new Shipped("original", why, Reports.Baselines(materials.Workspace), kept, findings, null, null, [], compared ?? []);
+        return new Shipped(OriginalModel, why, Reports.Baselines(materials.Workspace), kept, findings, null, null, [], compared ?? []);
     }
 
     private Content<string> Original => PathOf(materials.Workspace);

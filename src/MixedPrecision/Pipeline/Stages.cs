@@ -118,6 +118,16 @@ internal sealed record ConformInput(
     AppSession Session,
     [property: Incidental] Preparations Preparations);
 
+/// <summary>What <see cref="Stages.ReadBack"/> reads: what <see cref="Stages.Conform"/> does but for data.</summary>
+internal sealed record ReadBackInput(
+    Content<Workspace> Model,
+    Content<string> Emitted,
+    IReadOnlyList<LayerFormat> Layers,
+    IReadOnlyList<SubgraphStructure> Structures,
+    Kernels Kernels,
+    AppSession Session,
+    [property: Incidental] Preparations Preparations);
+
 /// <summary>Whether an emitted file is what was planned.</summary>
 /// <param name="Problem">Why it must not be shipped, or null.</param>
 /// <param name="Notes">What could not be compared.</param>
@@ -283,16 +293,28 @@ internal static class Stages
         Version: 1,
         (input, context) =>
         {
-            Workspace original = input.Model.Value;
-            (LayerSite Site, NumberFormat Format)[] plan = Emission.PlanOf(original, input.Layers);
-            IReadOnlyList<FoundStructure> structures = Emission.FoundOf(original, input.Structures);
-            IReadOnlyList<RewrittenLayer> layers = Conformance.Check(
-                original.Model, input.Emitted.Value, plan, original.Weight, input.Preparations, [.. structures.Select(s => s.Match)]);
-            KernelCheck.Check(input.Emitted.Value, layers, input.Session.Settings(), structures);
+            CheckGraph(new ReadBackInput(input.Model, input.Emitted, input.Layers, input.Structures, input.Kernels, input.Session, input.Preparations));
             AgreementResult agreement = Agreement.Measure(
-                original.Path, input.Emitted.Value, plan.Select(p => p.Format).Distinct(), input.Samples.Value, input.Session.ForSamples(), context.Cancel);
+                input.Model.Value.Path, input.Emitted.Value, Emission.PlanOf(input.Model.Value, input.Layers).Select(p => p.Format).Distinct(), input.Samples.Value, input.Session.ForSamples(), context.Cancel);
             return new Conformity(
                 agreement.Problem(Path.GetFileName(input.Emitted.Value)), [.. new[] { agreement.NotJudged }.OfType<string>(), .. agreement.Notes]);
+        });
+
+    /// <summary>The original, an emitted file and its plan → whether the file carries the plan, and runs in the kernels that its formats promise: all that can be told without data.</summary>
+    public static readonly Stage<ReadBackInput, Conformity> ReadBack = new(
+        "read-back",
+        Version: 1,
+        (input, _) =>
+        {
+            try
+            {
+                CheckGraph(input);
+                return new Conformity(null, []);
+            }
+            catch (MixedPrecisionException e) when (e.Diagnostic.Code == Codes.KernelNotAsPromised)
+            {
+                return new Conformity(e.Diagnostic, []);
+            }
         });
 
     /// <summary>Policy and samples → warnings of data that say less than they seem to.</summary>
@@ -337,6 +359,15 @@ internal static class Stages
         (input, context) => [.. OptionTrial.Measure(
             input.Shipped.Value, input.Machine.Session(), input.Candidates, input.Scenarios.Value, input.Settings, input.LeastGain, text => context.Report(0, text), context.Cancel)],
         IsClocked: true);
+
+    private static void CheckGraph(ReadBackInput input)
+    {
+        Workspace original = input.Model.Value;
+        IReadOnlyList<FoundStructure> structures = Emission.FoundOf(original, input.Structures);
+        IReadOnlyList<RewrittenLayer> layers = Conformance.Check(
+            original.Model, input.Emitted.Value, Emission.PlanOf(original, input.Layers), original.Weight, input.Preparations, [.. structures.Select(s => s.Match)]);
+        KernelCheck.Check(input.Emitted.Value, layers, input.Session.Settings(), structures);
+    }
 
     /// <summary>The sensitivities with what the samples tell besides: kept with them, since a run that reuses them reads no data.</summary>
     private static Sensitivities WithNotes(CalibrateInput input, Sensitivities found)

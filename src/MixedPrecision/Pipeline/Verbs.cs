@@ -146,13 +146,29 @@ public static class Verbs
         }
     }
 
-    /// <summary>The whole path: a verified model and its manifest in a folder.</summary>
-    public static QuantizeResult Quantize(string policyFile, string outputFolder, RunOptions options)
+    /// <summary>The whole path, to a lock beside the policy in place of a model: see <see cref="PrecisionLock"/>.</summary>
+    public static LockResult Lock(string policyFile, RunOptions options)
     {
         (Materials materials, StageRunner runner) = Open(policyFile, options);
         using (materials)
         {
-            Delivery.Guard(materials, outputFolder);
+            Steps.CheckBudget(materials);
+            return Locking.Make(materials, runner);
+        }
+    }
+
+    /// <summary>The whole path: a verified model and its manifest in a folder. Where the policy has a lock, the model that it is of.</summary>
+    public static QuantizeResult Quantize(string policyFile, string outputFolder, RunOptions options)
+    {
+        if (LockFile.Exists(policyFile, options.IsLocked))
+        {
+            return LockedDelivery.Deliver(policyFile, outputFolder, options, Runner(options));
+        }
+
+        (Materials materials, StageRunner runner) = Open(policyFile, options);
+        using (materials)
+        {
+            Delivery.Guard(materials.Policy, materials.Workspace, materials.InputFiles, outputFolder);
             Steps.CheckBudget(materials);
             return Delivery.Deliver(materials, runner, outputFolder);
         }
@@ -234,8 +250,9 @@ public static class Verbs
 
     private static (Materials Materials, StageRunner Runner) Open(string policyFile, RunOptions options, bool verifies = true, Objective? objective = null)
     {
-        var log = new RunLog(options);
-        var runner = new StageRunner(new ContentStore(options.CacheFolder ?? ContentStore.DefaultFolder()), log);
+        StageRunner runner = Runner(options);
         return (Materials.Open(policyFile, options, runner, verifies, objective), runner);
     }
+
+    private static StageRunner Runner(RunOptions options) => new(new ContentStore(options.CacheFolder ?? ContentStore.DefaultFolder()), new RunLog(options));
 }

@@ -16,7 +16,6 @@ internal sealed class Workspace : IDisposable
     private readonly bool withEmbeddings;
     private IReadOnlyDictionary<string, TensorType> originalTypes;
     private string? hash;
-    private bool isRewritten;
     private string? keptWhy;
 
     private Workspace(OnnxModel original, string path, IReadOnlyDictionary<string, TensorType> types, bool isRewritten, bool withEmbeddings)
@@ -24,7 +23,7 @@ internal sealed class Workspace : IDisposable
         this.withEmbeddings = withEmbeddings;
         Original = original;
         Path = path;
-        this.isRewritten = isRewritten;
+        IsRewritten = isRewritten;
         originalTypes = types;
         Take();
     }
@@ -86,25 +85,53 @@ internal sealed class Workspace : IDisposable
     /// <summary>Whether the rank of some value is known only from a run.</summary>
     public bool NeedsRun => TypeInference.NeedsRun(Model, Types);
 
+    /// <summary>Types that only a run has shown.</summary>
+    public IReadOnlyDictionary<string, TensorType> SeenTypes { get; private set; } = new Dictionary<string, TensorType>();
+
     /// <summary>Takes ranks that inference does not find from a run on these inputs.</summary>
     public void Complete(IReadOnlyDictionary<string, Tensor> inputs)
     {
-        originalTypes = TypeInference.Complete(Original, originalTypes, inputs);
-        Take();
+        IReadOnlyDictionary<string, TensorType> inferred = originalTypes;
+        Complete(New(TypeInference.Complete(Original, inferred, inputs), inferred));
         if (Rewrites is not null && NeedsRun)
         {
             // Values out of the branches that Ifs take are no values of the original.
-            Types = TypeInference.Complete(Model, Types, inputs);
+            Complete(With(SeenTypes, New(TypeInference.Complete(Model, Types, inputs), Types)));
+        }
+    }
+
+    /// <summary>Takes them as they were seen before.</summary>
+    public void Complete(IReadOnlyDictionary<string, TensorType> seen)
+    {
+        HashSet<string> own = [.. Original.Inputs.Select(i => i.Name), .. Original.Graph.Node.SelectMany(n => n.Output)];
+        SeenTypes = seen;
+        originalTypes = With(originalTypes, seen.Where(t => own.Contains(t.Key)).ToDictionary());
+        Take();
+        if (Rewrites is not null && seen.Keys.Any(v => !own.Contains(v)))
+        {
+            Types = With(Types, seen);
             Divide();
         }
     }
+
+    private static Dictionary<string, TensorType> New(IReadOnlyDictionary<string, TensorType> types, IReadOnlyDictionary<string, TensorType> known) =>
+        types.Where(t => !ReferenceEquals(known.GetValueOrDefault(t.Key), t.Value)).ToDictionary();
+
+    private static Dictionary<string, TensorType> With(IReadOnlyDictionary<string, TensorType> types, IReadOnlyDictionary<string, TensorType> others) =>
+        types.Where(t => !others.ContainsKey(t.Key)).Concat(others).ToDictionary();
+
+    /// <summary>Whether exact rewrites stand, if there are any.</summary>
+    public bool IsRewritten { get; private set; }
+
+    /// <summary>Gives layers what a lock holds of them, in place of what calibration data show.</summary>
+    public void Lock(Func<LayerSite, LayerSite> locked) => Sites = Sites.ToDictionary(s => s.Key, s => locked(s.Value));
 
     /// <summary>Goes back to the model of the file.</summary>
     /// <param name="why">What the rewritten model gets wrong.</param>
     public void Restore(string why)
     {
         keptWhy = $"{Rewrites!.Undone}: {why}";
-        isRewritten = false;
+        IsRewritten = false;
         Take();
     }
 
@@ -156,7 +183,7 @@ internal sealed class Workspace : IDisposable
     [MemberNotNull(nameof(Model), nameof(Types), nameof(Partition), nameof(Sites))]
     private void Take()
     {
-        Rewrites = isRewritten ? ExactRewrites.Of(Original, originalTypes) : null;
+        Rewrites = IsRewritten ? ExactRewrites.Of(Original, originalTypes) : null;
         (Model, Types) = Rewrites is null ? (Original, originalTypes) : (Rewrites.Model, Rewrites.Types);
         Divide();
     }

@@ -48,6 +48,9 @@ public sealed record Policy(
     /// <summary>Where each value stands in the file, by the path of its key: <c>calibration.data</c>, <c>layers[0].match</c>.</summary>
     public IReadOnlyDictionary<string, Place> Places { get; init; } = new Dictionary<string, Place>();
 
+    /// <summary>What the file says, scalar by scalar, by the path of its key: defaults are not in it, nor how it is laid out.</summary>
+    public IReadOnlyDictionary<string, string> Texts { get; init; } = new Dictionary<string, string>();
+
     /// <summary>Where the value of a key stands; the file itself when it is not in there.</summary>
     public Place PlaceOf(string key) => Places.TryGetValue(key, out Place? place) ? place : new Place(File);
 
@@ -69,6 +72,7 @@ public sealed record Policy(
     {
         Budget = BudgetText.Read(text, "budget", place),
         Places = new Dictionary<string, Place>(Places) { ["budget"] = place },
+        Texts = new Dictionary<string, string>(Texts.Where(t => t.Key.Split('.')[0] != "budget")) { ["budget"] = text },
     };
 }
 

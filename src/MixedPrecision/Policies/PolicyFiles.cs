@@ -25,9 +25,15 @@ public static class PolicyFiles
 
     /// <summary>Checks that each file is there, before anything takes time.</summary>
     /// <exception cref="MixedPrecisionException">MPB2001 or MPB3001 at the line of the policy that names a file which is not there.</exception>
-    public static void Check(Policy policy)
+    public static void Check(Policy policy) => Check(policy, _ => true);
+
+    /// <summary>Checks that the model is there.</summary>
+    /// <exception cref="MixedPrecisionException">MPB2001.</exception>
+    public static void CheckModel(Policy policy) => Check(policy, key => key == Model);
+
+    private static void Check(Policy policy, Func<string, bool> isMeant)
     {
-        foreach ((string key, string path) in Of(policy))
+        foreach ((string key, string path) in Of(policy).Where(f => isMeant(f.Key)))
         {
             string full = policy.Resolve(path);
             if (key == Model || key.EndsWith(".file", StringComparison.Ordinal) ? !File.Exists(full) : !Path.Exists(full))

@@ -12,8 +12,9 @@ internal static class PolicyReader
     {
         YamlNode root = YamlReader.Parse(file, text) ?? new YamlMapping(new Place(file, 1, 1), []);
         var places = new Dictionary<string, Place>(StringComparer.Ordinal);
-        Note(root, "", places);
-        Policy policy = PolicyKeys.Root.Read(root, "") with { Folder = folder, Places = places };
+        var texts = new Dictionary<string, string>(StringComparer.Ordinal);
+        Note(root, "", places, texts);
+        Policy policy = PolicyKeys.Root.Read(root, "") with { Folder = folder, Places = places, Texts = texts };
         if (policy.Scenarios.Count > 0 && policy.Scenarios.All(scenario => scenario.Weight == 0))
             throw Errors.PolicyImpossibleValue(policy.Scenarios[0].Place, "scenarios", "only weights of 0", "at least one weight above 0");
         if (policy.Runtime.FreeDimensions && policy.FixedSizes.Count == 0)
@@ -38,23 +39,26 @@ internal static class PolicyReader
         !formats.Contains(format) && FormatId.Parse(format).Family is var family && family.Default.Text == format
             ? formats.FirstOrDefault(f => FormatId.Parse(f).Family == family) ?? format : format;
 
-    /// <summary>Notes where each value stands, by the path of its key.</summary>
-    private static void Note(YamlNode node, string path, Dictionary<string, Place> places)
+    /// <summary>Notes where each value stands, and of scalars what, by the path of its key.</summary>
+    private static void Note(YamlNode node, string path, Dictionary<string, Place> places, Dictionary<string, string> texts)
     {
         places[path] = node.Place;
         switch (node)
         {
+            case YamlScalar scalar:
+                texts[path] = scalar.Text;
+                break;
             case YamlMapping mapping:
                 foreach (YamlEntry entry in mapping.Entries)
                 {
-                    Note(entry.Value, path.Length == 0 ? entry.Name : $"{path}.{entry.Name}", places);
+                    Note(entry.Value, path.Length == 0 ? entry.Name : $"{path}.{entry.Name}", places, texts);
                 }
 
                 break;
             case YamlList list:
                 for (int i = 0; i < list.Items.Count; i++)
                 {
-                    Note(list.Items[i], $"{path}[{i}]", places);
+                    Note(list.Items[i], $"{path}[{i}]", places, texts);
                 }
 
                 break;

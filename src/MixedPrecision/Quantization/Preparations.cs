@@ -53,8 +53,13 @@ public sealed class Preparations(ContentStore? store = null, Action<Diagnostic>?
 
     public void Dispose() => mapped.ForEach(m => m.Dispose());
 
-    /// <summary>What decides on the constants: the weight's content, how the layer reads it, the format, and what calibration saw the layer read where the format asks.</summary>
-    private static CacheKey Key(LayerSite site, NumberFormat format, Tensor weight) => CacheKey.Of(
+    /// <summary>What decides on the constants: the weight's content, how the layer reads it, the format, and what calibration saw the layer read where the format asks, or what a lock holds.</summary>
+    private static CacheKey Key(LayerSite site, NumberFormat format, Tensor weight) =>
+        LockOf(site, format) is { } locked ? OfContents(site, format, weight).With("locked", locked.Hash) : OfContents(site, format, weight);
+
+    private static LockedConstants? LockOf(LayerSite site, NumberFormat format) => site.Locked?.GetValueOrDefault(site.Layer.Weight) is { } locked && locked.Format == format.Name ? locked : null;
+
+    private static CacheKey OfContents(LayerSite site, NumberFormat format, Tensor weight) => CacheKey.Of(
             ("format", format.Name),
             ("weight", weight.ToString()))
         .With("version", format.Version)
@@ -117,7 +122,7 @@ public sealed class Preparations(ContentStore? store = null, Action<Diagnostic>?
 
     private (IReadOnlyList<Tensor> Tensors, bool IsMapped) Compute(CacheKey key, bool isSmall, LayerSite site, NumberFormat format, Tensor weight)
     {
-        IReadOnlyList<Tensor> tensors = format.Prepare(site, weight);
+        IReadOnlyList<Tensor> tensors = LockOf(site, format) is { } locked ? locked.Restore(format.Prepare(site, weight)) : format.Prepare(site, weight);
         lock (gate)
         {
             Computed++;

@@ -49,6 +49,7 @@ internal static class ReportJson
 [JsonSerializable(typeof(CalibrateReport))]
 [JsonSerializable(typeof(BenchmarkReport))]
 [JsonSerializable(typeof(SolveReport))]
+[JsonSerializable(typeof(PrecisionLock))]
 [JsonSerializable(typeof(ValidateReport))]
 [JsonSerializable(typeof(FrontierReport))]
 [JsonSerializable(typeof(ExplainReport))]

@@ -15,10 +15,11 @@ public sealed class ResponseFileTests
             ToolAssembly = "/tools/mixed-precision.dll",
             Policy = "/app/model.policy.yaml",
             CacheDirectory = "/cache",
+            Locked = true,
             Run = "/app/obj/run",
         });
 
-        Assert.Equal(new Invocation(Verb.Quantize, "/app/model.policy.yaml", "/app/obj/run/emitted", "/cache", null, false, LogFormat.MSBuild, "/app/obj/run/read.txt"), invocation);
+        Assert.Equal(new Invocation(Verb.Quantize, "/app/model.policy.yaml", "/app/obj/run/emitted", "/cache", null, false, LogFormat.MSBuild, "/app/obj/run/read.txt") { IsLocked = true }, invocation);
     }
 
     [Fact]

@@ -1,0 +1,95 @@
+using System.Security.Cryptography;
+using MixedPrecision.Caching;
+using MixedPrecision.Formats;
+using MixedPrecision.Onnx;
+using MixedPrecision.Quantization;
+using MixedPrecision.Reporting;
+using MixedPrecision.Structures;
+
+namespace MixedPrecision.Pipeline;
+
+/// <summary>What <see cref="Verbs.Lock"/> made.</summary>
+/// <param name="Lock">The lock.</param>
+/// <param name="Files">Full paths of the files written.</param>
+public sealed record LockResult(PrecisionLock Lock, IReadOnlyList<string> Files)
+{
+    public string ToJson() => Lock.ToJson();
+
+    public IEnumerable<string> ToLines() =>
+        [.. Files.Select(f => $"locked: {Path.GetFileName(f)}, {ReportText.Bytes(new FileInfo(f).Length)}"), .. Lock.Manifest.ToLines()];
+}
+
+/// <summary>Makes the lock of what would be shipped.</summary>
+internal static class Locking
+{
+    /// <summary>Goes the whole path to a verified model, and keeps the lock of it in place of the model.</summary>
+    public static LockResult Make(Materials materials, StageRunner runner)
+    {
+        string path = LockFile.PathOf(Path.GetFullPath(materials.Policy.File)), binary = LockFile.BinaryOf(path);
+        OutputGuard.Check([path, binary], materials.InputFiles.Where(f => f != path));
+        using StagingFolder staging = StagingFolder.In(Path.GetDirectoryName(path)!);
+        (Shipped shipped, Manifest manifest) = Delivery.Make(materials, runner, staging.Folder);
+        return Write(materials, shipped.Configurations, manifest, staging, path);
+    }
+
+    /// <summary>Writes the lock of a plan whose model was emitted and verified.</summary>
+    internal static LockResult Write(Materials materials, IReadOnlyList<Configuration> plan, Manifest manifest, StagingFolder staging, string path)
+    {
+        string binary = LockFile.BinaryOf(path);
+        string temporary = Path.Combine(staging.Folder, Path.GetFileName(binary));
+        List<LockedLayer> layers;
+        using (FileStream constants = File.Create(temporary))
+        {
+            layers = [.. LayersOf(materials, plan, constants)];
+            constants.Flush(flushToDisk: true);
+        }
+
+        bool hasConstants = layers.Any(l => l.Stored is not null);
+        Workspace workspace = materials.Workspace;
+        var made = new PrecisionLock(
+            PrecisionLock.CurrentSchema,
+            materials.Policy.Texts.OrderBy(t => t.Key, StringComparer.Ordinal).ToDictionary(),
+            LockDrift.DataOf(materials.Policy),
+            LockDrift.VersionsOf(workspace, plan),
+            workspace.IsRewritten,
+            workspace.SeenTypes.OrderBy(t => t.Key, StringComparer.Ordinal).ToDictionary(t => t.Key, t => new LockedType(t.Value.ElementType, t.Value.Rank!.Value)),
+            layers,
+            hasConstants ? new LockedBinary(new FileInfo(temporary).Length, HashOf(temporary)) : null,
+            manifest);
+        return new LockResult(made, LockFile.Write(staging, path, made, hasConstants ? temporary : null));
+    }
+
+    /// <summary>The layers whose weights are written in another format, as they are emitted; what data decided on goes to a stream.</summary>
+    private static IEnumerable<LockedLayer> LayersOf(Materials materials, IReadOnlyList<Configuration> plan, Stream constants)
+    {
+        Workspace workspace = materials.Workspace;
+        IReadOnlyList<FoundStructure> structures = Emission.FoundOf(workspace, Emission.StructuresOf(workspace, plan));
+        foreach ((LayerSite site, NumberFormat format) in Balancing.Resolve(
+            Emission.PlanOf(workspace, Emission.LayersOf(workspace, plan)), site => structures.Any(s => s.Match.Fixed.ContainsKey(site.Layer.Name))))
+        {
+            if (format == NumberFormats.Baseline)
+            {
+                continue;
+            }
+
+            foreach (LayerSite own in site.ByWeight)
+            {
+                Tensor weight = workspace.Weight(own.Layer.Weight);
+                IReadOnlyList<Tensor> prepared = materials.Preparations.Get(own, format, weight);
+                yield return new LockedLayer(
+                    own.Layer.Name,
+                    own.Layer.Weight,
+                    format.Name,
+                    LockedConstants.HashOf(prepared),
+                    format.ReadsRanges ? own.Ranges : null,
+                    format.ReadsMoments && own.Moments is not null ? LockBinary.Append(constants, own.InputScales, format.Prepare(own with { Moments = null }, weight), prepared) : null);
+            }
+        }
+    }
+
+    private static string HashOf(string file)
+    {
+        using FileStream stream = File.OpenRead(file);
+        return Convert.ToHexStringLower(SHA256.HashData(stream));
+    }
+}

@@ -1,0 +1,238 @@
+using System.Text.Json.Nodes;
+using MixedPrecision.Diagnostics;
+using MixedPrecision.Pipeline;
+
+namespace MixedPrecision.Tests.Pipeline;
+
+/// <summary>What a lock rests on may not drift from it unnoticed, and its files are not trusted.</summary>
+public sealed class LockDriftTests : IDisposable
+{
+    private const string More = "formats: int8-dynamic\nobjective: theoretical-time";
+
+    private readonly PipelineFolder folder = new();
+
+    public LockDriftTests()
+    {
+        folder.WriteModel(weightSeed: 1, scale: 3, isGated: true);
+        folder.WritePolicy("100%", More);
+        Verbs.Lock(folder.PolicyFile, folder.Options());
+    }
+
+    private string LockPath => folder["model.precision.lock.json"];
+
+    private string Binary => folder["model.precision.lock.bin"];
+
+    [Fact]
+    public void AnotherModel()
+    {
+        folder.WriteModel(weightSeed: 2, scale: 3, isGated: true);
+        Diagnostic found = Refused(Codes.LockModelDrift);
+        Assert.Equal((folder.PolicyFile, 1), (found.Place.File, found.Place.Line));
+        Assert.Contains("mixed-precision lock", found.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void AnotherPolicyNamesTheKeysAndBothSides()
+    {
+        folder.WritePolicy("2%", More + "\nminimumGain: 2%");
+        Diagnostic found = Refused(Codes.LockPolicyDrift);
+        Assert.Contains("budget: found '2%', locked '100%'; minimumGain: found '2%', locked nothing", found.Message, StringComparison.Ordinal);
+        Assert.Equal(2, found.Place.Line);
+    }
+
+    [Fact]
+    public void APolicyThatIsWrittenOtherwiseIsTheSame()
+    {
+        string[] lines = File.ReadAllLines(folder.PolicyFile);
+        File.WriteAllText(folder.PolicyFile, "# formatted anew\r\n" + string.Join("\r\n", lines.Reverse()).Replace("{ data: evaluation.jsonl }", "\r\n  data: 'evaluation.jsonl' # held out", StringComparison.Ordinal) + "\r\n");
+        Assert.NotEmpty(folder.Quantize().Files);
+    }
+
+    [Fact]
+    public void ABudgetFromTheCommandLine()
+    {
+        MixedPrecisionException e = Assert.Throws<MixedPrecisionException>(() => Verbs.Quantize(folder.PolicyFile, folder["out"], folder.Options() with { Budget = "3%" }));
+        Assert.Equal(Codes.LockPolicyDrift, e.Diagnostic.Code);
+        Assert.Equal("--budget", e.Diagnostic.Place.File);
+    }
+
+    [Theory]
+    [InlineData("calibration.jsonl", 3)]
+    [InlineData("evaluation.jsonl", 4)]
+    public void OtherData(string file, int line)
+    {
+        folder.WriteData(file, seed: 9, samples: 12);
+        Diagnostic found = Refused(Codes.LockDataDrift);
+        Assert.Equal(line, found.Place.Line);
+        Assert.Contains(file, found.Message, StringComparison.Ordinal);
+        File.Delete(folder[file]);
+        Assert.NotEmpty(folder.Quantize().Files);
+    }
+
+    public static TheoryData<string, Action<JsonNode>> OtherVersions => new()
+    {
+        { "schema", json => json["schema"] = 99 },
+        { "manifest's schema", json => json["manifest"]!["schema"] = 1 },
+        { "emission", json => json["versions"]!["emission"] = 1 },
+        { "rewrites", json => json["versions"]!["rewrites"] = 99 },
+        { "format", json => json["versions"]!["formats"]!.AsObject().First().Value!.ReplaceWith(99) },
+        { "unknown format", json => json["versions"]!["formats"]!["int7"] = 1 },
+    };
+
+    [Theory]
+    [MemberData(nameof(OtherVersions))]
+    public void OtherVersionsOfTheTool(string what, Action<JsonNode> edit)
+    {
+        Edit(edit);
+        Assert.Contains("version", Refused(Codes.LockOfOtherVersion).Message, StringComparison.Ordinal);
+        Assert.NotEmpty(what);
+    }
+
+    public static TheoryData<string, Action<JsonNode>> OtherPlans => new()
+    {
+        { "a format", json => FirstQuantized(json)["format"] = "fp32" },
+        { "a format that does not apply", json => { FirstQuantized(json)["format"] = "int8-static(reduced)"; json["layers"]!.AsArray().Clear(); } },
+        { "a fingerprint", json => json["manifest"]!["subgraphs"]![0]!["fingerprint"] = "another" },
+        { "fewer sub-graphs", json => json["manifest"]!["subgraphs"]!.AsArray().RemoveAt(0) },
+        { "a name", json => FirstQuantized(json)["name"] = "nobody" },
+        { "a structure", json => json["manifest"]!["subgraphs"]![0]!["structure"] = "multi-head-attention" },
+        { "another part", json => json["layers"]![0]!["stored"] = json["layers"]!.AsArray()[json["layers"]!.AsArray().Count - 1]!["stored"]!.DeepClone() },
+        { "the hash of constants", json => json["layers"]![0]!["sha256"] = new string('0', 64) },
+        { "the hash of the file", json => json["manifest"]!["output"]!["sha256"] = new string('0', 64) },
+    };
+
+    [Theory]
+    [MemberData(nameof(OtherPlans))]
+    public void APlanThatWasEdited(string what, Action<JsonNode> edit)
+    {
+        Edit(edit);
+        MixedPrecisionException e = Assert.Throws<MixedPrecisionException>(() => folder.Quantize());
+        Assert.True(e.Diagnostic.Code == Codes.LockPlanDrift || e.Diagnostic.Code == Codes.LockInvalid || e.Diagnostic.Code == Codes.LockOfOtherVersion, $"{what}: {e.Message}");
+        Assert.False(Directory.Exists(folder["out"]));
+    }
+
+    public static TheoryData<string, Action<JsonNode>> Damages => new()
+    {
+        { "no manifest", json => json.AsObject().Remove("manifest") },
+        { "no layers", json => json.AsObject().Remove("layers") },
+        { "a layer without constants", json => json["layers"]!.AsArray().RemoveAt(0) },
+        { "a layer twice", json => json["layers"]!.AsArray().Add(json["layers"]![0]!.DeepClone()) },
+        { "nothing for a layer", json => json["layers"]!.AsArray().Add(null) },
+        { "nothing for sub-graphs", json => json["manifest"]!["subgraphs"] = null },
+        { "a text for a number", json => json["versions"]!["emission"] = "5" },
+        { "a part outside", json => json["layers"]![0]!["stored"]!["offset"] = long.MaxValue },
+        { "a negative part", json => json["layers"]![0]!["stored"]!["offset"] = -1 },
+        { "a huge part", json => json["layers"]![0]!["stored"]!["length"] = long.MaxValue },
+        { "an empty part", json => json["layers"]![0]!["stored"]!["length"] = 0 },
+        { "no file of constants", json => json.AsObject().Remove("constants") },
+        { "a hash of another form", json => json["manifest"]!["model"]!["sha256"] = "x" },
+        { "a type that is none", json => json["types"]!["x"] = new JsonObject { ["elementType"] = 999, ["rank"] = 2 } },
+        { "a rank beyond all", json => json["types"]!["x"] = new JsonObject { ["elementType"] = 1, ["rank"] = int.MaxValue } },
+        { "an interval of one number", json => json["manifest"]!["predicted"]!["interval"]!.AsArray().RemoveAt(0) },
+        { "a format of the plan", json => FirstQuantized(json)["format"] = "int8-dynamic" },
+    };
+
+    [Theory]
+    [MemberData(nameof(Damages))]
+    public void ALockThatIsDamaged(string what, Action<JsonNode> edit)
+    {
+        Edit(edit);
+        Refused(Codes.LockInvalid);
+        Assert.NotEmpty(what);
+    }
+
+    public static TheoryData<string> Texts => new("", "{", "[]", "null", "\"lock\"", "{\"schema\": 1}", "{\"schema\": 1, \"schema\": 1}", new string('[', 1000), "{\"schema\": {}, \"manifest\": 3}");
+
+    [Theory]
+    [MemberData(nameof(Texts))]
+    public void ATextThatIsNoLock(string text)
+    {
+        File.WriteAllText(LockPath, text);
+        Refused(Codes.LockInvalid);
+    }
+
+    [Fact]
+    public void ATextThatIsTooLarge()
+    {
+        using (FileStream stream = File.OpenWrite(LockPath))
+        {
+            stream.SetLength(65 << 20);
+        }
+
+        Assert.Contains("64 MB", Refused(Codes.LockInvalid).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void ConstantsThatAreOthers()
+    {
+        byte[] bytes = File.ReadAllBytes(Binary);
+        bytes[bytes.Length / 2] ^= 1;
+        File.WriteAllBytes(Binary, bytes);
+        Assert.Equal(Binary, Refused(Codes.LockInvalid).Place.File);
+        File.WriteAllBytes(Binary, bytes[..^1]);
+        Refused(Codes.LockInvalid);
+        File.Delete(Binary);
+        Assert.Contains("needs it", Refused(Codes.LockInvalid).Message, StringComparison.Ordinal);
+    }
+
+    /// <summary>Also with a hash that fits: what is restored is checked by itself.</summary>
+    [Fact]
+    public void ConstantsThatNoLayerHas()
+    {
+        byte[] bytes = new byte[new FileInfo(Binary).Length];
+        File.WriteAllBytes(Binary, bytes);
+        Edit(json => json["constants"]!["sha256"] = Convert.ToHexStringLower(System.Security.Cryptography.SHA256.HashData(bytes)));
+        Refused(Codes.LockInvalid);
+    }
+
+    [Fact]
+    public void ARangeThatIsNone()
+    {
+        folder.WriteConvolutions(weightSeed: 1);
+        folder.WritePolicy("100%", "formats: \"int8-static(rounded)\"\nobjective: theoretical-time");
+        Verbs.Lock(folder.PolicyFile, folder.Options());
+        Assert.False(File.Exists(Binary));
+        string whole = File.ReadAllText(LockPath);
+        JsonNode Input(JsonNode json) => json["layers"]!.AsArray().First(l => l!["ranges"] is not null)!["ranges"]!["input"]!;
+        Edit(json => Input(json)["low"] = 3);
+        Refused(Codes.LockInvalid);
+        File.WriteAllText(LockPath, whole);
+        Edit(json => json["layers"]!.AsArray().First(l => l!["ranges"] is not null)!.AsObject().Remove("ranges"));
+        MixedPrecisionException e = Assert.Throws<MixedPrecisionException>(() => folder.Quantize());
+        Assert.True(e.Diagnostic.Code == Codes.LockInvalid || e.Diagnostic.Code == Codes.LockPlanDrift, e.Message);
+        File.WriteAllText(LockPath, whole);
+        Edit(json => Input(json)["high"] = 0.75);
+        Refused(Codes.LockPlanDrift);
+    }
+
+    /// <summary>The remedy that messages name.</summary>
+    [Fact]
+    public void LockedAgainItFits()
+    {
+        folder.WriteModel(weightSeed: 2, scale: 3, isGated: true);
+        folder.WritePolicy("100%", "formats: \"int8-dynamic(rounded)\"\nobjective: theoretical-time");
+        Verbs.Lock(folder.PolicyFile, folder.Options());
+        Assert.False(File.Exists(Binary));
+        Assert.NotEmpty(folder.Quantize().Files);
+    }
+
+    public void Dispose() => folder.Dispose();
+
+    private static JsonNode FirstQuantized(JsonNode json) =>
+        json["manifest"]!["subgraphs"]!.AsArray().SelectMany(s => s!["layers"]!.AsArray()).First(l => l!["format"]!.GetValue<string>() != "fp32")!;
+
+    private void Edit(Action<JsonNode> edit)
+    {
+        JsonNode json = JsonNode.Parse(File.ReadAllText(LockPath))!;
+        edit(json);
+        File.WriteAllText(LockPath, json.ToJsonString());
+    }
+
+    private Diagnostic Refused(ErrorCode code)
+    {
+        MixedPrecisionException e = Assert.Throws<MixedPrecisionException>(() => folder.Quantize());
+        Assert.True(code == e.Diagnostic.Code, e.Message);
+        Assert.False(Directory.Exists(folder["out"]));
+        return e.Diagnostic;
+    }
+}
