@@ -139,26 +139,47 @@ internal static class Plots
         // What is drawn rises from left to right.
         plot.Legends.Add(new Legend
         {
-            LegendPosition = LegendPosition.LeftTop, LegendPlacement = LegendPlacement.Inside, LegendFontSize = 12, LegendBackground = OxyColor.FromAColor(224, OxyColors.White), LegendBorder = Grid,
+            LegendPosition = LegendPosition.LeftTop,
+            LegendPlacement = LegendPlacement.Inside,
+            LegendFontSize = 12,
+            LegendBackground = OxyColor.FromAColor(224, OxyColors.White),
+            LegendBorder = Grid,
         });
         return plot;
     }
 
     private static LogarithmicAxis Logarithmic(AxisPosition position, string title, double low, double high) => new()
     {
-        Position = position, Title = title, Minimum = low, Maximum = high, MajorGridlineStyle = LineStyle.Solid, MajorGridlineColor = Grid, TicklineColor = Guide,
+        Position = position,
+        Title = title,
+        Minimum = low,
+        Maximum = high,
+        MajorGridlineStyle = LineStyle.Solid,
+        MajorGridlineColor = Grid,
+        TicklineColor = Guide,
     };
 
     private static LinearAxis Linear(AxisPosition position, string title, double low, double high) => new()
     {
-        Position = position, Title = title, Minimum = low, Maximum = high, MajorGridlineStyle = LineStyle.Solid, MajorGridlineColor = Grid, TicklineColor = Guide,
+        Position = position,
+        Title = title,
+        Minimum = low,
+        Maximum = high,
+        MajorGridlineStyle = LineStyle.Solid,
+        MajorGridlineColor = Grid,
+        TicklineColor = Guide,
     };
 
     private static ScatterSeries Scatter(string title, IEnumerable<(double X, double Y)> points, OxyColor color, bool isFilled)
     {
         var series = new ScatterSeries
         {
-            Title = title, MarkerType = MarkerType.Circle, MarkerSize = 3.5, MarkerFill = isFilled ? color : OxyColors.Transparent, MarkerStroke = color, MarkerStrokeThickness = 1.2,
+            Title = title,
+            MarkerType = MarkerType.Circle,
+            MarkerSize = 3.5,
+            MarkerFill = isFilled ? color : OxyColors.Transparent,
+            MarkerStroke = color,
+            MarkerStrokeThickness = 1.2,
         };
         series.Points.AddRange(points.Where(p => double.IsFinite(p.X) && double.IsFinite(p.Y)).Select(p => new ScatterPoint(p.X, p.Y)));
         return series;
