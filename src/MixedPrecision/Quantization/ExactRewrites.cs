@@ -91,7 +91,7 @@ internal sealed record ExactRewrites(OnnxModel Model, IReadOnlyDictionary<string
     private static void Write(ModelProto proto, AttentionReader reader, IReadOnlyList<FoldedConvolution> folded, Dictionary<string, TensorType> types)
     {
         GraphProto graph = proto.Graph;
-        Dictionary<string, NodeProto> makers = graph.Node.SelectMany(n => n.Output.Where(o => o.Length > 0).Select(o => (Output: o, Node: n))).ToDictionary(m => m.Output, m => m.Node);
+        Dictionary<string, NodeProto> makers = ValueReaders.ProducersOf(graph.Node);
         var gone = new HashSet<NodeProto>(ReferenceEqualityComparer.Instance);
         var builder = new GraphBuilder(GraphBuilder.NamesIn(graph));
         string Constant(Tensor tensor, string hint)

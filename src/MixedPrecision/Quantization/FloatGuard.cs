@@ -15,14 +15,14 @@ internal static class FloatGuard
     public static void Apply(List<NodeProto> nodes, GraphBuilder builder, IReadOnlySet<string> outputs)
     {
         HashSet<string> read = [.. builder.Nodes.Where(n => n.OpType == "DequantizeLinear").Select(n => n.Output[0])];
-        Dictionary<string, NodeProto> makers = nodes.SelectMany(n => n.Output.Where(o => o.Length > 0).Select(o => (Output: o, Node: n))).ToDictionary(m => m.Output, m => m.Node);
+        Dictionary<string, NodeProto> makers = ValueReaders.ProducersOf(nodes);
         NodeProto[] pools = [.. nodes.Where(n => n.OpType == "MaxPool" && !IsInIntegers(n.Input[0], makers, read))];
         foreach (NodeProto rounding in builder.Nodes.Where(n => n.OpType == "QuantizeLinear" && pools.Any(p => p.Output[0] == n.Input[0])).ToArray())
         {
             rounding.Input[0] = Insert(nodes, builder, nodes.IndexOf(rounding), rounding.Input[0], null);
         }
 
-        ILookup<string, NodeProto> readers = nodes.SelectMany(n => n.Input.Distinct().Select(i => (Value: i, Node: n))).ToLookup(r => r.Value, r => r.Node);
+        ILookup<string, NodeProto> readers = ValueReaders.ReadersOf(nodes);
         foreach (NodeProto node in nodes.Where(n => n.Output.Count > 0 && outputs.Contains(n.Output[0]) && read.Contains(n.Input[0])).ToArray())
         {
             NodeProto[] next = [.. readers[node.Output[0]]];

@@ -126,7 +126,7 @@ public static class LayerRewriter
     /// <summary>The nodes of the activations that are written with their layers: all that is computed from what a layer gives, up to the activation's result.</summary>
     private static HashSet<NodeProto> ActivationNodes(GraphProto graph, IEnumerable<LayerSite> sites)
     {
-        ILookup<string, NodeProto> readers = graph.Node.SelectMany(n => n.Input.Distinct().Select(i => (Value: i, Node: n))).ToLookup(r => r.Value, r => r.Node);
+        ILookup<string, NodeProto> readers = ValueReaders.ReadersOf(graph.Node);
         var found = new HashSet<NodeProto>(ReferenceEqualityComparer.Instance);
         foreach (LayerSite site in sites)
         {

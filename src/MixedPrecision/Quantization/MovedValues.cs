@@ -14,10 +14,10 @@ internal static class MovedValues
     /// <returns>Whether nodes were added.</returns>
     public static bool HandOn(List<NodeProto> nodes, GraphBuilder builder)
     {
-        Dictionary<string, NodeProto> makers = nodes.SelectMany(n => n.Output.Where(o => o.Length > 0).Select(o => (Output: o, Node: n))).ToDictionary(m => m.Output, m => m.Node);
+        Dictionary<string, NodeProto> makers = ValueReaders.ProducersOf(nodes);
         HashSet<string> rounded = [.. builder.Nodes.Where(n => n.OpType == "QuantizeLinear").Select(n => n.Input[0])];
         HashSet<NodeProto> read = new(builder.Nodes.Where(n => n.OpType == "DequantizeLinear"), ReferenceEqualityComparer.Instance);
-        ILookup<string, NodeProto> readers = nodes.SelectMany(n => n.Input.Distinct().Select(i => (Value: i, Node: n))).ToLookup(r => r.Value, r => r.Node);
+        ILookup<string, NodeProto> readers = ValueReaders.ReadersOf(nodes);
         var handedOn = new Dictionary<string, string>();
         int first = builder.Nodes.Count;
         foreach (NodeProto node in nodes.Where(n => n.Operator() is "Add" or "Mul" or "Concat" && IsRounded(n.Output[0])))

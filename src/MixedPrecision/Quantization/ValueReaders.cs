@@ -6,8 +6,15 @@ namespace MixedPrecision.Quantization;
 internal sealed class ValueReaders(GraphProto graph)
 {
     private readonly Dictionary<string, int> readers = graph.Node.SelectMany(GraphView.InputsOf).Concat(graph.Output.Select(o => o.Name)).CountBy(v => v).ToDictionary();
-    private readonly Dictionary<string, NodeProto> producers =
-        graph.Node.SelectMany(n => n.Output.Where(o => o.Length > 0).Select(o => (Output: o, Node: n))).ToDictionary(p => p.Output, p => p.Node);
+    private readonly Dictionary<string, NodeProto> producers = ProducersOf(graph.Node);
+
+    /// <summary>By value, the node that computes it.</summary>
+    public static Dictionary<string, NodeProto> ProducersOf(IEnumerable<NodeProto> nodes) =>
+        nodes.SelectMany(n => n.Output.Where(o => o.Length > 0).Select(o => (Output: o, Node: n))).ToDictionary(p => p.Output, p => p.Node);
+
+    /// <summary>By value, the nodes that read it, each once; graphs inside of nodes are not looked into.</summary>
+    public static ILookup<string, NodeProto> ReadersOf(IEnumerable<NodeProto> nodes) =>
+        nodes.SelectMany(n => n.Input.Distinct().Select(i => (Value: i, Node: n))).ToLookup(r => r.Value, r => r.Node);
 
     /// <summary>Values that nothing reads once some readings are gone, and the nodes that only computed such values.</summary>
     /// <param name="values">Values that may have lost their readers.</param>
