@@ -84,7 +84,7 @@ internal sealed class QuadraticLoss
     {
         int[] choices = [.. taken];
         (double[] sum, double rise) = Sums(choices);
-        return Evaluate(sum, choices.Sum(choice => diagonal[choice]), rise) + Doubted(sum, Squares(choices));
+        return Evaluate(sum, choices.Sum(choice => diagonal[choice]), rise) + Doubted(sum, DoubtedSquares(choices));
     }
 
     /// <summary>P, and how far it lies from that of all samples there could be, as a ratio to E[g²]: standard errors of so many deviations below and above.</summary>
@@ -105,7 +105,7 @@ internal sealed class QuadraticLoss
         (double[] sum, double rise) = Sums(taken);
         double linear = taken.Sum(choice => diagonal[choice]);
         double[] values = new double[diagonal.Length];
-        double[] exchanged = new double[samples], squares = Squares(taken), exchangedSquares = new double[squares.Length];
+        double[] exchanged = new double[samples], squares = DoubtedSquares(taken), exchangedSquares = new double[squares.Length];
         for (int choice = 0; choice < table.FirstChoice[table.FirstConsequence]; choice++)
         {
             int old = taken[layerOfChoice[choice]];
@@ -125,8 +125,12 @@ internal sealed class QuadraticLoss
             {
                 Add(exchanged, model.Deltas[from], -1);
                 Add(exchanged, model.Deltas[to], 1);
-                AddSquares(exchangedSquares, model.Deltas[from], -1);
-                AddSquares(exchangedSquares, model.Deltas[to], 1);
+                if (squares.Length > 0)
+                {
+                    AddSquares(exchangedSquares, model.Deltas[from], -1);
+                    AddSquares(exchangedSquares, model.Deltas[to], 1);
+                }
+
                 nextLinear += diagonal[to] - diagonal[from];
                 nextRise += model.Rises[to] - model.Rises[from];
             }
@@ -144,7 +148,7 @@ internal sealed class QuadraticLoss
     public (double[] Coefficients, double Limit) Tangent(int[] taken, double scale)
     {
         (double[] sum, double rise) = Sums(taken);
-        (double[] weights, double allowed) = Weights(sum, Squares(taken));
+        (double[] weights, double allowed) = Weights(sum, DoubtedSquares(taken));
         double taking = Shift * weights.DefaultIfEmpty(1).Min();
         HashSet<int> set = [.. taken];
         double correlated = 1 - model.Shrinkage;
@@ -179,7 +183,7 @@ internal sealed class QuadraticLoss
     public double ScaleToBudget(int[] taken)
     {
         (double[] sum, double rise) = Sums(taken);
-        (double[] weights, double allowed) = Weights(sum, Squares(taken));
+        (double[] weights, double allowed) = Weights(sum, DoubtedSquares(taken));
         double correlated = 1 - model.Shrinkage;
         double shifted = Shift * weights.DefaultIfEmpty(1).Min() * taken.Sum(choice => diagonal[choice]);
         double square = correlated * (Weighted(sum, weights) - shifted) + rise * rise;
@@ -218,6 +222,9 @@ internal sealed class QuadraticLoss
             AddSquares(squares, model.Deltas[choice], 1);
         return squares;
     }
+
+    /// <summary>The same where samples are in doubt; none where nothing asks for it.</summary>
+    private double[] DoubtedSquares(IEnumerable<int> taken) => model.Doubt is null ? [] : Squares(taken);
 
     private static void AddSquares(double[] squares, double[] row, double factor)
     {
