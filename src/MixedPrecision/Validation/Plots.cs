@@ -36,8 +36,8 @@ internal static class Plots
         ];
         PlotModel plot = Model("Loss MSE of random plans");
         (double low, double high) = Decades(series.SelectMany(s => points.SelectMany(p => new[] { s.X(p), s.Y(p) })));
-        plot.Axes.Add(Logarithmic(AxisPosition.Bottom, "predicted loss MSE", low, high));
-        plot.Axes.Add(Logarithmic(AxisPosition.Left, "measured loss MSE", low, high));
+        plot.Axes.Add(Scale<LogarithmicAxis>(AxisPosition.Bottom, "predicted loss MSE", low, high));
+        plot.Axes.Add(Scale<LogarithmicAxis>(AxisPosition.Left, "measured loss MSE", low, high));
         AddDiagonals(plot, low, high);
         foreach ((string name, Func<LossPoint, double> x, Func<LossPoint, double> y, OxyColor color, bool isFilled) in series)
         {
@@ -54,8 +54,8 @@ internal static class Plots
         (double low, double high) = (values.Min(), values.Max());
         double margin = (high - low) / 20;
         (low, high) = (low - margin, high + margin);
-        plot.Axes.Add(Linear(AxisPosition.Bottom, "predicted gain, % of the original's time", low, high));
-        plot.Axes.Add(Linear(AxisPosition.Left, "measured gain, % of the original's time", low, high));
+        plot.Axes.Add(Scale<LinearAxis>(AxisPosition.Bottom, "predicted gain, % of the original's time", low, high));
+        plot.Axes.Add(Scale<LinearAxis>(AxisPosition.Left, "measured gain, % of the original's time", low, high));
         plot.Series.Add(Line("y = x", [(low, low), (high, high)], Guide, LineStyle.Solid, 1));
         plot.Series.Add(Scatter("by sub-graphs", points.Select(p => (p.BySubgraphs * 100, p.Measured * 100)), Colors[0], true));
         plot.Series.Add(Scatter("by single layers", points.Select(p => (p.ByLayers * 100, p.Measured * 100)), Colors[1], false));
@@ -66,9 +66,9 @@ internal static class Plots
     {
         PlotModel plot = Model("What a loss buys: gain against measured loss error");
         (double low, double high) = Decades(points.Select(p => p.Error * 100));
-        plot.Axes.Add(Logarithmic(AxisPosition.Bottom, "measured relative loss error, %", low, high));
+        plot.Axes.Add(Scale<LogarithmicAxis>(AxisPosition.Bottom, "measured relative loss error, %", low, high));
         double least = Math.Min(0, points.Select(p => p.Gain * 100).DefaultIfEmpty(0).Min()), most = points.Select(p => p.Gain * 100).DefaultIfEmpty(0).Max();
-        plot.Axes.Add(Linear(AxisPosition.Left, "measured gain, % of the original's time", least - 1, most + ((most - least) / 20) + 1));
+        plot.Axes.Add(Scale<LinearAxis>(AxisPosition.Left, "measured gain, % of the original's time", least - 1, most + ((most - least) / 20) + 1));
         int color = 0;
         foreach (string strategy in ChoiceExperiment.Strategies)
         {
@@ -95,8 +95,8 @@ internal static class Plots
         double Error(double mse) => Math.Sqrt(mse / meanSquare) * 100;
         PlotModel plot = Model("Range of the prediction: the error of one layer, scaled up");
         (double low, double high) = Decades(points.SelectMany(p => new[] { Error(p.Predicted), Error(p.Measured) }));
-        plot.Axes.Add(Logarithmic(AxisPosition.Bottom, "predicted relative loss error, %", low, high));
-        plot.Axes.Add(Logarithmic(AxisPosition.Left, "measured relative loss error, %", low, high));
+        plot.Axes.Add(Scale<LogarithmicAxis>(AxisPosition.Bottom, "predicted relative loss error, %", low, high));
+        plot.Axes.Add(Scale<LogarithmicAxis>(AxisPosition.Left, "measured relative loss error, %", low, high));
         AddDiagonals(plot, low, high, square: false);
         foreach ((int index, IGrouping<(string, string), RangePoint> own) in points.GroupBy(p => (p.Layer, p.Format)).Index())
         {
@@ -148,27 +148,17 @@ internal static class Plots
         return plot;
     }
 
-    private static LogarithmicAxis Logarithmic(AxisPosition position, string title, double low, double high) => new()
-    {
-        Position = position,
-        Title = title,
-        Minimum = low,
-        Maximum = high,
-        MajorGridlineStyle = LineStyle.Solid,
-        MajorGridlineColor = Grid,
-        TicklineColor = Guide,
-    };
-
-    private static LinearAxis Linear(AxisPosition position, string title, double low, double high) => new()
-    {
-        Position = position,
-        Title = title,
-        Minimum = low,
-        Maximum = high,
-        MajorGridlineStyle = LineStyle.Solid,
-        MajorGridlineColor = Grid,
-        TicklineColor = Guide,
-    };
+    private static T Scale<T>(AxisPosition position, string title, double low, double high)
+        where T : Axis, new() => new()
+        {
+            Position = position,
+            Title = title,
+            Minimum = low,
+            Maximum = high,
+            MajorGridlineStyle = LineStyle.Solid,
+            MajorGridlineColor = Grid,
+            TicklineColor = Guide,
+        };
 
     private static ScatterSeries Scatter(string title, IEnumerable<(double X, double Y)> points, OxyColor color, bool isFilled)
     {
