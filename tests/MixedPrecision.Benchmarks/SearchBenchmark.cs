@@ -49,8 +49,7 @@ internal static class SearchBenchmark
         }
 
         var measuring = new Measuring(materials, runner);
-        Gains first = measuring.Add(Gains.Empty, Measuring.First(input.Partition, input.Allowed, input.Structures));
-        input = input with { Floor = new GainFloor(materials.Policy.MinimumGain, measuring.Total(first), input.Choosing) };
+        (input, Gains first) = Steps.Begin(materials, measuring, input);
         Gains all = measuring.Add(Gains.Empty, [.. input.Partition.Subgraphs.SelectMany(s => All(input, s))]);
         bool isSame = true;
         foreach (double tau in Budgets)

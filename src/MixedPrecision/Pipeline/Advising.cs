@@ -41,14 +41,7 @@ internal static class Advising
     /// <summary>Whether the shipped file with an option is within the budget too, against the original without.</summary>
     private static bool StaysWithin(Materials materials, StageRunner runner, Shipped shipped, AppOption option)
     {
-        LossChange loss = runner.Get(Stages.Evaluate, new EvaluateInput(
-            Shipment.PathOf(materials.Workspace),
-            shipped.Emitted.Content,
-            materials.Data.Evaluation,
-            materials.ObservedLoss,
-            Kernels.Of(materials.Machine),
-            AppSession.Of(materials.Machine),
-            option.Options));
+        LossChange loss = runner.Get(Stages.Evaluate, Steps.EvaluationOf(materials, shipped.Emitted) with { Advised = option.Options });
         BudgetPolicy budget = materials.Policy.Budget;
         return BudgetSearch.IsWithin(budget, BudgetSearch.Measured(budget, loss));
     }

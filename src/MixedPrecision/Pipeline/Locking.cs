@@ -1,4 +1,3 @@
-using System.Security.Cryptography;
 using MixedPrecision.Caching;
 using MixedPrecision.Formats;
 using MixedPrecision.Onnx;
@@ -54,7 +53,7 @@ internal static class Locking
             workspace.IsRewritten,
             workspace.SeenTypes.OrderBy(t => t.Key, StringComparer.Ordinal).ToDictionary(t => t.Key, t => new LockedType(t.Value.ElementType, t.Value.Rank!.Value)),
             layers,
-            hasConstants ? new LockedBinary(new FileInfo(temporary).Length, HashOf(temporary)) : null,
+            hasConstants ? new LockedBinary(new FileInfo(temporary).Length, ModelFiles.HashOf([temporary])) : null,
             manifest);
         return new LockResult(made, LockFile.Write(staging, path, made, hasConstants ? temporary : null));
     }
@@ -85,11 +84,5 @@ internal static class Locking
                     format.ReadsMoments && own.Moments is not null ? LockBinary.Append(constants, own.InputScales, format.Prepare(own with { Moments = null }, weight), prepared) : null);
             }
         }
-    }
-
-    private static string HashOf(string file)
-    {
-        using FileStream stream = File.OpenRead(file);
-        return Convert.ToHexStringLower(SHA256.HashData(stream));
     }
 }

@@ -85,9 +85,8 @@ internal sealed class Shipment(Materials materials, StageRunner runner, string s
         }
 
         var measuring = new Measuring(materials, runner);
-        PlanningInput input = Steps.Input(materials, findings.Allowed, sensitivities);
-        findings = findings with { Gains = measuring.Add(Gains.Empty, Measuring.First(input.Partition, input.Allowed, input.Structures)) };
-        input = input with { Floor = new GainFloor(materials.Policy.MinimumGain, measuring.Total(findings.Gains), input.Choosing) };
+        (PlanningInput input, Gains known) = Steps.Begin(materials, measuring, Steps.Input(materials, findings.Allowed, sensitivities));
+        findings = findings with { Gains = known };
         if (!input.HasPins && !findings.Gains.Consequences.Any(c => c.Gain > 0) && !input.Partition.Subgraphs.Any(s => findings.Gains.Of(s).Any(g => input.Floor.Count(g.Gain.Low, g.Configuration.Formats.Count(f => f != Problems.Baseline)) > 0)))
         {
             return KeepOriginal("no format makes a layer cheaper than the original has it", findings);
@@ -138,12 +137,7 @@ internal sealed class Shipment(Materials materials, StageRunner runner, string s
     private Contestant Emit(string contestant, Plan plan)
     {
         EmittedModel files = Emission.Write(runner, model, plan.Configurations, Path.Combine(staging, $"{emitted.Count}"), name, materials.Preparations);
-        LossChange loss = runner.Get(Stages.Evaluate, Steps.EvaluationOf(materials, files));
-        foreach (Diagnostic warning in loss.Warnings)
-        {
-            runner.Log.Warn(warning);
-        }
-
+        LossChange loss = Steps.Evaluate(materials, runner, files);
         BudgetPolicy budget = materials.Policy.Budget;
         if (budget.Kind == BudgetKind.AccuracyDrop && loss.Accuracy is null)
         {

@@ -1,6 +1,7 @@
 using System.Runtime.CompilerServices;
 using MixedPrecision.Caching;
 using MixedPrecision.Calibration;
+using MixedPrecision.Data;
 using MixedPrecision.Diagnostics;
 using MixedPrecision.Formats;
 using MixedPrecision.Policies;
@@ -26,6 +27,17 @@ internal static class Steps
     /// <summary>What planning asks of the rest.</summary>
     public static PlanningSteps Planning(StageRunner runner, Measuring measuring, Func<Plan, LossChange> evaluate) => new(
         problem => Solve(runner, problem), measuring.Add, measuring.Compare, evaluate, text => runner.Log.Say(Stages.Evaluate.Name, text), measuring.IsOver);
+
+    /// <summary>The same where plans are made and not emitted.</summary>
+    public static PlanningSteps Planning(StageRunner runner, Measuring measuring) =>
+        Planning(runner, measuring, _ => throw new InvalidOperationException("nothing is emitted here"));
+
+    /// <summary>What plans are made of, with the gains that are measured first and what counts as one.</summary>
+    public static (PlanningInput Input, Gains Gains) Begin(Materials materials, Measuring measuring, PlanningInput input)
+    {
+        Gains gains = measuring.Add(Gains.Empty, Measuring.First(input.Partition, input.Allowed, input.Structures));
+        return (input with { Floor = new GainFloor(materials.Policy.MinimumGain, measuring.Total(gains), input.Choosing) }, gains);
+    }
 
     /// <summary>The sensitivities of all layers.</summary>
     /// <exception cref="MixedPrecisionException">MPB1014: the budget is of a kind that the loss cannot tell.</exception>
@@ -109,9 +121,22 @@ internal static class Steps
     public static Func<Plan, double?> Verified(Materials materials, StageRunner runner) => plan => Emission.Find(runner, Shipment.ModelOf(materials.Workspace), plan.Configurations, Delivery.NameOf(materials.Policy)) is { } files
         ? runner.Find(Stages.Evaluate, EvaluationOf(materials, files))?.RelativeLossError : null;
 
+    /// <summary>The change of the loss from the original to an emitted file.</summary>
+    /// <param name="samples">Null: those that calibration did not see.</param>
+    public static LossChange Evaluate(Materials materials, StageRunner runner, EmittedModel files, Content<IReadOnlyList<Sample>>? samples = null)
+    {
+        LossChange loss = runner.Get(Stages.Evaluate, EvaluationOf(materials, files, samples));
+        foreach (Diagnostic warning in loss.Warnings)
+        {
+            runner.Log.Warn(warning);
+        }
+
+        return loss;
+    }
+
     /// <summary>What there is to measure of an emitted file's loss.</summary>
-    public static EvaluateInput EvaluationOf(Materials materials, EmittedModel files) => new(
-        Shipment.PathOf(materials.Workspace), files.Content, materials.Data.Evaluation, materials.ObservedLoss, Kernels.Of(materials.Machine), AppSession.Of(materials.Machine), []);
+    public static EvaluateInput EvaluationOf(Materials materials, EmittedModel files, Content<IReadOnlyList<Sample>>? samples = null) => new(
+        Shipment.PathOf(materials.Workspace), files.Content, samples ?? materials.Data.Evaluation, materials.ObservedLoss, Kernels.Of(materials.Machine), AppSession.Of(materials.Machine), []);
 
     /// <summary>Simpler ways to choose, by the same program.</summary>
     public static IReadOnlyList<NamedPlan> Strategies(StageRunner runner, SolverProblem problem) => runner.Get(Stages.Compete, InputOf(problem));

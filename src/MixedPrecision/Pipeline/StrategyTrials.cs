@@ -36,7 +36,7 @@ internal sealed class StrategyTrials(Materials materials, StageRunner runner, St
     /// <summary>Gains with those of what the best plans of the budgets use.</summary>
     private Gains Search(PlanningInput input, Gains gains, IReadOnlyList<double> budgets, Action<double, string> report)
     {
-        PlanningSteps steps = Steps.Planning(quiet, new Measuring(materials, quiet), _ => throw new InvalidOperationException("nothing is emitted here"));
+        PlanningSteps steps = Steps.Planning(quiet, new Measuring(materials, quiet));
         for (int i = 0; i < budgets.Count; i++)
         {
             report((double)i / budgets.Count, $"budget {i + 1} of {budgets.Count}");
@@ -52,10 +52,8 @@ internal sealed class StrategyTrials(Materials materials, StageRunner runner, St
         var running = timed.Subgraphs.SelectMany(s => s.Layers).ToDictionary(l => l.Name, l => l.Choices.Select(c => c.Format).ToHashSet());
         Materials own = materials with { Policy = materials.Policy with { Objective = objective } };
         var measuring = new Measuring(own, quiet);
-        PlanningInput limited = Steps.Input(
-            own, input.Allowed.ToDictionary(a => a.Key, a => a.Value with { Formats = [.. a.Value.Formats.Where(running[a.Key].Contains)] }), input.Sensitivities);
-        Gains gains = measuring.Add(Gains.Empty, Measuring.First(limited.Partition, limited.Allowed, limited.Structures));
-        limited = limited with { Floor = new GainFloor(own.Policy.MinimumGain, measuring.Total(gains), limited.Choosing) };
+        (PlanningInput limited, Gains gains) = Steps.Begin(own, measuring, Steps.Input(
+            own, input.Allowed.ToDictionary(a => a.Key, a => a.Value with { Formats = [.. a.Value.Formats.Where(running[a.Key].Contains)] }), input.Sensitivities));
         return limited.Problem(gains, 0);
     }
 

@@ -1,6 +1,5 @@
 using MixedPrecision.Benchmarking;
 using MixedPrecision.Data;
-using MixedPrecision.Diagnostics;
 using MixedPrecision.Structures;
 using MixedPrecision.Verification;
 
@@ -72,17 +71,7 @@ internal sealed class Trials(Materials materials, StageRunner quiet, string fold
     }
 
     /// <summary>The change of the loss from the original to a file.</summary>
-    public LossChange LossOf(EmittedModel file, Content<IReadOnlyList<Sample>> samples)
-    {
-        LossChange loss = quiet.Get(Stages.Evaluate, new EvaluateInput(
-            Shipment.PathOf(materials.Workspace), file.Content, samples, materials.ObservedLoss, Kernels.Of(materials.Machine), AppSession.Of(materials.Machine), []));
-        foreach (Diagnostic warning in loss.Warnings)
-        {
-            quiet.Log.Warn(warning);
-        }
-
-        return loss;
-    }
+    public LossChange LossOf(EmittedModel file, Content<IReadOnlyList<Sample>> samples) => Steps.Evaluate(materials, quiet, file, samples);
 
     /// <summary>The gain over the scenarios by their weights, as a share of the original's time.</summary>
     private static (Gain Gain, double OriginalMilliseconds) ShareOf(IReadOnlyList<ScenarioTiming> times)

@@ -62,9 +62,7 @@ internal sealed class Validating
         IReadOnlyDictionary<string, LayerOptions> allowed = Choices.Judged(materials.Policy, materials.Allowed, sensitivities);
         RequireChoice(allowed, "no layer could be judged");
         var measuring = new Measuring(materials, runner);
-        PlanningInput input = Steps.Input(materials, allowed, sensitivities);
-        Gains gains = measuring.Add(Gains.Empty, Measuring.First(input.Partition, input.Allowed, input.Structures));
-        input = input with { Floor = new GainFloor(materials.Policy.MinimumGain, measuring.Total(gains), input.Choosing) };
+        (PlanningInput input, Gains gains) = Steps.Begin(materials, measuring, Steps.Input(materials, allowed, sensitivities));
 
         IReadOnlyList<IReadOnlyList<Configuration>> plans = RandomPlans.Draw(input.Problem(gains, 0), sizes.Plans);
         gains = measuring.Add(gains, [.. plans.SelectMany(p => Unknown(input, gains, p)).Distinct()]);

@@ -83,7 +83,7 @@ public static class Verbs
             }
 
             (PlanningInput input, Gains gains, Measuring measuring) = Prepare(materials, runner);
-            (Plan plan, gains) = Planner.Plan(input, gains, input.LossBudget(tau), Steps.Planning(runner, measuring, _ => throw new InvalidOperationException("nothing is emitted here")));
+            (Plan plan, gains) = Planner.Plan(input, gains, input.LossBudget(tau), Steps.Planning(runner, measuring));
             BudgetMeeting.RequireFeasible(plan, input, materials.Policy);
             IReadOnlyList<NamedPlan> strategies = Steps.Strategies(runner, input.Problem(gains, input.LossBudget(tau)));
             return Reports.Solve(materials, runner, input, new Findings(input.Allowed, input.Sensitivities, gains, null, strategies), plan, tau);
@@ -103,7 +103,7 @@ public static class Verbs
             }
 
             (PlanningInput input, Gains gains, Measuring measuring) = Prepare(materials, runner);
-            PlanningSteps steps = Steps.Planning(runner, measuring, _ => throw new InvalidOperationException("nothing is emitted here"));
+            PlanningSteps steps = Steps.Planning(runner, measuring);
 
             // The policy's budget comes first: whatever is timed for its plan is timed, before the time of the search is over.
             double stated = BudgetMeeting.FirstTau(materials.Policy.Budget);
@@ -132,7 +132,7 @@ public static class Verbs
             }
 
             (PlanningInput input, Gains gains, Measuring measuring) = Prepare(materials, runner);
-            PlanningSteps steps = Steps.Planning(runner, measuring, _ => throw new InvalidOperationException("nothing is emitted here"));
+            PlanningSteps steps = Steps.Planning(runner, measuring);
             (Plan plan, gains) = Planner.Plan(input, gains, input.LossBudget(tau), steps);
             Plan Without(LayerRule rule)
             {
@@ -217,9 +217,8 @@ public static class Verbs
         Steps.CheckRepeatable(materials, runner);
         Sensitivities sensitivities = Steps.Calibrate(materials, runner);
         var measuring = new Measuring(materials, runner);
-        PlanningInput input = Steps.Input(materials, Choices.Judged(materials.Policy, materials.Allowed, sensitivities), sensitivities);
-        Gains gains = measuring.Add(Gains.Empty, Measuring.First(input.Partition, input.Allowed, input.Structures));
-        return (input with { Floor = new GainFloor(materials.Policy.MinimumGain, measuring.Total(gains), input.Choosing) }, gains, measuring);
+        (PlanningInput input, Gains gains) = Steps.Begin(materials, measuring, Steps.Input(materials, Choices.Judged(materials.Policy, materials.Allowed, sensitivities), sensitivities));
+        return (input, gains, measuring);
     }
 
     /// <summary>Writes the page of a manifest: see <see cref="ReportPage"/>.</summary>
