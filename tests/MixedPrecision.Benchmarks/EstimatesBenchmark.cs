@@ -3,6 +3,7 @@ using System.Text.Json.Nodes;
 using MixedPrecision.Calibration;
 using MixedPrecision.Execution;
 using MixedPrecision.Formats;
+using MixedPrecision.Losses;
 using MixedPrecision.Onnx;
 using MixedPrecision.Policies;
 using MixedPrecision.Solving;
@@ -103,8 +104,8 @@ internal static class EstimatesBenchmark
         File.WriteAllLines(copy, File.ReadLines(data).Zip(trial.Samples, (line, sample) =>
         {
             Tensor scores = session.Run(sample.Inputs, [output])[output];
-            int classes = (int)scores.Shape[^1];
-            int[] labels = [.. Enumerable.Range(0, (int)(scores.Count / classes)).Select(row => Draw(scores.Values<float>().Slice(row * classes, classes), random))];
+            var rows = new ScoreRows(scores, scores.Rank - 1);
+            long[] labels = Categorical.Draw(rows, ScoreKind.Logits, new long[rows.Count], random);
             terms = scores.Rank == 2 ? labels.Length : labels.Length - 1;
             JsonNode node = JsonNode.Parse(line)!;
             node[DrawnKey] = scores.Rank == 2 ? Row(labels) : new JsonArray(Row([0, .. labels[..^1]]));
@@ -113,26 +114,7 @@ internal static class EstimatesBenchmark
         return (copy, terms);
     }
 
-    private static JsonArray Row(IEnumerable<int> values) => [.. values.Select(v => (JsonNode)v)];
-
-    private static int Draw(ReadOnlySpan<float> scores, Random random)
-    {
-        double[] weights = new double[scores.Length];
-        float greatest = System.Numerics.Tensors.TensorPrimitives.Max(scores);
-        for (int i = 0; i < weights.Length; i++)
-        {
-            weights[i] = Math.Exp(scores[i] - greatest);
-        }
-
-        double left = random.NextDouble() * weights.Sum();
-        int label = 0;
-        while (label < weights.Length - 1 && (left -= weights[label]) >= 0)
-        {
-            label++;
-        }
-
-        return label;
-    }
+    private static JsonArray Row(IEnumerable<long> values) => [.. values.Select(v => (JsonNode)v)];
 
     private static string Text(IEnumerable<double> ratios)
     {
