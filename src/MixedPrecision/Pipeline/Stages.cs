@@ -146,12 +146,14 @@ internal sealed record CaptureInput(Content<Workspace> Model, Content<IReadOnlyL
 /// <summary>What <see cref="Stages.Compare"/> reads.</summary>
 /// <param name="Original">Path of the original model.</param>
 /// <param name="Emitted">Paths of the emitted ones.</param>
+/// <param name="Attempt">Counts repetitions of what is to be measured again.</param>
 internal sealed record CompareInput(
     Content<string> Original,
     IReadOnlyList<Content<string>> Emitted,
     Content<IReadOnlyList<Scenario>> Scenarios,
     Machine Machine,
-    TimingSettings Settings);
+    TimingSettings Settings,
+    int Attempt = 0);
 
 /// <summary>What <see cref="Stages.Advise"/> reads.</summary>
 /// <param name="Shipped">Path of the shipped model.</param>
