@@ -9,13 +9,15 @@ namespace MixedPrecision.Reporting;
 /// <param name="Reused">Timings found in the cache, or shared by sub-graphs of equal structure.</param>
 /// <param name="Scenarios">The timings, per scenario.</param>
 /// <param name="Warnings">What the reader should know.</param>
+/// <param name="Exported">The profile that was written; null where none was asked for.</param>
 public sealed record BenchmarkReport(
     ModelSummary Model,
     Machine Machine,
     int Measured,
     int Reused,
     IReadOnlyList<BenchmarkedScenario> Scenarios,
-    IReadOnlyList<string> Warnings)
+    IReadOnlyList<string> Warnings,
+    ExportedProfile? Exported = null)
 {
     public string ToJson() => ReportJson.Write(this);
 
@@ -30,6 +32,11 @@ public sealed record BenchmarkReport(
             {
                 yield return line;
             }
+        }
+
+        if (Exported is not null)
+        {
+            yield return $"exported: {Exported.File}, {ReportText.Count(Exported.Timings, "timing")}, SHA-256 {Exported.Sha256}";
         }
 
         foreach (string line in ReportText.Warnings(Warnings))
@@ -50,6 +57,12 @@ public sealed record BenchmarkReport(
         configuration.Structure == Policies.StructureNames.Exported ? string.Join(' ', configuration.Formats) : $"{configuration.Structure}: {string.Join(' ', configuration.Formats)}",
     ];
 }
+
+/// <summary>A profile that was written.</summary>
+/// <param name="File">File name.</param>
+/// <param name="Sha256">SHA-256 of the file, in lower-case hexadecimal.</param>
+/// <param name="Timings">How many timings it holds.</param>
+public sealed record ExportedProfile(string File, string Sha256, int Timings);
 
 /// <summary>The timings of one scenario.</summary>
 /// <param name="Name">Its name.</param>
@@ -100,4 +113,7 @@ public sealed record BenchmarkedTiming(
 {
     public static BenchmarkedTiming Of(Timing timing) => new(
         timing.OriginalMilliseconds, timing.CandidateMilliseconds, timing.Gain, [timing.Low, timing.High], timing.Confidence, timing.Pairs, timing.Warnings);
+
+    /// <summary>The reverse of <see cref="Of"/>.</summary>
+    internal Timing ToTiming() => new(OriginalMilliseconds, Milliseconds, Gain, GainInterval[0], GainInterval[1], Confidence, Pairs, Warnings);
 }
