@@ -22,7 +22,7 @@ internal static class Engine
         {
             Verb.Inspect => Verbs.Inspect(invocation.File, options) is var report && invocation.Json ? [report.ToJson()] : [.. report.ToLines()],
             Verb.Calibrate => Verbs.Calibrate(invocation.File, options) is var report && invocation.Json ? [report.ToJson()] : [.. report.ToLines()],
-            Verb.Benchmark => Verbs.Benchmark(invocation.File, options, invocation.Export) is var report && invocation.Json ? [report.ToJson()] : [.. report.ToLines()],
+            Verb.Benchmark => Verbs.Benchmark(invocation.File, options, invocation.Export, invocation.Emitted) is var report && invocation.Json ? [report.ToJson()] : [.. report.ToLines()],
             Verb.Solve => Verbs.Solve(invocation.File, options) is var report && invocation.Json ? [report.ToJson()] : [.. report.ToLines()],
             Verb.Frontier => Verbs.Frontier(invocation.File, options) is var report && invocation.Json ? [report.ToJson()] : [.. report.ToLines()],
             Verb.Explain => Verbs.Explain(invocation.File, invocation.Layer, options) is var report && invocation.Json ? [report.ToJson()] : [.. report.ToLines()],

@@ -54,6 +54,9 @@ public sealed record Invocation(
     /// <summary><c>--export</c>: the file that <c>benchmark</c> writes a profile to, or null.</summary>
     public string? Export { get; init; }
 
+    /// <summary><c>--emitted</c>: the model that <c>benchmark</c> times end to end, or null.</summary>
+    public string? Emitted { get; init; }
+
     /// <summary>The layer that <c>explain</c> tells all of, or null.</summary>
     public string? Layer { get; init; }
 

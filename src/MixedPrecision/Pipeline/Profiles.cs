@@ -4,10 +4,12 @@ using System.Text;
 using MixedPrecision.Benchmarking;
 using MixedPrecision.Caching;
 using MixedPrecision.Diagnostics;
+using MixedPrecision.Onnx;
 using MixedPrecision.Policies;
 using MixedPrecision.Quantization;
 using MixedPrecision.Reporting;
 using MixedPrecision.Solving;
+using MixedPrecision.Verification;
 
 namespace MixedPrecision.Pipeline;
 
@@ -63,6 +65,7 @@ internal static class Profiles
         byte[] text = Encoding.UTF8.GetBytes(made.ToJson());
         try
         {
+            Directory.CreateDirectory(Path.GetDirectoryName(Path.GetFullPath(file))!);
             Quantizer.Aside(Path.GetFullPath(file), stream => stream.Write(text));
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
@@ -71,6 +74,18 @@ internal static class Profiles
         }
 
         return new ExportedProfile(Path.GetFileName(file), Convert.ToHexStringLower(SHA256.HashData(text)), made.Count);
+    }
+
+    /// <summary>Times a file that was made elsewhere, end to end, against the original: what a profile does not tell.</summary>
+    /// <exception cref="MixedPrecisionException">MPB2001 and on: it is no model. MPB7001: it does not run.</exception>
+    public static EmittedTimes Verify(string file, Materials materials, StageRunner runner)
+    {
+        string path = Path.GetFullPath(file);
+        using OnnxModel model = OnnxModel.Load(path, file);
+        var emitted = new EmittedModel([.. ModelFiles.External(model), path]);
+        List<ScenarioComparison> times = runner.Get(Stages.Compare, new CompareInput(
+            Shipment.PathOf(materials.Workspace), [emitted.Content], materials.Scenarios, materials.Machine, TimingSettings.WholeModel));
+        return new EmittedTimes(Path.GetFileName(path), emitted.Hash, [.. times.Select(t => MeasuredScenario.Of(t.Of()))]);
     }
 
     /// <summary>Refuses to write a profile over what the run reads; one that the policy names is replaced.</summary>

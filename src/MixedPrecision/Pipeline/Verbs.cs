@@ -57,11 +57,17 @@ public static class Verbs
 
     /// <summary>The time of every sub-graph with each layer in each format, on this machine, whatever profile the policy names.</summary>
     /// <param name="exportFile">Where a profile goes, with what a search for plans times besides; null: none is written.</param>
-    public static BenchmarkReport Benchmark(string policyFile, RunOptions options, string? exportFile = null)
+    /// <param name="emittedFile">An emitted model, to be timed end to end in place of sub-graphs; null: none is.</param>
+    public static BenchmarkReport Benchmark(string policyFile, RunOptions options, string? exportFile = null, string? emittedFile = null)
     {
         (Materials materials, StageRunner runner) = Open(policyFile, options, objective: exportFile is null ? null : Objective.Time, isProfiled: false);
         using (materials)
         {
+            if (emittedFile is not null)
+            {
+                return Reports.Benchmark(materials, runner, Gains.Empty, (0, 0)) with { Scenarios = [], Emitted = Profiles.Verify(emittedFile, materials, runner) };
+            }
+
             if (exportFile is not null)
             {
                 return Export(materials, runner, exportFile);
@@ -77,6 +83,11 @@ public static class Verbs
     private static BenchmarkReport Export(Materials materials, StageRunner runner, string file)
     {
         Profiles.Guard(file, materials);
+        if (!Choices.Any(materials, materials.Allowed))
+        {
+            return Reports.Benchmark(materials, runner, Gains.Empty, (0, 0)) with { Exported = Profiles.Write(file, materials, new Measuring(materials, runner)) };
+        }
+
         (PlanningInput input, Gains gains, Measuring measuring) = Prepare(materials, runner);
         gains = Profiles.Search(input, gains, materials.Policy.Budget, Budgets, Steps.Planning(runner, measuring));
         return Reports.Benchmark(materials, runner, gains, measuring.Counts) with { Exported = Profiles.Write(file, materials, measuring) };

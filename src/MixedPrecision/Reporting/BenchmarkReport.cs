@@ -1,4 +1,5 @@
 using MixedPrecision.Benchmarking;
+using MixedPrecision.Diagnostics;
 
 namespace MixedPrecision.Reporting;
 
@@ -10,6 +11,7 @@ namespace MixedPrecision.Reporting;
 /// <param name="Scenarios">The timings, per scenario.</param>
 /// <param name="Warnings">What the reader should know.</param>
 /// <param name="Exported">The profile that was written; null where none was asked for.</param>
+/// <param name="Emitted">The times of an emitted model; null where none was asked for.</param>
 public sealed record BenchmarkReport(
     ModelSummary Model,
     Machine Machine,
@@ -17,13 +19,25 @@ public sealed record BenchmarkReport(
     int Reused,
     IReadOnlyList<BenchmarkedScenario> Scenarios,
     IReadOnlyList<string> Warnings,
-    ExportedProfile? Exported = null)
+    ExportedProfile? Exported = null,
+    EmittedTimes? Emitted = null)
 {
     public string ToJson() => ReportJson.Write(this);
 
     /// <summary>A summary for people.</summary>
     public IEnumerable<string> ToLines()
     {
+        if (Emitted is not null)
+        {
+            yield return $"{Wording.Escape(Emitted.File)} against {Model.File} on {Machine.Processor}, end to end:";
+            foreach (string line in Emitted.Scenarios.Select(s => s.ToLine()).Concat(ReportText.Warnings(Warnings)))
+            {
+                yield return line;
+            }
+
+            yield break;
+        }
+
         yield return $"{Model.File} on {Machine.Processor}: {ReportText.Count(Measured, "timing")} taken, {Reused} reused";
         foreach (BenchmarkedScenario scenario in Scenarios)
         {
@@ -57,6 +71,12 @@ public sealed record BenchmarkReport(
         configuration.Structure == Policies.StructureNames.Exported ? string.Join(' ', configuration.Formats) : $"{configuration.Structure}: {string.Join(' ', configuration.Formats)}",
     ];
 }
+
+/// <summary>End-to-end times of an emitted model.</summary>
+/// <param name="File">File name.</param>
+/// <param name="Sha256">SHA-256 of it, in lower-case hexadecimal; with external data over the hashes of all its files.</param>
+/// <param name="Scenarios">Its time against the original's, per scenario.</param>
+public sealed record EmittedTimes(string File, string Sha256, IReadOnlyList<MeasuredScenario> Scenarios);
 
 /// <summary>A profile that was written.</summary>
 /// <param name="File">File name.</param>
