@@ -1,3 +1,4 @@
+using MixedPrecision.Benchmarking;
 using MixedPrecision.Calibration;
 using MixedPrecision.Formats;
 using MixedPrecision.Onnx;
