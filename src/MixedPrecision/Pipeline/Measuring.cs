@@ -66,8 +66,8 @@ internal sealed class Measuring(Materials materials, StageRunner runner)
         [.. partition.Subgraphs.SelectMany(s => AloneOf(s, allowed).Concat(UniformOf(s, allowed))
             .Concat(structures(s).Select(f => new SubgraphConfiguration(s, f.Bare(s, Problems.Baseline)))))];
 
-    /// <summary>Whether a share of the time is over that the policy gives to the search, which begins when the first configurations are timed.</summary>
-    public bool IsOver(double share) => searching.Elapsed.TotalSeconds >= share * materials.Policy.SearchSeconds;
+    /// <summary>Whether a share of the time is over that the policy gives to the search, which begins when the first configurations are timed; never with a profile, which is searched in no time, so that its plan does not depend on the machine.</summary>
+    public bool IsOver(double share) => materials.Profile is null && searching.Elapsed.TotalSeconds >= share * materials.Policy.SearchSeconds;
 
     /// <summary>The gains with those of further configurations.</summary>
     public Gains Add(Gains gains, IReadOnlyList<SubgraphConfiguration> configurations)

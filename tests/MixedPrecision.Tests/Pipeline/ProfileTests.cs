@@ -2,10 +2,13 @@ using System.Reflection;
 using System.Text.Json.Nodes;
 using System.Text.Json.Serialization;
 using MixedPrecision.Benchmarking;
+using MixedPrecision.Caching;
 using MixedPrecision.Diagnostics;
+using MixedPrecision.Execution;
 using MixedPrecision.Pipeline;
 using MixedPrecision.Policies;
 using MixedPrecision.Reporting;
+using MixedPrecision.Structures;
 using NJsonSchema;
 
 namespace MixedPrecision.Tests.Pipeline;
@@ -204,6 +207,59 @@ public sealed class ProfileTests(ProfileFixture fixture) : IClassFixture<Profile
         Assert.Empty(manifest.Measured.Scenarios);
         Assert.Equal("plan", manifest.Shipped.What);
         Assert.DoesNotContain(folder.Warnings, w => w.Code == Codes.ProfileDiffers || w.Code == Codes.ProfileLacks);
+    }
+
+    /// <summary>What neighbours gain together is carried over too: the plan is that of the machine's own timings.</summary>
+    [Fact]
+    public void EdgesBetweenFormsAreCarriedOver()
+    {
+        using var folder = new PipelineFolder();
+        folder.WriteConvolutions(weightSeed: 1);
+        folder.WritePolicy("100%", "formats: int8-static\nsearchSeconds: 0\nminimumGain: 0%");
+        Verbs.Benchmark(folder.PolicyFile, folder.Options(), folder[Name]);
+        Assert.Contains("edge, both changed", File.ReadAllText(folder[Name]), StringComparison.Ordinal);
+        SolveReport own = Verbs.Solve(folder.PolicyFile, folder.Options());
+
+        Directory.Delete(folder["cache"], recursive: true);
+        File.WriteAllText(folder.PolicyFile, File.ReadAllText(folder.PolicyFile).Replace("threads: 1 }", $"threads: 1, profile: {Name} }}", StringComparison.Ordinal));
+        SolveReport carried = Verbs.Solve(folder.PolicyFile, folder.Options());
+        Assert.False(Directory.Exists(folder["cache/timing"]));
+        Assert.DoesNotContain(folder.Warnings, w => w.Code == Codes.ProfileLacks);
+        Assert.Equal(own.Predicted.Gain.Value, carried.Predicted.Gain.Value, 1e-9);
+        Assert.Equal(own.Subgraphs.SelectMany(s => s.Layers).Select(l => l.Format), carried.Subgraphs.SelectMany(s => s.Layers).Select(l => l.Format));
+
+        JsonObject without = JsonNode.Parse(File.ReadAllText(folder[Name]))!.AsObject();
+        Remove(without, t => ((string)t["comparison"]!).StartsWith("edge", StringComparison.Ordinal));
+        File.WriteAllText(folder[Name], without.ToJsonString());
+        Verbs.Solve(folder.PolicyFile, folder.Options());
+        Assert.Contains("lacks", Assert.Single(folder.Warnings, w => w.Code == Codes.ProfileLacks).Message, StringComparison.Ordinal);
+    }
+
+    /// <summary>Kernels are those of the device: here without the fusion that the format promises.</summary>
+    [Fact]
+    public void AnotherKernelHereIsNoErrorWhereTheFileRunsElsewhere()
+    {
+        using PipelineFolder folder = ProfileFixture.New("formats: \"int8-dynamic(paired,rounded)\"");
+        RunOptions options = folder.Options();
+        var runner = new StageRunner(new ContentStore(folder["cache"]), new RunLog(options));
+        using Materials materials = Materials.Open(folder.PolicyFile, options, runner, isProfiled: false);
+        Workspace workspace = materials.Workspace;
+        Configuration[] plan = [.. workspace.Partition.Subgraphs.Select(s => Configuration.Exported([.. s.Layers.Select(l => materials.Allowed[l.Name].Formats[^1])]))];
+        EmittedModel file = Emission.Write(runner, Shipment.ModelOf(workspace), plan, folder["made"], "model.mixed.onnx", materials.Preparations);
+        var unfused = new SessionOption(SessionOptionKind.ConfigEntry, "optimization.disable_specified_optimizers", "DynamicQuantizeMatMulFusion;MatMulIntegerToFloatFusion");
+        Conformity Conform(bool runsElsewhere) => runner.Get(Stages.Conform, new ConformInput(
+            Shipment.ModelOf(workspace), file.Content, Emission.LayersOf(workspace, plan), Emission.StructuresOf(workspace, plan), materials.Data.Evaluation, Kernels.Of(materials.Machine), new AppSession(1, [unfused]), runsElsewhere, materials.Preparations));
+        Assert.Equal(Codes.KernelNotAsPromised, Assert.Throws<MixedPrecisionException>(() => Conform(runsElsewhere: false)).Diagnostic.Code);
+        Conformity found = Conform(runsElsewhere: true);
+        Assert.Equal((Codes.KernelNotAsPromised, null), (found.Kernel!.Code, found.Problem));
+
+        Machine here = materials.Machine;
+        Assert.False(Profiles.HasOtherKernels(null, here));
+        File.WriteAllText(folder[Name], fixture.Text);
+        Profile profile = ProfileFile.Read(folder[Name], Name, Place.None).Profile;
+        Assert.False(Profiles.HasOtherKernels(new ReadProfile(Name, "", profile), here));
+        Assert.True(Profiles.HasOtherKernels(new ReadProfile(Name, "", profile with { Machine = here with { InstructionSets = ["avx"] } }), here));
+        Assert.True(Profiles.HasOtherKernels(new ReadProfile(Name, "", profile with { Machine = here with { Runtime = "1.2.3" } }), here));
     }
 
     [Fact]
