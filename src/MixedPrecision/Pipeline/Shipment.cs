@@ -90,13 +90,14 @@ internal sealed class Shipment(Materials materials, StageRunner runner, string s
         var measuring = new Measuring(materials, runner);
         (PlanningInput input, Gains known) = Steps.Begin(materials, measuring, Steps.Input(materials, findings.Allowed, sensitivities));
         findings = findings with { Gains = known, Missing = measuring.Missing };
-        Steps.WarnOfMissing(materials, runner, measuring);
         if (!input.HasPins && !findings.Gains.Consequences.Any(c => c.Gain > 0) && !input.Partition.Subgraphs.Any(s => findings.Gains.Of(s).Any(g => input.Floor.Count(g.Gain.Low, g.Configuration.Formats.Count(f => f != Problems.Baseline)) > 0)))
         {
+            Steps.WarnOfMissing(materials, runner, measuring);
             return KeepOriginal("no format makes a layer cheaper than the original has it", findings);
         }
 
         Meeting meeting = BudgetMeeting.Meet(input, materials.Policy, findings.Gains, Steps.Planning(runner, measuring, plan => Emit($"plan {emitted.Count}", plan).Loss));
+        Steps.WarnOfMissing(materials, runner, measuring);
         double tau = (meeting.Met ?? meeting.Attempts[^1]).Tau;
         findings = findings with
         {

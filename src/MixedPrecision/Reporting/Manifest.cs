@@ -99,7 +99,7 @@ public sealed record ManifestBudget(string Text, double Allowed, double Measured
 /// <param name="Sha256">SHA-256 of the file, in lower-case hexadecimal.</param>
 /// <param name="Machine">What was timed on.</param>
 /// <param name="Timings">How many timings it holds.</param>
-/// <param name="Missing">Configurations and edges that were asked for and are not in it: none of them was measured, and no plan uses them.</param>
+/// <param name="Missing">Configurations and edges that were asked for and are not in it: none of them was measured, and no plan uses them unless rules force it to.</param>
 public sealed record ManifestProfile(string File, string Sha256, Machine Machine, int Timings, int Missing)
 {
     internal string ToLine() => $"times: those of {Wording.Escape(Machine.Processor)} with ONNX Runtime {Wording.Escape(Machine.Runtime)}, from the profile {Wording.Escape(File)} "
