@@ -8,7 +8,6 @@ using MixedPrecision.Onnx;
 using MixedPrecision.Policies;
 using MixedPrecision.Quantization;
 using MixedPrecision.Reporting;
-using MixedPrecision.Solving;
 using MixedPrecision.Verification;
 
 namespace MixedPrecision.Pipeline;
