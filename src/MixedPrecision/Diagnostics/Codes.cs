@@ -84,6 +84,9 @@ public static class Codes
     public static readonly ErrorCode ScenarioDoesNotRun = new("MPB5002", "scenario does not run");
     public static readonly ErrorCode ScenarioTooLarge = new("MPB5003", "scenario too large");
     public static readonly ErrorCode SubgraphDoesNotRun = new("MPB5004", "sub-graph does not run");
+    public static readonly ErrorCode ProfileInvalid = new("MPB5005", "profile cannot be used");
+    public static readonly ErrorCode ProfileDiffers = new("MPB5006", "profile of other conditions");
+    public static readonly ErrorCode ProfileLacks = new("MPB5007", "timings missing in the profile");
 
     // 6xxx: solver
     public static readonly ErrorCode BudgetInfeasible = new("MPB6001", "budget infeasible");

@@ -15,7 +15,7 @@ internal static class Advising
 
     public static IReadOnlyList<SessionAdvice> Of(Materials materials, StageRunner runner, Shipped shipped)
     {
-        if (materials.Policy.Objective != Objective.Time || (shipped.Times.Count == 0 && shipped.Compared.All(c => c.Times is null)))
+        if (materials.Profile is not null || materials.Policy.Objective != Objective.Time || (shipped.Times.Count == 0 && shipped.Compared.All(c => c.Times is null)))
         {
             return [];
         }

@@ -64,7 +64,7 @@ internal static class Choices
     public static bool Runs(NumberFormat format, Machine machine) => !format.NeedsExactSums || machine.AddsExactly();
 
     private static string? WhyNot(NumberFormat format, LayerSite site, Machine machine) => format.WhyNot(site)
-        ?? (Runs(format, machine) ? null : $"the processor ({machine.Processor}) has neither VNNI nor AMX: it adds products in 16 bits, which saturate; leave the parameter out, or name another");
+        ?? (Runs(format, machine) ? null : $"the processor ({Wording.Escape(machine.Processor)}) has neither VNNI nor AMX: it adds products in 16 bits, which saturate; leave the parameter out, or name another");
 
     /// <summary>The same after calibration: a layer that could not be judged keeps the baseline, unless a rule pins it, with the reason.</summary>
     /// <exception cref="MixedPrecisionException">MPB1012: a rule pins a layer whose values or gradients are no numbers, so that nothing can be told of the loss.</exception>

@@ -19,13 +19,24 @@ internal sealed record Contestant(
     /// <summary>Why it must not be shipped though it is within the budget, or null.</summary>
     public Diagnostic? Problem { get; init; }
 
+    /// <summary>What a profile predicts, where times are those of another machine and the file is not timed here; else null.</summary>
+    public PredictedTime? Predicted { get; init; }
+
+    /// <summary>Whether its time is known, so that it may be shipped.</summary>
+    public bool HasTime => Times is not null || Predicted is not null;
+
     /// <summary>Milliseconds that a run saves over the original, the mean over the scenarios by their weights, with its interval.</summary>
-    public Gain Gain => (Times ?? []).Aggregate(
+    public Gain Gain => Predicted is not null ? Predicted.Gain : (Times ?? []).Aggregate(
         Pipeline.Gain.None, (sum, s) => sum + new Gain(s.Timing.Low * s.Weight, s.Timing.Gain * s.Weight, s.Timing.High * s.Weight));
 
     /// <summary>Milliseconds of a run of the original, likewise.</summary>
-    public double OriginalMilliseconds => (Times ?? []).Sum(s => s.Timing.OriginalMilliseconds * s.Weight);
+    public double OriginalMilliseconds => Predicted is not null ? Predicted.OriginalMilliseconds : (Times ?? []).Sum(s => s.Timing.OriginalMilliseconds * s.Weight);
 }
+
+/// <summary>What the timings of a profile sum up to.</summary>
+/// <param name="Gain">Milliseconds that a run saves over the original.</param>
+/// <param name="OriginalMilliseconds">Milliseconds of the original.</param>
+internal sealed record PredictedTime(Gain Gain, double OriginalMilliseconds);
 
 /// <summary>What is shipped.</summary>
 /// <param name="Winner">The file, or null: the original.</param>
@@ -37,7 +48,7 @@ internal static class Contest
 {
     /// <summary>
     /// With the objective time, the fastest of all that were timed in one run, if its gain is told from zero; a gain that is not counts only if the file is smaller. With the
-    /// objective memory the smallest, if smaller than the original. Theoretical time is not measured: the plan.
+    /// objective memory the smallest, if smaller than the original. Theoretical time is not measured: the plan. Where times are those of a profile, the files were not timed, and what it predicts counts as the program counts it.
     /// </summary>
     /// <param name="contestants">Each within the budget; the plan first.</param>
     /// <param name="originalBytes">Bytes of the original's files.</param>
@@ -57,6 +68,11 @@ internal static class Contest
                 : new Verdict(null, "no file within the budget is smaller than the original");
         }
 
+        if (contestants.All(c => c.Predicted is not null))
+        {
+            return Predicted(contestants, originalBytes, minimumGain);
+        }
+
         Contestant[] fastest = [.. contestants.OrderByDescending(c => c.Gain.Centre)];
         if (fastest.FirstOrDefault(c => MinimumGain.Counts(c.Gain.Low, c.OriginalMilliseconds, minimumGain)) is { } faster)
         {
@@ -72,5 +88,20 @@ internal static class Contest
             : new Verdict(null, fastest[0].Gain.High < 0
                 ? "the mixed model was measured to be slower than the original"
                 : "the mixed model was not measured to be faster than the original, and it is not smaller");
+    }
+
+    private static Verdict Predicted(IReadOnlyList<Contestant> contestants, long originalBytes, double minimumGain)
+    {
+        const string Unmeasured = "end-to-end time was not measured on the device";
+        Contestant[] fastest = [.. contestants.OrderByDescending(c => c.Gain.Low)];
+        if (MinimumGain.Counts(fastest[0].Gain.Low, fastest[0].OriginalMilliseconds, minimumGain))
+        {
+            return new Verdict(fastest[0], $"{(contestants.Count == 1 ? "predicted by the profile to be faster than the original, and within the budget" : $"by the profile the fastest of {contestants.Count} files within the budget")}; {Unmeasured}");
+        }
+
+        Contestant? smaller = fastest.FirstOrDefault(c => c.Gain.High >= 0 && c.Emitted.Bytes < originalBytes);
+        return smaller is not null
+            ? new Verdict(smaller, $"smaller than the original; by the profile it gains no time that counts, and {Unmeasured}")
+            : new Verdict(null, $"by the profile no file gains time that counts, and none that does not lose any is smaller; {Unmeasured}");
     }
 }

@@ -39,7 +39,7 @@ internal static class Explaining
             input.Tau(plan.Loss),
             [.. input.Partition.Subgraphs.SelectMany(s => s.Layers.Select((layer, index) => LayerOf(input, gains, plan, input.LossBudget(tau), s, layer, index, say)))],
             [.. rules.Select(rule => RuleOf(rule, without(rule)))],
-            [.. Blocking(problem, plan).Select(layer => new HelpfulLayer(layer, solve(Freed(problem, layer)).Gain - plan.Gain)).Where(h => h.Gain > 0).OrderByDescending(h => h.Gain)],
+            [.. Blocking(input.Opened.Problem(gains, problem.LossBudget), plan).Select(layer => new HelpfulLayer(layer, solve(Freed(problem, layer)).Gain - plan.Gain)).Where(h => h.Gain > 0).OrderByDescending(h => h.Gain)],
             frontier.FirstOrDefault(p => p.Gain > plan.Gain && p.Loss > problem.LossBudget) is { } next ? Step(next) : null)
         {
             Doubled = frontier.LastOrDefault(p => p.Gain > plan.Gain && input.Tau(p.Loss) <= 2 * tau) is { } doubled && plan.Infeasibility is null ? Step(doubled) : null,
@@ -75,7 +75,7 @@ internal static class Explaining
             Gain? alone = gains.Find(Problems.Alone(subgraph, index, name));
             string why = name == taken ? "taken"
                 : loss > budget ? "loses more than the whole budget by itself"
-                : alone is null ? "does not run here"
+                : alone is null ? gains.IsAbsent(Problems.Alone(subgraph, index, name)) ? "is not in the profile" : "does not run here"
                 : alone.Value.High < 0 ? "slower than the original by itself"
                 : alone.Value.Low <= 0 ? "its gain is not told from zero"
                 : "the plan gains more with the loss elsewhere";

@@ -157,7 +157,7 @@ internal static class LockFile
     ];
 
     private static bool IsWhole(PrecisionLock found) =>
-        found.Layers.Select(l => l.Sha256).Concat(found.Data.Select(d => d.Sha256)).Append(found.Manifest.Output.Sha256).Append(found.Manifest.Model.Sha256).All(h => h.Length == 64 && h.All(char.IsAsciiHexDigitLower))
+        found.Layers.Select(l => l.Sha256).Concat(found.Data.Select(d => d.Sha256)).Append(found.Manifest.Output.Sha256).Append(found.Manifest.Model.Sha256).Append(found.Manifest.Profile?.Sha256 ?? found.Manifest.Model.Sha256).All(h => h.Length == 64 && h.All(char.IsAsciiHexDigitLower))
         && Intervals(found.Manifest).OfType<IReadOnlyList<double>>().All(i => i.Count == 2)
         && found.Manifest.Advice.All(a => a.Gain.Count == 3);
 }

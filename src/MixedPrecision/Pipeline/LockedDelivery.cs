@@ -97,7 +97,7 @@ internal static class LockedDelivery
         if (read.Problem is { } problem)
         {
             Machine locked = found.Manifest.Machine;
-            if (machine.Architecture == locked.Architecture && machine.Runtime == locked.Runtime && machine.InstructionSets.SequenceEqual(locked.InstructionSets))
+            if (found.Manifest.Profile is null && machine.Architecture == locked.Architecture && machine.Runtime == locked.Runtime && machine.InstructionSets.SequenceEqual(locked.InstructionSets))
             {
                 throw new MixedPrecisionException(problem);
             }

@@ -22,6 +22,12 @@ internal sealed record PlanningInput(Partition Partition, IReadOnlyDictionary<st
     /// <summary>What counts on top of the predicted loss MSE for the choice of samples, or null: nothing.</summary>
     public SampleDoubt? Doubt { get; init; }
 
+    /// <summary>Whether only configurations count that were measured as a whole: where nothing further can be.</summary>
+    public bool IsClosed { get; init; }
+
+    /// <summary>The same where others count as the sum of their parts.</summary>
+    public PlanningInput Opened => this with { IsClosed = false };
+
     /// <summary>Layers that may run in something else than the baseline.</summary>
     public int Choosing => Allowed.Values.Count(o => o.Formats.Any(f => f != Problems.Baseline));
 
@@ -114,8 +120,15 @@ internal static class Planner
         }
 
         (plan, gains) = Standing(input, gains, lossBudget, isQuadratic: true, 0, steps);
-        double bound = steps.Solve(input.Problem(gains, lossBudget, true, Unmeasured.Optimistic, ToleranceOf(input))).Bound;
-        return (plan with { Bound = Math.Max(plan.Bound, plan.Gain + bound - EstimateOf(input, gains, plan)) }, gains);
+        Plan bound = steps.Solve(input.Opened.Problem(gains, lossBudget, true, Unmeasured.Optimistic, ToleranceOf(input)));
+        double beyond = bound.Bound - EstimateOf(input, gains, plan);
+        if (input.IsClosed && beyond > Gap * input.Floor.Total)
+        {
+            // What the search would time now: it is asked for, to be told.
+            gains = steps.Measure(gains, Open(input, gains, bound));
+        }
+
+        return (plan with { Bound = Math.Max(plan.Bound, plan.Gain + beyond) }, gains);
     }
 
     /// <summary>The same, or where that is infeasible the best plan of the least loss MSE that the rules allow.</summary>

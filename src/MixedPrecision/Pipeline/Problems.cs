@@ -43,7 +43,7 @@ internal static class Problems
         var byName = input.Sensitivities.Layers.ToDictionary(l => l.Name);
         SubgraphChoices[] subgraphs = [.. input.Partition.Subgraphs.Select(subgraph =>
         {
-            var bounds = new GainBounds(subgraph, gains, input.Floor, unmeasured);
+            var bounds = new GainBounds(subgraph, gains, input.Floor, unmeasured, input.IsClosed);
             LayerChoices[] layers = [.. subgraph.Layers.Select((layer, i) => new LayerChoices(layer.Name, [.. ChoicesOf(i, input.Allowed[layer.Name], byName[layer.Name], bounds)]))];
             return new SubgraphChoices(subgraph.Fingerprint, layers, bounds.Measured) { Structures = [.. input.Structures(subgraph).Select(s => bounds.Of(s)).OfType<StructureChoice>()] };
         })];

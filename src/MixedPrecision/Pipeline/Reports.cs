@@ -161,7 +161,8 @@ internal static class Reports
             [.. LeftAlone.Lines(Reasons.Of(materials.Workspace.Partition, shipped.Configurations, findings, materials.Policy.Formats.Count - 1))],
             [.. materials.Workspace.Notes, .. WarningsOf(runner)],
             Frontier: findings.Frontier.Count == 0 ? null : Points(materials, input!, findings.Frontier, plan => Verified(shipped, plan)),
-            Tried: Tried(materials, findings.Gains));
+            Tried: Tried(materials, findings.Gains),
+            Profile: materials.Profile is { } profile ? new ManifestProfile(profile.File, profile.Sha256, profile.Profile.Machine, profile.Profile.Count, findings.Missing) : null);
     }
 
     private static double? Verified(Shipped shipped, Plan plan) => (shipped.Findings.Meeting?.Attempts ?? []).Select(a => (a.Plan, a.Loss)).Concat(shipped.Compared.Select(c => (c.Plan, c.Loss)))

@@ -41,6 +41,9 @@ internal sealed record Shipped(
 internal sealed record Findings(
     IReadOnlyDictionary<string, LayerOptions> Allowed, Sensitivities? Sensitivities, Gains Gains, Meeting? Meeting, IReadOnlyList<NamedPlan> Strategies)
 {
+    /// <summary>Configurations and edges that were asked for and are not in the profile.</summary>
+    public int Missing { get; init; }
+
     /// <summary>What other budgets would buy, as far as the gains that are known tell; empty where no plan was made.</summary>
     public IReadOnlyList<Plan> Frontier { get; init; } = [];
 }
@@ -86,19 +89,22 @@ internal sealed class Shipment(Materials materials, StageRunner runner, string s
 
         var measuring = new Measuring(materials, runner);
         (PlanningInput input, Gains known) = Steps.Begin(materials, measuring, Steps.Input(materials, findings.Allowed, sensitivities));
-        findings = findings with { Gains = known };
+        findings = findings with { Gains = known, Missing = measuring.Missing };
         if (!input.HasPins && !findings.Gains.Consequences.Any(c => c.Gain > 0) && !input.Partition.Subgraphs.Any(s => findings.Gains.Of(s).Any(g => input.Floor.Count(g.Gain.Low, g.Configuration.Formats.Count(f => f != Problems.Baseline)) > 0)))
         {
+            Steps.WarnOfMissing(materials, runner, measuring);
             return KeepOriginal("no format makes a layer cheaper than the original has it", findings);
         }
 
         Meeting meeting = BudgetMeeting.Meet(input, materials.Policy, findings.Gains, Steps.Planning(runner, measuring, plan => Emit($"plan {emitted.Count}", plan).Loss));
+        Steps.WarnOfMissing(materials, runner, measuring);
         double tau = (meeting.Met ?? meeting.Attempts[^1]).Tau;
         findings = findings with
         {
             Gains = meeting.Gains,
             Meeting = meeting,
-            Strategies = Steps.Strategies(runner, input.Problem(meeting.Gains, input.LossBudget(tau))),
+            Missing = measuring.Missing,
+            Strategies = Steps.Strategies(runner, input.Opened.Problem(meeting.Gains, input.LossBudget(tau))),
             Frontier = Steps.Frontier(runner, input, meeting.Gains, [.. meeting.Attempts.Select(a => input.LossBudget(a.Tau)).Distinct()]),
         };
         if (meeting.Met is not { } met)
@@ -116,8 +122,8 @@ internal sealed class Shipment(Materials materials, StageRunner runner, string s
         contestants.AddRange(Uniform(input, findings.Gains, met));
         contestants.AddRange(Exact());
         contestants = [.. contestants.Select(Conforming)];
-        contestants = Timed(contestants);
-        Contestant[] within = [.. contestants.Where(c => c.Times is not null)];
+        contestants = Timed(contestants, findings.Gains);
+        Contestant[] within = [.. contestants.Where(c => c.HasTime)];
         if (within.Length == 0)
         {
             return KeepRules(contestants[0].Problem!.Message, findings, input, contestants);
@@ -163,11 +169,11 @@ internal sealed class Shipment(Materials materials, StageRunner runner, string s
 
     /// <summary>
     /// The model with exact rewrites alone, and every layer as it is: initializers that an exporter listed as inputs are constants, which the runtime folds and lays out, constants beside convolutions are
-    /// folded, and Ifs that are decided are gone. Where the runtime does not do the same by itself, this alone may be faster, and is no gain of any format.
+    /// folded, and Ifs that are decided are gone. Where the runtime does not do the same by itself, this alone may be faster, and is no gain of any format. Only the file as a whole tells, so that a profile does not.
     /// </summary>
     private IEnumerable<Contestant> Exact()
     {
-        if (materials.Workspace.MayGainAsItIs && materials.Policy.Objective == Objective.Time)
+        if (materials.Profile is null && materials.Workspace.MayGainAsItIs && materials.Policy.Objective == Objective.Time)
         {
             yield return Emit(ExactRewrites.Name, new Plan(Reports.Baselines(materials.Workspace), 0, 0, SolverStatus.Feasible, 0, 0, 0));
         }
@@ -190,7 +196,19 @@ internal sealed class Shipment(Materials materials, StageRunner runner, string s
             materials.Data.Evaluation,
             Kernels.Of(materials.Machine),
             AppSession.Of(materials.Machine),
+            Profiles.HasOtherKernels(materials.Profile, materials.Machine),
             materials.Preparations));
+        if (found.Kernel is { } kernel)
+        {
+            // Kernels are those of the machine that counts.
+            Machine device = materials.Profile!.Profile.Machine;
+            runner.Log.Warn(kernel with
+            {
+                Severity = Severity.Warning,
+                Message = $"{kernel.Message} This machine has {materials.Machine.Processor} and ONNX Runtime {materials.Machine.Runtime}; the profile is of {Wording.Escape(device.Processor)} with {Wording.Escape(device.Runtime)}, where the file was timed in parts.",
+            });
+        }
+
         foreach (string note in found.Notes)
         {
             runner.Log.Say(Stages.Conform.Name, note);
@@ -205,8 +223,8 @@ internal sealed class Shipment(Materials materials, StageRunner runner, string s
         return contestant with { Problem = problem };
     }
 
-    /// <summary>Those within the budget with their times against the original, measured in turn in one run.</summary>
-    private List<Contestant> Timed(List<Contestant> contestants)
+    /// <summary>Those within the budget with their times against the original, measured in turn in one run; with a profile, which is of another machine, as that predicts them.</summary>
+    private List<Contestant> Timed(List<Contestant> contestants, Gains gains)
     {
         Contestant[] within = [.. contestants.Where(c => c.IsWithin && c.Problem is null)];
         if (within.Length == 0)
@@ -214,10 +232,18 @@ internal sealed class Shipment(Materials materials, StageRunner runner, string s
             return contestants;
         }
 
+        if (materials.Profile is not null)
+        {
+            return [.. contestants.Select(c => within.Contains(c) ? c with { Predicted = Predicted(c, gains) } : c)];
+        }
+
         List<ScenarioComparison> comparisons = runner.Get(Stages.Compare, new CompareInput(
             Original, [.. within.Select(c => c.Emitted.Content)], materials.Scenarios, materials.Machine, TimingSettings.WholeModel));
         return [.. contestants.Select(c => Array.IndexOf(within, c) is var i and >= 0 ? c with { Times = [.. comparisons.Select(s => s.Of(i + 1))] } : c)];
     }
+
+    private PredictedTime Predicted(Contestant contestant, Gains gains) => materials.Policy.Objective == Objective.Time
+        ? new PredictedTime(gains.Sum(materials.Workspace.Partition, contestant.Plan.Configurations), gains.OriginalMilliseconds) : new PredictedTime(Gain.None, 0);
 
     /// <summary>Where nothing is gained the original is shipped; where rules pin layers, with those in the formats that the rules say.</summary>
     private Shipped KeepRules(string why, Findings findings, PlanningInput input, IReadOnlyList<Contestant>? compared = null)
@@ -239,14 +265,14 @@ internal sealed class Shipment(Materials materials, StageRunner runner, string s
             throw new MixedPrecisionException(problem);
         }
 
-        rules = Timed([rules])[0];
+        rules = Timed([rules], findings.Gains)[0];
         runner.Log.Warn(Errors.NothingGainedButRules(materials.Policy.Model, why));
-        return new Shipped("rules", why, plan.Configurations, rules.Emitted, findings, plan, rules.Loss, rules.Times!, compared ?? []);
+        return new Shipped("rules", why, plan.Configurations, rules.Emitted, findings, plan, rules.Loss, rules.Times ?? [], compared ?? []);
     }
 
     private Shipped KeepOriginal(string why, Findings findings, IReadOnlyList<Contestant>? compared = null)
     {
-        if (compared is null && Timed([.. Exact().Select(Conforming)]) is [{ Times: not null } exact])
+        if (compared is null && Timed([.. Exact().Select(Conforming)], findings.Gains) is [{ Times: not null } exact])
         {
             compared = [exact];
             if (Contest.Decide(compared, materials.Policy.Objective, materials.Workspace.Bytes, materials.Policy.MinimumGain) is { Winner: not null } verdict)

@@ -108,6 +108,7 @@ internal sealed record Exactness(string? WhyNot);
 /// <param name="Emitted">Path of the emitted model.</param>
 /// <param name="Layers">The layers that do not stay as they are.</param>
 /// <param name="Structures">The sub-graphs that do not stand as exported.</param>
+/// <param name="RunsElsewhere">Whether the kernels that count are not those of this machine: others than promised are then no reason to refuse the file.</param>
 internal sealed record ConformInput(
     Content<Workspace> Model,
     Content<string> Emitted,
@@ -116,6 +117,7 @@ internal sealed record ConformInput(
     Content<IReadOnlyList<Sample>> Samples,
     Kernels Kernels,
     AppSession Session,
+    bool RunsElsewhere,
     [property: Incidental] Preparations Preparations);
 
 /// <summary>What <see cref="Stages.ReadBack"/> reads: what <see cref="Stages.Conform"/> does but for data.</summary>
@@ -131,7 +133,8 @@ internal sealed record ReadBackInput(
 /// <summary>Whether an emitted file is what was planned.</summary>
 /// <param name="Problem">Why it must not be shipped, or null.</param>
 /// <param name="Notes">What could not be compared.</param>
-internal sealed record Conformity(Diagnostic? Problem, IReadOnlyList<string> Notes);
+/// <param name="Kernel">Which kernel is not as promised, where that is no reason; or null.</param>
+internal sealed record Conformity(Diagnostic? Problem, IReadOnlyList<string> Notes, Diagnostic? Kernel = null);
 
 /// <summary>What <see cref="Stages.CheckData"/> reads.</summary>
 internal sealed record CheckDataInput(Content<Policy> Policy, Content<IReadOnlyList<Sample>> Calibration, Content<IReadOnlyList<Sample>> Evaluation);
@@ -295,29 +298,23 @@ internal static class Stages
         Version: 1,
         (input, context) =>
         {
-            CheckGraph(new ReadBackInput(input.Model, input.Emitted, input.Layers, input.Structures, input.Kernels, input.Session, input.Preparations));
+            Conformity read = Read(new ReadBackInput(input.Model, input.Emitted, input.Layers, input.Structures, input.Kernels, input.Session, input.Preparations));
+            if (read.Problem is { } kernel && !input.RunsElsewhere)
+            {
+                throw new MixedPrecisionException(kernel);
+            }
+
             AgreementResult agreement = Agreement.Measure(
                 input.Model.Value.Path, input.Emitted.Value, Emission.PlanOf(input.Model.Value, input.Layers).Select(p => p.Format).Distinct(), input.Samples.Value, input.Session.ForSamples(), context.Cancel);
             return new Conformity(
-                agreement.Problem(Path.GetFileName(input.Emitted.Value)), [.. new[] { agreement.NotJudged }.OfType<string>(), .. agreement.Notes]);
+                agreement.Problem(Path.GetFileName(input.Emitted.Value)), [.. new[] { agreement.NotJudged }.OfType<string>(), .. agreement.Notes], read.Problem);
         });
 
     /// <summary>The original, an emitted file and its plan → whether the file carries the plan, and runs in the kernels that its formats promise: all that can be told without data.</summary>
     public static readonly Stage<ReadBackInput, Conformity> ReadBack = new(
         "read-back",
         Version: 1,
-        (input, _) =>
-        {
-            try
-            {
-                CheckGraph(input);
-                return new Conformity(null, []);
-            }
-            catch (MixedPrecisionException e) when (e.Diagnostic.Code == Codes.KernelNotAsPromised)
-            {
-                return new Conformity(e.Diagnostic, []);
-            }
-        });
+        (input, _) => Read(input));
 
     /// <summary>Policy and samples → warnings of data that say less than they seem to.</summary>
     public static readonly Stage<CheckDataInput, List<Diagnostic>> CheckData = new(
@@ -361,6 +358,20 @@ internal static class Stages
         (input, context) => [.. OptionTrial.Measure(
             input.Shipped.Value, input.Machine.Session(), input.Candidates, input.Scenarios.Value, input.Settings, input.LeastGain, text => context.Report(0, text), context.Cancel)],
         IsClocked: true);
+
+    /// <exception cref="MixedPrecisionException">MPB7001, MPB7002: the file is not what was planned.</exception>
+    private static Conformity Read(ReadBackInput input)
+    {
+        try
+        {
+            CheckGraph(input);
+            return new Conformity(null, []);
+        }
+        catch (MixedPrecisionException e) when (e.Diagnostic.Code == Codes.KernelNotAsPromised)
+        {
+            return new Conformity(e.Diagnostic, []);
+        }
+    }
 
     private static void CheckGraph(ReadBackInput input)
     {

@@ -21,6 +21,7 @@ internal static class Steps
         new(materials.Workspace.Partition, allowed, sensitivities)
         {
             Structures = s => Choices.Structures(materials.Policy, materials.Workspace, allowed, s),
+            IsClosed = materials.Profile is not null && materials.Policy.Objective == Objective.Time,
             Doubt = SampleDoubt.DeviationsOf(materials.Policy.Calibration.Confidence) is > 0 and double deviations && sensitivities.Samples > 1 ? new SampleDoubt(deviations, [.. sensitivities.SquareLosses]) : null,
         };
 
@@ -54,7 +55,7 @@ internal static class Steps
             Shipment.ModelOf(materials.Workspace),
             materials.Data.Calibration,
             materials.ObservedLoss,
-            [.. materials.Policy.Formats.Select(NumberFormats.Get).Where(f => Choices.Runs(f, materials.Machine)).Select(FormatVersion.Of)],
+            [.. materials.Policy.Formats.Select(NumberFormats.Get).Where(f => Choices.Runs(f, materials.Strictest)).Select(FormatVersion.Of)],
             observed,
             materials.Policy.Calibration.MeasuresUnreached,
             Kernels.Of(materials.Machine),
@@ -140,6 +141,15 @@ internal static class Steps
 
     /// <summary>Simpler ways to choose, by the same program.</summary>
     public static IReadOnlyList<NamedPlan> Strategies(StageRunner runner, SolverProblem problem) => runner.Get(Stages.Compete, InputOf(problem));
+
+    /// <summary>MPB5007, where the profile lacks some of what was asked for.</summary>
+    public static void WarnOfMissing(Materials materials, StageRunner runner, Measuring measuring)
+    {
+        if (measuring.Missing > 0)
+        {
+            runner.Log.Warn(Errors.ProfileLacks(materials.Policy.PlaceOf(PolicyFiles.Profile), materials.Policy.Runtime.Profile!, measuring.Missing));
+        }
+    }
 
     /// <summary>Refuses a budget that is measured by what the loss does not tell, before anything is spent on it.</summary>
     public static void CheckBudget(Materials materials)

@@ -55,17 +55,42 @@ public static class Verbs
         }
     }
 
-    /// <summary>The time of every sub-graph with each layer in each format.</summary>
-    public static BenchmarkReport Benchmark(string policyFile, RunOptions options)
+    /// <summary>The time of every sub-graph with each layer in each format, on this machine, whatever profile the policy names.</summary>
+    /// <param name="exportFile">Where a profile goes, with what a search for plans times besides; null: none is written.</param>
+    /// <param name="emittedFile">An emitted model, to be timed end to end in place of sub-graphs; null: none is.</param>
+    public static BenchmarkReport Benchmark(string policyFile, RunOptions options, string? exportFile = null, string? emittedFile = null)
     {
-        (Materials materials, StageRunner runner) = Open(policyFile, options);
+        (Materials materials, StageRunner runner) = Open(policyFile, options, objective: exportFile is null ? null : Objective.Time, isProfiled: false);
         using (materials)
         {
+            if (emittedFile is not null)
+            {
+                return Reports.Benchmark(materials, runner, Gains.Empty, (0, 0)) with { Scenarios = [], Emitted = Profiles.Verify(emittedFile, materials, runner) };
+            }
+
+            if (exportFile is not null)
+            {
+                return Export(materials, runner, exportFile);
+            }
+
             var measuring = new Measuring(materials, runner);
             Gains gains = measuring.Add(Gains.Empty, Measuring.First(
                 materials.Workspace.Partition, materials.Allowed, s => Choices.Structures(materials.Policy, materials.Workspace, materials.Allowed, s)));
             return Reports.Benchmark(materials, runner, gains, measuring.Counts);
         }
+    }
+
+    private static BenchmarkReport Export(Materials materials, StageRunner runner, string file)
+    {
+        Profiles.Guard(file, materials);
+        if (!Choices.Any(materials, materials.Allowed))
+        {
+            return Reports.Benchmark(materials, runner, Gains.Empty, (0, 0)) with { Exported = Profiles.Write(file, materials, new Measuring(materials, runner)) };
+        }
+
+        (PlanningInput input, Gains gains, Measuring measuring) = Prepare(materials, runner);
+        gains = Profiles.Search(input, gains, materials.Policy.Budget, Budgets, Steps.Planning(runner, measuring));
+        return Reports.Benchmark(materials, runner, gains, measuring.Counts) with { Exported = Profiles.Write(file, materials, measuring) };
     }
 
     /// <summary>The plan, before a model is written.</summary>
@@ -85,7 +110,8 @@ public static class Verbs
             (PlanningInput input, Gains gains, Measuring measuring) = Prepare(materials, runner);
             (Plan plan, gains) = Planner.Plan(input, gains, input.LossBudget(tau), Steps.Planning(runner, measuring));
             BudgetMeeting.RequireFeasible(plan, input, materials.Policy);
-            IReadOnlyList<NamedPlan> strategies = Steps.Strategies(runner, input.Problem(gains, input.LossBudget(tau)));
+            Steps.WarnOfMissing(materials, runner, measuring);
+            IReadOnlyList<NamedPlan> strategies = Steps.Strategies(runner, input.Opened.Problem(gains, input.LossBudget(tau)));
             return Reports.Solve(materials, runner, input, new Findings(input.Allowed, input.Sensitivities, gains, null, strategies), plan, tau);
         }
     }
@@ -108,6 +134,7 @@ public static class Verbs
             // The policy's budget comes first: whatever is timed for its plan is timed, before the time of the search is over.
             double stated = BudgetMeeting.FirstTau(materials.Policy.Budget);
             gains = Budgets.Prepend(stated).Aggregate(gains, (known, tau) => Planner.PlanOrLeast(input, known, input.LossBudget(tau), steps).Gains);
+            Steps.WarnOfMissing(materials, runner, measuring);
             return Reports.Frontier(materials, runner, input, Steps.Frontier(runner, input, gains, [input.LossBudget(stated)]));
         }
     }
@@ -137,11 +164,12 @@ public static class Verbs
             Plan Without(LayerRule rule)
             {
                 Policy others = materials.Policy with { Layers = [.. materials.Policy.Layers.Where(r => r != rule)] };
-                PlanningInput free = input with { Allowed = Choices.Judged(others, Choices.Of(others, materials.Workspace, materials.Machine), input.Sensitivities) };
+                PlanningInput free = input with { Allowed = Choices.Judged(others, Choices.Of(others, materials.Workspace, materials.Strictest), input.Sensitivities) };
                 return Planner.Plan(free, measuring.Add(gains, Measuring.First(free.Partition, free.Allowed, free.Structures)), input.LossBudget(tau), steps).Plan;
             }
 
             Explanation found = Explaining.Of(input, gains, plan, tau, materials.Policy.Layers, problem => Steps.Solve(runner, problem), Without, Steps.Frontier(runner, input, gains, [input.LossBudget(tau)]), gain => Reports.Text(materials, gain));
+            Steps.WarnOfMissing(materials, runner, measuring);
             return Reports.Explain(materials, runner, tau, layer is null ? found : found with { Layers = [.. found.Layers.Where(l => l.Name == layer)] });
         }
     }
@@ -181,7 +209,7 @@ public static class Verbs
 
     internal static ValidateResult Validate(string policyFile, string outputFolder, RunOptions options, ExperimentSizes sizes)
     {
-        (Materials materials, StageRunner runner) = Open(policyFile, options, objective: Objective.Time);
+        (Materials materials, StageRunner runner) = Open(policyFile, options, objective: Objective.Time, isProfiled: false);
         using (materials)
         {
             return ValidationFiles.Write(materials, Path.GetFullPath(outputFolder), folder => new Validating(materials, runner, options, sizes, folder).Run());
@@ -247,10 +275,10 @@ public static class Verbs
     private static string PageOf(string manifestFile) =>
         (manifestFile.EndsWith(ManifestFile.Extension, StringComparison.Ordinal) ? manifestFile[..^ManifestFile.Extension.Length] : manifestFile) + ReportPage.Extension;
 
-    private static (Materials Materials, StageRunner Runner) Open(string policyFile, RunOptions options, bool verifies = true, Objective? objective = null)
+    private static (Materials Materials, StageRunner Runner) Open(string policyFile, RunOptions options, bool verifies = true, Objective? objective = null, bool isProfiled = true)
     {
         StageRunner runner = Runner(options);
-        return (Materials.Open(policyFile, options, runner, verifies, objective), runner);
+        return (Materials.Open(policyFile, options, runner, verifies, objective, isProfiled), runner);
     }
 
     private static StageRunner Runner(RunOptions options) => new(new ContentStore(options.CacheFolder ?? ContentStore.DefaultFolder()), new RunLog(options));

@@ -130,6 +130,9 @@ public sealed record LayerRule(string Match, string Format, Place Place);
 /// <param name="Place">Where the section stands in the policy, or the policy itself when it has none.</param>
 public sealed record RuntimePolicy(string Provider, int Threads, Place Place)
 {
+    /// <summary>Path, as written, of the profile that timings are taken from; null: they are measured.</summary>
+    public string? Profile { get; init; }
+
     /// <summary>Whether the app fixes the symbolic dimensions to which all scenarios give one size (<c>AddFreeDimensionOverrideByName</c>).</summary>
     public bool FreeDimensions { get; init; }
 

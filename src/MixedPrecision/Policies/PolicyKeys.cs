@@ -104,6 +104,7 @@ internal static class PolicyKeys
         new Section<RuntimePolicy>("runtime", "a section such as { provider: cpu, threads: 2 }", place => new RuntimePolicy("cpu", 0, place))
             .Optional("provider", Provider, (section, value) => section with { Provider = value })
             .Optional("threads", Values.Count(0, MostThreads), (section, value) => section with { Threads = value })
+            .Optional("profile", Values.FilePath("the path of a profile, such as device.profile.json"), (section, value) => section with { Profile = value })
             .Optional("freeDimensions", Values.Flag(), (section, value) => section with { FreeDimensions = value })
             .Optional("geluApproximation", Values.Flag(), (section, value) => section with { GeluApproximation = value })
             .Optional("spinning", Values.Flag(), (section, value) => section with { Spinning = value })

@@ -1,4 +1,5 @@
 using MixedPrecision.Benchmarking;
+using MixedPrecision.Diagnostics;
 
 namespace MixedPrecision.Reporting;
 
@@ -31,6 +32,7 @@ namespace MixedPrecision.Reporting;
 /// <param name="Warnings">What the reader should know.</param>
 /// <param name="Frontier">Every optimal plan from nothing to everything, in order of τ; null in manifests that were written without.</param>
 /// <param name="Tried">What was timed of sub-graphs, those of one structure once; null in manifests that were written without, and for objectives that are computed.</param>
+/// <param name="Profile">The profile that timings were taken from; null where they were measured on <paramref name="Machine"/>.</param>
 public sealed record Manifest(
     int Schema,
     string Engine,
@@ -56,7 +58,8 @@ public sealed record Manifest(
     IReadOnlyList<string> Reasons,
     IReadOnlyList<string> Warnings,
     IReadOnlyList<FrontierPoint>? Frontier = null,
-    IReadOnlyList<TriedSubgraph>? Tried = null)
+    IReadOnlyList<TriedSubgraph>? Tried = null,
+    ManifestProfile? Profile = null)
 {
     public const int CurrentSchema = 2;
 
@@ -69,6 +72,7 @@ public sealed record Manifest(
         $"shipped: {Shipped.What}: {Shipped.Why}",
         .. Samples.Evaluation == 0 || Solver is null ? [] : new[] { PlanText.Predicted(Predicted, Budget.SolvedTau) },
         .. Samples.Evaluation == 0 ? [] : Measured.ToLines(Budget.StatedTau ?? Budget.SolvedTau).Concat(Budget.ToLines()),
+        .. Profile is null ? [] : new[] { Profile.ToLine() },
         .. Attempts.Count > 1 ? ReportText.Table([.. Attempts.Select(PlanText.Row)]) : [],
         .. ReportText.Table([.. Compared.Select(PlanText.Row)]),
         .. Samples.Evaluation == 0 || Solver is null ? [] : new[] { PlanText.Solver(Solver) },
@@ -88,6 +92,18 @@ public sealed record ManifestBudget(string Text, double Allowed, double Measured
 {
     /// <summary>Nothing for the error of the loss, which other lines say.</summary>
     internal IEnumerable<string> ToLines() => StatedTau is not null ? [] : [$"budget {Text}: measured {ReportText.Percent(Measured)}"];
+}
+
+/// <summary>Timings of another machine, which those of this one stand back for.</summary>
+/// <param name="File">File name.</param>
+/// <param name="Sha256">SHA-256 of the file, in lower-case hexadecimal.</param>
+/// <param name="Machine">What was timed on.</param>
+/// <param name="Timings">How many timings it holds.</param>
+/// <param name="Missing">Configurations and edges that were asked for and are not in it: none of them was measured, and no plan uses them unless rules force it to.</param>
+public sealed record ManifestProfile(string File, string Sha256, Machine Machine, int Timings, int Missing)
+{
+    internal string ToLine() => $"times: those of {Wording.Escape(Machine.Processor)} with ONNX Runtime {Wording.Escape(Machine.Runtime)}, from the profile {Wording.Escape(File)} "
+        + $"({ReportText.Count(Timings, "timing")}, {ReportText.Count(Missing)} missing); end-to-end time was not measured on that device";
 }
 
 /// <summary>How many samples the numbers stand on.</summary>

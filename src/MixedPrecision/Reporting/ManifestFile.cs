@@ -61,13 +61,18 @@ public static class ManifestFile
             subgraph.TryAdd("structure", "exported");
         }
 
-        // A manifest leaves out what is absent, also in lists, where the reader would let it pass.
-        if (HoldsNull(manifest))
+        RefuseNull(manifest);
+        return ReportJson.Read<Manifest>(manifest);
+    }
+
+    /// <summary>Reports leave out what is absent, also in lists, where the reader would let it pass.</summary>
+    /// <exception cref="JsonException">Something in it is null.</exception>
+    internal static void RefuseNull(JsonObject report)
+    {
+        if (HoldsNull(report))
         {
             throw new JsonException("It holds a null.");
         }
-
-        return ReportJson.Read<Manifest>(manifest);
     }
 
     private static bool HoldsNull(JsonNode? node) => node switch

@@ -37,8 +37,7 @@ public sealed record Measurement(
 
         foreach (MeasuredScenario s in Scenarios)
         {
-            yield return $"{s.Name}: {ReportText.Milliseconds(s.OriginalMilliseconds)} → {ReportText.Milliseconds(s.MixedMilliseconds)}, "
-                + $"{ReportText.Factor(s.Speedup)} [{ReportText.Factor(s.SpeedupInterval[0])}, {ReportText.Factor(s.SpeedupInterval[1])}]";
+            yield return s.ToLine();
         }
     }
 }
@@ -82,4 +81,7 @@ public sealed record MeasuredScenario(
         scenario.Timing.Confidence,
         scenario.Timing.Pairs,
         scenario.Timing.Warnings);
+
+    internal string ToLine() => $"{Name}: {ReportText.Milliseconds(OriginalMilliseconds)} → {ReportText.Milliseconds(MixedMilliseconds)}, "
+        + $"{ReportText.Factor(Speedup)} [{ReportText.Factor(SpeedupInterval[0])}, {ReportText.Factor(SpeedupInterval[1])}]";
 }

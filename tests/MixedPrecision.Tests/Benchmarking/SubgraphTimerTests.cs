@@ -145,9 +145,64 @@ public sealed class SubgraphTimerTests : IDisposable
         Subgraph subgraph = partition.Subgraphs[0];
         var keys = new TimingKeys(subgraph, Extraction.Canonical(model, partition, types, subgraph.Timed));
         CacheKey key = keys.Of(
-            Configuration.Exported(["int8-weight"]), null, new Dictionary<string, string>(), Machine.Detect(new RuntimePolicy("cpu", 1, Place.None)), TimingSettings.Subgraph);
+            Configuration.Exported(["int8-weight"]), null, new Dictionary<string, string>(), TimingSettings.Subgraph);
         Assert.Contains(("configuration", NumberFormats.Get("int8-weight").KernelIdentity), key.Describe());
         Assert.DoesNotContain(key.Describe(), part => part.Value.Contains("int8-weight", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void WhatIsStoredSaysInWordsWhatItIsOf()
+    {
+        using (var first = new Bench(TwoBlocks(seed: 1), folder.Path))
+        {
+            first.Timer.Measure(first.Partition.Subgraphs[0], Configuration.Exported([FormatTexts.Int8Weight]), CancellationToken.None);
+        }
+
+        using var bench = new Bench(TwoBlocks(seed: 1), folder.Path);
+        ConfigurationTiming timing = bench.Timer.Measure(bench.Partition.Subgraphs[0], Configuration.Exported([FormatTexts.Int8Weight]), CancellationToken.None);
+        Assert.True(timing.Reused);
+        StoredTiming stored = Assert.Single(bench.Timer.Known).Value;
+        Assert.Equal((timing.Timings[0].Gain, null), (stored.Timing!.Gain, stored.Unavailable));
+        TimingSubject of = stored.Of;
+        Assert.Equal(bench.Partition.Subgraphs[0].Fingerprint, of.Fingerprint);
+        Assert.Equal([("Add", 1), ("MatMul", 1), ("Relu", 1)], of.Operators.Select(o => (o.Key, o.Value)));
+        Assert.Equal([new TimedLayer(bench.Partition.Subgraphs[0].Layers[0].Name, "MatMul")], of.Layers);
+        Assert.Equal(("exported", "batch 4", "configuration"), (of.Structure, of.Scenario, of.Comparison));
+        Assert.Equal([FormatTexts.Int8Weight], of.Formats);
+        Assert.StartsWith("x: ", Assert.Single(of.Entry), StringComparison.Ordinal);
+        Assert.Contains("[4, 32]", of.Entry[0], StringComparison.Ordinal);
+        Assert.StartsWith("y0: ", Assert.Single(of.Exit), StringComparison.Ordinal);
+    }
+
+    /// <summary>With a profile the cache is passed over, nothing runs, and what is asked for in vain is counted once.</summary>
+    [Fact]
+    public void WithAProfileNothingIsMeasured()
+    {
+        Configuration known = Configuration.Exported([FormatTexts.Int8Weight]), other = Configuration.Exported([FormatTexts.Int8Dynamic]);
+        IReadOnlyDictionary<string, StoredTiming> profile;
+        using (var device = new Bench(TwoBlocks(seed: 1), folder.Path))
+        {
+            device.Timer.Measure(device.Partition.Subgraphs[0], known, CancellationToken.None);
+            profile = new Dictionary<string, StoredTiming>(device.Timer.Known);
+            device.Timer.Measure(device.Partition.Subgraphs[0], other, CancellationToken.None);
+            device.Timer.MeasureEdge((device.Partition.Subgraphs[0], other), (device.Partition.Subgraphs[1], other), CancellationToken.None);
+        }
+
+        using var bench = new Bench(TwoBlocks(seed: 2), folder.Path, profile: profile, threads: 3);
+        Subgraph second = bench.Partition.Subgraphs[1];
+        IReadOnlyList<ConfigurationTiming> found = bench.Timer.Measure(second, [known, other], CancellationToken.None);
+        Assert.Equal(profile.Values.Single().Timing, found[0].Timings.Single());
+        Assert.Equal((true, false), (found[0].Reused, found[0].IsAbsent));
+        Assert.Equal((false, true, 0), (found[1].Reused, found[1].IsAbsent, found[1].Timings.Count));
+        Assert.Contains("benchmark POLICY --export FILE", found[1].Unavailable, StringComparison.Ordinal);
+        Assert.Equal(1, bench.Timer.Missing);
+        bench.Timer.Measure(bench.Partition.Subgraphs[0], [other], CancellationToken.None);
+        bench.Timer.Measure(second, [other], CancellationToken.None, exactly: TimingSettings.Rivals);
+        Assert.Equal(1, bench.Timer.Missing);
+        Assert.Empty(bench.Timer.MeasureEdge((bench.Partition.Subgraphs[0], other), (second, other), CancellationToken.None));
+        Assert.Equal((0, 1, 2), (bench.Timer.Measured, bench.Timer.Reused, bench.Timer.Missing));
+        Assert.Equal([known], bench.Timer.Profiled(second, _ => ["fp32", FormatTexts.Int8Dynamic, FormatTexts.Int8Weight]));
+        Assert.Empty(bench.Timer.Profiled(second, _ => ["fp32", FormatTexts.Int8Dynamic]));
     }
 
     [Fact]
@@ -360,12 +415,12 @@ public sealed class SubgraphTimerTests : IDisposable
     {
         private readonly OnnxModel model;
 
-        public Bench(OnnxModel model, string cache, long batch = 4, int threads = 1, TimingSettings? settings = null, Action<Dictionary<string, TensorType>>? types = null, Func<Subgraph, IReadOnlyList<FoundStructure>>? structures = null)
-            : this(model, cache, new Dictionary<string, Tensor> { ["x"] = Tensor.Of<float>([.. Enumerable.Range(0, (int)batch * 32).Select(i => i / 100f)], batch, 32) }, threads, settings, types, structures)
+        public Bench(OnnxModel model, string cache, long batch = 4, int threads = 1, TimingSettings? settings = null, Action<Dictionary<string, TensorType>>? types = null, Func<Subgraph, IReadOnlyList<FoundStructure>>? structures = null, IReadOnlyDictionary<string, StoredTiming>? profile = null)
+            : this(model, cache, new Dictionary<string, Tensor> { ["x"] = Tensor.Of<float>([.. Enumerable.Range(0, (int)batch * 32).Select(i => i / 100f)], batch, 32) }, threads, settings, types, structures, profile)
         {
         }
 
-        public Bench(OnnxModel model, string cache, IReadOnlyDictionary<string, Tensor> inputs, int threads = 1, TimingSettings? settings = null, Action<Dictionary<string, TensorType>>? tamper = null, Func<Subgraph, IReadOnlyList<FoundStructure>>? structures = null)
+        public Bench(OnnxModel model, string cache, IReadOnlyDictionary<string, Tensor> inputs, int threads = 1, TimingSettings? settings = null, Action<Dictionary<string, TensorType>>? tamper = null, Func<Subgraph, IReadOnlyList<FoundStructure>>? structures = null, IReadOnlyDictionary<string, StoredTiming>? profile = null)
         {
             this.model = model;
             var types = new Dictionary<string, TensorType>(TypeInference.Infer(model));
@@ -378,7 +433,8 @@ public sealed class SubgraphTimerTests : IDisposable
                 () => Scenarios.Make(model, [], [inputs]),
                 Machine.Detect(new RuntimePolicy("cpu", threads, Place.None)),
                 settings ?? Quick,
-                new ContentStore(cache))
+                new ContentStore(cache),
+                profile: profile)
             { Structures = structures ?? (_ => []) };
         }
 

@@ -62,6 +62,23 @@ public sealed class ContestTests : IDisposable
         Assert.Null(Decide(mixed).Winner);
     }
 
+    /// <summary>Where times are those of a profile, what it predicts at least decides, and it is said that nothing else does.</summary>
+    [Fact]
+    public void WithAProfilePredictedTimesDecide()
+    {
+        Contestant Predicted(string name, (double Low, double High) gain, long bytes) =>
+            Of(name, gain, bytes) with { Times = null, Predicted = new PredictedTime(new Gain(gain.Low, (gain.Low + gain.High) / 2, gain.High), 10) };
+        Verdict verdict = Decide(Predicted("plan", (2, 3), 200), Predicted("uniform int8-dynamic", (1, 9), 50));
+        Assert.Equal("plan", verdict.Winner?.Name);
+        Assert.Equal("by the profile the fastest of 2 files within the budget; end-to-end time was not measured on the device", verdict.Why);
+        Assert.Equal("plan", Decide(Predicted("plan", (0.05, 0.09), 50)).Winner?.Name);
+        Verdict none = Decide(Predicted("plan", (0.05, 0.09), 200));
+        Assert.Null(none.Winner);
+        Assert.EndsWith("end-to-end time was not measured on the device", none.Why, StringComparison.Ordinal);
+        Assert.Null(Decide(Predicted("plan", (-2, -1), 50)).Winner);
+        Assert.Equal("plan", Contest.Decide([Of("plan", (0, 0), 99) with { Times = null, Predicted = new PredictedTime(Gain.None, 0) }], Objective.Memory, Original, 0.01).Winner?.Name);
+    }
+
     [Fact]
     public void ForMemoryOnlyASmallerFileGains()
     {
