@@ -41,7 +41,7 @@ internal static class LockedDelivery
         IReadOnlyList<Configuration> plan = LockedPlan.Read(path, found, workspace, constants);
         using StagingFolder staging = StagingFolder.In(Path.GetFullPath(outputFolder));
         EmittedModel emitted = Emit(path, found, workspace, plan, policy, staging.Folder, preparations, runner);
-        return Delivery.Ship(staging, policy, emitted, found.Manifest, inputs);
+        return Delivery.Ship(staging, [new Delivered(emitted, found.Manifest)], inputs);
     }
 
     private static Workspace Open(string path, PrecisionLock found, Policy policy)

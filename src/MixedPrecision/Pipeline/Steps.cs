@@ -11,6 +11,12 @@ using MixedPrecision.Verification;
 
 namespace MixedPrecision.Pipeline;
 
+/// <summary>What layers may take and what calibration found of them: the same for every plan of a policy.</summary>
+/// <param name="Allowed">By layer, the formats it may take.</param>
+/// <param name="Sensitivities">Null where nothing was calibrated.</param>
+/// <param name="WhyNone">Why there is nothing to choose; null where there is.</param>
+internal sealed record Judgement(IReadOnlyDictionary<string, LayerOptions> Allowed, Sensitivities? Sensitivities, string? WhyNone);
+
 /// <summary>Stages as verbs ask for them: their inputs taken from the materials, and what there is to say of their artifacts.</summary>
 internal static class Steps
 {
@@ -37,6 +43,21 @@ internal static class Steps
     {
         Gains gains = measuring.Add(Gains.Empty, Measuring.First(input.Partition, input.Allowed, input.Structures));
         return (input with { Floor = new GainFloor(materials.Policy.MinimumGain, measuring.Total(gains), input.Choosing) }, gains);
+    }
+
+    /// <summary>Whatever does not depend on the scenarios: data and model checked, layers calibrated and judged.</summary>
+    public static Judgement Judge(Materials materials, StageRunner runner)
+    {
+        if (!Choices.Any(materials, materials.Allowed))
+        {
+            return new Judgement(materials.Allowed, null, "no layer has a format to choose");
+        }
+
+        CheckData(materials, runner);
+        CheckRepeatable(materials, runner);
+        Sensitivities sensitivities = Calibrate(materials, runner);
+        IReadOnlyDictionary<string, LayerOptions> allowed = Choices.Judged(materials.Policy, materials.Allowed, sensitivities);
+        return new Judgement(allowed, sensitivities, Choices.Any(materials, allowed) ? null : "no layer could be judged");
     }
 
     /// <summary>The sensitivities of all layers.</summary>
