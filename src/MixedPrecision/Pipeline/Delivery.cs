@@ -1,4 +1,5 @@
 using MixedPrecision.Caching;
+using MixedPrecision.Diagnostics;
 using MixedPrecision.Policies;
 using MixedPrecision.Reporting;
 using MixedPrecision.Reporting.Page;
@@ -16,7 +17,7 @@ public sealed record QuantizeResult(IReadOnlyList<Manifest> Manifests, IReadOnly
 
     public string ToJson() => ReportDocuments.Together([.. Manifests.Select(m => m.ToJson())]);
 
-    public IEnumerable<string> ToLines() => Manifests.SelectMany(m => m.ToLines());
+    public IEnumerable<string> ToLines() => [.. Manifests.SelectMany(m => m.ToLines()), .. Manifest.Shared is { } shared ? [shared.ToLine()] : Array.Empty<string>()];
 }
 
 /// <summary>A file that was made for some scenarios, with what there is to say of it.</summary>
@@ -24,7 +25,8 @@ public sealed record QuantizeResult(IReadOnlyList<Manifest> Manifests, IReadOnly
 /// <param name="Runner">Has the warnings of making it.</param>
 internal sealed record Made(Materials Materials, StageRunner Runner, Shipped Shipped, IReadOnlyList<SessionAdvice> Advice)
 {
-    public Delivered Delivered() => new(Shipped.Emitted, Reports.Manifest(Materials, Runner, Shipped, Advice));
+    /// <param name="shared">The data that it shares with others, or null.</param>
+    public Delivered Delivered(SharedData? shared = null) => new(Shipped.Emitted, Reports.Manifest(Materials, Runner, Shipped, Advice, shared));
 }
 
 /// <summary>A model as it is put into its place, with its manifest.</summary>
@@ -36,17 +38,35 @@ internal static class Delivery
     /// <summary>Refuses to start where an emitted file would replace an input of the run, or what another policy emitted.</summary>
     public static void Guard(Policy policy, Workspace workspace, IReadOnlyList<string> inputFiles, string outputFolder)
     {
-        string path = Path.Combine(Path.GetFullPath(outputFolder), NameOf(policy));
-        string manifest = Path.ChangeExtension(path, ManifestFile.Extension);
-        OutputGuard.Check([path, manifest, Path.ChangeExtension(path, ReportPage.Extension), .. workspace.ExternalFiles.Count > 0 ? [path + ".data"] : Array.Empty<string>()], inputFiles);
-        OutputGuard.CheckOwner(manifest, Path.GetFileName(policy.File), policy.Model);
+        IReadOnlyList<ScenarioFile> files = ScenarioFiles.Of(policy);
+        string[] models = [.. files.Select(f => f.Model).DefaultIfEmpty(NameOf(policy)).Select(name => Path.Combine(Path.GetFullPath(outputFolder), name))];
+        string[] manifests = [.. models.Select(m => Path.ChangeExtension(m, ManifestFile.Extension))];
+        string[] data = files.Count > 0 ? [Path.Combine(Path.GetFullPath(outputFolder), ScenarioFiles.DataOf(policy))] : workspace.ExternalFiles.Count > 0 ? [models[0] + ".data"] : [];
+        OutputGuard.Check([.. models, .. manifests, .. models.Select(m => Path.ChangeExtension(m, ReportPage.Extension)), .. data], inputFiles);
+        foreach (string manifest in manifests)
+        {
+            OutputGuard.CheckOwner(manifest, Path.GetFileName(policy.File), policy.Model);
+        }
     }
 
     public static QuantizeResult Deliver(Materials materials, StageRunner runner, string outputFolder)
     {
         using StagingFolder staging = StagingFolder.In(Path.GetFullPath(outputFolder));
         Judgement judged = Steps.Judge(materials, runner);
-        return Ship(staging, [Make(materials, runner, judged, staging.Folder).Delivered()], materials.InputFiles);
+        IReadOnlyList<ScenarioFile> files = ScenarioFiles.Of(materials.Policy);
+        if (files.Count == 0)
+        {
+            return Ship(staging, [Make(materials, runner, judged, staging.Folder).Delivered()], materials.InputFiles);
+        }
+
+        var made = new List<Made>();
+        foreach ((int index, ScenarioFile file) in files.Index())
+        {
+            runner.Log.Say("scenario", $"{Wording.Quote(file.Label)}, {index + 1} of {files.Count}: {file.Model}");
+            made.Add(Make(materials.For(file), runner.Branch(), judged, Path.Combine(staging.Folder, $"scenario {index}")));
+        }
+
+        return Ship(staging, Sharing.Share(made, Path.Combine(staging.Folder, "shared"), ScenarioFiles.DataOf(materials.Policy)), materials.InputFiles);
     }
 
     /// <summary>Makes the file of the scenarios that the materials hold, in a folder.</summary>

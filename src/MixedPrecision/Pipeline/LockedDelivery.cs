@@ -17,11 +17,12 @@ internal static class LockedDelivery
 {
     private const string Stage = "lock";
 
-    /// <exception cref="MixedPrecisionException">MPB8009 to MPB8014: the lock cannot be read, or does not fit what is there.</exception>
+    /// <exception cref="MixedPrecisionException">MPB7008: the policy asks for several plans. MPB8009 to MPB8014: the lock cannot be read, or does not fit what is there.</exception>
     public static QuantizeResult Deliver(string policyFile, string outputFolder, RunOptions options, StageRunner runner)
     {
         Policy policy = Policy.Load(policyFile);
         policy = options.Budget is null ? policy : policy.WithBudget(options.Budget, new Place("--budget"));
+        LockFile.RefuseSeveral(policy);
         string path = LockFile.PathOf(policyFile);
         PrecisionLock found = LockFile.Read(path);
         LockDrift.CheckPolicy(path, found, policy);

@@ -22,6 +22,9 @@ public sealed record RunOptions(
     /// <summary>Whether the policy has to have a lock, which has to fit.</summary>
     public bool IsLocked { get; init; }
 
+    /// <summary>Where a policy asks for a plan per scenario, the scenario whose plan <c>solve</c>, <c>frontier</c> and <c>explain</c> are to tell of (<see cref="ScenarioPlan.Key"/>); null: the first.</summary>
+    public string? Scenario { get; init; }
+
     /// <summary>Whether every stage is computed although its artifact is known, and the two have to agree: what tests check declarations with.</summary>
     internal bool Recomputes { get; init; }
 }

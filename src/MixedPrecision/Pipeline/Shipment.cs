@@ -130,7 +130,7 @@ internal sealed class Shipment(Materials materials, StageRunner runner, Judgemen
     /// <summary>Emits a plan and measures the change of its loss; the plan is not timed yet.</summary>
     private Contestant Emit(string contestant, Plan plan)
     {
-        EmittedModel files = Emission.Write(runner, model, plan.Configurations, Path.Combine(staging, $"{emitted.Count}"), name, materials.Preparations);
+        EmittedModel files = Emission.Write(runner, model, plan.Configurations, Path.Combine(staging, $"{emitted.Count}"), name, materials.Preparations, materials.IsApart);
         LossChange loss = Steps.Evaluate(materials, runner, files);
         BudgetPolicy budget = materials.Policy.Budget;
         if (budget.Kind == BudgetKind.AccuracyDrop && loss.Accuracy is null)
@@ -250,7 +250,7 @@ internal sealed class Shipment(Materials materials, StageRunner runner, Judgemen
         }
 
         Steps.WarnOfNothingGained(materials, runner, findings, why);
-        EmittedModel kept = Emission.Keep(runner, model, Path.Combine(staging, "original"), name, materials.Preparations);
+        EmittedModel kept = Emission.Keep(runner, model, Path.Combine(staging, "original"), name, materials.Preparations, materials.IsApart);
         return new Shipped(OriginalModel, why, Reports.Baselines(materials.Workspace), kept, findings, null, null, [], compared ?? []);
     }
 

@@ -139,7 +139,7 @@ internal static class Steps
     }
 
     /// <summary>By plan, the relative loss error of its file on evaluation samples; null where none was ever emitted and measured.</summary>
-    public static Func<Plan, double?> Verified(Materials materials, StageRunner runner) => plan => Emission.Find(runner, Shipment.ModelOf(materials.Workspace), plan.Configurations, Delivery.NameOf(materials.Policy)) is { } files
+    public static Func<Plan, double?> Verified(Materials materials, StageRunner runner) => plan => Emission.Find(runner, Shipment.ModelOf(materials.Workspace), plan.Configurations, Delivery.NameOf(materials.Policy), materials.IsApart) is { } files
         ? runner.Find(Stages.Evaluate, EvaluationOf(materials, files))?.RelativeLossError : null;
 
     /// <summary>The change of the loss from the original to an emitted file.</summary>
@@ -190,7 +190,8 @@ internal static class Steps
     public static void WarnOfNothingGained(Materials materials, StageRunner runner, Findings findings, string why)
     {
         string[] kinds = [.. LeftAlone.Lines(Reasons.Of(materials.Workspace.Partition, Reports.Baselines(materials.Workspace), findings, materials.Policy.Formats.Count - 1))];
-        runner.Log.Warn(Errors.NothingGained(materials.Policy.Model, kinds.Length == 0 ? why : $"{why} ({string.Join("; ", kinds)})"));
+        string where = materials.Scenario is { } scenario ? $"for the scenario {Wording.Quote(scenario.Label)}, " : "";
+        runner.Log.Warn(Errors.NothingGained(materials.Policy.Model, $"{where}{why}{(kinds.Length == 0 ? "" : $" ({string.Join("; ", kinds)})")}"));
     }
 
     /// <summary>Refuses a model whose loss is another one in every run, and warns of other outputs that are.</summary>
