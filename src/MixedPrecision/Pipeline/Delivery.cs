@@ -63,7 +63,11 @@ internal static class Delivery
         foreach ((int index, ScenarioFile file) in files.Index())
         {
             runner.Log.Say("scenario", $"{Wording.Quote(file.Label)}, {index + 1} of {files.Count}: {file.Model}");
-            made.Add(Make(materials.For(file), runner.Branch(), judged, Path.Combine(staging.Folder, $"scenario {index}")));
+            string folder = Path.Combine(staging.Folder, $"scenario {index}");
+            made.Add(Make(materials.For(file), runner.Branch(), judged, folder));
+            string kept = Path.GetDirectoryName(made[^1].Shipped.Emitted.Path)!;
+            // The files that it was chosen from may be large.
+            Array.ForEach([.. Directory.GetDirectories(folder).Where(f => f != kept)], f => Directory.Delete(f, recursive: true));
         }
 
         return Ship(staging, Sharing.Share(made, Path.Combine(staging.Folder, "shared"), ScenarioFiles.DataOf(materials.Policy)), materials.InputFiles);

@@ -33,6 +33,9 @@ internal sealed record Materials(
     /// <summary>The scenario that the plan is for by itself; null: all of them, weighted.</summary>
     public ScenarioFile? Scenario { get; private init; }
 
+    /// <summary>Begins a clause of a message: for which scenario it holds, if for one by itself.</summary>
+    public string ForScenario => Scenario is null ? "" : $"for the scenario {Wording.Quote(Scenario.Label)}, ";
+
     /// <summary>Whether weights lie in a file beside the model, since files of other scenarios are to share them.</summary>
     public bool IsApart => Scenario is not null;
 

@@ -234,7 +234,7 @@ internal sealed class Shipment(Materials materials, StageRunner runner, Judgemen
         }
 
         rules = Timed([rules])[0];
-        runner.Log.Warn(Errors.NothingGainedButRules(materials.Policy.Model, why));
+        runner.Log.Warn(Errors.NothingGainedButRules(materials.Policy.Model, materials.ForScenario + why));
         return new Shipped("rules", why, plan.Configurations, rules.Emitted, findings, plan, rules.Loss, rules.Times!, compared ?? []);
     }
 

@@ -190,8 +190,7 @@ internal static class Steps
     public static void WarnOfNothingGained(Materials materials, StageRunner runner, Findings findings, string why)
     {
         string[] kinds = [.. LeftAlone.Lines(Reasons.Of(materials.Workspace.Partition, Reports.Baselines(materials.Workspace), findings, materials.Policy.Formats.Count - 1))];
-        string where = materials.Scenario is { } scenario ? $"for the scenario {Wording.Quote(scenario.Label)}, " : "";
-        runner.Log.Warn(Errors.NothingGained(materials.Policy.Model, $"{where}{why}{(kinds.Length == 0 ? "" : $" ({string.Join("; ", kinds)})")}"));
+        runner.Log.Warn(Errors.NothingGained(materials.Policy.Model, $"{materials.ForScenario}{why}{(kinds.Length == 0 ? "" : $" ({string.Join("; ", kinds)})")}"));
     }
 
     /// <summary>Refuses a model whose loss is another one in every run, and warns of other outputs that are.</summary>

@@ -1,3 +1,4 @@
+using MixedPrecision.Caching;
 using MixedPrecision.Diagnostics;
 using MixedPrecision.Execution;
 using MixedPrecision.Onnx;
@@ -179,6 +180,24 @@ public class ScenarioPlansTests
         BenchmarkReport timed = Verbs.Benchmark(folder.PolicyFile, folder.Options());
         Assert.Equal(0, timed.Measured);
         Assert.Equal([1.0 / 3, 2.0 / 3], timed.Scenarios.Select(s => s.Weight));
+    }
+
+    [Fact]
+    public void TheAppFixesTheSizesOfTheScenarioOfItsFile()
+    {
+        using var folder = new PipelineFolder();
+        TwoSides.Write(folder);
+        File.WriteAllText(folder.PolicyFile, File.ReadAllText(folder.PolicyFile).Replace("threads: 1", "threads: 1, freeDimensions: true", StringComparison.Ordinal));
+        RunOptions options = folder.Options();
+        using (Materials materials = Materials.Open(folder.PolicyFile, options, new StageRunner(new ContentStore(folder["cache"]), new RunLog(options))))
+        {
+            Assert.Null(materials.Machine.Options);
+            Assert.Equal(
+                [[SessionOption.FreeDimension("m", 64), SessionOption.FreeDimension("n", 1)], [SessionOption.FreeDimension("m", 1), SessionOption.FreeDimension("n", 64)]],
+                ScenarioFiles.Of(materials.Policy).Select(f => materials.For(f).Machine.Options!.ToArray()));
+        }
+
+        Assert.Equal([1, 1], folder.Quantize().Manifests.Select(m => m.Subgraphs.SelectMany(s => s.Layers).Count(l => l.Format != "fp32")));
     }
 
     [Fact]
