@@ -1,4 +1,3 @@
-using MixedPrecision.Diagnostics;
 using MixedPrecision.Onnx;
 using MixedPrecision.Quantization;
 using MixedPrecision.Reporting;

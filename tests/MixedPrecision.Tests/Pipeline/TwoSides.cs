@@ -2,6 +2,7 @@ using System.Globalization;
 using Google.Protobuf;
 using MixedPrecision.Onnx;
 using MixedPrecision.Pipeline;
+using MixedPrecision.Reporting;
 
 namespace MixedPrecision.Tests.Pipeline;
 
@@ -32,8 +33,9 @@ internal static class TwoSides
         WriteModel(folder);
         WriteData(folder);
         WritePolicy(folder, "1%");
-        var layers = Verbs.Calibrate(folder.PolicyFile, folder.Options()) is var report ? report.Layers.ToDictionary(l => l.Name, l => l.Formats.Where(f => f.Key.StartsWith(Format, StringComparison.Ordinal)).Sum(f => f.Value.Measured)) : null;
-        double[] sides = [layers!["left"], layers["right"]];
+        CalibrateReport report = Verbs.Calibrate(folder.PolicyFile, folder.Options());
+        double LossOf(string layer) => report.Layers.Single(l => l.Name == layer).Formats.Where(f => f.Key.StartsWith(Format, StringComparison.Ordinal)).Sum(f => f.Value.Measured);
+        double[] sides = [LossOf("left"), LossOf("right")];
         double tau = Math.Sqrt((sides.Max() + (sides.Min() / 2)) / report.MeanSquareLoss);
         WritePolicy(folder, string.Create(CultureInfo.InvariantCulture, $"{tau * 100:F6}%"));
     }
