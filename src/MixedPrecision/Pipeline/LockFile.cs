@@ -3,6 +3,7 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using MixedPrecision.Caching;
 using MixedPrecision.Diagnostics;
+using MixedPrecision.Policies;
 using MixedPrecision.Reporting;
 
 namespace MixedPrecision.Pipeline;
@@ -33,6 +34,15 @@ internal static class LockFile
     {
         string path = PathOf(policyFile);
         return File.Exists(path) || (isRequired && File.Exists(policyFile) ? throw Errors.LockMissing(path, policyFile) : false);
+    }
+
+    /// <exception cref="MixedPrecisionException">MPB7008: the policy asks for several plans, and a lock is of one.</exception>
+    public static void RefuseSeveral(Policy policy)
+    {
+        if (ScenarioFiles.Of(policy).Count > 0)
+        {
+            throw Errors.LockOfSeveralPlans(policy.PlaceOf("plans"));
+        }
     }
 
     /// <summary>Reads a lock; what it says is checked where it is used.</summary>

@@ -17,11 +17,12 @@ internal static class LockedDelivery
 {
     private const string Stage = "lock";
 
-    /// <exception cref="MixedPrecisionException">MPB8009 to MPB8014: the lock cannot be read, or does not fit what is there.</exception>
+    /// <exception cref="MixedPrecisionException">MPB7008: the policy asks for several plans. MPB8009 to MPB8014: the lock cannot be read, or does not fit what is there.</exception>
     public static QuantizeResult Deliver(string policyFile, string outputFolder, RunOptions options, StageRunner runner)
     {
         Policy policy = Policy.Load(policyFile);
         policy = options.Budget is null ? policy : policy.WithBudget(options.Budget, new Place("--budget"));
+        LockFile.RefuseSeveral(policy);
         string path = LockFile.PathOf(policyFile);
         PrecisionLock found = LockFile.Read(path);
         LockDrift.CheckPolicy(path, found, policy);
@@ -41,7 +42,7 @@ internal static class LockedDelivery
         IReadOnlyList<Configuration> plan = LockedPlan.Read(path, found, workspace, constants);
         using StagingFolder staging = StagingFolder.In(Path.GetFullPath(outputFolder));
         EmittedModel emitted = Emit(path, found, workspace, plan, policy, staging.Folder, preparations, runner);
-        return Delivery.Ship(staging, policy, emitted, found.Manifest, inputs);
+        return Delivery.Ship(staging, [new Delivered(emitted, found.Manifest)], inputs);
     }
 
     private static Workspace Open(string path, PrecisionLock found, Policy policy)

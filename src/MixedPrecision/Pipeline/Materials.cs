@@ -37,6 +37,22 @@ internal sealed record Materials(
     /// <summary>Of this machine, which judges the file, and that which runs it, the one that adds products less exactly: formats have to be right on both.</summary>
     public Machine Strictest => StrictestOf(Machine, Profile);
 
+    /// <summary>The scenario that the plan is for by itself; null: all of them, weighted.</summary>
+    public ScenarioFile? Scenario { get; private init; }
+
+    /// <summary>Begins a clause of a message: for which scenario it holds, if for one by itself.</summary>
+    public string ForScenario => Scenario is null ? "" : $"for the scenario {Wording.Quote(Scenario.Label)}, ";
+
+    /// <summary>Whether weights lie in a file beside the model, since files of other scenarios are to share them.</summary>
+    public bool IsApart => Scenario is not null;
+
+    /// <summary>The same where one scenario counts alone: samples, loss and formats stay, times and what the app sets are those of the scenario.</summary>
+    public Materials For(ScenarioFile own)
+    {
+        Policy policy = Policy with { Scenarios = [own.Scenario] };
+        return this with { Policy = policy, Scenarios = ScenariosOf(policy, Workspace, Data), Machine = Machine with { Options = AppOptions.Set(policy) }, Scenario = own };
+    }
+
     /// <summary>The policy as stages read it: by what stands in its file, and the budget, which an option may set.</summary>
     public Content<Policy> PolicyContent => new(CacheKey.Of(("budget", Policy.Budget.ToString())).WithFile("policy", Path.GetFullPath(Policy.File)), () => Policy);
 

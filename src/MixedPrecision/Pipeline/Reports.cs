@@ -91,7 +91,8 @@ internal static class Reports
         plan is not null && input is not null ? Predicted(materials, input, findings.Gains, plan) : NothingPredicted(materials),
         plan is null || input is null ? null : Solver(plan, input, findings.Gains),
         Strategies(findings.Strategies, input?.LossBudget(tau) ?? 0),
-        WarningsOf(runner));
+        WarningsOf(runner))
+    { Scenario = materials.Scenario?.Label };
 
     /// <param name="input">Null where no layer has a choice.</param>
     public static FrontierReport Frontier(Materials materials, StageRunner runner, PlanningInput? input, IReadOnlyList<Plan> plans) => new(
@@ -101,11 +102,12 @@ internal static class Reports
         input?.Floor.Total ?? 0,
         BudgetMeeting.FirstTau(materials.Policy.Budget),
         input is null ? [new FrontierPoint(0, 0, 0, materials.Workspace.Bytes, 0)] : Points(materials, input, plans, Steps.Verified(materials, runner)),
-        WarningsOf(runner));
+        WarningsOf(runner))
+    { Scenario = materials.Scenario?.Label };
 
     /// <param name="found">Null where no layer has a choice.</param>
     public static ExplainReport Explain(Materials materials, StageRunner runner, double tau, Explanation? found) =>
-        new(Model(materials.Workspace), tau, GainOf(materials, Gain.None).Unit, found, WarningsOf(runner));
+        new(Model(materials.Workspace), tau, GainOf(materials, Gain.None).Unit, found, WarningsOf(runner)) { Scenario = materials.Scenario?.Label };
 
     /// <summary>A gain for people.</summary>
     public static string Text(Materials materials, double gain) => PlanText.Gain(gain, GainOf(materials, Gain.None).Unit);
@@ -127,7 +129,7 @@ internal static class Reports
     public static IReadOnlyList<Configuration> Baselines(Workspace workspace) =>
         [.. workspace.Partition.Subgraphs.Select(s => Configuration.Exported([.. s.Layers.Select(_ => Problems.Baseline)]))];
 
-    public static Manifest Manifest(Materials materials, StageRunner runner, Shipped shipped, IReadOnlyList<SessionAdvice> advice)
+    public static Manifest Manifest(Materials materials, StageRunner runner, Shipped shipped, IReadOnlyList<SessionAdvice> advice, SharedData? shared = null)
     {
         using OnnxModel emitted = OnnxModel.Load(shipped.Emitted.Path, Path.GetFileName(shipped.Emitted.Path));
         var output = new ModelSummary(emitted.DisplayName, shipped.Emitted.Hash, shipped.Emitted.Bytes, emitted.Opset, emitted.Graph.Node.Count);
@@ -162,7 +164,9 @@ internal static class Reports
             [.. materials.Workspace.Notes, .. WarningsOf(runner)],
             Frontier: findings.Frontier.Count == 0 ? null : Points(materials, input!, findings.Frontier, plan => Verified(shipped, plan)),
             Tried: Tried(materials, findings.Gains),
-            Profile: materials.Profile is { } profile ? new ManifestProfile(profile.File, profile.Sha256, profile.Profile.Machine, profile.Profile.Count, findings.Missing) : null);
+            Profile: materials.Profile is { } profile ? new ManifestProfile(profile.File, profile.Sha256, profile.Profile.Machine, profile.Profile.Count, findings.Missing) : null,
+            Scenario: materials.Scenario?.Label,
+            Shared: shared);
     }
 
     private static double? Verified(Shipped shipped, Plan plan) => (shipped.Findings.Meeting?.Attempts ?? []).Select(a => (a.Plan, a.Loss)).Concat(shipped.Compared.Select(c => (c.Plan, c.Loss)))

@@ -52,7 +52,10 @@ internal sealed record Findings(
 /// From a policy to the file that is shipped: within the budget, not slower than the original or the best uniform configuration, and as planned, each measured on the file itself.
 /// What cannot be met is not shipped: then it is the original, with a warning.
 /// </summary>
-internal sealed class Shipment(Materials materials, StageRunner runner, string staging, string name)
+/// <param name="judged">What calibration found.</param>
+/// <param name="staging">Folder that files are made in.</param>
+/// <param name="name">File name of the model.</param>
+internal sealed class Shipment(Materials materials, StageRunner runner, Judgement judged, string staging, string name)
 {
     private readonly Content<Workspace> model = ModelOf(materials.Workspace);
     private readonly List<Contestant> emitted = [];
@@ -72,23 +75,14 @@ internal sealed class Shipment(Materials materials, StageRunner runner, string s
     /// <exception cref="MixedPrecisionException">MPB6001, MPB6002: rules of the policy force more loss than the budget allows.</exception>
     public Shipped Run()
     {
-        var findings = new Findings(materials.Allowed, null, Gains.Empty, null, []);
-        if (!Choices.Any(materials, findings.Allowed))
+        var findings = new Findings(judged.Allowed, judged.Sensitivities, Gains.Empty, null, []);
+        if (judged.WhyNone is string none)
         {
-            return KeepOriginal("no layer has a format to choose", findings);
-        }
-
-        Steps.CheckData(materials, runner);
-        Steps.CheckRepeatable(materials, runner);
-        Sensitivities sensitivities = Steps.Calibrate(materials, runner);
-        findings = findings with { Sensitivities = sensitivities, Allowed = Choices.Judged(materials.Policy, findings.Allowed, sensitivities) };
-        if (!Choices.Any(materials, findings.Allowed))
-        {
-            return KeepOriginal("no layer could be judged", findings);
+            return KeepOriginal(none, findings);
         }
 
         var measuring = new Measuring(materials, runner);
-        (PlanningInput input, Gains known) = Steps.Begin(materials, measuring, Steps.Input(materials, findings.Allowed, sensitivities));
+        (PlanningInput input, Gains known) = Steps.Begin(materials, measuring, Steps.Input(materials, findings.Allowed, judged.Sensitivities!));
         findings = findings with { Gains = known, Missing = measuring.Missing };
         if (!input.HasPins && !findings.Gains.Consequences.Any(c => c.Gain > 0) && !input.Partition.Subgraphs.Any(s => findings.Gains.Of(s).Any(g => input.Floor.Count(g.Gain.Low, g.Configuration.Formats.Count(f => f != Problems.Baseline)) > 0)))
         {
@@ -142,7 +136,7 @@ internal sealed class Shipment(Materials materials, StageRunner runner, string s
     /// <summary>Emits a plan and measures the change of its loss; the plan is not timed yet.</summary>
     private Contestant Emit(string contestant, Plan plan)
     {
-        EmittedModel files = Emission.Write(runner, model, plan.Configurations, Path.Combine(staging, $"{emitted.Count}"), name, materials.Preparations);
+        EmittedModel files = Emission.Write(runner, model, plan.Configurations, Path.Combine(staging, $"{emitted.Count}"), name, materials.Preparations, materials.IsApart);
         LossChange loss = Steps.Evaluate(materials, runner, files);
         BudgetPolicy budget = materials.Policy.Budget;
         if (budget.Kind == BudgetKind.AccuracyDrop && loss.Accuracy is null)
@@ -266,7 +260,7 @@ internal sealed class Shipment(Materials materials, StageRunner runner, string s
         }
 
         rules = Timed([rules], findings.Gains)[0];
-        runner.Log.Warn(Errors.NothingGainedButRules(materials.Policy.Model, why));
+        runner.Log.Warn(Errors.NothingGainedButRules(materials.Policy.Model, materials.ForScenario + why));
         return new Shipped("rules", why, plan.Configurations, rules.Emitted, findings, plan, rules.Loss, rules.Times ?? [], compared ?? []);
     }
 
@@ -282,7 +276,7 @@ internal sealed class Shipment(Materials materials, StageRunner runner, string s
         }
 
         Steps.WarnOfNothingGained(materials, runner, findings, why);
-        EmittedModel kept = Emission.Keep(runner, model, Path.Combine(staging, "original"), name, materials.Preparations);
+        EmittedModel kept = Emission.Keep(runner, model, Path.Combine(staging, "original"), name, materials.Preparations, materials.IsApart);
         return new Shipped(OriginalModel, why, Reports.Baselines(materials.Workspace), kept, findings, null, null, [], compared ?? []);
     }
 

@@ -11,6 +11,12 @@ using MixedPrecision.Verification;
 
 namespace MixedPrecision.Pipeline;
 
+/// <summary>What layers may take and what calibration found of them: the same for every plan of a policy.</summary>
+/// <param name="Allowed">By layer, the formats it may take.</param>
+/// <param name="Sensitivities">Null where nothing was calibrated.</param>
+/// <param name="WhyNone">Why there is nothing to choose; null where there is.</param>
+internal sealed record Judgement(IReadOnlyDictionary<string, LayerOptions> Allowed, Sensitivities? Sensitivities, string? WhyNone);
+
 /// <summary>Stages as verbs ask for them: their inputs taken from the materials, and what there is to say of their artifacts.</summary>
 internal static class Steps
 {
@@ -38,6 +44,21 @@ internal static class Steps
     {
         Gains gains = measuring.Add(Gains.Empty, Measuring.First(input.Partition, input.Allowed, input.Structures));
         return (input with { Floor = new GainFloor(materials.Policy.MinimumGain, measuring.Total(gains), input.Choosing) }, gains);
+    }
+
+    /// <summary>Whatever does not depend on the scenarios: data and model checked, layers calibrated and judged.</summary>
+    public static Judgement Judge(Materials materials, StageRunner runner)
+    {
+        if (!Choices.Any(materials, materials.Allowed))
+        {
+            return new Judgement(materials.Allowed, null, "no layer has a format to choose");
+        }
+
+        CheckData(materials, runner);
+        CheckRepeatable(materials, runner);
+        Sensitivities sensitivities = Calibrate(materials, runner);
+        IReadOnlyDictionary<string, LayerOptions> allowed = Choices.Judged(materials.Policy, materials.Allowed, sensitivities);
+        return new Judgement(allowed, sensitivities, Choices.Any(materials, allowed) ? null : "no layer could be judged");
     }
 
     /// <summary>The sensitivities of all layers.</summary>
@@ -119,7 +140,7 @@ internal static class Steps
     }
 
     /// <summary>By plan, the relative loss error of its file on evaluation samples; null where none was ever emitted and measured.</summary>
-    public static Func<Plan, double?> Verified(Materials materials, StageRunner runner) => plan => Emission.Find(runner, Shipment.ModelOf(materials.Workspace), plan.Configurations, Delivery.NameOf(materials.Policy)) is { } files
+    public static Func<Plan, double?> Verified(Materials materials, StageRunner runner) => plan => Emission.Find(runner, Shipment.ModelOf(materials.Workspace), plan.Configurations, Delivery.NameOf(materials.Policy), materials.IsApart) is { } files
         ? runner.Find(Stages.Evaluate, EvaluationOf(materials, files))?.RelativeLossError : null;
 
     /// <summary>The change of the loss from the original to an emitted file.</summary>
@@ -179,7 +200,7 @@ internal static class Steps
     public static void WarnOfNothingGained(Materials materials, StageRunner runner, Findings findings, string why)
     {
         string[] kinds = [.. LeftAlone.Lines(Reasons.Of(materials.Workspace.Partition, Reports.Baselines(materials.Workspace), findings, materials.Policy.Formats.Count - 1))];
-        runner.Log.Warn(Errors.NothingGained(materials.Policy.Model, kinds.Length == 0 ? why : $"{why} ({string.Join("; ", kinds)})"));
+        runner.Log.Warn(Errors.NothingGained(materials.Policy.Model, $"{materials.ForScenario}{why}{(kinds.Length == 0 ? "" : $" ({string.Join("; ", kinds)})")}"));
     }
 
     /// <summary>Refuses a model whose loss is another one in every run, and warns of other outputs that are.</summary>

@@ -20,6 +20,9 @@ public static class Verbs
     /// <summary>τ at which <see cref="Frontier"/> has timed what plans use; between them little is new.</summary>
     private static readonly double[] Budgets = [0.0001, 0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3];
 
+    /// <summary>The scenarios of a policy that have plans of their own; empty where one plan is for all of them.</summary>
+    public static IReadOnlyList<ScenarioPlan> PlansOf(string policyFile) => [.. ScenarioFiles.Of(Policy.Load(policyFile)).Select(f => new ScenarioPlan(f.Key, f.Label))];
+
     /// <summary>Layers, sub-graphs, and what cannot be quantized or differentiated and why.</summary>
     public static InspectReport Inspect(string modelFile, RunOptions options)
     {
@@ -96,7 +99,7 @@ public static class Verbs
     /// <summary>The plan, before a model is written.</summary>
     public static SolveReport Solve(string policyFile, RunOptions options)
     {
-        (Materials materials, StageRunner runner) = Open(policyFile, options);
+        (Materials materials, StageRunner runner) = OpenPlan(policyFile, options);
         using (materials)
         {
             double tau = BudgetMeeting.FirstTau(materials.Policy.Budget);
@@ -119,7 +122,7 @@ public static class Verbs
     /// <summary>What each budget would buy: the plans of greatest gain from no loss to all that gains, before a model is written.</summary>
     public static FrontierReport Frontier(string policyFile, RunOptions options)
     {
-        (Materials materials, StageRunner runner) = Open(policyFile, options);
+        (Materials materials, StageRunner runner) = OpenPlan(policyFile, options);
         using (materials)
         {
             if (!Choices.Any(materials, materials.Allowed))
@@ -143,7 +146,7 @@ public static class Verbs
     /// <param name="layer">The layer to tell all of, or null: the whole plan.</param>
     public static ExplainReport Explain(string policyFile, string? layer, RunOptions options)
     {
-        (Materials materials, StageRunner runner) = Open(policyFile, options);
+        (Materials materials, StageRunner runner) = OpenPlan(policyFile, options);
         using (materials)
         {
             if (layer is not null && !materials.Allowed.ContainsKey(layer))
@@ -180,6 +183,7 @@ public static class Verbs
         (Materials materials, StageRunner runner) = Open(policyFile, options);
         using (materials)
         {
+            LockFile.RefuseSeveral(materials.Policy);
             Steps.CheckBudget(materials);
             return Locking.Make(materials, runner);
         }
@@ -274,6 +278,14 @@ public static class Verbs
 
     private static string PageOf(string manifestFile) =>
         (manifestFile.EndsWith(ManifestFile.Extension, StringComparison.Ordinal) ? manifestFile[..^ManifestFile.Extension.Length] : manifestFile) + ReportPage.Extension;
+
+    /// <summary>The same for one plan of the policy.</summary>
+    private static (Materials Materials, StageRunner Runner) OpenPlan(string policyFile, RunOptions options)
+    {
+        (Materials materials, StageRunner runner) = Open(policyFile, options);
+        IReadOnlyList<ScenarioFile> files = ScenarioFiles.Of(materials.Policy);
+        return (files.Count == 0 ? materials : materials.For(files.FirstOrDefault(f => f.Key == options.Scenario) ?? files[0]), runner);
+    }
 
     private static (Materials Materials, StageRunner Runner) Open(string policyFile, RunOptions options, bool verifies = true, Objective? objective = null, bool isProfiled = true)
     {

@@ -40,6 +40,9 @@ public sealed record Policy(
     /// <summary>Seconds that the search may go on, timing configurations and solving, after the first ones were timed; then the best plan of those that were is taken, and its gap stated.</summary>
     public int SearchSeconds { get; init; } = 120;
 
+    /// <summary>Whether each scenario has a plan and a file of its own, in place of one for all of them, weighted.</summary>
+    public bool PlansPerScenario { get; init; }
+
     /// <summary>Dimensions to which all scenarios give one size, with that size; none where there are no scenarios.</summary>
     public IReadOnlyDictionary<string, long> FixedSizes => Scenarios.Count == 0 ? new Dictionary<string, long>() : Scenarios[0].Inputs
         .Where(size => Scenarios.All(s => s.Inputs.TryGetValue(size.Key, out long other) && other == size.Value))

@@ -125,6 +125,7 @@ internal static class PolicyKeys
             .Optional("minimumGain", BudgetText.Share(BudgetText.ExpectedShare, isZeroPossible: true), (policy, value) => policy with { MinimumGain = value })
             .Optional("searchSeconds", Values.Count(0, MostSeconds), (policy, value) => policy with { SearchSeconds = value })
             .Optional("scenarios", Scenario.List("a list of scenarios"), (policy, value) => policy with { Scenarios = value })
+            .Optional("plans", Values.Choice([("one", false), ("per-scenario", true)]), (policy, value) => policy with { PlansPerScenario = value })
             .Optional("layers", Layer.List("a list of rules for layers"), (policy, value) => policy with { Layers = value })
             .Optional("runtime", Runtime, (policy, value) => policy with { Runtime = value })
             .Reader;

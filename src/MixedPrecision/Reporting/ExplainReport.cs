@@ -78,6 +78,9 @@ public sealed record ExplainReport(ModelSummary Model, double Budget, string Uni
 
     public string ToJson() => ReportJson.Write(this);
 
+    /// <summary>The scenario that the plan is for by itself; null: all of them, weighted.</summary>
+    public string? Scenario { get; init; }
+
     /// <summary>For people: the layers grouped by what they have and why; or, where one is asked for, all of that one.</summary>
     public IEnumerable<string> ToLines() => Plan is null ? [$"{Model.File}: no layer has a choice", .. ReportText.Warnings(Warnings)]
         : Plan.Layers.Count == 1 ? [.. LinesOf(Plan.Layers[0]), .. ReportText.Warnings(Warnings)]

@@ -33,6 +33,8 @@ namespace MixedPrecision.Reporting;
 /// <param name="Frontier">Every optimal plan from nothing to everything, in order of τ; null in manifests that were written without.</param>
 /// <param name="Tried">What was timed of sub-graphs, those of one structure once; null in manifests that were written without, and for objectives that are computed.</param>
 /// <param name="Profile">The profile that timings were taken from; null where they were measured on <paramref name="Machine"/>.</param>
+/// <param name="Scenario">The scenario that the plan is for by itself; null: all of them, weighted.</param>
+/// <param name="Shared">The file of weights that it shares with those of other scenarios; null where it shares none.</param>
 public sealed record Manifest(
     int Schema,
     string Engine,
@@ -59,7 +61,9 @@ public sealed record Manifest(
     IReadOnlyList<string> Warnings,
     IReadOnlyList<FrontierPoint>? Frontier = null,
     IReadOnlyList<TriedSubgraph>? Tried = null,
-    ManifestProfile? Profile = null)
+    ManifestProfile? Profile = null,
+    string? Scenario = null,
+    SharedData? Shared = null)
 {
     public const int CurrentSchema = 2;
 
@@ -69,6 +73,7 @@ public sealed record Manifest(
     public IEnumerable<string> ToLines() =>
     [
         $"{Output.File}: {PlanText.Formats(Subgraphs)}, {ReportText.Bytes(Bytes.Original)} → {ReportText.Bytes(Bytes.Mixed)}",
+        .. Scenario is null ? [] : new[] { $"for the scenario {Wording.Quote(Scenario)} alone{(Shared is { Same: [_, ..] same } ? $": the same plan as {string.Join(", ", same)}" : "")}" },
         $"shipped: {Shipped.What}: {Shipped.Why}",
         .. Samples.Evaluation == 0 || Solver is null ? [] : new[] { PlanText.Predicted(Predicted, Budget.SolvedTau) },
         .. Samples.Evaluation == 0 ? [] : Measured.ToLines(Budget.StatedTau ?? Budget.SolvedTau).Concat(Budget.ToLines()),
@@ -115,3 +120,16 @@ public sealed record SampleCounts(int Calibration, int Evaluation);
 /// <param name="Original">The original model.</param>
 /// <param name="Mixed">The emitted model.</param>
 public sealed record FileSizes(long Original, long Mixed);
+
+/// <summary>A file of weights that the models of several scenarios refer to; what is equal in several of them stands in it once.</summary>
+/// <param name="File">Its name; it has to lie beside the models.</param>
+/// <param name="Bytes">Its size.</param>
+/// <param name="Models">Names of the models, in the order of the scenarios.</param>
+/// <param name="Together">Bytes of the models and of this file.</param>
+/// <param name="Alone">What the models would take if each had its weights by itself.</param>
+/// <param name="Same">Names of the other models that came to the same plan as this one, and are the same file.</param>
+public sealed record SharedData(string File, long Bytes, IReadOnlyList<string> Models, long Together, long Alone, IReadOnlyList<string> Same)
+{
+    internal string ToLine() =>
+        $"{string.Join(", ", Models)} share {File}: {ReportText.Bytes(Together)} together, {ReportText.Bytes(Alone)} if each had its weights by itself";
+}

@@ -19,6 +19,9 @@ public sealed record SolveReport(
     IReadOnlyList<StrategyPlan> Strategies,
     IReadOnlyList<string> Warnings)
 {
+    /// <summary>The scenario that the plan is for by itself; null: all of them, weighted.</summary>
+    public string? Scenario { get; init; }
+
     public string ToJson() => ReportJson.Write(this);
 
     /// <summary>A summary for people.</summary>

@@ -97,6 +97,8 @@ public class PolicyErrorTests
     [InlineData(M + "evaluation: { data: a, samples: -3 }", "MPB1010", 2, 33, "evaluation.samples: found the number -3")]
     [InlineData(M + "formats: []", "MPB1010", 2, 10, "an empty list")]
     [InlineData(M + "runtime: { freeDimensions: true }", "MPB1010", 2, 28, "runtime.freeDimensions: found true, expected false, or scenarios that all give one size to a dimension of the model")]
+    [InlineData(M + "plans: per-scenario\nscenarios: [ { inputs: { a: 1 } }, { inputs: {} } ]\nruntime: { freeDimensions: true }", "MPB1010", 4, 28, "found true, expected false, or a size of some dimension of the model in each scenario")]
+    [InlineData(M + "plans: several", "MPB1009", 2, 8, "plans: unknown name 'several'. Expected one of 'one', 'per-scenario'")]
     [InlineData(M + "runtime: { spinning: 0 }", "MPB1008", 2, 22, "runtime.spinning: found the number 0, expected true or false")]
     [InlineData(M + "scenarios: [ { inputs: { batch: -1 } } ]", "MPB1010", 2, 33, "scenarios[0].inputs.batch: found the number -1, expected a whole number, at least 0")]
     [InlineData(M + "scenarios: [ { inputs: {}, weight: -1 } ]", "MPB1010", 2, 36, "expected a number of at least 0")]

@@ -178,5 +178,15 @@ public class PolicyTests
         Assert.Empty(Read("model: m.onnx").Calibration.AllLosses(Place.None));
     }
 
+    [Fact]
+    public void Each_scenario_may_have_a_plan_of_its_own_with_sizes_that_the_app_fixes()
+    {
+        const string Text = "model: m.onnx\nscenarios: [ { inputs: { a: 1 } }, { inputs: { a: 2 } } ]\n";
+        Assert.False(Read(Text).PlansPerScenario);
+        Assert.False(Read(Text + "plans: one").PlansPerScenario);
+        Assert.True(Read(Text + "plans: per-scenario\nruntime: { freeDimensions: true }").PlansPerScenario);
+        Assert.Throws<MixedPrecisionException>(() => Read(Text + "runtime: { freeDimensions: true }"));
+    }
+
     internal static Policy Read(string text) => PolicyReader.Read("p.yaml", text, Path.GetTempPath());
 }

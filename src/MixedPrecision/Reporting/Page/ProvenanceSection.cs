@@ -19,6 +19,8 @@ internal static class ProvenanceSection
                 [
                     .. Fact("Original", All(Name(manifest.Model.File), Details(manifest.Model))),
                     .. Fact("Emitted", All(Name(manifest.Output.File), Details(manifest.Output))),
+                    .. manifest.Scenario is { } scenario ? Fact("Scenario", scenario) : [],
+                    .. manifest.Shared is { } shared ? Fact("Weights", All($"{ReportText.Bytes(shared.Bytes)} in ", Name(shared.File), $", shared by {string.Join(", ", shared.Models)}{(shared.Same.Count > 0 ? $"; the same plan as {string.Join(", ", shared.Same)}" : "")}")) : [],
                     .. Fact("Policy", Name(manifest.Policy)),
                     .. Fact("Budget", manifest.Budget.Text),
                     .. Fact("Objective", manifest.Objective),
