@@ -77,6 +77,14 @@ internal sealed record SolveInput(Content<SolverProblem> Problem);
 /// <param name="Step">The difference of the gain that matters.</param>
 internal sealed record TraceInput(Content<SolverProblem> Problem, IReadOnlyList<double> Budgets, double Step);
 
+/// <summary>What <see cref="Stages.Search"/> reads.</summary>
+/// <param name="Problem">The program as gains make it that are known at first.</param>
+/// <param name="Known">These gains.</param>
+/// <param name="Floor">Which gains are worth a loss.</param>
+/// <param name="Budgets">Loss MSEs whose plans are searched, in this order.</param>
+/// <param name="Run">Searches, and measures what that takes.</param>
+internal sealed record SearchInput(Content<SolverProblem> Problem, Content<Gains> Known, GainFloor Floor, IReadOnlyList<double> Budgets, [property: Incidental] Func<Searched> Run);
+
 /// <summary>The plan of a strategy.</summary>
 internal sealed record NamedPlan(string Name, Plan Plan);
 
@@ -241,6 +249,9 @@ internal static class Stages
             ];
             return [.. plans.Where(p => p.Plan is not null).Select(p => new NamedPlan(p.Name, p.Plan!))];
         });
+
+    /// <summary>Known gains and budgets → what their plans take to be measured.</summary>
+    public static readonly Stage<SearchInput, Searched> Search = new("search", Version: 1, (input, _) => input.Run(), IsClocked: true);
 
     /// <summary>Program → its plans of greatest gain, from no loss to all that gains.</summary>
     public static readonly Stage<TraceInput, List<Plan>> Trace = new(

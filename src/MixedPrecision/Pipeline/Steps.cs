@@ -191,8 +191,8 @@ internal static class Steps
 
     private static SolveInput InputOf(SolverProblem problem) => new(ContentOf(problem));
 
-    /// <summary>Most of a program are the errors of each sample, which those of one planning share: they are hashed once.</summary>
-    private static Content<SolverProblem> ContentOf(SolverProblem problem) => new(
+    /// <summary>A program as stages read it. Most of it are the errors of each sample, which those of one planning share: they are hashed once.</summary>
+    public static Content<SolverProblem> ContentOf(SolverProblem problem) => new(
         CacheKey.Of().WithBytes("problem", StageRunner.Serialize(problem with { Loss = new LossModel.Diagonal() }))
             .With("loss", Losses.GetValue(problem.Loss, loss => CacheKey.Of().WithBytes("loss", StageRunner.Serialize(loss)))),
         () => problem);

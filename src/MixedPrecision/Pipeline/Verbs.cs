@@ -107,7 +107,7 @@ public static class Verbs
 
             // The policy's budget comes first: whatever is timed for its plan is timed, before the time of the search is over.
             double stated = BudgetMeeting.FirstTau(materials.Policy.Budget);
-            gains = Budgets.Prepend(stated).Aggregate(gains, (known, tau) => Planner.PlanOrLeast(input, known, input.LossBudget(tau), steps).Gains);
+            gains = Searching.Run(runner, input, gains, [.. Budgets.Prepend(stated).Select(input.LossBudget)], steps);
             return Reports.Frontier(materials, runner, input, Steps.Frontier(runner, input, gains, [input.LossBudget(stated)]));
         }
     }
