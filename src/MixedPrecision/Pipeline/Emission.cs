@@ -51,7 +51,7 @@ internal static class Emission
         Workspace workspace = model.Value;
         Directory.CreateDirectory(folder);
         string path = Path.Combine(folder, name);
-        string[] files = ModelTensors.External(workspace.Model.Proto).Any() ? [path, path + ".data"] : [path];
+        string[] files = workspace.HasExternalData ? [path, path + ".data"] : [path];
         var input = new EmitInput(model, name, LayersOf(workspace, plan), StructuresOf(workspace, plan));
         runner.GetFiles(Stage, Version, input, files, () => Make(workspace, input.Layers, input.Structures, path, preparations));
         return new EmittedModel([.. files.Reverse()]);
@@ -61,7 +61,7 @@ internal static class Emission
     public static EmittedModel? Find(StageRunner runner, Content<Workspace> model, IReadOnlyList<Configuration> plan, string name)
     {
         Workspace workspace = model.Value;
-        int files = ModelTensors.External(workspace.Model.Proto).Any() ? 2 : 1;
+        int files = workspace.HasExternalData ? 2 : 1;
         return runner.FindFiles(Stage, Version, new EmitInput(model, name, LayersOf(workspace, plan), StructuresOf(workspace, plan)), files) is { } found ? new EmittedModel([.. found.Reverse()]) : null;
     }
 

@@ -52,6 +52,15 @@ internal sealed record Materials(
     /// <param name="objective">What the plan maximizes; null: as the policy says.</param>
     public static Materials Open(string policyFile, RunOptions options, StageRunner runner, bool verifies = true, Objective? objective = null)
     {
+        // On another processor while policy and model are read: what else every run loads and compiles, and may fail where it is used.
+        _ = Task.Run(
+            () =>
+            {
+                Machine.Detect(new RuntimePolicy("", 0, Place.None));
+                StageRunner.MakeReady(
+                    typeof(List<Diagnostic>), typeof(Diagnostic), typeof(Calibration.Sensitivities), typeof(Calibration.LayerSensitivity), typeof(Calibration.FormatSensitivity), typeof(Searched), typeof(Structures.Configuration), typeof(List<Solving.Plan>), typeof(Solving.Plan));
+            },
+            options.Cancel);
         RunLog log = runner.Log;
         Policy policy = Policy.Load(policyFile);
         policy = policy with { Objective = objective ?? policy.Objective };

@@ -118,8 +118,12 @@ internal static class Steps
     }
 
     /// <summary>By plan, the relative loss error of its file on evaluation samples; null where none was ever emitted and measured.</summary>
-    public static Func<Plan, double?> Verified(Materials materials, StageRunner runner) => plan => Emission.Find(runner, Shipment.ModelOf(materials.Workspace), plan.Configurations, Delivery.NameOf(materials.Policy)) is { } files
-        ? runner.Find(Stages.Evaluate, EvaluationOf(materials, files))?.RelativeLossError : null;
+    public static Func<Plan, double?> Verified(Materials materials, StageRunner runner)
+    {
+        Content<Workspace> model = Shipment.ModelOf(materials.Workspace);
+        return plan => Emission.Find(runner, model, plan.Configurations, Delivery.NameOf(materials.Policy)) is { } files
+            ? runner.Find(Stages.Evaluate, EvaluationOf(materials, files))?.RelativeLossError : null;
+    }
 
     /// <summary>The change of the loss from the original to an emitted file.</summary>
     /// <param name="samples">Null: those that calibration did not see.</param>

@@ -17,6 +17,7 @@ internal sealed class Workspace : IDisposable
     private IReadOnlyDictionary<string, TensorType> originalTypes;
     private string? hash;
     private string? keptWhy;
+    private bool? hasExternalData;
 
     private Workspace(OnnxModel original, string path, IReadOnlyDictionary<string, TensorType> types, bool isRewritten, bool withEmbeddings)
     {
@@ -58,6 +59,9 @@ internal sealed class Workspace : IDisposable
 
     /// <summary>Bytes of the model's file and of the external tensors it reads.</summary>
     public long Bytes => ModelFiles.Bytes(Original, Path);
+
+    /// <summary>Whether tensors of the model that plans are made for lie in files beside it.</summary>
+    public bool HasExternalData => hasExternalData ??= ModelTensors.External(Model.Proto).Any();
 
     /// <summary>Full paths of the files beside the model that hold its tensors.</summary>
     public IReadOnlyList<string> ExternalFiles => ModelFiles.External(Original);
@@ -184,6 +188,7 @@ internal sealed class Workspace : IDisposable
     private void Take()
     {
         Rewrites = IsRewritten ? ExactRewrites.Of(Original, originalTypes) : null;
+        hasExternalData = null;
         (Model, Types) = Rewrites is null ? (Original, originalTypes) : (Rewrites.Model, Rewrites.Types);
         Divide();
     }
