@@ -73,9 +73,8 @@ internal sealed record SolveInput(Content<SolverProblem> Problem);
 
 /// <summary>What <see cref="Stages.Trace"/> reads.</summary>
 /// <param name="Problem">The program; its budget does not matter.</param>
-/// <param name="Budgets">Loss MSEs whose optima are to be among the plans.</param>
 /// <param name="Step">The difference of the gain that matters.</param>
-internal sealed record TraceInput(Content<SolverProblem> Problem, IReadOnlyList<double> Budgets, double Step);
+internal sealed record TraceInput(Content<SolverProblem> Problem, double Step);
 
 /// <summary>What <see cref="Stages.Search"/> reads.</summary>
 /// <param name="Problem">The program as gains make it that are known at first.</param>
@@ -256,12 +255,12 @@ internal static class Stages
     /// <summary>Program → its plans of greatest gain, from no loss to all that gains.</summary>
     public static readonly Stage<TraceInput, List<Plan>> Trace = new(
         "frontier",
-        Version: 1,
+        Version: 2,
         (input, context) =>
         {
             int solved = 0;
             var series = new BudgetSeries(input.Problem.Value);
-            return [.. Frontier.Of(input.Problem.Value, input.Budgets, input.Step, MostPrograms, budgets =>
+            return [.. Frontier.Of(input.Problem.Value, input.Step, MostPrograms, budgets =>
             {
                 context.Report(Math.Min(1, (double)solved / MostPrograms), "");
                 solved += budgets.Count;

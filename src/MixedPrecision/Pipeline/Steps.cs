@@ -109,12 +109,12 @@ internal static class Steps
     public static Plan Solve(StageRunner runner, SolverProblem problem) => runner.Get(Stages.Solve, InputOf(problem));
 
     /// <summary>The plans of greatest gain at all budgets, as far as what was measured tells; nothing further is.</summary>
-    /// <param name="budgets">Loss MSEs whose plans are to be among them.</param>
+    /// <param name="budgets">Loss MSEs whose plans are to be among them: each is solved by itself, so that another budget finds the rest known.</param>
     public static IReadOnlyList<Plan> Frontier(StageRunner runner, PlanningInput input, Gains gains, IReadOnlyList<double> budgets)
     {
         SolverProblem problem = input.Problem(gains, lossBudget: 0);
         double step = Planner.Gap * (input.Floor.Total > 0 ? input.Floor.Total : 1);
-        return runner.Get(Stages.Trace, new TraceInput(ContentOf(problem), budgets, step));
+        return Solving.Frontier.With(runner.Get(Stages.Trace, new TraceInput(ContentOf(problem), step)), budgets.Select(budget => Solve(runner, problem with { LossBudget = budget })));
     }
 
     /// <summary>By plan, the relative loss error of its file on evaluation samples; null where none was ever emitted and measured.</summary>

@@ -8,11 +8,11 @@ namespace MixedPrecision.Reporting.Page;
 internal sealed class FrontierChart
 {
     private const double Width = 640;
-    private const double Height = 366;
+    private const double Height = 374;
     private const double Left = 62;
     private const double Right = 622;
-    private const double Top = 26;
-    private const double Bottom = 302;
+    private const double Top = 36;
+    private const double Bottom = 308;
     private const double LeastBetweenTicks = 50;
     private const double LeastOnAPhone = 94;
     private const double LabelRoom = 60;
@@ -107,12 +107,12 @@ internal sealed class FrontierChart
         foreach ((double tau, double x, bool isMinor) in across.SpacedTicks(LeastBetweenTicks, LeastOnAPhone))
         {
             yield return Line("axis", x, Bottom, x, Bottom + 5);
-            yield return Text(isMinor ? "tick minor" : "tick", x, Bottom + 22, "middle", $"{ReportText.Number(tau * 100)} %");
+            yield return Text(isMinor ? "tick minor" : "tick", x, Bottom + 26, "middle", $"{ReportText.Number(tau * 100)} %");
         }
 
         yield return Line("axis", Left, Bottom, Right, Bottom);
-        yield return Text("title", Right, Bottom + 50, "end", "relative error of the loss" + (across.IsLogarithmic ? " (logarithmic)" : ""));
-        yield return Text("title", Left - 50, Top - 10, "start", $"gain, {(data.Unit == "bytes" ? "MB" : Unit(data.Unit))}");
+        yield return Text("title", Right, Bottom + 56, "end", "relative error of the loss" + (across.IsLogarithmic ? " (logarithmic)" : ""));
+        yield return Text("title", Left - 58, Top - 14, "start", $"gain, {(data.Unit == "bytes" ? "MB" : Unit(data.Unit))}");
     }
 
     /// <summary>What a budget between two points buys is what the lower one gains.</summary>
