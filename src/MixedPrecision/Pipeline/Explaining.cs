@@ -34,10 +34,11 @@ internal static class Explaining
         Func<double, string> say)
     {
         SolverProblem problem = input.Problem(gains, input.LossBudget(tau));
+        var sensitivities = input.Sensitivities.Layers.ToDictionary(l => l.Name);
         return new Explanation(
             plan.Gain,
             input.Tau(plan.Loss),
-            [.. input.Partition.Subgraphs.SelectMany(s => s.Layers.Select((layer, index) => LayerOf(input, gains, plan, input.LossBudget(tau), s, layer, index, say)))],
+            [.. input.Partition.Subgraphs.SelectMany(s => s.Layers.Select((layer, index) => LayerOf(input, sensitivities[layer.Name], gains, plan, input.LossBudget(tau), s, layer, index, say)))],
             [.. rules.Select(rule => RuleOf(rule, without(rule)))],
             [.. Blocking(input.Opened.Problem(gains, problem.LossBudget), plan).Select(layer => new HelpfulLayer(layer, solve(Freed(problem, layer)).Gain - plan.Gain)).Where(h => h.Gain > 0).OrderByDescending(h => h.Gain)],
             frontier.FirstOrDefault(p => p.Gain > plan.Gain && p.Loss > problem.LossBudget) is { } next ? Step(next) : null)
@@ -55,10 +56,9 @@ internal static class Explaining
             plan.Infeasibility is null ? null : input.Tau(others.Infeasibility?.MinimalLoss ?? others.Loss));
     }
 
-    private static ExplainedLayer LayerOf(PlanningInput input, Gains gains, Plan plan, double budget, Subgraph subgraph, Layer layer, int index, Func<double, string> say)
+    private static ExplainedLayer LayerOf(PlanningInput input, LayerSensitivity sensitivity, Gains gains, Plan plan, double budget, Subgraph subgraph, Layer layer, int index, Func<double, string> say)
     {
         LayerOptions options = input.Allowed[layer.Name];
-        LayerSensitivity sensitivity = input.Sensitivities.Layers.First(l => l.Name == layer.Name);
         string taken = plan.Configurations[subgraph.Index].Formats[index], structure = plan.Configurations[subgraph.Index].Structure;
         ExplainedFormat[] formats = [.. options.Formats.Where(f => f != Problems.Baseline).Select(Format)];
         (string reason, string detail) = options.Pinned is not null ? ($"the rule {Wording.Quote(options.Pinned)} pins it", "")

@@ -59,7 +59,6 @@ internal static class LockFile
 
             Require(json, "schema", PrecisionLock.CurrentSchema, path);
             Require(json["manifest"] as JsonObject ?? throw new JsonException("it holds no manifest"), "schema", Manifest.CurrentSchema, path);
-            RefuseNothing(json);
             PrecisionLock found = ReportJson.Read<PrecisionLock>(json);
             return IsWhole(found) ? found : throw new JsonException("an interval is not of two numbers, or a hash not of 64 digits");
         }
@@ -138,21 +137,6 @@ internal static class LockFile
         if (found != version)
         {
             throw Errors.LockOfOtherVersion(path, $"it is of {property} {found}, and this version of the tool reads {property} {version}");
-        }
-    }
-
-    /// <summary>No list holds nothing in place of an item: types do not tell.</summary>
-    private static void RefuseNothing(JsonNode node)
-    {
-        IEnumerable<JsonNode?> items = node switch
-        {
-            JsonArray array => array.Select(i => i ?? throw new JsonException("a list holds 'null'")),
-            JsonObject members => members.Select(m => m.Value),
-            _ => [],
-        };
-        foreach (JsonNode item in items.OfType<JsonNode>())
-        {
-            RefuseNothing(item);
         }
     }
 

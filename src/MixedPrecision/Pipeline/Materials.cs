@@ -77,6 +77,15 @@ internal sealed record Materials(
     /// <param name="isProfiled">Whether timings are those of the profile that the policy names; else it is passed over.</param>
     public static Materials Open(string policyFile, RunOptions options, StageRunner runner, bool verifies = true, Objective? objective = null, bool isProfiled = true)
     {
+        // On another processor while policy and model are read: what else every run loads and compiles, and may fail where it is used.
+        _ = Task.Run(
+            () =>
+            {
+                Machine.Detect(new RuntimePolicy("", 0, Place.None));
+                StageRunner.MakeReady(
+                    typeof(List<Diagnostic>), typeof(Diagnostic), typeof(Calibration.Sensitivities), typeof(Calibration.LayerSensitivity), typeof(Calibration.FormatSensitivity), typeof(Searched), typeof(Structures.Configuration), typeof(List<Solving.Plan>), typeof(Solving.Plan));
+            },
+            options.Cancel);
         RunLog log = runner.Log;
         Policy policy = Policy.Load(policyFile);
         policy = policy with { Objective = objective ?? policy.Objective };

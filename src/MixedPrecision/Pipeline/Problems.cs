@@ -10,7 +10,7 @@ namespace MixedPrecision.Pipeline;
 /// <param name="Share">The policy's least share.</param>
 /// <param name="Total">What the original takes, in the unit of the objective.</param>
 /// <param name="Layers">Layers that have a choice.</param>
-internal readonly record struct GainFloor(double Share, double Total, int Layers)
+internal sealed record GainFloor(double Share, double Total, int Layers)
 {
     /// <summary>Every gain is one.</summary>
     public static readonly GainFloor None = new(0, 0, 1);

@@ -117,11 +117,12 @@ internal static class Reports
     public static IReadOnlyList<FrontierPoint> Points(Materials materials, PlanningInput input, IReadOnlyList<Plan> plans, Func<Plan, double?> verified)
     {
         var savings = new Quantization.Savings(materials.Workspace.Model.Graph);
+        long bytes = materials.Workspace.Bytes;
         return [.. plans.Select(plan =>
         {
             (LayerSite Site, NumberFormat Format)[] changed = [.. input.Partition.Subgraphs.SelectMany(s => s.Layers.Zip(plan.Configurations[s.Index].Formats))
                 .Where(l => l.Second != Problems.Baseline).Select(l => (materials.Workspace.Sites[l.First.Name], NumberFormats.Get(l.Second)))];
-            return new FrontierPoint(input.Tau(plan.Loss), plan.Loss, plan.Gain, materials.Workspace.Bytes - savings.Bytes(changed), changed.Length, verified(plan));
+            return new FrontierPoint(input.Tau(plan.Loss), plan.Loss, plan.Gain, bytes - savings.Bytes(changed), changed.Length, verified(plan));
         })];
     }
 

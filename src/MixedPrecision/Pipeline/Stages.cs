@@ -73,9 +73,17 @@ internal sealed record SolveInput(Content<SolverProblem> Problem);
 
 /// <summary>What <see cref="Stages.Trace"/> reads.</summary>
 /// <param name="Problem">The program; its budget does not matter.</param>
-/// <param name="Budgets">Loss MSEs whose optima are to be among the plans.</param>
 /// <param name="Step">The difference of the gain that matters.</param>
-internal sealed record TraceInput(Content<SolverProblem> Problem, IReadOnlyList<double> Budgets, double Step);
+internal sealed record TraceInput(Content<SolverProblem> Problem, double Step);
+
+/// <summary>What <see cref="Stages.Search"/> reads.</summary>
+/// <param name="Problem">The program as gains make it that are known at first.</param>
+/// <param name="Known">These gains.</param>
+/// <param name="Floor">Which gains are worth a loss.</param>
+/// <param name="IsClosed">Whether nothing but what is in a profile can be measured.</param>
+/// <param name="Budgets">Loss MSEs whose plans are searched, in this order.</param>
+/// <param name="Run">Searches, and measures what that takes.</param>
+internal sealed record SearchInput(Content<SolverProblem> Problem, Content<Gains> Known, GainFloor Floor, bool IsClosed, IReadOnlyList<double> Budgets, [property: Incidental] Func<Searched> Run);
 
 /// <summary>The plan of a strategy.</summary>
 internal sealed record NamedPlan(string Name, Plan Plan);
@@ -247,15 +255,18 @@ internal static class Stages
             return [.. plans.Where(p => p.Plan is not null).Select(p => new NamedPlan(p.Name, p.Plan!))];
         });
 
+    /// <summary>Known gains and budgets → what their plans take to be measured.</summary>
+    public static readonly Stage<SearchInput, Searched> Search = new("search", Version: 1, (input, _) => input.Run(), IsClocked: true);
+
     /// <summary>Program → its plans of greatest gain, from no loss to all that gains.</summary>
     public static readonly Stage<TraceInput, List<Plan>> Trace = new(
         "frontier",
-        Version: 1,
+        Version: 2,
         (input, context) =>
         {
             int solved = 0;
             var series = new BudgetSeries(input.Problem.Value);
-            return [.. Frontier.Of(input.Problem.Value, input.Budgets, input.Step, MostPrograms, budgets =>
+            return [.. Frontier.Of(input.Problem.Value, input.Step, MostPrograms, budgets =>
             {
                 context.Report(Math.Min(1, (double)solved / MostPrograms), "");
                 solved += budgets.Count;

@@ -131,17 +131,21 @@ internal static class Steps
     public static Plan Solve(StageRunner runner, SolverProblem problem) => runner.Get(Stages.Solve, InputOf(problem));
 
     /// <summary>The plans of greatest gain at all budgets, as far as what was measured tells; nothing further is.</summary>
-    /// <param name="budgets">Loss MSEs whose plans are to be among them.</param>
+    /// <param name="budgets">Loss MSEs whose plans are to be among them: each is solved by itself, so that another budget finds the rest known.</param>
     public static IReadOnlyList<Plan> Frontier(StageRunner runner, PlanningInput input, Gains gains, IReadOnlyList<double> budgets)
     {
         SolverProblem problem = input.Problem(gains, lossBudget: 0);
         double step = Planner.Gap * (input.Floor.Total > 0 ? input.Floor.Total : 1);
-        return runner.Get(Stages.Trace, new TraceInput(ContentOf(problem), budgets, step));
+        return Solving.Frontier.With(runner.Get(Stages.Trace, new TraceInput(ContentOf(problem), step)), budgets.Select(budget => Solve(runner, problem with { LossBudget = budget })));
     }
 
     /// <summary>By plan, the relative loss error of its file on evaluation samples; null where none was ever emitted and measured.</summary>
-    public static Func<Plan, double?> Verified(Materials materials, StageRunner runner) => plan => Emission.Find(runner, Shipment.ModelOf(materials.Workspace), plan.Configurations, Delivery.NameOf(materials.Policy), materials.IsApart) is { } files
-        ? runner.Find(Stages.Evaluate, EvaluationOf(materials, files))?.RelativeLossError : null;
+    public static Func<Plan, double?> Verified(Materials materials, StageRunner runner)
+    {
+        Content<Workspace> model = Shipment.ModelOf(materials.Workspace);
+        return plan => Emission.Find(runner, model, plan.Configurations, Delivery.NameOf(materials.Policy), materials.IsApart) is { } files
+            ? runner.Find(Stages.Evaluate, EvaluationOf(materials, files))?.RelativeLossError : null;
+    }
 
     /// <summary>The change of the loss from the original to an emitted file.</summary>
     /// <param name="samples">Null: those that calibration did not see.</param>
@@ -222,8 +226,8 @@ internal static class Steps
 
     private static SolveInput InputOf(SolverProblem problem) => new(ContentOf(problem));
 
-    /// <summary>Most of a program are the errors of each sample, which those of one planning share: they are hashed once.</summary>
-    private static Content<SolverProblem> ContentOf(SolverProblem problem) => new(
+    /// <summary>A program as stages read it. Most of it are the errors of each sample, which those of one planning share: they are hashed once.</summary>
+    public static Content<SolverProblem> ContentOf(SolverProblem problem) => new(
         CacheKey.Of().WithBytes("problem", StageRunner.Serialize(problem with { Loss = new LossModel.Diagonal() }))
             .With("loss", Losses.GetValue(problem.Loss, loss => CacheKey.Of().WithBytes("loss", StageRunner.Serialize(loss)))),
         () => problem);

@@ -134,11 +134,14 @@ public static class Verbs
             (PlanningInput input, Gains gains, Measuring measuring) = Prepare(materials, runner);
             PlanningSteps steps = Steps.Planning(runner, measuring);
 
-            // The policy's budget comes first: whatever is timed for its plan is timed, before the time of the search is over.
+            // The policy's budget comes first: whatever is timed for its plan is timed, before the time of the search is over. What the others take does not depend on it, so that another budget finds that known.
             double stated = BudgetMeeting.FirstTau(materials.Policy.Budget);
-            gains = Budgets.Prepend(stated).Aggregate(gains, (known, tau) => Planner.PlanOrLeast(input, known, input.LossBudget(tau), steps).Gains);
+            double[] own = [input.LossBudget(stated)];
+            Searching.Run(runner, input, gains, own, steps);
+            gains = Searching.Run(runner, input, gains, [.. Budgets.Select(input.LossBudget)], steps);
+            gains = Searching.Run(runner, input, gains, own, steps);
             Steps.WarnOfMissing(materials, runner, measuring);
-            return Reports.Frontier(materials, runner, input, Steps.Frontier(runner, input, gains, [input.LossBudget(stated)]));
+            return Reports.Frontier(materials, runner, input, Steps.Frontier(runner, input, gains, own));
         }
     }
 

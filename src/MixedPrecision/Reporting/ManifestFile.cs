@@ -61,25 +61,6 @@ public static class ManifestFile
             subgraph.TryAdd("structure", "exported");
         }
 
-        RefuseNull(manifest);
         return ReportJson.Read<Manifest>(manifest);
     }
-
-    /// <summary>Reports leave out what is absent, also in lists, where the reader would let it pass.</summary>
-    /// <exception cref="JsonException">Something in it is null.</exception>
-    internal static void RefuseNull(JsonObject report)
-    {
-        if (HoldsNull(report))
-        {
-            throw new JsonException("It holds a null.");
-        }
-    }
-
-    private static bool HoldsNull(JsonNode? node) => node switch
-    {
-        null => true,
-        JsonObject many => many.Any(p => HoldsNull(p.Value)),
-        JsonArray many => many.Any(HoldsNull),
-        _ => false,
-    };
 }

@@ -41,7 +41,6 @@ public static class ProfileFile
                 throw new JsonException($"it is of schema {schema}, and this version of the tool reads schema {Profile.CurrentSchema}");
             }
 
-            ManifestFile.RefuseNull(json);
             Profile found = ReportJson.Read<Profile>(json);
             Check(found);
             return new ReadProfile(Path.GetFileName(path), Convert.ToHexStringLower(SHA256.HashData(text)), found);

@@ -1,4 +1,5 @@
 using MixedPrecision.Benchmarking;
+using MixedPrecision.Caching;
 using MixedPrecision.Calibration;
 using MixedPrecision.Formats;
 using MixedPrecision.Onnx;
@@ -132,6 +133,46 @@ public class PlanSearchTests
             Assert.All(gains.Unavailable(input.Partition.Subgraphs[0]), c => Assert.True(gains.IsAbsent(new SubgraphConfiguration(input.Partition.Subgraphs[0], c))));
         }
     }
+
+    /// <summary>A search is kept as what it measured: once more it solves nothing and comes to the same gains, and with other gains it is another search.</summary>
+    [Fact]
+    public void ASearchThatIsKnownSolvesNothing()
+    {
+        using var folder = new TemporaryFolder();
+        StageRunner runner = Runner(folder);
+        var machine = new MadeUp(5);
+        double[] budgets = [1, 0.3, 3, 100];
+        var open = new List<SubgraphConfiguration>();
+        Gains expected = budgets.Aggregate(machine.First, (gains, budget) => Planner.PlanOrLeast(machine.Input, gains, budget, machine.Steps()).Gains);
+        Assert.True(expected.Count > machine.First.Count);
+        Gains first = Searching.Run(runner, machine.Input, machine.First, budgets, machine.Steps());
+        PlanningSteps noSolver = machine.Steps() with { Solve = _ => throw new InvalidOperationException("it was solved again"), Measure = (gains, more) => machine.Measure(gains, Keep(open, more)) };
+        Gains again = Searching.Run(runner, machine.Input, machine.First, budgets, noSolver);
+        Assert.All([first, again], found => Assert.Equal(expected.Content.Key.Hex, found.Content.Key.Hex));
+        Assert.NotEmpty(open);
+        Assert.Throws<InvalidOperationException>(() => Searching.Run(runner, machine.Input, again, budgets, noSolver));
+        Assert.Throws<InvalidOperationException>(() => Searching.Run(runner, machine.Input, machine.First, [1], noSolver));
+        Assert.Throws<InvalidOperationException>(() => Searching.Run(runner, machine.Input with { Floor = new GainFloor(0, 50, 4) }, machine.First, budgets, noSolver));
+    }
+
+    [Fact]
+    public void ASearchThatWasCutShortIsGoneOnWith()
+    {
+        using var folder = new TemporaryFolder();
+        StageRunner runner = Runner(folder);
+        var machine = new MadeUp(5);
+        double[] budgets = [1, 0.3, 3, 100];
+        Gains cut = Searching.Run(runner, machine.Input, machine.First, budgets, machine.Steps(isOver: true));
+        Gains whole = Searching.Run(runner, machine.Input, machine.First, budgets, machine.Steps());
+        Gains expected = budgets.Aggregate(cut, (gains, budget) => Planner.PlanOrLeast(machine.Input, gains, budget, machine.Steps()).Gains);
+        Assert.True(whole.Count > cut.Count);
+        Assert.Equal(expected.Content.Key.Hex, whole.Content.Key.Hex);
+        Gains again = Searching.Run(runner, machine.Input, machine.First, budgets, machine.Steps() with { Solve = _ => throw new InvalidOperationException("it was solved again") });
+        Assert.Equal(whole.Content.Key.Hex, again.Content.Key.Hex);
+    }
+
+    private static StageRunner Runner(TemporaryFolder folder) => new(
+        new ContentStore(folder.Combine("cache")), new RunLog(new RunOptions(null, null, _ => { }, _ => { }, TestContext.Current.CancellationToken)));
 
     private static IReadOnlyList<SubgraphConfiguration> Keep(List<SubgraphConfiguration> all, IReadOnlyList<SubgraphConfiguration> some)
     {

@@ -34,9 +34,10 @@ internal static class Heading
         string size = manifest.Bytes.Mixed == manifest.Bytes.Original ? $"is as large ({Bytes(manifest.Bytes.Mixed)})"
             : $"is {Percent(Math.Abs(Change(manifest)))} {(Change(manifest) < 0 ? "smaller" : "larger")} ({Bytes(manifest.Bytes.Original)} → {Bytes(manifest.Bytes.Mixed)})";
         string loss = !data.IsMeasured ? "its loss was not measured"
-            : $"its {Budgeted(manifest)} is {Percent(manifest.Budget.Measured)} of the {Percent(manifest.Budget.Allowed)} allowed, on {Count(manifest.Samples.Evaluation, "sample")} that calibration did not read";
+            : $"its {Budgeted(manifest)} is {Percent(manifest.Budget.Measured)} where {Percent(manifest.Budget.Allowed)} is allowed, on {Count(manifest.Samples.Evaluation, "sample")} that calibration did not read";
         string accuracy = manifest.Measured.Accuracy is { } a ? $", and its accuracy went from {Percent(a.Original)} to {Percent(a.Mixed)}" : "";
-        return $"{manifest.Output.File} {speed}{size}; {loss}{accuracy}.";
+        // A number is not parted from its unit.
+        return $"{manifest.Output.File} {speed}{size}; {loss}{accuracy}.".Replace(" %", "\u00a0%", StringComparison.Ordinal).Replace(" MB", "\u00a0MB", StringComparison.Ordinal);
     }
 
     /// <summary>The file without its folders, as either system writes them.</summary>

@@ -7,7 +7,7 @@ namespace MixedPrecision.Reporting.Page;
 /// <summary>The layers in order, in three lanes: the bits of the format, the share of the loss, the gain of the sub-graph. Wide models scroll.</summary>
 internal static class LayerStrip
 {
-    private const double Room = 900;
+    private const double Room = 944;
     private const double BetweenSubgraphs = 5;
     private const double Lane = 64;
     private const double Label = 24;
@@ -16,12 +16,14 @@ internal static class LayerStrip
     private const double BitsTop = Label;
     private const double LossTop = BitsTop + Lane + Label + 8;
     private const double GainTop = LossTop + Lane + Label + 8;
-    private const double Height = GainTop + Lane + 4;
+    private const double Numbers = GainTop + Lane + 16;
+    private const double Height = Numbers + 6;
+    private const double LeastBetweenNumbers = 36;
 
     public static Markup Draw(PageData data)
     {
         int groups = data.Layers.Select(l => l.Subgraph).Distinct().Count();
-        double width = Math.Clamp(Math.Floor((Room - (groups * BetweenSubgraphs)) / data.Layers.Count), 7, 30);
+        double width = Math.Clamp(Math.Floor((Room - (groups * BetweenSubgraphs)) / data.Layers.Count), 7, 40);
         double total = (data.Layers.Count * width) + ((groups - 1) * BetweenSubgraphs) + (2 * Edge);
         double most = data.Layers.Max(l => l.LossMse ?? 0);
         double best = data.Layers.Max(l => Math.Abs(l.Subgraph.Gain.Value));
@@ -34,9 +36,10 @@ internal static class LayerStrip
                     [("width", Plain(total)), ("height", Plain(Height)), ("viewBox", $"0 0 {Plain(total)} {Plain(Height)}"), ("role", "group"), ("aria-label", "Layers in order"), ("data-points", "layer-readout")],
                     [
                         Text("title", 0, BitsTop - 9, "start", $"bits of the format, {FormatLook.MostBits} at most"),
-                        Text("title", 0, LossTop - 9, "start", data.LossBudget is { } allowed && most > 0 ? $"share of the allowed loss MSE, up to {ReportText.Percent(most / allowed)}" : "loss MSE"),
+                        Text("title", 0, LossTop - 9, "start", data.LossBudget is { } allowed && most > 0 ? $"share of the allowed loss MSE, up to {Share(most / allowed)}" : "loss MSE"),
                         Text("title", 0, GainTop - 9, "start", best > 0 ? $"gain of its sub-graph, up to {Gain(best, data.Unit)}{(data.Unit == Milliseconds ? " a run" : "")}" : "gain of its sub-graph"),
                         .. new[] { BitsTop, LossTop, GainTop }.Select(top => Line("axis", 0, top + Lane, total, top + Lane)),
+                        .. Numbering(data, width),
                         .. Gains(data, width, best),
                         .. Layers(data, width, most),
                     ])),
@@ -55,6 +58,14 @@ internal static class LayerStrip
             yield return (layer, x);
             x += width;
         }
+    }
+
+    /// <summary>The first layer's number, then those that a person counts by.</summary>
+    private static IEnumerable<Markup> Numbering(PageData data, double width)
+    {
+        int step = new[] { 5, 10, 20, 50, 100 }.First(s => s * width >= LeastBetweenNumbers);
+        return Places(data, width).Where(p => p.Layer.Number == 1 || p.Layer.Number % step == 0)
+            .Select(p => Text("tick", p.X + (width / 2), Numbers, p.Layer.Number == 1 ? "start" : "middle", ReportText.Count(p.Layer.Number)));
     }
 
     private static IEnumerable<Markup> Gains(PageData data, double width, double best) => best <= 0 ? [] : Places(data, width).GroupBy(p => p.Layer.Subgraph).Select(g =>
@@ -78,5 +89,5 @@ internal static class LayerStrip
     });
 
     private static string Words(PageLayer layer) =>
-        $"{layer.Number}. {layer.Layer.Name}: {layer.Layer.Format}{(layer.Share is { } share ? $", {ReportText.Percent(share)} of the allowed loss MSE" : "")}. {layer.Reason}";
+        $"{layer.Number}. {layer.Layer.Name}: {layer.Layer.Format}{(layer.Share is { } share ? $", {Share(share)} of the allowed loss MSE" : "")}. {layer.Reason}";
 }
