@@ -52,6 +52,32 @@ public static class Quantizer
         return files;
     }
 
+    /// <summary>Bytes of the files that <see cref="Save"/> would write of a model as it is.</summary>
+    public static long Bytes(OnnxModel model)
+    {
+        long bytes = model.Proto.CalculateSize(), data = 0;
+        if (!ModelTensors.External(model.Proto).Any())
+        {
+            return bytes;
+        }
+
+        var copied = new HashSet<DataRange>();
+        foreach (TensorProto tensor in ExternalTensors(model, model.Proto))
+        {
+            if (!ModelTensors.IsExternal(tensor))
+            {
+                bytes -= tensor.RawData.Length;
+                data = Aligned(data) + tensor.RawData.Length;
+            }
+            else if (model.External.Locate(tensor) is var range && copied.Add(range))
+            {
+                data = Aligned(data) + range.Length;
+            }
+        }
+
+        return bytes + data;
+    }
+
     /// <summary>The emitted model in memory, before its external data is moved: what is written, and what the written file is held against.</summary>
     /// <param name="model">The original; not changed.</param>
     /// <param name="assignments">A format for each layer that is not to stay as it is.</param>
@@ -90,6 +116,9 @@ public static class Quantizer
         }
     }
 
+    /// <summary>Where the next tensor starts in a file of external data.</summary>
+    private static long Aligned(long position) => position + ((Alignment - (position % Alignment)) % Alignment);
+
     /// <summary>
     /// Tensors of a model with external data that lie in its file: those that did in the original, wherever they stand, and new constants too, since a model's own file
     /// takes no more than 2 GB.
@@ -110,7 +139,7 @@ public static class Quantizer
             long length = range?.Length ?? tensor.RawData.Length;
             if (range is not { } known || !copied.TryGetValue(known, out long offset))
             {
-                stream.Write(new byte[(Alignment - (stream.Position % Alignment)) % Alignment]);
+                stream.Write(new byte[Aligned(stream.Position) - stream.Position]);
                 offset = stream.Position;
                 if (range is { } original)
                 {
