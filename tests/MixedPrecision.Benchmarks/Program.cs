@@ -31,6 +31,7 @@ return args switch
     ["aa", string repeats, .. string[] folders] when folders.Length > 0 => SameFileBenchmark.Run(Number(repeats), folders),
     ["show", string models, string cases, string output, .. string[] names] => ShowBenchmark.Run(models, cases, output, names),
     ["search", string cache, .. string[] policies] when policies.Length > 0 => SearchBenchmark.Run(cache, policies),
+    ["search-limits", string folder, string policy, string budget, .. string[] limits] when limits.Length > 0 => SearchLimitsBenchmark.Run(folder, policy, budget, [.. limits.Select(Number)]),
     ["targets", string folder, .. string[] names] => TargetsBenchmark.Run(folder, names),
     ["recurrent"] => RecurrentBenchmark.Run(),
     ["rewrites", .. string[] names] => RewritesBenchmark.Run(names),
@@ -62,6 +63,7 @@ static int Usage()
         operators FOLDER [NAME]                             gradients of ONNX's test models below FOLDER (with NAME in theirs) against differences
         aa REPEATS FOLDER…                                  timings of models, and of their sub-graphs, against themselves: how many intervals exclude zero
         search CACHE POLICY…                   the plan that the search finds, against that from timing every configuration, on the same timings, which are kept in the folder CACHE
+        search-limits FOLDER POLICY BUDGET% SECONDS…  the search under several limits of its time, each from timings of its own, on a model with too many configurations to time all
         show MODELS CASES OUTPUT [NAME…]       what ships for every shared model, and for the models that the scripts of the shared cases wrote below CASES (with NAME in theirs)
         targets FOLDER [NAME…]                 what the product makes of models whose fastest configuration is known, over what is attainable
         rewrites [NAME…]                       made models as exported, over the same with one structure: what rotations, normalizations and ONNX's own Attention gain

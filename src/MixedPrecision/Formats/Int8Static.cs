@@ -53,6 +53,7 @@ internal static class Int8Static
             ReadsMoments = readsMoments,
             ReadsRanges = true,
             HeldWeight = HeldWeight,
+            KernelsBeside = new Dictionary<string, string> { ["Sigmoid"] = "com.microsoft.QLinearSigmoid", ["Add"] = "com.microsoft.QLinearAdd", ["Mul"] = "com.microsoft.QLinearMul" },
         };
     }
 

@@ -93,6 +93,9 @@ public sealed record NumberFormat(
     /// <summary>Kinds of layers that the format is meant for: that it cannot run others is no news.</summary>
     public Func<LayerKind, bool> IsFor { get; init; } = _ => true;
 
+    /// <summary>Of operators that <see cref="Emit"/> writes besides the layer's own, the kernels that the runtime has to make of them.</summary>
+    public IReadOnlyDictionary<string, string> KernelsBeside { get; init; } = new Dictionary<string, string>();
+
     /// <summary>Whether it is only right on processors that add products of 8 bits exactly.</summary>
     public bool NeedsExactSums { get; init; }
 }

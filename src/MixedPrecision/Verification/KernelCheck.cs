@@ -34,7 +34,7 @@ public static class KernelCheck
             {
                 using OnnxModel emitted = OnnxModel.Load(path, file, keepDefaults: true);
                 Check(file, layers, new GraphView(emitted.Graph), new GraphView(optimized.Graph));
-                Check(file, structures, optimized.Graph);
+                Check(file, [.. structures.SelectMany(s => s.Match.Kernels, (s, k) => new Promise(s.Match.Outputs[0], s.Structure.Name, k.Operator)), .. layers.SelectMany(Beside)], optimized.Graph);
                 return true;
             });
         }
@@ -44,16 +44,22 @@ public static class KernelCheck
         }
     }
 
-    /// <summary>Of each kernel there have to be as many as all structures together promise.</summary>
-    private static void Check(string file, IReadOnlyList<FoundStructure> structures, GraphProto optimized)
+    /// <summary>A kernel that a layer's format or a structure rests on.</summary>
+    private sealed record Promise(string Node, string By, string Kernel);
+
+    private static IEnumerable<Promise> Beside(RewrittenLayer layer) =>
+        from node in layer.Nodes where layer.Format.KernelsBeside.ContainsKey(node.Operator()) select new Promise(layer.Site.Layer.Name, layer.Format.Name, layer.Format.KernelsBeside[node.Operator()]);
+
+    /// <summary>Of each kernel there have to be as many as are promised together.</summary>
+    private static void Check(string file, IReadOnlyList<Promise> promises, GraphProto optimized)
     {
-        foreach (var same in structures.SelectMany(s => s.Match.Kernels, (s, k) => (Structure: s, k.Operator)).GroupBy(k => k.Operator))
+        foreach (IGrouping<string, Promise> same in promises.GroupBy(p => p.Kernel))
         {
             int found = Nodes(optimized).Count(n => n.Operator() == same.Key);
             if (found < same.Count())
             {
-                FoundStructure first = same.First().Structure;
-                throw Errors.KernelNotAsPromised(file, first.Match.Outputs[0], first.Structure.Name, $"{same.Count()} {same.Key}", $"{found}");
+                Promise first = same.First();
+                throw Errors.KernelNotAsPromised(file, first.Node, first.By, $"{same.Count()} {same.Key}", $"{found}");
             }
         }
     }

@@ -38,7 +38,7 @@ public class Int8StaticTests
             },
             [("w", LayerModels.Random(3, outputs, inputs / group, kernel, kernel)), .. hasBias ? [("c", LayerModels.Random(4, outputs))] : Array.Empty<(string, Tensor)>()]);
         Tensor x = LayerModels.Random(5, 2, inputs, Size, Size);
-        (ModelProto mixed, LayerRanges ranges) = Rewrite(proto, x)[0];
+        (ModelProto mixed, LayerRanges ranges) = Rewrite(proto, x);
         Tensor w = TensorProtos.Read(proto.Graph.Initializer[0], null!);
         float[] expected = Reference(x, w, hasBias ? TensorProtos.Read(proto.Graph.Initializer[1], null!) : null, ranges, group, stride, around);
         foreach (SessionSettings settings in new[] { SessionSettings.Default, SessionSettings.Default with { Optimization = Microsoft.ML.OnnxRuntime.GraphOptimizationLevel.ORT_DISABLE_ALL } })
@@ -71,7 +71,7 @@ public class Int8StaticTests
             ("u", LayerModels.Random(7, 16, 16, 1, 1)),
             ("e", LayerModels.Random(8, 16)));
         Tensor x = LayerModels.Random(9, 1, 8, 12, 12);
-        string[] operators = LayerModels.OperatorsAfterOptimization(Rewrite(proto, x)[0].Model);
+        string[] operators = LayerModels.OperatorsAfterOptimization(Rewrite(proto, x).Model);
         Assert.Equal(3, operators.Count(o => o == "QLinearConv"));
         Assert.Single(operators, o => o == "QLinearAdd");
         Assert.Single(operators, o => o == "QuantizeLinear");
@@ -99,7 +99,7 @@ public class Int8StaticTests
             ("u", LayerModels.Random(5, 16, 16, 3, 3)),
             ("c", LayerModels.Random(6, 16)));
         Tensor x = LayerModels.Random(9, 1, 16, 12, 12);
-        ModelProto mixed = Rewrite(proto, x, except: "middle")[0].Model;
+        ModelProto mixed = Rewrite(proto, x, except: "middle").Model;
         Assert.Equal(2, LayerModels.OperatorsAfterOptimization(mixed).Count(o => o == "QLinearConv"));
 
         // The guard changes nothing else.
@@ -121,7 +121,7 @@ public class Int8StaticTests
             ("w", LayerModels.Random(3, 16, 16, 3, 3)),
             ("v", LayerModels.Random(4, 16, 16, 3, 3)),
             ("c", LayerModels.Random(6, 16)));
-        ModelProto mixed = Rewrite(proto, LayerModels.Random(9, 1, 16, 12, 12), except: "first")[0].Model;
+        ModelProto mixed = Rewrite(proto, LayerModels.Random(9, 1, 16, 12, 12), except: "first").Model;
         string[] operators = LayerModels.OperatorsAfterOptimization(mixed);
         Assert.True(Array.FindIndex(operators, o => o.EndsWith("MaxPool", StringComparison.Ordinal)) < Array.IndexOf(operators, "QuantizeLinear"), string.Join(' ', operators));
         Assert.Single(operators, "QLinearConv");
@@ -153,7 +153,7 @@ public class Int8StaticTests
             b => b.NodeTo(["y"], isGemm ? "Gemm" : "MatMul", "", isGemm ? ["x", "w", "c"] : ["x", "w"], isGemm ? [Attributes.Of("alpha", alpha), Attributes.Of("transB", isTransposed ? 1 : 0)] : []),
             [("w", isTransposed ? LayerModels.Random(3, Outputs, Inputs) : LayerModels.Random(3, Inputs, Outputs)), .. isGemm ? [("c", LayerModels.Random(4, Outputs))] : Array.Empty<(string, Tensor)>()]);
         Tensor x = LayerModels.Random(5, 5, Inputs);
-        (ModelProto mixed, LayerRanges ranges) = Rewrite(proto, x)[0];
+        (ModelProto mixed, LayerRanges ranges) = Rewrite(proto, x);
         float[] w = TensorProtos.Read(proto.Graph.Initializer[0], null!).Values<float>().ToArray();
         foreach (SessionSettings settings in new[] { SessionSettings.Default, SessionSettings.Default with { Optimization = Microsoft.ML.OnnxRuntime.GraphOptimizationLevel.ORT_DISABLE_ALL } })
         {
@@ -190,7 +190,7 @@ public class Int8StaticTests
             ("c", LayerModels.Random(4, 16)),
             ("v", LayerModels.Random(5, 16, 10)),
             ("d", LayerModels.Random(6, 10)));
-        string[] operators = LayerModels.OperatorsAfterOptimization(Rewrite(proto, LayerModels.Random(9, 1, 3, 16, 16))[0].Model);
+        string[] operators = LayerModels.OperatorsAfterOptimization(Rewrite(proto, LayerModels.Random(9, 1, 3, 16, 16)).Model);
         Assert.Equal(["Flatten", "MatMulIntegerToFloat", "Pad", "QLinearConv", "QLinearGlobalAveragePool", "QuantizeLinear"], operators.Where(o => o is not ("Transpose" or "Add")).Order());
     }
 
@@ -214,7 +214,7 @@ public class Int8StaticTests
             ("u", LayerModels.Random(5, 16, 32, 1, 1)),
             ("c", LayerModels.Random(6, 16)));
         Tensor x = LayerModels.Random(9, 1, 16, 8, 8);
-        ModelProto mixed = Rewrite(proto, x)[0].Model;
+        ModelProto mixed = Rewrite(proto, x).Model;
         string[] operators = LayerModels.OperatorsAfterOptimization(mixed);
         Assert.Single(operators, "QLinear" + between);
         Assert.Single(operators, "QuantizeLinear");
@@ -237,7 +237,7 @@ public class Int8StaticTests
             ("c", LayerModels.Random(4, 16)),
             ("v", LayerModels.Random(5, 16, 10)),
             ("d", LayerModels.Random(6, 10)));
-        string[] operators = LayerModels.OperatorsAfterOptimization(Rewrite(proto, LayerModels.Random(9, 1, 16, 16, 16))[0].Model);
+        string[] operators = LayerModels.OperatorsAfterOptimization(Rewrite(proto, LayerModels.Random(9, 1, 16, 16, 16)).Model);
         Assert.Single(operators, "QLinearAdd");
         Assert.Single(operators, "QLinearGlobalAveragePool");
         Assert.DoesNotContain("DequantizeLinear", operators);
@@ -286,8 +286,14 @@ public class Int8StaticTests
         return [.. partition.Layers.Select(l => LayerSite.Of(model, partition.View, types, l))];
     }
 
-    /// <summary>The model with all layers but one in the format, in the ranges that their values have for one input; with the ranges of the first.</summary>
-    internal static List<(ModelProto Model, LayerRanges Ranges)> Rewrite(ModelProto proto, Tensor x, string except = "", IReadOnlyList<StructureMatch>? structures = null)
+    internal static (ModelProto Model, LayerRanges Ranges) Rewrite(ModelProto proto, Tensor x, string except = "", IReadOnlyList<StructureMatch>? structures = null)
+    {
+        (ModelProto mixed, IReadOnlyList<RewrittenLayer> layers) = RewriteLayers(proto, x, except, structures);
+        return (mixed, layers[0].Site.Ranges!);
+    }
+
+    /// <summary>The model with all layers but one in the format, in the ranges that their values have for one input; with the layers that are in it.</summary>
+    internal static (ModelProto Model, IReadOnlyList<RewrittenLayer> Layers) RewriteLayers(ModelProto proto, Tensor x, string except = "", IReadOnlyList<StructureMatch>? structures = null)
     {
         using var model = new OnnxModel(proto, ".", "made");
         List<LayerSite> sites = Sites(model);
@@ -303,8 +309,7 @@ public class Int8StaticTests
 
         LayerSite[] ranged = [.. sites.Select(s => s with { Ranges = s.RangesFrom(Range) })];
         ModelProto mixed = proto.Clone();
-        LayerRewriter.Apply(mixed, [.. ranged.Select(s => (s, s.Layer.Output == except ? NumberFormats.Baseline : NumberFormats.Get(Format)))], name => TensorProtos.Read(proto.Graph.Initializer.First(i => i.Name == name), null!), structures: structures);
-        return [(mixed, ranged[0].Ranges!)];
+        return (mixed, LayerRewriter.Apply(mixed, [.. ranged.Select(s => (s, s.Layer.Output == except ? NumberFormats.Baseline : NumberFormats.Get(Format)))], name => TensorProtos.Read(proto.Graph.Initializer.First(i => i.Name == name), null!), structures: structures));
     }
 
     /// <summary>The format by its definition: whole numbers times whole numbers, summed exactly, scaled once, rounded once.</summary>

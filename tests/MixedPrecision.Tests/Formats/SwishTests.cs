@@ -1,8 +1,12 @@
+using Google.Protobuf;
+using MixedPrecision.Diagnostics;
 using MixedPrecision.Execution;
 using MixedPrecision.Formats;
 using MixedPrecision.Onnx;
 using MixedPrecision.Partitioning;
+using MixedPrecision.Quantization;
 using MixedPrecision.Structures;
+using MixedPrecision.Verification;
 
 namespace MixedPrecision.Tests.Formats;
 
@@ -20,7 +24,7 @@ public class SwishTests
     {
         ModelProto proto = Activated(operators);
         Tensor x = LayerModels.Random(5, 2, 8, 9, 9);
-        (ModelProto mixed, LayerRanges ranges) = Int8StaticTests.Rewrite(proto, x)[0];
+        (ModelProto mixed, LayerRanges ranges) = Int8StaticTests.Rewrite(proto, x);
         Assert.DoesNotContain(mixed.Graph.Node, n => n.OpType is "Clip" or "HardSwish" or "HardSigmoid" or "Div");
 
         bool isHard = !operators.StartsWith("Sigmoid");
@@ -56,6 +60,24 @@ public class SwishTests
         Assert.Single(kernels, "DequantizeLinear");
     }
 
+    /// <summary>The speed of the format rests on the kernels of the activation too.</summary>
+    [Fact]
+    public void AnActivationThatTheRuntimeLeavesInFloatIsAnError()
+    {
+        using var folder = new TemporaryFolder();
+        string path = folder.Combine("mixed.onnx");
+        (ModelProto mixed, IReadOnlyList<RewrittenLayer> layers) = Int8StaticTests.RewriteLayers(Activated("Sigmoid, Mul"), LayerModels.Random(5, 2, 8, 9, 9));
+        File.WriteAllBytes(path, mixed.ToByteArray());
+        KernelCheck.Check(path, layers, SessionSettings.Default);
+
+        NodeProto gate = mixed.Graph.Node.Single(n => n.OpType == "Sigmoid");
+        mixed.Graph.Node.Single(n => n.OpType == "Mul").Input[1] = gate.Output[0];
+        File.WriteAllBytes(path, mixed.ToByteArray());
+        Diagnostic error = Assert.Throws<MixedPrecisionException>(() => KernelCheck.Check(path, layers, SessionSettings.Default)).Diagnostic;
+        Assert.Equal(Codes.KernelNotAsPromised, error.Code);
+        Assert.Contains("1 com.microsoft.QLinearSigmoid, found in the optimized graph is 0", error.Message);
+    }
+
     /// <summary>A structure that writes the activation in another way leaves nothing of it.</summary>
     [Fact]
     public void AnActivationIsThatOfAStructureToo()
@@ -68,7 +90,7 @@ public class SwishTests
         var sites = partition.Layers.ToDictionary(l => l.Name, l => LayerSite.Of(model, partition.View, types, l));
         StructureMatch[] fused = [.. partition.Subgraphs.SelectMany(s => KnownStructures.Find(new StructureSite(model, partition, s, types, sites))).Select(f => f.Match)];
         Assert.NotEmpty(fused);
-        ModelProto exported = Int8StaticTests.Rewrite(proto, x)[0].Model, written = Int8StaticTests.Rewrite(proto, x, structures: fused)[0].Model;
+        ModelProto exported = Int8StaticTests.Rewrite(proto, x).Model, written = Int8StaticTests.Rewrite(proto, x, structures: fused).Model;
         Assert.Equal(exported.Graph.Node.Select(n => n.OpType), written.Graph.Node.Select(n => n.OpType));
         using Session first = Session.Create(exported, SessionSettings.Default), second = Session.Create(written, SessionSettings.Default);
         var inputs = new Dictionary<string, Tensor> { ["x"] = x };
