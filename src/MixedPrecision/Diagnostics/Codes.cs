@@ -30,6 +30,8 @@ public static class Codes
     public static readonly ErrorCode BudgetLarge = new("MPB1015", "large budget");
     public static readonly ErrorCode BudgetFinerThanALabel = new("MPB1016", "budget finer than one label");
     public static readonly ErrorCode MoreThreadsThanProcessors = new("MPB1017", "more threads than processors");
+    public static readonly ErrorCode RulesContradict = new("MPB1018", "rules leave no format");
+    public static readonly ErrorCode FormatCannotBeShared = new("MPB1019", "layers cannot share a format");
 
     // 2xxx: model
     public static readonly ErrorCode ModelNotFound = new("MPB2001", "model not found");
@@ -91,6 +93,8 @@ public static class Codes
     // 6xxx: solver
     public static readonly ErrorCode BudgetInfeasible = new("MPB6001", "budget infeasible");
     public static readonly ErrorCode RulesOverBudget = new("MPB6002", "rules over the budget");
+    public static readonly ErrorCode SizeNotMet = new("MPB6003", "size limit not met");
+    public static readonly ErrorCode SlowerForSize = new("MPB6004", "slower for its size");
 
     // 7xxx: quantization and verification
     public static readonly ErrorCode EmittedModelDoesNotRun = new("MPB7001", "emitted model does not run");

@@ -42,7 +42,6 @@ internal static class Advising
     private static bool StaysWithin(Materials materials, StageRunner runner, Shipped shipped, AppOption option)
     {
         LossChange loss = runner.Get(Stages.Evaluate, Steps.EvaluationOf(materials, shipped.Emitted) with { Advised = option.Options });
-        BudgetPolicy budget = materials.Policy.Budget;
-        return BudgetSearch.IsWithin(budget, BudgetSearch.Measured(budget, loss));
+        return Limits.AreWithin(materials.Policy.Budget, loss);
     }
 }

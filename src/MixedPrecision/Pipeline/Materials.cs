@@ -56,6 +56,9 @@ internal sealed record Materials(
     /// <summary>The policy as stages read it: by what stands in its file, and the budget, which an option may set.</summary>
     public Content<Policy> PolicyContent => new(CacheKey.Of(("budget", Policy.Budget.ToString())).WithFile("policy", Path.GetFullPath(Policy.File)), () => Policy);
 
+    /// <summary>The most bytes that the emitted files may have, or null: any number.</summary>
+    public long? MostBytes => Policy.Budget.Size?.Bytes(Workspace.Bytes);
+
     /// <summary>Files that the run depends on: policy, model and its external data, loss graphs, calibration and evaluation data, a profile, and the lock, which would take the place of most.</summary>
     public IReadOnlyList<string> InputFiles => FilesOf(Policy, Workspace, Data.Files);
 

@@ -1,5 +1,6 @@
 using MixedPrecision.Calibration;
 using MixedPrecision.Partitioning;
+using MixedPrecision.Policies;
 using MixedPrecision.Solving;
 using MixedPrecision.Structures;
 using MixedPrecision.Verification;
@@ -28,11 +29,17 @@ internal sealed record PlanningInput(Partition Partition, IReadOnlyDictionary<st
     /// <summary>The same where others count as the sum of their parts.</summary>
     public PlanningInput Opened => this with { IsClosed = false };
 
+    /// <summary>The size that the file may have, or null: any.</summary>
+    public FileSize? Size { get; init; }
+
+    /// <summary>Groups of layers that carry one format each.</summary>
+    public IReadOnlyList<IReadOnlyList<string>> SharedFormats { get; init; } = [];
+
     /// <summary>Layers that may run in something else than the baseline.</summary>
     public int Choosing => Allowed.Values.Count(o => o.Formats.Any(f => f != Problems.Baseline));
 
-    /// <summary>Whether a rule pins some layer to another format than the baseline.</summary>
-    public bool HasPins => Allowed.Values.Any(o => o.Pinned is not null && !o.Formats.Contains(Problems.Baseline));
+    /// <summary>Whether rules keep some layer from the baseline.</summary>
+    public bool HasPins => Allowed.Values.Any(o => !o.Formats.Contains(Problems.Baseline));
 
     /// <summary>The greatest loss MSE that a τ allows: τ² · E[g²].</summary>
     public double LossBudget(double tau) => tau * tau * Sensitivities.MeanSquareLoss;
@@ -45,8 +52,8 @@ internal sealed record PlanningInput(Partition Partition, IReadOnlyDictionary<st
     public SolverProblem Problem(Gains gains, double lossBudget, bool isQuadratic = true, Unmeasured unmeasured = Unmeasured.Cautious, double tolerance = 0) =>
         Problems.Build(this, gains, lossBudget, isQuadratic, unmeasured) with { Tolerance = tolerance };
 
-    /// <summary>For each layer the format that a rule pins it to, else the baseline: what is left when nothing is gained.</summary>
-    public IReadOnlyList<Configuration> RulesAlone => Choose(o => o.Pinned is null ? Problems.Baseline : o.Formats[0]);
+    /// <summary>For each layer the baseline, where rules allow it, else the most precise format that they do: what is left when nothing is gained.</summary>
+    public IReadOnlyList<Configuration> RulesAlone => Choose(o => o.Formats.Contains(Problems.Baseline) ? Problems.Baseline : o.Formats.MaxBy(f => FormatId.Parse(f).Family.Precision)!);
 
     /// <summary>For each layer a format if it may take that, else what a rule or the baseline says.</summary>
     public IReadOnlyList<Configuration> Uniform(string format) =>
@@ -69,6 +76,7 @@ internal sealed record PlanningInput(Partition Partition, IReadOnlyDictionary<st
 /// <param name="Solve">The plan of greatest gain of a program.</param>
 /// <param name="Measure">Gains with those of further configurations.</param>
 /// <param name="Compare">Gains with those of configurations measured anew, more exactly, and those of one sub-graph together.</param>
+/// <param name="Emit">Bytes of the file that a plan is emitted to.</param>
 /// <param name="Evaluate">The change of the loss that the file emitted from a plan is measured to have, on samples that calibration did not see.</param>
 /// <param name="Say">Told what happens, for people.</param>
 /// <param name="IsOver">Whether a share of the time is over that the policy gives the search.</param>
@@ -76,6 +84,7 @@ internal sealed record PlanningSteps(
     Func<SolverProblem, Plan> Solve,
     Func<Gains, IReadOnlyList<SubgraphConfiguration>, Gains> Measure,
     Func<Gains, IReadOnlyList<SubgraphConfiguration>, Gains> Compare,
+    Func<Plan, long> Emit,
     Func<Plan, LossChange> Evaluate,
     Action<string> Say,
     Func<double, bool> IsOver);

@@ -59,6 +59,8 @@ internal sealed class Shipment(Materials materials, StageRunner runner, Judgemen
 {
     private readonly Content<Workspace> model = ModelOf(materials.Workspace);
     private readonly List<Contestant> emitted = [];
+    private readonly Dictionary<string, EmittedModel> files = [];
+    private int folders;
 
     /// <summary>What is shipped where nothing is gained (<see cref="ShippedModel.What"/>).</summary>
     public const string OriginalModel = "original";
@@ -72,7 +74,7 @@ internal sealed class Shipment(Materials materials, StageRunner runner, Judgemen
     /// <summary>The original's file, likewise.</summary>
     public static Content<string> PathOf(Workspace workspace) => new(ModelOf(workspace).Key, () => workspace.Path);
 
-    /// <exception cref="MixedPrecisionException">MPB6001, MPB6002: rules of the policy force more loss than the budget allows.</exception>
+    /// <exception cref="MixedPrecisionException">MPB6001, MPB6002: rules of the policy force more loss than the budget allows. MPB6003: no file is small enough.</exception>
     public Shipped Run()
     {
         var findings = new Findings(judged.Allowed, judged.Sensitivities, Gains.Empty, null, []);
@@ -84,13 +86,13 @@ internal sealed class Shipment(Materials materials, StageRunner runner, Judgemen
         var measuring = new Measuring(materials, runner);
         (PlanningInput input, Gains known) = Steps.Begin(materials, measuring, Steps.Input(materials, findings.Allowed, judged.Sensitivities!));
         findings = findings with { Gains = known, Missing = measuring.Missing };
-        if (!input.HasPins && !findings.Gains.Consequences.Any(c => c.Gain > 0) && !input.Partition.Subgraphs.Any(s => findings.Gains.Of(s).Any(g => input.Floor.Count(g.Gain.Low, g.Configuration.Formats.Count(f => f != Problems.Baseline)) > 0)))
+        if (!input.HasPins && !IsOriginalTooLarge && !findings.Gains.Consequences.Any(c => c.Gain > 0) && !input.Partition.Subgraphs.Any(s => findings.Gains.Of(s).Any(g => input.Floor.Count(g.Gain.Low, g.Configuration.Formats.Count(f => f != Problems.Baseline)) > 0)))
         {
             Steps.WarnOfMissing(materials, runner, measuring);
             return KeepOriginal("no format makes a layer cheaper than the original has it", findings);
         }
 
-        Meeting meeting = BudgetMeeting.Meet(input, materials.Policy, findings.Gains, Steps.Planning(runner, measuring, plan => Emit($"plan {emitted.Count}", plan).Loss));
+        Meeting meeting = BudgetMeeting.Meet(input, materials.Policy, findings.Gains, Steps.Planning(runner, measuring, BytesOf, plan => Emit($"plan {emitted.Count}", plan).Loss));
         Steps.WarnOfMissing(materials, runner, measuring);
         double tau = (meeting.Met ?? meeting.Attempts[^1]).Tau;
         findings = findings with
@@ -103,7 +105,7 @@ internal sealed class Shipment(Materials materials, StageRunner runner, Judgemen
         };
         if (meeting.Met is not { } met)
         {
-            return KeepRules($"no plan stayed within the budget ({materials.Policy.Budget}) on the evaluation samples; the last measured {ReportText.Percent(meeting.Attempts[^1].Measured)}", findings, input);
+            return KeepRules($"no plan stayed within the budget ({materials.Policy.Budget}) on the evaluation samples; the last measured {Limits.Text(materials.Policy.Budget, meeting.Attempts[^1].Loss)}", findings, input);
         }
 
         if (met.Plan.Configurations.All(c => !c.Changes(Problems.Baseline)))
@@ -123,37 +125,81 @@ internal sealed class Shipment(Materials materials, StageRunner runner, Judgemen
             return KeepRules(contestants[0].Problem!.Message, findings, input, contestants);
         }
 
-        Verdict verdict = Contest.Decide(within, materials.Policy.Objective, materials.Workspace.Bytes, materials.Policy.MinimumGain);
+        Verdict verdict = Contest.Decide(within, materials.Policy.Objective, materials.Workspace.Bytes, materials.Policy.MinimumGain, IsOriginalTooLarge);
         if (verdict.Winner is not { } winner)
         {
             return KeepRules(verdict.Why, findings, input, contestants);
         }
 
         runner.Log.Say(Stages.Compare.Name, $"{winner.Name} is shipped: {verdict.Why}");
+        WarnOfSlower(winner);
         return new Shipped(winner.Name, verdict.Why, winner.Plan.Configurations, winner.Emitted, findings, winner.Plan, winner.Loss, winner.Times ?? [], contestants);
     }
 
     /// <summary>Emits a plan and measures the change of its loss; the plan is not timed yet.</summary>
     private Contestant Emit(string contestant, Plan plan)
     {
-        EmittedModel files = Emission.Write(runner, model, plan.Configurations, Path.Combine(staging, $"{emitted.Count}"), name, materials.Preparations, materials.IsApart);
+        EmittedModel files = Write(plan.Configurations);
         LossChange loss = Steps.Evaluate(materials, runner, files);
         BudgetPolicy budget = materials.Policy.Budget;
-        if (budget.Kind == BudgetKind.AccuracyDrop && loss.Accuracy is null)
+        if (budget.Of(BudgetKind.AccuracyDrop) is not null && loss.Accuracy is null)
         {
             throw Errors.BudgetDoesNotSuit(materials.Policy.File, budget.ToString(), "not every sample has a label that counts");
         }
 
-        double measured = BudgetSearch.Measured(budget, loss);
-        var made = new Contestant(contestant, plan, files, loss, measured, BudgetSearch.IsWithin(budget, measured));
+        var made = new Contestant(contestant, plan, files, loss, Limits.Measured(budget, loss), Limits.AreWithin(budget, loss) && !IsTooLarge(files));
         emitted.Add(made);
         if (!made.IsWithin)
         {
-            // It will not be shipped, and may be large.
-            Directory.Delete(Path.GetDirectoryName(files.Path)!, recursive: true);
+            Discard(plan.Configurations);
         }
 
         return made;
+    }
+
+    /// <summary>The file of a plan, written once.</summary>
+    private EmittedModel Write(IReadOnlyList<Configuration> plan)
+    {
+        string key = string.Join("; ", plan);
+        if (!files.TryGetValue(key, out EmittedModel? written))
+        {
+            files[key] = written = Emission.Write(runner, model, plan, Path.Combine(staging, $"{folders++}"), name, materials.Preparations, materials.IsApart);
+        }
+
+        return written;
+    }
+
+    /// <summary>Bytes of the file of a plan; one that is too large is not kept.</summary>
+    private long BytesOf(Plan plan)
+    {
+        EmittedModel written = Write(plan.Configurations);
+        if (IsTooLarge(written))
+        {
+            Discard(plan.Configurations);
+        }
+
+        return written.Bytes;
+    }
+
+    /// <summary>Deletes a file that will not be shipped, and may be large.</summary>
+    private void Discard(IReadOnlyList<Configuration> plan)
+    {
+        if (files.Remove(string.Join("; ", plan), out EmittedModel? written))
+        {
+            Directory.Delete(Path.GetDirectoryName(written.Path)!, recursive: true);
+        }
+    }
+
+    private bool IsTooLarge(EmittedModel made) => materials.MostBytes is { } most && made.Bytes > most;
+
+    private bool IsOriginalTooLarge => materials.MostBytes is { } most && materials.Workspace.Bytes > most;
+
+    private void WarnOfSlower(Contestant winner)
+    {
+        if (Contest.SlowerForSize(winner, materials.Policy, materials.Workspace.Bytes) is { } warning)
+        {
+            runner.Log.Warn(warning);
+        }
     }
 
     /// <summary>What might be as fast as the plan, emitted and measured.</summary>
@@ -251,7 +297,9 @@ internal sealed class Shipment(Materials materials, StageRunner runner, Judgemen
         Contestant rules = Conforming(Emit("rules", plan));
         if (!rules.IsWithin)
         {
-            throw Errors.RulesOverBudget(materials.Policy.File, materials.Policy.Budget.ToString(), rules.Measured, [.. findings.Allowed.Where(a => a.Value.Pinned is not null).Select(a => a.Key)]);
+            throw IsTooLarge(rules.Emitted) ? Errors.SizeNotMet(materials.Policy.PlaceOfSize, materials.Policy.Budget.Size!.ToString(), rules.Emitted.Bytes, why)
+                : Errors.RulesOverBudget(
+                    materials.Policy.File, materials.Policy.Budget.ToString(), Limits.Text(materials.Policy.Budget, rules.Loss), [.. findings.Allowed.Where(a => !a.Value.Formats.Contains(Problems.Baseline)).Select(a => a.Key)]);
         }
 
         if (rules.Problem is { } problem)
@@ -261,6 +309,7 @@ internal sealed class Shipment(Materials materials, StageRunner runner, Judgemen
 
         rules = Timed([rules], findings.Gains)[0];
         runner.Log.Warn(Errors.NothingGainedButRules(materials.Policy.Model, materials.ForScenario + why));
+        WarnOfSlower(rules);
         return new Shipped("rules", why, plan.Configurations, rules.Emitted, findings, plan, rules.Loss, rules.Times ?? [], compared ?? []);
     }
 
@@ -269,10 +318,15 @@ internal sealed class Shipment(Materials materials, StageRunner runner, Judgemen
         if (compared is null && Timed([.. Exact().Select(Conforming)], findings.Gains) is [{ Times: not null } exact])
         {
             compared = [exact];
-            if (Contest.Decide(compared, materials.Policy.Objective, materials.Workspace.Bytes, materials.Policy.MinimumGain) is { Winner: not null } verdict)
+            if (Contest.Decide(compared, materials.Policy.Objective, materials.Workspace.Bytes, materials.Policy.MinimumGain, IsOriginalTooLarge) is { Winner: not null } verdict)
             {
                 return new Shipped(ExactRewrites.Name, $"{verdict.Why}; {why}", Reports.Baselines(materials.Workspace), exact.Emitted, findings, exact.Plan, exact.Loss, exact.Times, compared);
             }
+        }
+
+        if (IsOriginalTooLarge)
+        {
+            throw Errors.SizeNotMet(materials.Policy.PlaceOfSize, materials.Policy.Budget.Size!.ToString(), materials.Workspace.Bytes, why);
         }
 
         Steps.WarnOfNothingGained(materials, runner, findings, why);

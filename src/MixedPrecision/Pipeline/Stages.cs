@@ -277,7 +277,7 @@ internal static class Stages
     /// <summary>The two files and evaluation data → change of the loss.</summary>
     public static readonly Stage<EvaluateInput, LossChange> Evaluate = new(
         "evaluate",
-        Version: 3,
+        Version: 4,
         (input, context) => new Verifier(
             input.Original.Value,
             input.Emitted.Value,

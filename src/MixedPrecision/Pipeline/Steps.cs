@@ -20,24 +20,28 @@ internal sealed record Judgement(IReadOnlyDictionary<string, LayerOptions> Allow
 /// <summary>Stages as verbs ask for them: their inputs taken from the materials, and what there is to say of their artifacts.</summary>
 internal static class Steps
 {
+    private const string NothingEmitted = "nothing is emitted here";
+
     private static readonly ConditionalWeakTable<LossModel, CacheKey> Losses = [];
 
     /// <summary>What plans are made of.</summary>
     public static PlanningInput Input(Materials materials, IReadOnlyDictionary<string, LayerOptions> allowed, Sensitivities sensitivities) =>
         new(materials.Workspace.Partition, allowed, sensitivities)
         {
+            Size = FileSize.Of(materials, allowed),
+            SharedFormats = [.. SharingLayers.Of(materials.Policy.Layers, [.. materials.Workspace.Partition.Layers.Select(l => l.Name)]).Select(group => group.Layers)],
             Structures = s => Choices.Structures(materials.Policy, materials.Workspace, allowed, s),
             IsClosed = materials.Profile is not null && materials.Policy.Objective == Objective.Time,
             Doubt = SampleDoubt.DeviationsOf(materials.Policy.Calibration.Confidence) is > 0 and double deviations && sensitivities.Samples > 1 ? new SampleDoubt(deviations, [.. sensitivities.SquareLosses]) : null,
         };
 
     /// <summary>What planning asks of the rest.</summary>
-    public static PlanningSteps Planning(StageRunner runner, Measuring measuring, Func<Plan, LossChange> evaluate) => new(
-        problem => Solve(runner, problem), measuring.Add, measuring.Compare, evaluate, text => runner.Log.Say(Stages.Evaluate.Name, text), measuring.IsOver);
+    public static PlanningSteps Planning(StageRunner runner, Measuring measuring, Func<Plan, long> emit, Func<Plan, LossChange> evaluate) => new(
+        problem => Solve(runner, problem), measuring.Add, measuring.Compare, emit, evaluate, text => runner.Log.Say(Stages.Evaluate.Name, text), measuring.IsOver);
 
     /// <summary>The same where plans are made and not emitted.</summary>
     public static PlanningSteps Planning(StageRunner runner, Measuring measuring) =>
-        Planning(runner, measuring, _ => throw new InvalidOperationException("nothing is emitted here"));
+        Planning(runner, measuring, _ => throw new InvalidOperationException(NothingEmitted), _ => throw new InvalidOperationException(NothingEmitted));
 
     /// <summary>What plans are made of, with the gains that are measured first and what counts as one.</summary>
     public static (PlanningInput Input, Gains Gains) Begin(Materials materials, Measuring measuring, PlanningInput input)
@@ -179,15 +183,19 @@ internal static class Steps
     /// <summary>Refuses a budget that is measured by what the loss does not tell, before anything is spent on it.</summary>
     public static void CheckBudget(Materials materials)
     {
-        BudgetPolicy budget = materials.Policy.Budget;
-        if (budget.Kind == BudgetKind.AccuracyDrop && !materials.Loss.Value.HasLabels)
+        foreach (LossLimit limit in materials.Policy.Budget.Limits)
         {
-            throw Errors.BudgetDoesNotSuit(materials.Policy.File, budget.ToString(), "accuracy needs labels, and the loss reads none");
-        }
-
-        if (budget.Kind == BudgetKind.LossIncrease && !materials.Loss.Value.HasMean)
-        {
-            throw Errors.BudgetDoesNotSuit(materials.Policy.File, budget.ToString(), "output-mse compares outputs, and has no mean that could increase");
+            string? reason = limit.Kind switch
+            {
+                BudgetKind.AccuracyDrop when !materials.Loss.Value.HasLabels => "accuracy needs labels, and the loss reads none",
+                BudgetKind.LossIncrease when !materials.Loss.Value.HasMean => "output-mse compares outputs, and has no mean that could increase",
+                BudgetKind.Agreement when !materials.Loss.Value.HasAnswers => "equal answers need a loss of classes, cross-entropy or next-token",
+                _ => null,
+            };
+            if (reason is not null)
+            {
+                throw Errors.BudgetDoesNotSuit(materials.Policy.File, limit.ToString(), reason);
+            }
         }
     }
 

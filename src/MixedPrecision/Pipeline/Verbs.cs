@@ -20,6 +20,9 @@ public static class Verbs
     /// <summary>τ at which <see cref="Frontier"/> has timed what plans use; between them little is new.</summary>
     private static readonly double[] Budgets = [0.0001, 0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3];
 
+    /// <summary>A τ that no plan reaches.</summary>
+    private const double Limitless = 1e3;
+
     /// <summary>The scenarios of a policy that have plans of their own; empty where one plan is for all of them.</summary>
     public static IReadOnlyList<ScenarioPlan> PlansOf(string policyFile) => [.. ScenarioFiles.Of(Policy.Load(policyFile)).Select(f => new ScenarioPlan(f.Key, f.Label))];
 
@@ -112,7 +115,7 @@ public static class Verbs
 
             (PlanningInput input, Gains gains, Measuring measuring) = Prepare(materials, runner);
             (Plan plan, gains) = Planner.Plan(input, gains, input.LossBudget(tau), Steps.Planning(runner, measuring));
-            BudgetMeeting.RequireFeasible(plan, input, materials.Policy);
+            BudgetMeeting.RequireFeasible(plan, input, gains, tau, materials.Policy, problem => Steps.Solve(runner, problem));
             Steps.WarnOfMissing(materials, runner, measuring);
             IReadOnlyList<NamedPlan> strategies = Steps.Strategies(runner, input.Opened.Problem(gains, input.LossBudget(tau)));
             return Reports.Solve(materials, runner, input, new Findings(input.Allowed, input.Sensitivities, gains, null, strategies), plan, tau);
@@ -141,7 +144,13 @@ public static class Verbs
             gains = Searching.Run(runner, input, gains, [.. Budgets.Select(input.LossBudget)], steps);
             gains = Searching.Run(runner, input, gains, own, steps);
             Steps.WarnOfMissing(materials, runner, measuring);
-            return Reports.Frontier(materials, runner, input, Steps.Frontier(runner, input, gains, own));
+            IReadOnlyList<Plan> plans = Steps.Frontier(runner, input, gains, [input.LossBudget(stated)]);
+            if (plans.Count == 0)
+            {
+                BudgetMeeting.RequireFeasible(steps.Solve(input.Problem(gains, input.LossBudget(stated))), input, gains, stated, materials.Policy, steps.Solve);
+            }
+
+            return Reports.Frontier(materials, runner, input, plans);
         }
     }
 
@@ -169,12 +178,21 @@ public static class Verbs
             (Plan plan, gains) = Planner.Plan(input, gains, input.LossBudget(tau), steps);
             Plan Without(LayerRule rule)
             {
-                Policy others = materials.Policy with { Layers = [.. materials.Policy.Layers.Where(r => r != rule)] };
-                PlanningInput free = input with { Allowed = Choices.Judged(others, Choices.Of(others, materials.Workspace, materials.Strictest), input.Sensitivities) };
-                return Planner.Plan(free, measuring.Add(gains, Measuring.First(free.Partition, free.Allowed, free.Structures)), input.LossBudget(tau), steps).Plan;
+                Policy others = materials.Policy with { Layers = [.. materials.Policy.Layers.Where(r => !ReferenceEquals(r, rule))] };
+                return With(others);
             }
 
-            Explanation found = Explaining.Of(input, gains, plan, tau, materials.Policy.Layers, problem => Steps.Solve(runner, problem), Without, Steps.Frontier(runner, input, gains, [input.LossBudget(tau)]), gain => Reports.Text(materials, gain));
+            Plan Within(BudgetPolicy budget) => With(materials.Policy with { Budget = budget });
+
+            Plan With(Policy others)
+            {
+                Materials own = materials with { Policy = others };
+                PlanningInput free = Steps.Input(own, Choices.Judged(others, Choices.Of(others, materials.Workspace, materials.Strictest), input.Sensitivities), input.Sensitivities) with { Floor = input.Floor, Structures = input.Structures };
+                double budget = input.LossBudget(others.Budget.Limits.Count == 0 ? Limitless : BudgetMeeting.FirstTau(others.Budget));
+                return Planner.Plan(free, measuring.Add(gains, Measuring.First(free.Partition, free.Allowed, free.Structures)), budget, steps).Plan;
+            }
+
+            Explanation found = Explaining.Of(input, gains, plan, tau, materials.Policy, problem => Steps.Solve(runner, problem), Without, Within, Steps.Frontier(runner, input, gains, [input.LossBudget(tau)]), gain => Reports.Text(materials, gain));
             Steps.WarnOfMissing(materials, runner, measuring);
             return Reports.Explain(materials, runner, tau, layer is null ? found : found with { Layers = [.. found.Layers.Where(l => l.Name == layer)] });
         }

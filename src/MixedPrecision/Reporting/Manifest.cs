@@ -1,5 +1,6 @@
 using MixedPrecision.Benchmarking;
 using MixedPrecision.Diagnostics;
+using MixedPrecision.Policies;
 
 namespace MixedPrecision.Reporting;
 
@@ -88,15 +89,30 @@ public sealed record Manifest(
 }
 
 /// <summary>The budget.</summary>
-/// <param name="Text">As a policy says it, such as "lossIncrease: 1%".</param>
-/// <param name="Allowed">Its value, as a fraction.</param>
-/// <param name="Measured">What it is about, as measured on the evaluation samples; it must not pass what is allowed.</param>
-/// <param name="StatedTau">τ as stated, as a fraction; null where the budget states something else.</param>
+/// <param name="Text">As a policy says it, such as "lossIncrease: 1%, size: 40 MB".</param>
+/// <param name="Allowed">Value of its first limit, as a fraction.</param>
+/// <param name="Measured">What that is about, as measured on the evaluation samples; it must not pass what is allowed.</param>
+/// <param name="StatedTau">τ as stated, as a fraction; null where the budget states none.</param>
 /// <param name="SolvedTau">τ that the plan was made for: the stated one, less where it had to be tightened, or the one that was found to lead to the budget.</param>
-public sealed record ManifestBudget(string Text, double Allowed, double Measured, double? StatedTau, double SolvedTau)
+/// <param name="Limits">Each limit with what was measured of it; null in manifests that were written without.</param>
+public sealed record ManifestBudget(string Text, double Allowed, double Measured, double? StatedTau, double SolvedTau, IReadOnlyList<ManifestLimit>? Limits = null)
 {
     /// <summary>Nothing for the error of the loss, which other lines say.</summary>
-    internal IEnumerable<string> ToLines() => StatedTau is not null ? [] : [$"budget {Text}: measured {ReportText.Percent(Measured)}"];
+    internal IEnumerable<string> ToLines() => Limits is null ? StatedTau is not null ? [] : [$"budget {Text}: measured {ReportText.Percent(Measured)}"]
+        : Limits.Where(limit => limit.Name != LossLimit.Keys[0]).Select(limit => $"budget {limit.Text}: measured {limit.MeasuredText}");
+}
+
+/// <summary>A limit of the budget.</summary>
+/// <param name="Name">Its key in a policy.</param>
+/// <param name="Text">As a policy says it.</param>
+/// <param name="Allowed">Its value: a fraction, least of "agreement" and greatest of others, and for "size" the greatest number of bytes.</param>
+/// <param name="Measured">What it is about, as measured on the emitted file.</param>
+/// <param name="IsWithin">Whether that is within the limit.</param>
+/// <param name="Predicted">What was predicted of it; null where nothing was.</param>
+public sealed record ManifestLimit(string Name, string Text, double Allowed, double Measured, bool IsWithin, double? Predicted = null)
+{
+    /// <summary>What was measured, for people.</summary>
+    internal string MeasuredText => Name == SizeLimit.Key ? ReportText.Bytes((long)Measured) : ReportText.Percent(Measured);
 }
 
 /// <summary>Timings of another machine, which those of this one stand back for.</summary>

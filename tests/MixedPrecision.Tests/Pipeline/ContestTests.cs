@@ -1,8 +1,10 @@
 using MixedPrecision.Benchmarking;
+using MixedPrecision.Diagnostics;
 using MixedPrecision.Pipeline;
 using MixedPrecision.Policies;
 using MixedPrecision.Solving;
 using MixedPrecision.Structures;
+using MixedPrecision.Tests.Policies;
 using MixedPrecision.Verification;
 
 namespace MixedPrecision.Tests.Pipeline;
@@ -86,6 +88,21 @@ public sealed class ContestTests : IDisposable
         Verdict grown = Contest.Decide([Of("plan", (1, 2), 101)], Objective.Memory, Original, 0.01);
         Assert.Null(grown.Winner);
         Assert.Contains("smaller", grown.Why);
+    }
+
+    /// <summary>The original cannot be kept: then the fastest of what is small enough, and a warning with numbers where it is slower.</summary>
+    [Fact]
+    public void WhereTheOriginalIsTooLargeTheFastestShipsEvenIfItIsSlower()
+    {
+        Contestant slow = Of("plan", (-2, -1), 40), slower = Of("uniform int4-weight", (-4, -3), 30);
+        Verdict verdict = Contest.Decide([slower, slow], Objective.Time, Original, 0.01, isOriginalTooLarge: true);
+        Assert.Equal("plan", verdict.Winner?.Name);
+        Policy policy = PolicyTests.Read("model: m.onnx\nbudget: { size: 50 B }");
+        Diagnostic warning = Contest.SlowerForSize(slow, policy, Original)!;
+        Assert.Equal((Codes.SlowerForSize, Severity.Warning, new Place("p.yaml", 2, 17)), (warning.Code, warning.Severity, warning.Place));
+        Assert.Contains("too large for size: 50 B: 0.0 kB in place of 0.1 kB, and 1.5 ms more a run [1, 2], 15 % of it", warning.Message, StringComparison.Ordinal);
+        Assert.Null(Contest.SlowerForSize(Of("plan", (-1, 1), 40), policy, Original));
+        Assert.Null(Contest.SlowerForSize(slow, policy, 50));
     }
 
     [Fact]
