@@ -65,7 +65,7 @@ public static class Quantizer
         }
 
         var copied = new HashSet<DataRange>();
-        foreach (TensorProto tensor in ExternalTensors(model, model.Proto))
+        foreach (TensorProto tensor in ExternalTensors(model, model.Proto, isApart: false))
         {
             if (!ModelTensors.IsExternal(tensor))
             {
