@@ -68,7 +68,7 @@ internal sealed class FrontierChart
             "p",
             [("class", "key")],
             [
-                .. Key("chosen", "this plan"),
+                .. plan is null ? [] : Key("chosen", "this plan"),
                 .. points.Count > 0 ? Key("optimal", "another optimal plan") : [],
                 .. MeasuredTau().Any() ? Key("as-measured", "as measured") : [],
                 .. points.Any(p => p.Verified is not null) ? Key("tried", "emitted and measured") : [],
@@ -186,7 +186,7 @@ internal sealed class FrontierChart
     {
         if (index < 0)
         {
-            return plan is { } p ? $"This plan: {Gain(p.Gain, data.Unit)}{PerRun} at {ReportText.Percent(p.Tau)}, as predicted." : "No plan was made.";
+            return plan is { } p ? $"This plan: {Gain(p.Gain, data.Unit)}{PerRun} at {ReportText.Percent(p.Tau)}, as predicted." : "No plan ships.";
         }
 
         FrontierPoint point = points[index];
