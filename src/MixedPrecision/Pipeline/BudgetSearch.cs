@@ -63,6 +63,11 @@ internal static class BudgetSearch
             {
                 // The same plan comes for every τ from its own on, so that nothing between is worth a trial.
                 over = Math.Min(tau, proposed.Tau > 0 ? proposed.Tau : tau);
+                // Rules, or the size, leave no plan of less.
+                if (within is null && proposed.Tau > tau)
+                {
+                    return best;
+                }
             }
 
             if (within is double low && over is double high)

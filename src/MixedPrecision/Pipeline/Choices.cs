@@ -57,11 +57,10 @@ internal static class Choices
             var common = options[group.Layers[0]].Formats.ToList();
             foreach (string layer in group.Layers)
             {
-                string[] before = [.. common];
                 common.RemoveAll(format => !options[layer].Formats.Contains(format));
                 if (common.Count == 0)
                 {
-                    string other = group.Layers.First(l => !options[l].Formats.Intersect(before).Intersect(options[layer].Formats).Any());
+                    string other = group.Layers.FirstOrDefault(l => !options[l].Formats.Intersect(options[layer].Formats).Any()) ?? group.Layers[0];
                     throw Errors.FormatCannotBeShared(group.Rule.Place, group.Rule.Match, (other, options[other].Formats), (layer, options[layer].Formats));
                 }
             }

@@ -20,7 +20,7 @@ internal static class Explaining
     /// <param name="tau">That budget.</param>
     /// <param name="policy">The policy.</param>
     /// <param name="solve">The plan of greatest gain of a program.</param>
-    /// <param name="without">The plan as it would be without one of the policy's rules.</param>
+    /// <param name="without">The plan as it would be without one of the policy's rules; null where the others cannot be kept without it.</param>
     /// <param name="within">The plan as it would be within another budget, of which a loss without a limit is one.</param>
     /// <param name="frontier">All plans of greatest gain.</param>
     /// <param name="say">A gain in words.</param>
@@ -31,7 +31,7 @@ internal static class Explaining
         double tau,
         Policy policy,
         Func<SolverProblem, Plan> solve,
-        Func<LayerRule, Plan> without,
+        Func<LayerRule, Plan?> without,
         Func<BudgetPolicy, Plan> within,
         IReadOnlyList<Plan> frontier,
         Func<double, string> say)
@@ -56,11 +56,11 @@ internal static class Explaining
 
         NextStep Step(Plan more) => new(input.Tau(more.Loss), more.Gain - plan.Gain);
 
-        ExplainedRule RuleOf(LayerRule rule, Plan others) => new(
+        ExplainedRule RuleOf(LayerRule rule, Plan? others) => new(
             rule.Match,
             rule.Asks,
-            others.Infeasibility is null ? others.Gain - plan.Gain : null,
-            plan.Infeasibility is null || others.Infeasibility is { IsTooLarge: true } ? null : input.Tau(others.Infeasibility?.MinimalLoss ?? others.Loss));
+            others is { Infeasibility: null } ? others.Gain - plan.Gain : null,
+            plan.Infeasibility is null || others is null || others.Infeasibility is { IsTooLarge: true } ? null : input.Tau(others.Infeasibility?.MinimalLoss ?? others.Loss));
     }
 
     /// <summary>What each limit costs, as far as plans are made by it: accuracy and answers are told by the emitted file alone.</summary>

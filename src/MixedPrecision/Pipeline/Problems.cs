@@ -96,15 +96,23 @@ internal static class Problems
         return new LossModel.Quadratic(deltas, [.. choices.Select(c => c?.Rise ?? 0)], Shrinkage.Estimate([.. deltas.Concat(held.Select(h => h.Deltas)).Where(d => d.Length > 0)]));
     }
 
-    /// <summary>By layer the formats that it may take and was measured to run in; where rules leave none of these, all that it may take. Layers that share a format have one that all of them run in.</summary>
+    /// <summary>What layers may take that rules keep from the baseline: formats that they were measured to run in, as far as there are.</summary>
+    public static PlanningInput Running(PlanningInput input, Gains gains)
+    {
+        Dictionary<string, IReadOnlyList<string>> offered = Offered(input, [.. input.Partition.Subgraphs.Select(subgraph => new GainBounds(subgraph, gains, input.Floor, Unmeasured.Cautious))]);
+        return input with { Allowed = input.Allowed.ToDictionary(a => a.Key, a => a.Value.Formats.Contains(Baseline) ? a.Value : a.Value with { Formats = offered[a.Key] }) };
+    }
+
+    /// <summary>By layer the formats that it may take and was measured to run in; where rules leave none of these, all that it may take. Layers that share a format have those that all of them run in.</summary>
     private static Dictionary<string, IReadOnlyList<string>> Offered(PlanningInput input, IReadOnlyList<GainBounds> bounds)
     {
         var offered = input.Partition.Subgraphs.SelectMany(s => s.Layers.Select((layer, i) => (layer.Name, Running: Running(bounds[s.Index], i, input.Allowed[layer.Name].Formats)))).ToDictionary(l => l.Name, l => l.Running);
-        foreach (IReadOnlyList<string> group in input.SharedFormats.Where(group => !group.Select(layer => offered[layer].AsEnumerable()).Aggregate(Enumerable.Intersect).Any()))
+        foreach (IReadOnlyList<string> group in input.SharedFormats)
         {
+            string[] common = [.. group.Select(layer => offered[layer].AsEnumerable()).Aggregate(Enumerable.Intersect)];
             foreach (string layer in group)
             {
-                offered[layer] = input.Allowed[layer].Formats;
+                offered[layer] = common.Length > 0 ? common : input.Allowed[layer].Formats;
             }
         }
 

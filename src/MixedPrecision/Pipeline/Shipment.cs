@@ -147,6 +147,11 @@ internal sealed class Shipment(Materials materials, StageRunner runner, Judgemen
             throw Errors.BudgetDoesNotSuit(materials.Policy.File, budget.ToString(), "not every sample has a label that counts");
         }
 
+        if (budget.Of(BudgetKind.Agreement) is not null && loss.Agreement is null)
+        {
+            throw Errors.BudgetDoesNotSuit(materials.Policy.File, budget.ToString(), "no sample has an answer that counts");
+        }
+
         var made = new Contestant(contestant, plan, files, loss, Limits.Measured(budget, loss), Limits.AreWithin(budget, loss) && !IsTooLarge(files));
         emitted.Add(made);
         if (!made.IsWithin)

@@ -47,7 +47,7 @@ internal static class Steps
     public static (PlanningInput Input, Gains Gains) Begin(Materials materials, Measuring measuring, PlanningInput input)
     {
         Gains gains = measuring.Add(Gains.Empty, Measuring.First(input.Partition, input.Allowed, input.Structures));
-        return (input with { Floor = new GainFloor(materials.Policy.MinimumGain, measuring.Total(gains), input.Choosing) }, gains);
+        return (Problems.Running(input with { Floor = new GainFloor(materials.Policy.MinimumGain, measuring.Total(gains), input.Choosing) }, gains), gains);
     }
 
     /// <summary>Whatever does not depend on the scenarios: data and model checked, layers calibrated and judged.</summary>

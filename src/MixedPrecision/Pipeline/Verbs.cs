@@ -176,10 +176,17 @@ public static class Verbs
             (PlanningInput input, Gains gains, Measuring measuring) = Prepare(materials, runner);
             PlanningSteps steps = Steps.Planning(runner, measuring);
             (Plan plan, gains) = Planner.Plan(input, gains, input.LossBudget(tau), steps);
-            Plan Without(LayerRule rule)
+            Plan? Without(LayerRule rule)
             {
-                Policy others = materials.Policy with { Layers = [.. materials.Policy.Layers.Where(r => !ReferenceEquals(r, rule))] };
-                return With(others);
+                try
+                {
+                    return With(materials.Policy with { Layers = [.. materials.Policy.Layers.Where(r => !ReferenceEquals(r, rule))] });
+                }
+                catch (MixedPrecisionException e) when (e.Diagnostic.Code == Codes.RulesContradict || e.Diagnostic.Code == Codes.FormatCannotBeShared || e.Diagnostic.Code == Codes.PolicyPinnedFormatDoesNotApply)
+                {
+                    // It stands before another one that the rest does not allow.
+                    return null;
+                }
             }
 
             Plan Within(BudgetPolicy budget) => With(materials.Policy with { Budget = budget });

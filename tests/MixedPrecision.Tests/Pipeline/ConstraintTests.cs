@@ -61,7 +61,7 @@ public sealed class ConstraintTests : IDisposable
 
     [Theory]
     [InlineData("agreement: 100%", true)]
-    [InlineData("agreement: 98%, lossIncrease: 50%", true)]
+    [InlineData("lossIncrease: 50%, agreement: 98%", true)]
     [InlineData("agreement: 90%", false)]
     [InlineData("lossError: 0.5%, lossIncrease: 1%, agreement: 99%, size: 90%", false)]
     public void AsManyAnswersAreTheOriginalsAsAreAskedFor(string budget, bool hasLabels)
@@ -139,14 +139,14 @@ public sealed class ConstraintTests : IDisposable
     [Fact]
     public void ExplainSaysWhatRulesAndLimitsCost()
     {
-        Policy("{ lossError: 0.5%, lossIncrease: 100%, agreement: 50%, size: 90% }", "layers: [ { match: '*', not: int4-weight, sharedFormat: true } ]");
+        Policy("{ lossError: 5%, lossIncrease: 100%, agreement: 50%, size: 90% }", "layers: [ { match: '*', not: int4-weight, sharedFormat: true } ]");
         ExplainReport report = Verbs.Explain(folder.PolicyFile, null, folder.Options());
         double bound = Verbs.Solve(folder.PolicyFile, folder.Options()).Predicted.Gain.Value;
         ExplainedRule rule = Assert.Single(report.Plan!.Rules);
-        Policy("{ lossError: 0.5%, lossIncrease: 100%, agreement: 50%, size: 90% }");
+        Policy("{ lossError: 5%, lossIncrease: 100%, agreement: 50%, size: 90% }");
         Assert.Equal(Verbs.Solve(folder.PolicyFile, folder.Options()).Predicted.Gain.Value - bound, rule.Cost!.Value, 1.0);
         Assert.Equal("not: [int4-weight], sharedFormat: true", rule.Asks);
-        Assert.Equal(["lossError: 0.5%", "lossIncrease: 100%", "agreement: 50%", "size: 90%"], report.Plan.Limits.Select(l => l.Text));
+        Assert.Equal(["lossError: 5%", "lossIncrease: 100%", "agreement: 50%", "size: 90%"], report.Plan.Limits.Select(l => l.Text));
         Assert.Null(report.Plan.Limits[2].Cost);
 
         // The objective is memory, which no limit of the size holds back; a wider loss gains more.
