@@ -50,7 +50,7 @@ internal static class Choices
 
     /// <summary>By layer, the formats that it may take where layers share theirs: those that all of a group may.</summary>
     /// <exception cref="MixedPrecisionException">MPB1019: there is none.</exception>
-    private static IReadOnlyDictionary<string, LayerOptions> Sharing(Policy policy, Dictionary<string, LayerOptions> options)
+    private static Dictionary<string, LayerOptions> Sharing(Policy policy, Dictionary<string, LayerOptions> options)
     {
         foreach (SharingLayers group in SharingLayers.Of(policy.Layers, [.. options.Keys]))
         {

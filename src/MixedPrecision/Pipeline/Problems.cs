@@ -42,7 +42,7 @@ internal static class Problems
     {
         var byName = input.Sensitivities.Layers.ToDictionary(l => l.Name);
         GainBounds[] allBounds = [.. input.Partition.Subgraphs.Select(subgraph => new GainBounds(subgraph, gains, input.Floor, unmeasured, input.IsClosed))];
-        IReadOnlyDictionary<string, IReadOnlyList<string>> offered = Offered(input, allBounds);
+        Dictionary<string, IReadOnlyList<string>> offered = Offered(input, allBounds);
         SubgraphChoices[] subgraphs = [.. input.Partition.Subgraphs.Select(subgraph =>
         {
             GainBounds bounds = allBounds[subgraph.Index];
@@ -104,7 +104,7 @@ internal static class Problems
     }
 
     /// <summary>By layer the formats that it may take and was measured to run in; where rules leave none of these, all that it may take. Layers that share a format have those that all of them run in.</summary>
-    private static Dictionary<string, IReadOnlyList<string>> Offered(PlanningInput input, IReadOnlyList<GainBounds> bounds)
+    private static Dictionary<string, IReadOnlyList<string>> Offered(PlanningInput input, GainBounds[] bounds)
     {
         var offered = input.Partition.Subgraphs.SelectMany(s => s.Layers.Select((layer, i) => (layer.Name, Running: Running(bounds[s.Index], i, input.Allowed[layer.Name].Formats)))).ToDictionary(l => l.Name, l => l.Running);
         foreach (IReadOnlyList<string> group in input.SharedFormats)
