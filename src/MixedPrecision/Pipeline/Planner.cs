@@ -76,7 +76,6 @@ internal sealed record PlanningInput(Partition Partition, IReadOnlyDictionary<st
 /// <param name="Solve">The plan of greatest gain of a program.</param>
 /// <param name="Measure">Gains with those of further configurations.</param>
 /// <param name="Compare">Gains with those of configurations measured anew, more exactly, and those of one sub-graph together.</param>
-/// <param name="Emit">Bytes of the file that a plan is emitted to.</param>
 /// <param name="Evaluate">The change of the loss that the file emitted from a plan is measured to have, on samples that calibration did not see.</param>
 /// <param name="Say">Told what happens, for people.</param>
 /// <param name="IsOver">Whether a share of the time is over that the policy gives the search.</param>
@@ -84,10 +83,13 @@ internal sealed record PlanningSteps(
     Func<SolverProblem, Plan> Solve,
     Func<Gains, IReadOnlyList<SubgraphConfiguration>, Gains> Measure,
     Func<Gains, IReadOnlyList<SubgraphConfiguration>, Gains> Compare,
-    Func<Plan, long> Emit,
     Func<Plan, LossChange> Evaluate,
     Action<string> Say,
-    Func<double, bool> IsOver);
+    Func<double, bool> IsOver)
+{
+    /// <summary>Bytes of the file that a plan is emitted to; asked for only where the size is limited.</summary>
+    public Func<Plan, long> Emit { get; init; } = _ => throw new InvalidOperationException("nothing is emitted here");
+}
 
 /// <summary>Finds the plan of a budget.</summary>
 internal static class Planner

@@ -92,7 +92,7 @@ internal sealed class Shipment(Materials materials, StageRunner runner, Judgemen
             return KeepOriginal("no format makes a layer cheaper than the original has it", findings);
         }
 
-        Meeting meeting = BudgetMeeting.Meet(input, materials.Policy, findings.Gains, Steps.Planning(runner, measuring, BytesOf, plan => Emit($"plan {emitted.Count}", plan).Loss));
+        Meeting meeting = BudgetMeeting.Meet(input, materials.Policy, findings.Gains, Steps.Planning(runner, measuring, plan => Emit($"plan {emitted.Count}", plan).Loss) with { Emit = BytesOf });
         Steps.WarnOfMissing(materials, runner, measuring);
         double tau = (meeting.Met ?? meeting.Attempts[^1]).Tau;
         findings = findings with

@@ -20,8 +20,6 @@ internal sealed record Judgement(IReadOnlyDictionary<string, LayerOptions> Allow
 /// <summary>Stages as verbs ask for them: their inputs taken from the materials, and what there is to say of their artifacts.</summary>
 internal static class Steps
 {
-    private const string NothingEmitted = "nothing is emitted here";
-
     private static readonly ConditionalWeakTable<LossModel, CacheKey> Losses = [];
 
     /// <summary>What plans are made of.</summary>
@@ -36,12 +34,12 @@ internal static class Steps
         };
 
     /// <summary>What planning asks of the rest.</summary>
-    public static PlanningSteps Planning(StageRunner runner, Measuring measuring, Func<Plan, long> emit, Func<Plan, LossChange> evaluate) => new(
-        problem => Solve(runner, problem), measuring.Add, measuring.Compare, emit, evaluate, text => runner.Log.Say(Stages.Evaluate.Name, text), measuring.IsOver);
+    public static PlanningSteps Planning(StageRunner runner, Measuring measuring, Func<Plan, LossChange> evaluate) => new(
+        problem => Solve(runner, problem), measuring.Add, measuring.Compare, evaluate, text => runner.Log.Say(Stages.Evaluate.Name, text), measuring.IsOver);
 
     /// <summary>The same where plans are made and not emitted.</summary>
     public static PlanningSteps Planning(StageRunner runner, Measuring measuring) =>
-        Planning(runner, measuring, _ => throw new InvalidOperationException(NothingEmitted), _ => throw new InvalidOperationException(NothingEmitted));
+        Planning(runner, measuring, _ => throw new InvalidOperationException("nothing is emitted here"));
 
     /// <summary>What plans are made of, with the gains that are measured first and what counts as one.</summary>
     public static (PlanningInput Input, Gains Gains) Begin(Materials materials, Measuring measuring, PlanningInput input)

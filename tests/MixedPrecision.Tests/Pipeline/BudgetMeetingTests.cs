@@ -261,9 +261,9 @@ public sealed class BudgetMeetingTests : IDisposable
             problem => Solver.Solve(problem, TestContext.Current.CancellationToken),
             (gains, configurations) => configurations.Aggregate(gains, (all, c) => all.With(c, new Gain(c.Configuration.Formats.Count(f => f == Format) * gain, 0, 0))),
             (gains, _) => gains,
-            emit ?? (_ => throw new InvalidOperationException()),
             plan => measure(plan) is var error ? new LossChange(1, error * error * MeanSquareLoss, MeanSquareLoss, error, error * 2, null) { MeanLoss = 2, Agreement = 1 - error } : null!,
             _ => { },
-            _ => false));
+            _ => false)
+        { Emit = emit ?? (_ => throw new InvalidOperationException()) });
     }
 }
