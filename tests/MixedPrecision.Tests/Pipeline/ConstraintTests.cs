@@ -165,7 +165,7 @@ public sealed class ConstraintTests : IDisposable
         Assert.InRange(size.Smallest, size.Allowed + 1, Original);
         Assert.InRange(size.TauOfSmallest, 0, 1e-6);
         Assert.All(report.Plan.Limits, l => Assert.True(l.IsInTheWay));
-        Assert.StartsWith("model.onnx: no plan meets size: 50% within a relative loss error of 0.0001 %: the smallest has about", report.ToLines().First(), StringComparison.Ordinal);
+        Assert.StartsWith($"model.onnx: no plan meets size: 50% within a relative loss error of {ReportText.Percent(1e-6)}: the smallest has about", report.ToLines().First(), StringComparison.Ordinal);
         Assert.Contains("limit size: 50%: without it there is a plan", report.ToLines());
     }
 

@@ -228,7 +228,7 @@ public class PlanSearchTests
 
         public int Possible => 2 * All(0).Count();
 
-        public PlanningSteps Steps(bool isOver = false) => new(p => Solver.Solve(p), Measure, Compare, _ => throw new InvalidOperationException(), _ => throw new InvalidOperationException(), _ => { }, _ => isOver);
+        public PlanningSteps Steps(bool isOver = false) => new(p => Solver.Solve(p), Measure, Compare, _ => throw new InvalidOperationException(), _ => { }, _ => isOver);
 
         public Gains Measure(Gains gains, IReadOnlyList<SubgraphConfiguration> open) => open.Aggregate(gains, (all, c) => all.With(c, Gain(c.Configuration)));
 
