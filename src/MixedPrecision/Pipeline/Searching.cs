@@ -1,4 +1,3 @@
-using MixedPrecision.Solving;
 using MixedPrecision.Structures;
 
 namespace MixedPrecision.Pipeline;
