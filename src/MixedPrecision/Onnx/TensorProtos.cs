@@ -53,6 +53,17 @@ public static class TensorProtos
         proto.ClearDataLocation();
     }
 
+    /// <summary>Brings the data of typed fields into the raw field, which alone can be moved to a file.</summary>
+    public static void Pack(TensorProto proto)
+    {
+        proto.RawData = ByteString.CopyFrom(TypedData(proto).Span);
+        proto.FloatData.Clear();
+        proto.DoubleData.Clear();
+        proto.Int32Data.Clear();
+        proto.Int64Data.Clear();
+        proto.Uint64Data.Clear();
+    }
+
     /// <summary>A message with the tensor's bytes as raw data.</summary>
     public static TensorProto ToProto(this Tensor tensor, string name)
     {

@@ -1,4 +1,5 @@
 using MixedPrecision.Caching;
+using MixedPrecision.Diagnostics;
 using MixedPrecision.Policies;
 using MixedPrecision.Reporting;
 using MixedPrecision.Reporting.Page;
@@ -6,15 +7,30 @@ using MixedPrecision.Reporting.Page;
 namespace MixedPrecision.Pipeline;
 
 /// <summary>What <see cref="Verbs.Quantize"/> made.</summary>
-/// <param name="Manifest">The manifest, which stands beside the model.</param>
-/// <param name="Files">Full paths of the files written: the model, its external data if any, the manifest, the report for people.</param>
+/// <param name="Manifests">The manifests, each of which stands beside its model.</param>
+/// <param name="Files">Full paths of the files written: external data if any, models, and of each the manifest and the report for people.</param>
 /// <param name="InputFiles">Full paths of the files read.</param>
-public sealed record QuantizeResult(Manifest Manifest, IReadOnlyList<string> Files, IReadOnlyList<string> InputFiles)
+public sealed record QuantizeResult(IReadOnlyList<Manifest> Manifests, IReadOnlyList<string> Files, IReadOnlyList<string> InputFiles)
 {
-    public string ToJson() => Manifest.ToJson();
+    /// <summary>The manifest of the model, of several the first.</summary>
+    public Manifest Manifest => Manifests[0];
 
-    public IEnumerable<string> ToLines() => Manifest.ToLines();
+    public string ToJson() => ReportDocuments.Together([.. Manifests.Select(m => m.ToJson())]);
+
+    public IEnumerable<string> ToLines() => [.. Manifests.SelectMany(m => m.ToLines()), .. Manifest.Shared is { } shared ? [shared.ToLine()] : Array.Empty<string>()];
 }
+
+/// <summary>A file that was made for some scenarios, with what there is to say of it.</summary>
+/// <param name="Materials">What it was made of; the scenarios that count for it.</param>
+/// <param name="Runner">Has the warnings of making it.</param>
+internal sealed record Made(Materials Materials, StageRunner Runner, Shipped Shipped, IReadOnlyList<SessionAdvice> Advice)
+{
+    /// <param name="shared">The data that it shares with others, or null.</param>
+    public Delivered Delivered(SharedData? shared = null) => new(Shipped.Emitted, Reports.Manifest(Materials, Runner, Shipped, Advice, shared));
+}
+
+/// <summary>A model as it is put into its place, with its manifest.</summary>
+internal sealed record Delivered(EmittedModel Emitted, Manifest Manifest);
 
 /// <summary>Puts what was made into the output folder, whole or not at all.</summary>
 internal static class Delivery
@@ -22,34 +38,63 @@ internal static class Delivery
     /// <summary>Refuses to start where an emitted file would replace an input of the run, or what another policy emitted.</summary>
     public static void Guard(Policy policy, Workspace workspace, IReadOnlyList<string> inputFiles, string outputFolder)
     {
-        string path = Path.Combine(Path.GetFullPath(outputFolder), NameOf(policy));
-        string manifest = Path.ChangeExtension(path, ManifestFile.Extension);
-        OutputGuard.Check([path, manifest, Path.ChangeExtension(path, ReportPage.Extension), .. workspace.ExternalFiles.Count > 0 ? [path + ".data"] : Array.Empty<string>()], inputFiles);
-        OutputGuard.CheckOwner(manifest, Path.GetFileName(policy.File), policy.Model);
+        IReadOnlyList<ScenarioFile> files = ScenarioFiles.Of(policy);
+        string[] models = [.. files.Select(f => f.Model).DefaultIfEmpty(NameOf(policy)).Select(name => Path.Combine(Path.GetFullPath(outputFolder), name))];
+        string[] manifests = [.. models.Select(m => Path.ChangeExtension(m, ManifestFile.Extension))];
+        string[] data = files.Count > 0 ? [Path.Combine(Path.GetFullPath(outputFolder), ScenarioFiles.DataOf(policy))] : workspace.ExternalFiles.Count > 0 ? [models[0] + ".data"] : [];
+        OutputGuard.Check([.. models, .. manifests, .. models.Select(m => Path.ChangeExtension(m, ReportPage.Extension)), .. data], inputFiles);
+        foreach (string manifest in manifests)
+        {
+            OutputGuard.CheckOwner(manifest, Path.GetFileName(policy.File), policy.Model);
+        }
     }
 
     public static QuantizeResult Deliver(Materials materials, StageRunner runner, string outputFolder)
     {
         using StagingFolder staging = StagingFolder.In(Path.GetFullPath(outputFolder));
-        (Shipped shipped, Manifest manifest) = Make(materials, runner, staging.Folder);
-        return Ship(staging, materials.Policy, shipped.Emitted, manifest, materials.InputFiles);
+        Judgement judged = Steps.Judge(materials, runner);
+        IReadOnlyList<ScenarioFile> files = ScenarioFiles.Of(materials.Policy);
+        if (files.Count == 0)
+        {
+            return Ship(staging, [Make(materials, runner, judged, staging.Folder).Delivered()], materials.InputFiles);
+        }
+
+        var made = new List<Made>();
+        foreach ((int index, ScenarioFile file) in files.Index())
+        {
+            runner.Log.Say("scenario", $"{Wording.Quote(file.Label)}, {index + 1} of {files.Count}: {file.Model}");
+            string folder = Path.Combine(staging.Folder, $"scenario {index}");
+            made.Add(Make(materials.For(file), runner.Branch(), judged, folder));
+            string kept = Path.GetDirectoryName(made[^1].Shipped.Emitted.Path)!;
+            // The files that it was chosen from may be large.
+            Array.ForEach([.. Directory.GetDirectories(folder).Where(f => f != kept)], f => Directory.Delete(f, recursive: true));
+        }
+
+        return Ship(staging, Sharing.Share(made, Path.Combine(staging.Folder, "shared"), ScenarioFiles.DataOf(materials.Policy)), materials.InputFiles);
     }
 
-    /// <summary>Makes what is to be shipped, in a folder.</summary>
-    public static (Shipped Shipped, Manifest Manifest) Make(Materials materials, StageRunner runner, string folder)
+    /// <summary>Makes the file of the scenarios that the materials hold, in a folder.</summary>
+    public static Made Make(Materials materials, StageRunner runner, Judgement judged, string folder)
     {
-        Shipped shipped = new Shipment(materials, runner, folder, NameOf(materials.Policy)).Run();
-        return (shipped, Reports.Manifest(materials, runner, shipped, Advising.Of(materials, runner, shipped)));
+        Shipped shipped = new Shipment(materials, runner, judged, folder, NameOf(materials.Policy)).Run();
+        return new Made(materials, runner, shipped, Advising.Of(materials, runner, shipped));
     }
 
-    /// <summary>Puts a model, its manifest and the report of it into their places.</summary>
-    public static QuantizeResult Ship(StagingFolder staging, Policy policy, EmittedModel emitted, Manifest manifest, IReadOnlyList<string> inputFiles)
+    /// <summary>Puts models, the manifest of each and the report of it into their places; what several have beside them goes once.</summary>
+    public static QuantizeResult Ship(StagingFolder staging, IReadOnlyList<Delivered> delivered, IReadOnlyList<string> inputFiles)
     {
-        string manifestPath = Path.Combine(staging.Folder, Path.ChangeExtension(NameOf(policy), ManifestFile.Extension));
-        File.WriteAllText(manifestPath, manifest.ToJson());
-        string reportPath = Path.Combine(staging.Folder, Path.ChangeExtension(NameOf(policy), ReportPage.Extension));
-        File.WriteAllText(reportPath, ReportPage.Write(manifest));
-        return new QuantizeResult(manifest, staging.Ship([.. emitted.Files, manifestPath, reportPath]), inputFiles);
+        string[] files = [.. delivered.SelectMany(d => d.Emitted.Files.Concat(Describe(d, staging.Folder))).Distinct()];
+        return new QuantizeResult([.. delivered.Select(d => d.Manifest)], staging.Ship(files), inputFiles);
+    }
+
+    /// <summary>Writes the manifest of a model and the report of it.</summary>
+    private static string[] Describe(Delivered delivered, string folder)
+    {
+        string model = Path.Combine(folder, Path.GetFileName(delivered.Emitted.Path));
+        string manifest = Path.ChangeExtension(model, ManifestFile.Extension), report = Path.ChangeExtension(model, ReportPage.Extension);
+        File.WriteAllText(manifest, delivered.Manifest.ToJson());
+        File.WriteAllText(report, ReportPage.Write(delivered.Manifest));
+        return [manifest, report];
     }
 
     /// <summary>File name of the emitted model.</summary>

@@ -17,7 +17,8 @@ internal sealed record SubgraphStructure(int Subgraph, string Name, int Version)
 /// <param name="Name">File name of the emitted model, which refers to its external data by it.</param>
 /// <param name="Layers">The layers that do not stay as they are.</param>
 /// <param name="Structures">The sub-graphs that do not stand as exported.</param>
-internal sealed record EmitInput(Content<Workspace> Model, string Name, IReadOnlyList<LayerFormat> Layers, IReadOnlyList<SubgraphStructure> Structures);
+/// <param name="IsApart">Whether weights lie in a file beside the model also where the original has none.</param>
+internal sealed record EmitInput(Content<Workspace> Model, string Name, IReadOnlyList<LayerFormat> Layers, IReadOnlyList<SubgraphStructure> Structures, bool IsApart);
 
 /// <summary>A model that was written, with the files beside it.</summary>
 /// <param name="Files">Full paths; the model is the last.</param>
@@ -26,8 +27,8 @@ internal sealed record EmittedModel(IReadOnlyList<string> Files)
     /// <summary>Full path of the model.</summary>
     public string Path => Files[^1];
 
-    /// <summary>Bytes of all files.</summary>
-    public long Bytes { get; } = Files.Sum(f => new FileInfo(f).Length);
+    /// <summary>Bytes of all files; of data that it shares with others those that it refers to.</summary>
+    public long Bytes { get; init; } = Files.Sum(f => new FileInfo(f).Length);
 
     /// <summary>SHA-256 over the files.</summary>
     public string Hash { get; } = ModelFiles.HashOf(Files);
@@ -45,24 +46,25 @@ internal static class Emission
     /// <summary>Puts the model of a plan, and its external data if it has any, into a folder.</summary>
     /// <param name="plan">A configuration by sub-graph.</param>
     /// <param name="name">File name of the model.</param>
+    /// <param name="isApart">Whether weights lie in a file beside it also where the original has none.</param>
     public static EmittedModel Write(
-        StageRunner runner, Content<Workspace> model, IReadOnlyList<Configuration> plan, string folder, string name, Preparations preparations)
+        StageRunner runner, Content<Workspace> model, IReadOnlyList<Configuration> plan, string folder, string name, Preparations preparations, bool isApart = false)
     {
         Workspace workspace = model.Value;
         Directory.CreateDirectory(folder);
         string path = Path.Combine(folder, name);
-        string[] files = workspace.HasExternalData ? [path, path + ".data"] : [path];
-        var input = new EmitInput(model, name, LayersOf(workspace, plan), StructuresOf(workspace, plan));
-        runner.GetFiles(Stage, Version, input, files, () => Make(workspace, input.Layers, input.Structures, path, preparations));
+        string[] files = HasData(workspace, isApart) ? [path, path + ".data"] : [path];
+        var input = new EmitInput(model, name, LayersOf(workspace, plan), StructuresOf(workspace, plan), isApart);
+        runner.GetFiles(Stage, Version, input, files, () => Make(workspace, input.Layers, input.Structures, path, preparations, isApart));
         return new EmittedModel([.. files.Reverse()]);
     }
 
     /// <summary>The same as it lies in the cache, where an earlier run wrote it; null where none did.</summary>
-    public static EmittedModel? Find(StageRunner runner, Content<Workspace> model, IReadOnlyList<Configuration> plan, string name)
+    public static EmittedModel? Find(StageRunner runner, Content<Workspace> model, IReadOnlyList<Configuration> plan, string name, bool isApart)
     {
         Workspace workspace = model.Value;
-        int files = workspace.HasExternalData ? 2 : 1;
-        return runner.FindFiles(Stage, Version, new EmitInput(model, name, LayersOf(workspace, plan), StructuresOf(workspace, plan)), files) is { } found ? new EmittedModel([.. found.Reverse()]) : null;
+        int files = HasData(workspace, isApart) ? 2 : 1;
+        return runner.FindFiles(Stage, Version, new EmitInput(model, name, LayersOf(workspace, plan), StructuresOf(workspace, plan), isApart), files) is { } found ? new EmittedModel([.. found.Reverse()]) : null;
     }
 
     /// <summary>The same for a model that is measured and not shipped: it does not go to the cache, which the many of an experiment would fill.</summary>
@@ -106,20 +108,23 @@ internal static class Emission
         return [.. workspace.Partition.Layers.Select(l => (workspace.Sites[l.Name], formats.GetValueOrDefault(l.Name, NumberFormats.Baseline)))];
     }
 
-    private static IReadOnlyList<string> Make(Workspace workspace, IReadOnlyList<LayerFormat> layers, IReadOnlyList<SubgraphStructure> structures, string path, Preparations preparations) =>
-        Quantizer.Write(workspace.Model, PlanOf(workspace, layers), workspace.Weight, path, preparations, [.. FoundOf(workspace, structures).Select(s => s.Match)]);
+    private static bool HasData(Workspace workspace, bool isApart) => isApart || workspace.HasExternalData;
+
+    private static IReadOnlyList<string> Make(
+        Workspace workspace, IReadOnlyList<LayerFormat> layers, IReadOnlyList<SubgraphStructure> structures, string path, Preparations preparations, bool isApart = false) =>
+        Quantizer.Write(workspace.Model, PlanOf(workspace, layers), workspace.Weight, path, preparations, [.. FoundOf(workspace, structures).Select(s => s.Match)], isApart);
 
     /// <summary>
-    /// Puts the original into a folder under another name: byte for byte; where it has external data, that lies in one file beside it, which the model refers to by name.
+    /// Puts the original into a folder under another name: byte for byte; where it has external data or is to have some, that lies in one file beside it, which the model refers to by name.
     /// </summary>
-    public static EmittedModel Keep(StageRunner runner, Content<Workspace> model, string folder, string name, Preparations preparations)
+    public static EmittedModel Keep(StageRunner runner, Content<Workspace> model, string folder, string name, Preparations preparations, bool isApart = false)
     {
-        if (model.Value.ExternalFiles.Count > 0)
+        if (isApart || model.Value.ExternalFiles.Count > 0)
         {
             // As the file has it, also where planning took its initializers for constants or folded some.
             using Workspace original = Workspace.Open(model.Value.Path, model.Value.Model.DisplayName, keepDefaults: true, isRewritten: false);
             return Write(
-                runner, Shipment.ModelOf(original), Reports.Baselines(original), folder, name, preparations);
+                runner, Shipment.ModelOf(original), Reports.Baselines(original), folder, name, preparations, isApart);
         }
 
         Directory.CreateDirectory(folder);

@@ -85,7 +85,9 @@ internal sealed class Gains
     {
         if (timing.Unavailable is not null)
         {
-            return new Gains(Knowing(configuration, new Known(configuration.Configuration, null, [])), Timings.Add((configuration, timing)), originals, Consequences);
+            // What a profile lacks is no news of what is known.
+            return timing.IsAbsent && Knows(configuration) ? this
+                : new Gains(Knowing(configuration, new Known(configuration.Configuration, null, []) { IsAbsent = timing.IsAbsent }), Timings.Add((configuration, timing)), originals, Consequences);
         }
 
         ImmutableArray<Gain> shares = [.. timing.Timings.Select(t => new Gain(t.Low / t.OriginalMilliseconds, t.Gain / t.OriginalMilliseconds, t.High / t.OriginalMilliseconds))];
@@ -102,6 +104,13 @@ internal sealed class Gains
 
     /// <summary>Milliseconds that a run of the original spends in a sub-graph that was timed, by scenario and with its weight; empty for others.</summary>
     public IReadOnlyList<double> OriginalOf(Subgraph subgraph) => originals.TryGetValue(subgraph.Index, out ImmutableArray<double> own) ? own : [];
+
+    /// <summary>Whether nothing could be found out of a configuration, since it is not in the profile.</summary>
+    public bool IsAbsent(SubgraphConfiguration configuration) => Of(configuration.Subgraph.Index).TryGetValue(configuration.Configuration.ToString(), out Known? found) && found.IsAbsent;
+
+    /// <summary>The configurations of one sub-graph that cannot run, or are not in the profile, in a fixed order.</summary>
+    public IEnumerable<Configuration> Unavailable(Subgraph subgraph) => Of(subgraph.Index).Values
+        .Where(g => g.Computed is null && g.Shares.IsEmpty).Select(g => g.Configuration);
 
     /// <summary>The gain of a configuration that was measured and runs, else null.</summary>
     public Gain? Find(SubgraphConfiguration configuration) => Of(configuration.Subgraph.Index).TryGetValue(configuration.Configuration.ToString(), out Known? found) ? GainOf(configuration.Subgraph.Index, found) : null;
@@ -128,7 +137,7 @@ internal sealed class Gains
     private Gain? GainOf(int subgraph, Known found) => found.Shares.IsEmpty ? found.Computed
         : found.Shares.Zip(originals[subgraph], (share, original) => new Gain(share.Low * original, share.Centre * original, share.High * original)).Aggregate(Gain.None, (sum, g) => sum + g);
 
-    private static string Text(Known found) =>
+    private static string Text(Known found) => found.IsAbsent ? "absent" :
         Text((found.Computed is { } computed ? found.Shares.Add(computed) : found.Shares).SelectMany(g => new[] { g.Low, g.Centre, g.High }));
 
     private static string Text(IEnumerable<double> values) => string.Join(' ', values.Select(v => v.ToString("R", CultureInfo.InvariantCulture)));
@@ -141,5 +150,9 @@ internal sealed class Gains
     /// <summary>What is known of a configuration.</summary>
     /// <param name="Computed">Its gain where that is computed, else null.</param>
     /// <param name="Shares">Its gain in each scenario where it was timed, as a share of the original's time; empty where it cannot run.</param>
-    private sealed record Known(Configuration Configuration, Gain? Computed, ImmutableArray<Gain> Shares);
+    private sealed record Known(Configuration Configuration, Gain? Computed, ImmutableArray<Gain> Shares)
+    {
+        /// <summary>Whether it is not in the profile.</summary>
+        public bool IsAbsent { get; init; }
+    }
 }

@@ -3,6 +3,7 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using MixedPrecision.Caching;
 using MixedPrecision.Diagnostics;
+using MixedPrecision.Policies;
 using MixedPrecision.Reporting;
 
 namespace MixedPrecision.Pipeline;
@@ -33,6 +34,15 @@ internal static class LockFile
     {
         string path = PathOf(policyFile);
         return File.Exists(path) || (isRequired && File.Exists(policyFile) ? throw Errors.LockMissing(path, policyFile) : false);
+    }
+
+    /// <exception cref="MixedPrecisionException">MPB7008: the policy asks for several plans, and a lock is of one.</exception>
+    public static void RefuseSeveral(Policy policy)
+    {
+        if (ScenarioFiles.Of(policy).Count > 0)
+        {
+            throw Errors.LockOfSeveralPlans(policy.PlaceOf("plans"));
+        }
     }
 
     /// <summary>Reads a lock; what it says is checked where it is used.</summary>
@@ -141,7 +151,7 @@ internal static class LockFile
     ];
 
     private static bool IsWhole(PrecisionLock found) =>
-        found.Layers.Select(l => l.Sha256).Concat(found.Data.Select(d => d.Sha256)).Append(found.Manifest.Output.Sha256).Append(found.Manifest.Model.Sha256).All(h => h.Length == 64 && h.All(char.IsAsciiHexDigitLower))
+        found.Layers.Select(l => l.Sha256).Concat(found.Data.Select(d => d.Sha256)).Append(found.Manifest.Output.Sha256).Append(found.Manifest.Model.Sha256).Append(found.Manifest.Profile?.Sha256 ?? found.Manifest.Model.Sha256).All(h => h.Length == 64 && h.All(char.IsAsciiHexDigitLower))
         && Intervals(found.Manifest).OfType<IReadOnlyList<double>>().All(i => i.Count == 2)
         && found.Manifest.Advice.All(a => a.Gain.Count == 3);
 }

@@ -17,11 +17,12 @@ internal static class LockedDelivery
 {
     private const string Stage = "lock";
 
-    /// <exception cref="MixedPrecisionException">MPB8009 to MPB8014: the lock cannot be read, or does not fit what is there.</exception>
+    /// <exception cref="MixedPrecisionException">MPB7008: the policy asks for several plans. MPB8009 to MPB8014: the lock cannot be read, or does not fit what is there.</exception>
     public static QuantizeResult Deliver(string policyFile, string outputFolder, RunOptions options, StageRunner runner)
     {
         Policy policy = Policy.Load(policyFile);
         policy = options.Budget is null ? policy : policy.WithBudget(options.Budget, new Place("--budget"));
+        LockFile.RefuseSeveral(policy);
         string path = LockFile.PathOf(policyFile);
         PrecisionLock found = LockFile.Read(path);
         LockDrift.CheckPolicy(path, found, policy);
@@ -41,7 +42,7 @@ internal static class LockedDelivery
         IReadOnlyList<Configuration> plan = LockedPlan.Read(path, found, workspace, constants);
         using StagingFolder staging = StagingFolder.In(Path.GetFullPath(outputFolder));
         EmittedModel emitted = Emit(path, found, workspace, plan, policy, staging.Folder, preparations, runner);
-        return Delivery.Ship(staging, policy, emitted, found.Manifest, inputs);
+        return Delivery.Ship(staging, [new Delivered(emitted, found.Manifest)], inputs);
     }
 
     private static Workspace Open(string path, PrecisionLock found, Policy policy)
@@ -96,7 +97,7 @@ internal static class LockedDelivery
             model, emitted.Content, Emission.LayersOf(workspace, plan), Emission.StructuresOf(workspace, plan), Kernels.Of(machine), AppSession.Of(machine), preparations));
         if (read.Problem is { } problem)
         {
-            Diagnostic here = On(machine, problem, found.Manifest.Machine);
+            Diagnostic here = On(machine, problem, found.Manifest.Machine, isOfProfile: found.Manifest.Profile is not null);
             runner.Log.Warn(here.Severity == Severity.Warning ? here : throw new MixedPrecisionException(here));
         }
 
@@ -106,9 +107,10 @@ internal static class LockedDelivery
     /// <summary>
     /// What is wrong with an emitted file, as far as it counts on a machine. Kernels, and whether the file runs, are those of the machine that the lock was made on, where they were checked: on one unlike it a warning will do. What the file holds is the same everywhere.
     /// </summary>
-    internal static Diagnostic On(Machine machine, Diagnostic problem, Machine locked)
+    /// <param name="isOfProfile">Whether the plan is for the machine of a profile.</param>
+    internal static Diagnostic On(Machine machine, Diagnostic problem, Machine locked, bool isOfProfile = false)
     {
-        bool isLike = machine.Architecture == locked.Architecture && machine.Runtime == locked.Runtime && machine.InstructionSets.SequenceEqual(locked.InstructionSets);
+        bool isLike = !isOfProfile && machine.Architecture == locked.Architecture && machine.Runtime == locked.Runtime && machine.InstructionSets.SequenceEqual(locked.InstructionSets);
         return isLike || problem.Code == Codes.EmittedModelDiffersFromPlan ? problem : problem with
         {
             Severity = Severity.Warning,

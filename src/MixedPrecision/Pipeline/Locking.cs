@@ -27,8 +27,8 @@ internal static class Locking
         string path = LockFile.PathOf(Path.GetFullPath(materials.Policy.File)), binary = LockFile.BinaryOf(path);
         OutputGuard.Check([path, binary], materials.InputFiles.Where(f => f != path));
         using StagingFolder staging = StagingFolder.In(Path.GetDirectoryName(path)!);
-        (Shipped shipped, Manifest manifest) = Delivery.Make(materials, runner, staging.Folder);
-        return Write(materials, shipped.Configurations, manifest, staging, path);
+        Made made = Delivery.Make(materials, runner, Steps.Judge(materials, runner), staging.Folder);
+        return Write(materials, made.Shipped.Configurations, made.Delivered().Manifest, staging, path);
     }
 
     /// <summary>Writes the lock of a plan whose model was emitted and verified.</summary>

@@ -91,7 +91,9 @@ internal static class Reports
         plan is not null && input is not null ? Predicted(materials, input, findings.Gains, plan) : NothingPredicted(materials),
         plan is null || input is null ? null : Solver(plan, input, findings.Gains),
         Strategies(findings.Strategies, input?.LossBudget(tau) ?? 0),
-        WarningsOf(runner));
+        WarningsOf(runner),
+        input?.Size is { } size && plan is not null ? new PlannedSize(size.Predicted(input, plan), size.Most) : null)
+    { Scenario = materials.Scenario?.Label };
 
     /// <param name="input">Null where no layer has a choice.</param>
     public static FrontierReport Frontier(Materials materials, StageRunner runner, PlanningInput? input, IReadOnlyList<Plan> plans) => new(
@@ -101,11 +103,12 @@ internal static class Reports
         input?.Floor.Total ?? 0,
         BudgetMeeting.FirstTau(materials.Policy.Budget),
         input is null ? [new FrontierPoint(0, 0, 0, materials.Workspace.Bytes, 0)] : Points(materials, input, plans, Steps.Verified(materials, runner)),
-        WarningsOf(runner));
+        WarningsOf(runner))
+    { Scenario = materials.Scenario?.Label };
 
     /// <param name="found">Null where no layer has a choice.</param>
     public static ExplainReport Explain(Materials materials, StageRunner runner, double tau, Explanation? found) =>
-        new(Model(materials.Workspace), tau, GainOf(materials, Gain.None).Unit, found, WarningsOf(runner));
+        new(Model(materials.Workspace), tau, GainOf(materials, Gain.None).Unit, found, WarningsOf(runner)) { Scenario = materials.Scenario?.Label };
 
     /// <summary>A gain for people.</summary>
     public static string Text(Materials materials, double gain) => PlanText.Gain(gain, GainOf(materials, Gain.None).Unit);
@@ -128,14 +131,14 @@ internal static class Reports
     public static IReadOnlyList<Configuration> Baselines(Workspace workspace) =>
         [.. workspace.Partition.Subgraphs.Select(s => Configuration.Exported([.. s.Layers.Select(_ => Problems.Baseline)]))];
 
-    public static Manifest Manifest(Materials materials, StageRunner runner, Shipped shipped, IReadOnlyList<SessionAdvice> advice)
+    public static Manifest Manifest(Materials materials, StageRunner runner, Shipped shipped, IReadOnlyList<SessionAdvice> advice, SharedData? shared = null)
     {
         using OnnxModel emitted = OnnxModel.Load(shipped.Emitted.Path, Path.GetFileName(shipped.Emitted.Path));
         var output = new ModelSummary(emitted.DisplayName, shipped.Emitted.Hash, shipped.Emitted.Bytes, emitted.Opset, emitted.Graph.Node.Count);
         Findings findings = shipped.Findings;
         PlanningInput? input = findings.Sensitivities is { } s ? Steps.Input(materials, findings.Allowed, s) : null;
         Policies.BudgetPolicy budget = materials.Policy.Budget;
-        double? stated = budget.Kind == Policies.BudgetKind.LossError ? budget.Value : null;
+        double? stated = budget.Of(Policies.BudgetKind.LossError);
         double solved = findings.Meeting?.Met?.Tau ?? stated ?? 0;
         return new Manifest(
             Reporting.Manifest.CurrentSchema,
@@ -144,7 +147,8 @@ internal static class Reports
             Model(materials.Workspace),
             output,
             new ShippedModel(shipped.What, shipped.Why),
-            new ManifestBudget(budget.ToString(), budget.Value, shipped.Loss is { } loss ? BudgetSearch.Measured(budget, loss) : 0, stated, solved),
+            new ManifestBudget(
+                budget.ToString(), budget.Limits[0].Value, shipped.Loss is { } loss ? Limits.Measured(budget, loss) : Limits.OfOriginal(budget.Limits[0]), stated, solved, [.. LimitsOf(materials, shipped, input)]),
             findings.Sensitivities?.Loss,
             ObjectiveName(materials),
             new SampleCounts(findings.Sensitivities?.Samples ?? 0, shipped.Loss?.Samples ?? 0),
@@ -162,7 +166,27 @@ internal static class Reports
             [.. LeftAlone.Lines(Reasons.Of(materials.Workspace.Partition, shipped.Configurations, findings, materials.Policy.Formats.Count - 1))],
             [.. materials.Workspace.Notes, .. WarningsOf(runner)],
             Frontier: findings.Frontier.Count == 0 ? null : Points(materials, input!, findings.Frontier, plan => Verified(shipped, plan)),
-            Tried: Tried(materials, findings.Gains));
+            Tried: Tried(materials, findings.Gains),
+            Profile: materials.Profile is { } profile ? new ManifestProfile(profile.File, profile.Sha256, profile.Profile.Machine, profile.Profile.Count, findings.Missing) : null,
+            Scenario: materials.Scenario?.Label,
+            Shared: shared);
+    }
+
+    /// <summary>Each limit with what was measured of it.</summary>
+    private static IEnumerable<ManifestLimit> LimitsOf(Materials materials, Shipped shipped, PlanningInput? input)
+    {
+        foreach (Policies.LossLimit limit in materials.Policy.Budget.Limits)
+        {
+            double measured = shipped.Loss is { } loss ? Limits.Measured(limit, loss) : Limits.OfOriginal(limit);
+            yield return new ManifestLimit(
+                limit.Key, limit.ToString(), limit.Value, measured, Limits.IsWithin(limit, measured), limit.Kind == Policies.BudgetKind.LossError && shipped.Plan is { } plan && input is not null ? input.Tau(plan.Loss) : null);
+        }
+
+        if (materials.MostBytes is { } most)
+        {
+            yield return new ManifestLimit(
+                Policies.SizeLimit.Key, materials.Policy.Budget.Size!.ToString(), most, shipped.Emitted.Bytes, shipped.Emitted.Bytes <= most, input?.Size is { } size && shipped.Plan is { } made ? size.Predicted(input, made) : null);
+        }
     }
 
     private static double? Verified(Shipped shipped, Plan plan) => (shipped.Findings.Meeting?.Attempts ?? []).Select(a => (a.Plan, a.Loss)).Concat(shipped.Compared.Select(c => (c.Plan, c.Loss)))
@@ -233,7 +257,7 @@ internal static class Reports
         input.Tau(attempt.Plan.Loss),
         attempt.Loss.RelativeLossError,
         attempt.Measured,
-        BudgetSearch.IsWithin(budget, attempt.Measured));
+        Limits.AreWithin(budget, attempt.Loss));
 
     private static ComparedModel ComparedOf(Contestant contestant, Materials materials, Gains gains) => new(
         contestant.Name,

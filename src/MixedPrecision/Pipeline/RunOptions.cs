@@ -22,6 +22,9 @@ public sealed record RunOptions(
     /// <summary>Whether the policy has to have a lock, which has to fit.</summary>
     public bool IsLocked { get; init; }
 
+    /// <summary>Where a policy asks for a plan per scenario, the scenario whose plan <c>solve</c>, <c>frontier</c> and <c>explain</c> are to tell of (<see cref="ScenarioPlan.Key"/>); null: the first.</summary>
+    public string? Scenario { get; init; }
+
     /// <summary>Whether every stage is computed although its artifact is known, and the two have to agree: what tests check declarations with.</summary>
     internal bool Recomputes { get; init; }
 }
@@ -34,9 +37,18 @@ public sealed record RunOptions(
 public sealed record ProgressUpdate(string Stage, string Text, double? Fraction = null, TimeSpan? Left = null);
 
 /// <summary>What a run says: passed on to the front, and warnings kept for the manifest, each once.</summary>
-internal sealed class RunLog(RunOptions options)
+internal sealed class RunLog
 {
-    private readonly List<Diagnostic> warnings = [];
+    private readonly RunOptions options;
+    private readonly List<Diagnostic> warnings;
+    private readonly HashSet<Diagnostic> told;
+
+    public RunLog(RunOptions options)
+        : this(options, [], [])
+    {
+    }
+
+    private RunLog(RunOptions options, List<Diagnostic> warnings, HashSet<Diagnostic> told) => (this.options, this.warnings, this.told) = (options, warnings, told);
 
     /// <summary>Warnings so far, in order.</summary>
     public IReadOnlyList<Diagnostic> Warnings => warnings;
@@ -54,9 +66,15 @@ internal sealed class RunLog(RunOptions options)
         if (!warnings.Contains(warning))
         {
             warnings.Add(warning);
-            options.Warn(warning);
+            if (told.Add(warning))
+            {
+                options.Warn(warning);
+            }
         }
     }
+
+    /// <summary>The log of one of several files of a run: it begins with the warnings so far, its own are none of the other files', and the front is told each once.</summary>
+    public RunLog Branch() => new(options, [.. warnings], told);
 
     /// <summary>Of the cache, which has no part in what is made: it does not stand in the manifest.</summary>
     public void WarnOfDamage(string stage, string? damage)

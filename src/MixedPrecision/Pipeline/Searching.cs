@@ -26,7 +26,7 @@ internal static class Searching
         while (true)
         {
             Searched found = runner.Get(Stages.Search, new SearchInput(
-                Steps.ContentOf(input.Problem(gains, lossBudget: 0)), gains.Content, input.Floor, budgets, () => Search(input, gains, budgets, steps)));
+                Steps.ContentOf(input.Problem(gains, lossBudget: 0)), gains.Content, input.Floor, input.IsClosed, budgets, () => Search(input, gains, budgets, steps)));
             gains = found.Steps.Aggregate(gains, (known, step) => (step.IsComparison ? steps.Compare : steps.Measure)(
                 known, [.. step.Configurations.Select(c => new SubgraphConfiguration(input.Partition.Subgraphs[c.Subgraph], c.Configuration))]));
             if (found.IsWhole || found.Steps.Count == 0 || steps.IsOver(1))

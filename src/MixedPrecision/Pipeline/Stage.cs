@@ -32,6 +32,9 @@ internal sealed class StageRunner(ContentStore store, RunLog log)
 
     public RunLog Log => log;
 
+    /// <summary>The same for one of several files of a run: see <see cref="RunLog.Branch"/>.</summary>
+    public StageRunner Branch() => new(store, log.Branch());
+
     /// <summary>The artifact of a stage for an input.</summary>
     public TArtifact Get<TInput, TArtifact>(Stage<TInput, TArtifact> stage, TInput input)
         where TInput : notnull

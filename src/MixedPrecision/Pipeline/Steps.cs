@@ -11,6 +11,12 @@ using MixedPrecision.Verification;
 
 namespace MixedPrecision.Pipeline;
 
+/// <summary>What layers may take and what calibration found of them: the same for every plan of a policy.</summary>
+/// <param name="Allowed">By layer, the formats it may take.</param>
+/// <param name="Sensitivities">Null where nothing was calibrated.</param>
+/// <param name="WhyNone">Why there is nothing to choose; null where there is.</param>
+internal sealed record Judgement(IReadOnlyDictionary<string, LayerOptions> Allowed, Sensitivities? Sensitivities, string? WhyNone);
+
 /// <summary>Stages as verbs ask for them: their inputs taken from the materials, and what there is to say of their artifacts.</summary>
 internal static class Steps
 {
@@ -20,7 +26,10 @@ internal static class Steps
     public static PlanningInput Input(Materials materials, IReadOnlyDictionary<string, LayerOptions> allowed, Sensitivities sensitivities) =>
         new(materials.Workspace.Partition, allowed, sensitivities)
         {
+            Size = FileSize.Of(materials, allowed),
+            SharedFormats = [.. SharingLayers.Of(materials.Policy.Layers, [.. materials.Workspace.Partition.Layers.Select(l => l.Name)]).Select(group => group.Layers)],
             Structures = s => Choices.Structures(materials.Policy, materials.Workspace, allowed, s),
+            IsClosed = materials.Profile is not null && materials.Policy.Objective == Objective.Time,
             Doubt = SampleDoubt.DeviationsOf(materials.Policy.Calibration.Confidence) is > 0 and double deviations && sensitivities.Samples > 1 ? new SampleDoubt(deviations, [.. sensitivities.SquareLosses]) : null,
         };
 
@@ -36,7 +45,22 @@ internal static class Steps
     public static (PlanningInput Input, Gains Gains) Begin(Materials materials, Measuring measuring, PlanningInput input)
     {
         Gains gains = measuring.Add(Gains.Empty, Measuring.First(input.Partition, input.Allowed, input.Structures));
-        return (input with { Floor = new GainFloor(materials.Policy.MinimumGain, measuring.Total(gains), input.Choosing) }, gains);
+        return (Problems.Running(input with { Floor = new GainFloor(materials.Policy.MinimumGain, measuring.Total(gains), input.Choosing) }, gains), gains);
+    }
+
+    /// <summary>Whatever does not depend on the scenarios: data and model checked, layers calibrated and judged.</summary>
+    public static Judgement Judge(Materials materials, StageRunner runner)
+    {
+        if (!Choices.Any(materials, materials.Allowed))
+        {
+            return new Judgement(materials.Allowed, null, "no layer has a format to choose");
+        }
+
+        CheckData(materials, runner);
+        CheckRepeatable(materials, runner);
+        Sensitivities sensitivities = Calibrate(materials, runner);
+        IReadOnlyDictionary<string, LayerOptions> allowed = Choices.Judged(materials.Policy, materials.Allowed, sensitivities);
+        return new Judgement(allowed, sensitivities, Choices.Any(materials, allowed) ? null : "no layer could be judged");
     }
 
     /// <summary>The sensitivities of all layers.</summary>
@@ -54,7 +78,7 @@ internal static class Steps
             Shipment.ModelOf(materials.Workspace),
             materials.Data.Calibration,
             materials.ObservedLoss,
-            [.. materials.Policy.Formats.Select(NumberFormats.Get).Where(f => Choices.Runs(f, materials.Machine)).Select(FormatVersion.Of)],
+            [.. materials.Policy.Formats.Select(NumberFormats.Get).Where(f => Choices.Runs(f, materials.Strictest)).Select(FormatVersion.Of)],
             observed,
             materials.Policy.Calibration.MeasuresUnreached,
             Kernels.Of(materials.Machine),
@@ -121,7 +145,7 @@ internal static class Steps
     public static Func<Plan, double?> Verified(Materials materials, StageRunner runner)
     {
         Content<Workspace> model = Shipment.ModelOf(materials.Workspace);
-        return plan => Emission.Find(runner, model, plan.Configurations, Delivery.NameOf(materials.Policy)) is { } files
+        return plan => Emission.Find(runner, model, plan.Configurations, Delivery.NameOf(materials.Policy), materials.IsApart) is { } files
             ? runner.Find(Stages.Evaluate, EvaluationOf(materials, files))?.RelativeLossError : null;
     }
 
@@ -145,18 +169,31 @@ internal static class Steps
     /// <summary>Simpler ways to choose, by the same program.</summary>
     public static IReadOnlyList<NamedPlan> Strategies(StageRunner runner, SolverProblem problem) => runner.Get(Stages.Compete, InputOf(problem));
 
+    /// <summary>MPB5007, where the profile lacks some of what was asked for.</summary>
+    public static void WarnOfMissing(Materials materials, StageRunner runner, Measuring measuring)
+    {
+        if (measuring.Missing > 0)
+        {
+            runner.Log.Warn(Errors.ProfileLacks(materials.Policy.PlaceOf(PolicyFiles.Profile), materials.Policy.Runtime.Profile!, measuring.Missing));
+        }
+    }
+
     /// <summary>Refuses a budget that is measured by what the loss does not tell, before anything is spent on it.</summary>
     public static void CheckBudget(Materials materials)
     {
-        BudgetPolicy budget = materials.Policy.Budget;
-        if (budget.Kind == BudgetKind.AccuracyDrop && !materials.Loss.Value.HasLabels)
+        foreach (LossLimit limit in materials.Policy.Budget.Limits)
         {
-            throw Errors.BudgetDoesNotSuit(materials.Policy.File, budget.ToString(), "accuracy needs labels, and the loss reads none");
-        }
-
-        if (budget.Kind == BudgetKind.LossIncrease && !materials.Loss.Value.HasMean)
-        {
-            throw Errors.BudgetDoesNotSuit(materials.Policy.File, budget.ToString(), "output-mse compares outputs, and has no mean that could increase");
+            string? reason = limit.Kind switch
+            {
+                BudgetKind.AccuracyDrop when !materials.Loss.Value.HasLabels => "accuracy needs labels, and the loss reads none",
+                BudgetKind.LossIncrease when !materials.Loss.Value.HasMean => "output-mse compares outputs, and has no mean that could increase",
+                BudgetKind.Agreement when !materials.Loss.Value.HasAnswers => "equal answers need a loss of classes, cross-entropy or next-token",
+                _ => null,
+            };
+            if (reason is not null)
+            {
+                throw Errors.BudgetDoesNotSuit(materials.Policy.File, limit.ToString(), reason);
+            }
         }
     }
 
@@ -173,7 +210,7 @@ internal static class Steps
     public static void WarnOfNothingGained(Materials materials, StageRunner runner, Findings findings, string why)
     {
         string[] kinds = [.. LeftAlone.Lines(Reasons.Of(materials.Workspace.Partition, Reports.Baselines(materials.Workspace), findings, materials.Policy.Formats.Count - 1))];
-        runner.Log.Warn(Errors.NothingGained(materials.Policy.Model, kinds.Length == 0 ? why : $"{why} ({string.Join("; ", kinds)})"));
+        runner.Log.Warn(Errors.NothingGained(materials.Policy.Model, $"{materials.ForScenario}{why}{(kinds.Length == 0 ? "" : $" ({string.Join("; ", kinds)})")}"));
     }
 
     /// <summary>Refuses a model whose loss is another one in every run, and warns of other outputs that are.</summary>

@@ -17,17 +17,19 @@ internal static class PolicyReader
         Policy policy = PolicyKeys.Root.Read(root, "") with { Folder = folder, Places = places, Texts = texts };
         if (policy.Scenarios.Count > 0 && policy.Scenarios.All(scenario => scenario.Weight == 0))
             throw Errors.PolicyImpossibleValue(policy.Scenarios[0].Place, "scenarios", "only weights of 0", "at least one weight above 0");
-        if (policy.Runtime.FreeDimensions && policy.FixedSizes.Count == 0)
+        if (policy.Runtime.FreeDimensions && (policy.PlansPerScenario ? policy.Scenarios.Count == 0 || policy.Scenarios.Any(s => s.Inputs.Count == 0) : policy.FixedSizes.Count == 0))
         {
             throw Errors.PolicyImpossibleValue(
-                policy.PlaceOf("runtime.freeDimensions"), "runtime.freeDimensions", "true", "false, or scenarios that all give one size to a dimension of the model: that is the size which the app fixes");
+                policy.PlaceOf("runtime.freeDimensions"), "runtime.freeDimensions", "true", policy.PlansPerScenario
+                    ? "false, or a size of some dimension of the model in each scenario: those are the sizes which the app fixes"
+                    : "false, or scenarios that all give one size to a dimension of the model: that is the size which the app fixes");
         }
 
-        policy = policy with { Layers = [.. policy.Layers.Select(rule => rule with { Format = Meant(rule.Format, policy.Formats) })] };
-        if (policy.Layers.FirstOrDefault(rule => !policy.Formats.Contains(rule.Format)) is { } rule)
+        policy = policy with { Layers = [.. policy.Layers.Select(rule => rule with { Format = rule.Format is null ? null : Meant(rule.Format, policy.Formats) })] };
+        if (policy.Layers.FirstOrDefault(rule => rule.Format is not null && !policy.Formats.Contains(rule.Format)) is { } rule)
         {
             throw Errors.PolicyImpossibleValue(
-                rule.Place, $"layers[{policy.Layers.ToList().IndexOf(rule)}].format", Wording.Quote(rule.Format),
+                rule.Place, $"layers[{policy.Layers.ToList().IndexOf(rule)}].format", Wording.Quote(rule.Format!),
                 $"one of this policy's formats, which are {Wording.List(policy.Formats)}; add it to 'formats' too");
         }
 

@@ -14,6 +14,9 @@ public sealed record FrontierReport(
     /// <summary>People get to see about so many points: those whose gains differ most.</summary>
     private const int MostLines = 24;
 
+    /// <summary>The scenario that the plans are for by itself; null: all of them, weighted.</summary>
+    public string? Scenario { get; init; }
+
     public string ToJson() => ReportJson.Write(this);
 
     /// <summary>A table for people; the point that the policy's budget buys is marked.</summary>

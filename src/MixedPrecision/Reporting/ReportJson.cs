@@ -58,6 +58,7 @@ internal static class ReportJson
 [JsonSerializable(typeof(BenchmarkReport))]
 [JsonSerializable(typeof(SolveReport))]
 [JsonSerializable(typeof(PrecisionLock))]
+[JsonSerializable(typeof(Profile))]
 [JsonSerializable(typeof(ValidateReport))]
 [JsonSerializable(typeof(FrontierReport))]
 [JsonSerializable(typeof(ExplainReport))]

@@ -13,7 +13,7 @@ public static class Frontier
     private const int Together = 4;
 
     /// <summary>
-    /// The plans in order of loss, each gaining more than the one before it. Each is the optimum of the budget that is its own loss. Between two neighbours lies none that gains a step more than the lower one, unless their losses differ by less than a fiftieth;
+    /// The plans in order of loss, each gaining more than the one before it; none where none is small enough. Each is the optimum of the budget that is its own loss. Between two neighbours lies none that gains a step more than the lower one, unless their losses differ by less than a fiftieth;
     /// a problem whose frontier is longer is searched where gains differ most.
     /// </summary>
     /// <param name="problem">What there is to choose; its budget does not matter.</param>
@@ -29,8 +29,12 @@ public static class Frontier
         Plan lowest = solve([0])[0];
         if (lowest.Infeasibility is { } forced)
         {
-            // Rules force some loss.
+            // Rules, or a limit of the size, force some loss.
             lowest = solve([forced.MinimalLoss * (1 + Nearest)])[0];
+            if (lowest.Infeasibility is not null)
+            {
+                return [];
+            }
         }
 
         Plan highest = solve([everything])[0];

@@ -73,7 +73,10 @@ internal static class Examples
         ["1 matrix product ('/encoder/query'): no format was found to gain"],
         ["the machine is noisy"],
         Frontier,
-        Tried);
+        Tried,
+        Profile: null,
+        "many </script>",
+        new SharedData("model.mixed.data", 8_000_000, ["model.one.mixed.onnx", "model.many.mixed.onnx"], 9_500_000, 15_000_000, ["model.one.mixed.onnx"]));
 
     public static FrontierPoint[] Frontier => [new(0, 0, 0, 13_600_000, 0), new(0.008, 1.5e-5, 3.25, 9_000_000, 1, 0.007), new(0.03, 2e-4, 4.5, 8_000_000, 2)];
 

@@ -96,6 +96,7 @@ public class ManifestTests
             "advice: options.AddFreeDimensionOverrideByName(\"batch\", 8); options.AddFreeDimensionOverrideByName(\"sequence\", 48); saves 3 % of the time [2 %, 4 %]; "
                 + "the session then takes inputs of these sizes alone",
             lines);
+        Assert.Contains("for the scenario 'many </script>' alone: the same plan as model.one.mixed.onnx", lines);
         Assert.Contains("warning: the machine is noisy", lines);
     }
 

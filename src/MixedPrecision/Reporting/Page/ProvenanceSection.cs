@@ -19,6 +19,8 @@ internal static class ProvenanceSection
                 [
                     .. Fact("Original", All(Name(manifest.Model.File), Details(manifest.Model))),
                     .. Fact("Emitted", All(Name(manifest.Output.File), Details(manifest.Output))),
+                    .. manifest.Scenario is { } scenario ? Fact("Scenario", scenario) : [],
+                    .. manifest.Shared is { } shared ? Fact("Weights", All($"{ReportText.Bytes(shared.Bytes)} in ", Name(shared.File), $", shared by {string.Join(", ", shared.Models)}{(shared.Same.Count > 0 ? $"; the same plan as {string.Join(", ", shared.Same)}" : "")}")) : [],
                     .. Fact("Policy", Name(manifest.Policy)),
                     .. Fact("Budget", manifest.Budget.Text),
                     .. Fact("Objective", manifest.Objective),
@@ -28,6 +30,8 @@ internal static class ProvenanceSection
                     .. Fact("Instruction sets", string.Join(", ", machine.InstructionSets)),
                     .. Fact("Runtime", $"ONNX Runtime {machine.Runtime}, provider {machine.Provider}, {(machine.Threads == 0 ? "threads as the runtime chooses" : ReportText.Count(machine.Threads, "thread"))}"),
                     .. machine.Options is { Count: > 0 } options ? Fact("Session options", Tag("code", string.Join(' ', options.Select(o => o.ToCode())))) : [],
+                    .. manifest.Profile is { } profile
+                        ? Fact("Times", $"of {profile.Machine.Processor}, ONNX Runtime {profile.Machine.Runtime}, from the profile {profile.File}; end-to-end time was not measured there") : [],
                     .. Fact("Engine", manifest.Engine),
                 ]));
     }
