@@ -1,4 +1,3 @@
-using Google.Protobuf;
 using MixedPrecision.Execution;
 using MixedPrecision.Onnx;
 using MixedPrecision.Quantization;
