@@ -55,6 +55,9 @@ internal sealed class EmittedFolder : IDisposable
         return null;
     }
 
+    /// <summary>Full paths of the pages for people among what is here.</summary>
+    public IEnumerable<string> Pages => Directory.Exists(Emitted) ? Directory.GetFiles(Emitted, "*.report.html").OrderBy(file => file, StringComparer.Ordinal) : [];
+
     /// <summary>The warnings of the run that made what is here, or null where a run is needed: nothing is here, or something changed.</summary>
     public IReadOnlyList<string>? WarningsIfCurrent(IReadOnlyList<string> settings) =>
         File.Exists(StampFile) && Stamp.Read(StampFile) is { } stamp && stamp.IsCurrent(settings, Emitted) ? stamp.Warnings : null;

@@ -149,6 +149,7 @@ public class MixedPrecisionQuantize : ToolTask
             {
                 ToolEvent.TryParse(line)?.LogTo(Log);
             }
+            SayWherePagesAre(folder);
             return !Log.HasLoggedErrors;
         }
         RunFolder = folder.NewRun();
@@ -162,12 +163,22 @@ public class MixedPrecisionQuantize : ToolTask
             {
                 IEnumerable<string> tool = Directory.GetFiles(Path.GetDirectoryName(ToolAssembly)!, "*.dll");
                 folder.Commit(OutputDirectory, Stamp.Of(settings, [Policy, .. File.ReadAllLines(InputsFile), .. tool], OutputDirectory, warnings, began));
+                SayWherePagesAre(folder);
             }
             return succeeded;
         }
         finally
         {
             folder.Delete(RunFolder);
+        }
+    }
+
+    /// <summary>A page is made for whoever publishes, and is not published.</summary>
+    private void SayWherePagesAre(EmittedFolder folder)
+    {
+        foreach (string page in folder.Pages)
+        {
+            Log.LogMessage(MessageImportance.High, "report: {0}", page);
         }
     }
 

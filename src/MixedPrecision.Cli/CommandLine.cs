@@ -14,11 +14,13 @@ public sealed class CommandLine
     private readonly Option<string> results = new("--output") { Description = "The folder that tables, pictures and summary go to.", HelpName = "DIR", Required = true };
     private readonly Option<int?> samples = new("--samples") { Description = "Samples at most to measure the loss on that calibration has not seen; 512 by default.", HelpName = "N" };
     private readonly Option<string> cache = new("--cache") { Description = "The folder of calibrations and timings; the user's cache folder by default.", HelpName = "DIR" };
-    private readonly Option<string> budget = new("--budget") { Description = "Another budget than the policy's, such as 1%, 0.01 or accuracyDrop:0.5%.", HelpName = "B" };
+    private readonly Option<string> budget = new("--budget") { Description = "Another budget than the policy's, such as 1%, 0.01 or \"accuracyDrop: 0.5%, size: 40 MB\".", HelpName = "B" };
     private readonly Option<bool> json = new("--json") { Description = "Print the result as one JSON document on standard output, and nothing else there." };
     private readonly Option<string> inputsFile = new("--inputs-file") { Description = "Write the paths of all files that were read, one per line.", HelpName = "FILE" };
     private readonly Option<bool> locked = new("--locked") { Description = "The policy has to have a lock that fits: what 'lock' writes." };
     private readonly Option<bool> showKeys = new("--show-keys") { Description = "Say of each stage what its result depends on: the parts of the key that it is kept by." };
+    private readonly Option<string> export = new("--export") { Description = "Write a profile of this machine: all timings that a plan may ask for, to be named by 'runtime.profile' where it is made.", HelpName = "FILE" };
+    private readonly Option<string> emitted = new("--emitted") { Description = "Time an emitted model against the original, end to end, in place of sub-graphs.", HelpName = "FILE" };
     private readonly Option<string> file = new("--output") { Description = "The file that the gradient model goes to.", HelpName = "FILE", Required = true };
     private readonly Argument<string> manifest = new("MANIFEST") { Description = "The precision manifest." };
     private readonly Option<string> page = new("--output") { Description = "The file that the page goes to; beside the manifest by default.", HelpName = "FILE" };
@@ -39,7 +41,7 @@ public sealed class CommandLine
         {
             Command(Verb.Inspect, "Show the model's sub-graphs and layers, and what cannot be quantized or differentiated.", run, model, json, cache, log),
             Command(Verb.Calibrate, "Measure how much each layer's formats add to the loss.", run, policy, json, budget, cache, showKeys, log),
-            Command(Verb.Benchmark, "Time the sub-graphs in their configurations on this machine.", run, policy, json, budget, cache, showKeys, log),
+            Command(Verb.Benchmark, "Time the sub-graphs in their configurations on this machine.", run, policy, export, emitted, json, budget, cache, showKeys, log),
             Command(Verb.Solve, "Choose the fastest plan within the budget.", run, policy, json, budget, cache, showKeys, log),
             Command(Verb.Frontier, "Show what each budget would buy: all plans that no other beats.", run, policy, json, budget, cache, showKeys, log),
             Explain(run),
@@ -90,6 +92,10 @@ public sealed class CommandLine
             {
                 result.AddError("--samples has to be at least 1.");
             }
+            if (options.Contains(export) && result.GetValue(export) is not null && result.GetValue(emitted) is not null)
+            {
+                result.AddError("--export and --emitted exclude each other: one times parts, the other a whole.");
+            }
             if (result.GetValue(json) && result.GetValue(log) == "msbuild")
             {
                 result.AddError("--json and --log-format msbuild exclude each other: both take standard output.");
@@ -119,6 +125,8 @@ public sealed class CommandLine
         options.Contains(withRespectTo) && parsed.GetValue(withRespectTo) is { Length: > 0 } names ? names : null)
     {
         IsLocked = options.Contains(locked) && parsed.GetValue(locked),
+        Export = options.Contains(export) ? parsed.GetValue(export) : null,
+        Emitted = options.Contains(emitted) ? parsed.GetValue(emitted) : null,
         Layer = verb == Verb.Explain ? parsed.GetValue(layer) : null,
         Samples = options.Contains(samples) ? parsed.GetValue(samples) : null,
         ShowKeys = options.Contains(showKeys) && parsed.GetValue(showKeys),

@@ -15,7 +15,8 @@ internal static class Engine
         string? cache = hasPolicy ? Path.GetFullPath(invocation.CacheFolder ?? ContentStore.DefaultFolder()) : null;
         var options = new RunOptions(cache, invocation.Budget, reporter.Progress, reporter.Diagnose, cancel) { ShowKeys = invocation.ShowKeys, IsLocked = invocation.IsLocked };
         string? output = invocation.Output is null ? null : Path.GetFullPath(invocation.Output);
-        WritableFolders.Check(cache, invocation.Verb is Verb.Gradient or Verb.Report ? Path.GetDirectoryName(output ?? Path.GetFullPath(invocation.File)) : output);
+        WritableFolders.Check(
+            cache, invocation.Export is { } export ? Path.GetDirectoryName(Path.GetFullPath(export)) : invocation.Verb is Verb.Gradient or Verb.Report ? Path.GetDirectoryName(output ?? Path.GetFullPath(invocation.File)) : output);
         OutputGuard.Check(new[] { invocation.InputsFile }.OfType<string>(), [invocation.File]);
         using MachineLock? alone = hasPolicy && File.Exists(invocation.File) ? MachineLock.OfPolicy(invocation.File, cache!, cancel, text => reporter.Progress(new ProgressUpdate(
             invocation.Verb.ToString().ToLowerInvariant(), text))) : null;
@@ -23,7 +24,7 @@ internal static class Engine
         {
             Verb.Inspect => Verbs.Inspect(invocation.File, options) is var report && invocation.Json ? [report.ToJson()] : [.. report.ToLines()],
             Verb.Calibrate => Verbs.Calibrate(invocation.File, options) is var report && invocation.Json ? [report.ToJson()] : [.. report.ToLines()],
-            Verb.Benchmark => Verbs.Benchmark(invocation.File, options) is var report && invocation.Json ? [report.ToJson()] : [.. report.ToLines()],
+            Verb.Benchmark => Verbs.Benchmark(invocation.File, options, invocation.Export, invocation.Emitted) is var report && invocation.Json ? [report.ToJson()] : [.. report.ToLines()],
             Verb.Solve => EachPlan(invocation, options, own => Verbs.Solve(invocation.File, own) is var report && invocation.Json ? [report.ToJson()] : [.. report.ToLines()]),
             Verb.Frontier => EachPlan(invocation, options, own => Verbs.Frontier(invocation.File, own) is var report && invocation.Json ? [report.ToJson()] : [.. report.ToLines()]),
             Verb.Explain => EachPlan(invocation, options, own => Verbs.Explain(invocation.File, invocation.Layer, own) is var report && invocation.Json ? [report.ToJson()] : [.. report.ToLines()]),

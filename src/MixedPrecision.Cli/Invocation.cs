@@ -51,6 +51,12 @@ public sealed record Invocation(
     /// <summary><c>--locked</c>.</summary>
     public bool IsLocked { get; init; }
 
+    /// <summary><c>--export</c>: the file that <c>benchmark</c> writes a profile to, or null.</summary>
+    public string? Export { get; init; }
+
+    /// <summary><c>--emitted</c>: the model that <c>benchmark</c> times end to end, or null.</summary>
+    public string? Emitted { get; init; }
+
     /// <summary>The layer that <c>explain</c> tells all of, or null.</summary>
     public string? Layer { get; init; }
 

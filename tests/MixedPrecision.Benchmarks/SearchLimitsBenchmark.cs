@@ -29,7 +29,7 @@ internal static class SearchLimitsBenchmark
         PlanningInput input = Steps.Input(materials, Choices.Judged(materials.Policy, materials.Allowed, sensitivities), sensitivities);
         Subgraph[] distinct = [.. input.Partition.Subgraphs.DistinctBy(s => s.Fingerprint)];
         BigInteger all = distinct.Aggregate(BigInteger.Zero, (sum, s) => sum + s.Layers.Aggregate(BigInteger.One, (product, l) => product * input.Allowed[l.Name].Formats.Count) - 1);
-        Console.WriteLine($"{input.Partition.Layers.Count} layers in {input.Partition.Subgraphs.Count} sub-graphs, of which {distinct.Length} differ, the largest of {distinct.Max(s => s.Layers.Count)} layers; "
+        Console.WriteLine($"{input.Partition.Layers.Count()} layers in {input.Partition.Subgraphs.Count} sub-graphs, of which {distinct.Length} differ, the largest of {distinct.Max(s => s.Layers.Count)} layers; "
             + $"{all.ToString("e1", CultureInfo.InvariantCulture)} configurations in the exported structure");
         Console.WriteLine("| limit | timed before | seconds | timed by the search | seconds | gain | bound | gap, of the original's time | proven |");
         Console.WriteLine("|---|---|---|---|---|---|---|---|---|");

@@ -7,7 +7,29 @@ namespace MixedPrecision.Browser;
 internal static class PageCheck
 {
     private static readonly ViewportSize Desk = new() { Width = 1280, Height = 900 };
-    private static readonly ViewportSize Phone = new() { Width = 375, Height = 812 };
+    private static readonly ViewportSize Phone = new() { Width = 390, Height = 844 };
+
+    private static readonly (string Name, ColorScheme Scheme, ViewportSize Size, Media Media)[] Looks =
+    [
+        ("light", ColorScheme.Light, Desk, Media.Screen),
+        ("dark", ColorScheme.Dark, Desk, Media.Screen),
+        ("phone", ColorScheme.Light, Phone, Media.Screen),
+        ("phone-dark", ColorScheme.Dark, Phone, Media.Screen),
+        ("print", ColorScheme.Light, new() { Width = 794, Height = 1123 }, Media.Print),
+    ];
+
+    /// <summary>Words of drawings that lie over each other or leave their drawing; lines of text may touch.</summary>
+    private const string WordsInTheWay = """
+        () => [...document.querySelectorAll("svg")].flatMap(svg => {
+          const room = svg.getBoundingClientRect();
+          const words = [...svg.querySelectorAll("text")].map(text => [text.textContent, text.getBoundingClientRect()]).filter(([, box]) => box.width > 0);
+          const leaving = words.filter(([, box]) => box.left < room.left - 1 || box.right > room.right + 1 || box.top < room.top - 1 || box.bottom > room.bottom + 1);
+          const over = words.flatMap(([one, a], i) => words.slice(i + 1)
+            .filter(([, b]) => a.left < b.right - 1 && b.left < a.right - 1 && a.top < b.bottom - 3 && b.top < a.bottom - 3)
+            .map(([other]) => `'${one}' and '${other}' overlap`));
+          return [...leaving.map(([text]) => `'${text}' leaves its drawing`), ...over];
+        })
+        """;
 
     public static async Task<string[]> Run(string page, string folder, string chromium)
     {
@@ -17,23 +39,25 @@ internal static class PageCheck
             ExecutablePath = chromium,
             Args = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"],
         });
-        return
-        [
-            .. await Look(browser, page, folder, "light", ColorScheme.Light, Desk),
-            .. await Look(browser, page, folder, "dark", ColorScheme.Dark, Desk),
-            .. await Look(browser, page, folder, "phone", ColorScheme.Light, Phone),
-            .. await Use(browser, page),
-            .. await Rules(browser, page, ColorScheme.Light),
-            .. await Rules(browser, page, ColorScheme.Dark),
-            .. await WithoutScripts(browser, page),
-        ];
+        var problems = new List<string>();
+        foreach ((string name, ColorScheme scheme, ViewportSize size, Media media) in Looks)
+        {
+            problems.AddRange(await Look(browser, page, folder, name, scheme, size, media));
+            if (media == Media.Screen)
+            {
+                problems.AddRange(await Rules(browser, page, name, scheme, size));
+            }
+        }
+
+        return [.. problems, .. await Use(browser, page), .. await WithoutScripts(browser, page)];
     }
 
-    /// <summary>A screenshot of all of it; it asks for no other file, says nothing on the console, and is as wide as the screen.</summary>
-    private static async Task<string[]> Look(IBrowser browser, string page, string folder, string name, ColorScheme scheme, ViewportSize size)
+    /// <summary>A screenshot of all of it; it asks for no other file, says nothing on the console, is as wide as the screen, and its words can be read.</summary>
+    private static async Task<string[]> Look(IBrowser browser, string page, string folder, string name, ColorScheme scheme, ViewportSize size, Media media)
     {
         await using IBrowserContext context = await browser.NewContextAsync(new() { ColorScheme = scheme, ViewportSize = size });
         IPage tab = await context.NewPageAsync();
+        await tab.EmulateMediaAsync(new() { Media = media, ColorScheme = scheme });
         var problems = new List<string>();
         tab.Request += (_, request) => problems.AddRange(request.Url == page ? [] : new[] { $"{name}: asks for {request.Url}" });
         tab.Console += (_, message) => problems.Add($"{name}: the console says {message.Text}");
@@ -41,7 +65,8 @@ internal static class PageCheck
         await tab.GotoAsync(page);
         await tab.ScreenshotAsync(new() { Path = Path.Combine(folder, name + ".png"), FullPage = true });
         int wider = await tab.EvaluateAsync<int>("document.scrollingElement.scrollWidth - window.innerWidth");
-        return [.. problems, .. wider > 0 ? new[] { $"{name}: {wider} pixels wider than the screen" } : []];
+        string[] words = await tab.EvaluateAsync<string[]>(WordsInTheWay);
+        return [.. problems, .. words.Select(w => $"{name}: {w}"), .. wider > 0 ? new[] { $"{name}: {wider} pixels wider than the screen" } : []];
     }
 
     /// <summary>Drawings answer to pointer and keys, headings of tables sort.</summary>
@@ -91,14 +116,14 @@ internal static class PageCheck
     }
 
     /// <summary>Rules of accessibility, with everything unfolded.</summary>
-    private static async Task<string[]> Rules(IBrowser browser, string page, ColorScheme scheme)
+    private static async Task<string[]> Rules(IBrowser browser, string page, string name, ColorScheme scheme, ViewportSize size)
     {
-        await using IBrowserContext context = await browser.NewContextAsync(new() { ColorScheme = scheme, ViewportSize = Desk, BypassCSP = true });
+        await using IBrowserContext context = await browser.NewContextAsync(new() { ColorScheme = scheme, ViewportSize = size, BypassCSP = true });
         IPage tab = await context.NewPageAsync();
         await tab.GotoAsync(page);
         await tab.EvaluateAsync("for (const details of document.querySelectorAll('details')) details.open = true");
         var result = await tab.RunAxe();
-        return [.. result.Violations.Select(v => $"{scheme}: {v.Id}: {v.Help}, at {string.Join("; ", v.Nodes.Take(3).Select(n => n.Html))}")];
+        return [.. result.Violations.Select(v => $"{name}: {v.Id}: {v.Help}, at {string.Join("; ", v.Nodes.Take(3).Select(n => n.Html))}")];
     }
 
     /// <summary>Every row of every table is there.</summary>

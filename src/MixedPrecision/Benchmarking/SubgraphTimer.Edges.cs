@@ -27,7 +27,7 @@ public sealed partial class SubgraphTimer
     /// <param name="first">A sub-graph with a configuration, each format of which applies to its layer.</param>
     /// <param name="second">The sub-graph behind it, likewise.</param>
     /// <param name="cancellation">Checked before every few runs.</param>
-    /// <returns>One for each scenario; empty when one of them does not run.</returns>
+    /// <returns>One for each scenario; empty when one of them does not run, or is not in the profile.</returns>
     public IReadOnlyList<EdgeTiming> MeasureEdge((Subgraph Subgraph, Configuration Configuration) first, (Subgraph Subgraph, Configuration Configuration) second, CancellationToken cancellation)
     {
         Subgraph joined = Partitioner.Join(model, partition, types, first.Subgraph, second.Subgraph);
@@ -39,10 +39,16 @@ public sealed partial class SubgraphTimer
 
         Entering ??= Describe();
         Configuration both = Together(first.Configuration, second.Configuration);
-        CacheKey[][] keys = [.. Entering.Select(e => States.Select(state => cutsOf[0].Keys.Of(both, null, cutsOf[0].Extracted.Inputs.ToDictionary(i => i, i => e.Values[i]), machine, TimingSettings.Edge).With("edge", state)).ToArray())];
+        CacheKey[][] keys = [.. Entering.Select(e => States.Select(state => cutsOf[0].Keys.Of(both, null, cutsOf[0].Extracted.Inputs.ToDictionary(i => i, i => e.Values[i]), TimingSettings.Edge).With("edge", state)).ToArray())];
         StoredTiming?[][] found = [.. keys.Select(scenario => scenario.Select(timings.Find).ToArray())];
         if (!found.All(IsKnown))
         {
+            if (timings.IsClosed)
+            {
+                timings.Miss(keys.Select(k => k[0]));
+                return [];
+            }
+
             cancellation.ThrowIfCancellationRequested();
             TimeEdge(first, second, joined, cutsOf, keys, cancellation);
             found = [.. keys.Select(scenario => scenario.Select(timings.Find).ToArray())];
@@ -78,11 +84,14 @@ public sealed partial class SubgraphTimer
                     (originals[1], feeds[1]), (changed[3], feeds[1]), (originals[2], feeds[2]), (changed[4], feeds[2]),
                 ];
                 Comparison comparison = Interleaved.Measure([.. runs.Select(r => Contender.Probe(() => Open(r.Model, r.Feed)))], TimingSettings.Edge, cancellation);
-                Store(keys[scenario], comparison);
+                Store(keys[scenario], Subjects(cutsOf[0], ofJoined[0], scenario), comparison);
             }
             catch (OnnxRuntimeException e)
             {
-                Array.ForEach(keys[scenario], key => timings.AddUnavailable(key, $"ONNX Runtime does not run it: {e.Message.Replace('\n', ' ')}"));
+                foreach ((CacheKey key, TimingSubject of) in keys[scenario].Zip(Subjects(cutsOf[0], ofJoined[0], scenario)))
+                {
+                    timings.AddUnavailable(key, of, $"ONNX Runtime does not run it: {e.Message.Replace('\n', ' ')}");
+                }
             }
             finally
             {
@@ -91,7 +100,9 @@ public sealed partial class SubgraphTimer
         }
     }
 
-    private void Store(CacheKey[] keys, Comparison comparison)
+    private TimingSubject[] Subjects(Cut joined, Configuration both, int scenario) => [.. TimingSubject.Edges.Select(edge => SubjectOf(joined, both, scenario, edge))];
+
+    private void Store(CacheKey[] keys, TimingSubject[] subjects, Comparison comparison)
     {
         double original = comparison.Of(4).CandidateMilliseconds + comparison.Of(6).CandidateMilliseconds;
         Func<IReadOnlyList<double>, double> ofFirst = round => round[4] - round[5], ofSecond = round => round[6] - round[7];
@@ -100,7 +111,7 @@ public sealed partial class SubgraphTimer
         {
             double[] observed = [.. comparison.Milliseconds.Select(gains[state])];
             (double gain, double low, double high, _) = MedianInterval.Of(observed, comparison.LookConfidence);
-            timings.Add(keys[state], new Timing(original, original - gain, gain, low, high, comparison.Confidence, observed.Length, []));
+            timings.Add(keys[state], subjects[state], new Timing(original, original - gain, gain, low, high, comparison.Confidence, observed.Length, []));
         }
     }
 

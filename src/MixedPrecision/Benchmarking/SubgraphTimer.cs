@@ -18,7 +18,11 @@ namespace MixedPrecision.Benchmarking;
 /// <param name="Unavailable">Why the configuration cannot run, or null when it can.</param>
 /// <param name="Reused">Whether nothing had to be measured for it.</param>
 public sealed record ConfigurationTiming(
-    Configuration Configuration, IReadOnlyList<string> Canonical, IReadOnlyList<Timing> Timings, string? Unavailable, bool Reused);
+    Configuration Configuration, IReadOnlyList<string> Canonical, IReadOnlyList<Timing> Timings, string? Unavailable, bool Reused)
+{
+    /// <summary>Whether nothing is known of it, since timings are those of a profile, and it is not in there.</summary>
+    public bool IsAbsent { get; init; }
+}
 
 /// <summary>What enters the sub-graphs of a model in one scenario, as far as timings depend on it.</summary>
 /// <param name="Weight">The scenario's share; the shares of all scenarios sum to 1.</param>
@@ -38,6 +42,7 @@ public sealed record EnteringValues(double Weight, IReadOnlyDictionary<string, s
 /// <param name="settings">How exactly to measure, where a call does not say.</param>
 /// <param name="store">Where timings are kept.</param>
 /// <param name="waiting">Told when another benchmark on this machine has to end first.</param>
+/// <param name="profile">Timings of another machine, by key: then nothing is measured; or null.</param>
 public sealed partial class SubgraphTimer(
     OnnxModel model,
     Partition partition,
@@ -46,7 +51,8 @@ public sealed partial class SubgraphTimer(
     Machine machine,
     TimingSettings settings,
     ContentStore store,
-    Action<string>? waiting = null)
+    Action<string>? waiting = null,
+    IReadOnlyDictionary<string, StoredTiming>? profile = null)
 {
     /// <summary>Candidates timed against the original at once: more share its cost, and take more memory.</summary>
     private const int MostAtOnce = 4;
@@ -54,7 +60,10 @@ public sealed partial class SubgraphTimer(
     /// <summary>A sub-graph of more weights than this is timed one candidate at a time: a session may hold them twice.</summary>
     private const long ManyParameters = 1L << 26;
 
-    private readonly TimingStore timings = new(store);
+    /// <summary>Why a configuration counts as one that cannot run though it may.</summary>
+    private const string NotInProfile = "it is not in the profile: run 'mixed-precision benchmark POLICY --export FILE' with this policy on the device again";
+
+    private readonly TimingStore timings = new(store, machine, profile);
     private readonly Dictionary<int, Cut> cuts = [];
     private readonly Dictionary<(int Subgraph, string Structure, int Scenario), string?> admitted = [];
     private IReadOnlyList<IReadOnlyDictionary<string, Tensor>>? captured;
@@ -73,6 +82,12 @@ public sealed partial class SubgraphTimer(
 
     /// <summary>Timings found in the cache, or shared by sub-graphs of equal structure.</summary>
     public int Reused => timings.Reused;
+
+    /// <summary>Configurations and edges that were asked for and are not in the profile.</summary>
+    public int Missing => timings.Missing;
+
+    /// <summary>All timings that were taken or found, by the text of their keys.</summary>
+    public IReadOnlyDictionary<string, StoredTiming> Known => timings.Known;
 
     /// <summary>What the reader should know, such as damaged entries of the cache.</summary>
     public IReadOnlyList<string> Warnings => timings.Warnings;
@@ -119,11 +134,16 @@ public sealed partial class SubgraphTimer(
         foreach (Configuration[] group in configurations.Chunk(cut.Parameters > ManyParameters ? 1 : MostAtOnce))
         {
             cancellation.ThrowIfCancellationRequested();
-            CacheKey[][] keys = [.. group.Select(c => entering.Select(e => cut.Keys.Of(c, StructureOf(subgraph, c), e, machine, exactly)).ToArray())];
+            CacheKey[][] keys = [.. group.Select(c => entering.Select(e => cut.Keys.Of(c, StructureOf(subgraph, c), e, exactly)).ToArray())];
             StoredTiming?[][] found = [.. keys.Select(k => k.Select(timings.Find).ToArray())];
             bool[] reused = [.. found.Select(IsKnown)];
             int[] missing = [.. Enumerable.Range(0, group.Length).Where(i => !reused[i]).DistinctBy(i => string.Join(' ', keys[i].Select(k => k.Hex)))];
-            if (missing.Length > 0)
+            if (timings.IsClosed)
+            {
+                // What is measured once more has been asked for before.
+                Array.ForEach(exactly == settings ? missing : [], i => timings.Miss(keys[i]));
+            }
+            else if (missing.Length > 0)
             {
                 Time(subgraph, cut, [.. missing.Select(i => new Candidate(group[i], keys[i], found[i]))], exactly, cancellation);
             }
@@ -132,11 +152,12 @@ public sealed partial class SubgraphTimer(
             foreach (int i in Enumerable.Range(0, group.Length).Where(i => !reused[i]).Except(missing))
             {
                 found[i] = [.. keys[i].Select(timings.Find)];
-                reused[i] = true;
+                reused[i] = !timings.IsClosed;
             }
 
-            results.AddRange(group.Select((configuration, i) => found[i].FirstOrDefault(f => f?.Unavailable is not null) is { } unavailable
-                ? Result(cut, configuration, [], unavailable.Unavailable, reused[i])
+            results.AddRange(group.Select((configuration, i) => !IsKnown(found[i])
+                ? Result(cut, configuration, [], NotInProfile, reused: false) with { IsAbsent = true }
+                : found[i].FirstOrDefault(f => f?.Unavailable is not null) is { } unavailable ? Result(cut, configuration, [], unavailable.Unavailable, reused[i])
                 : Result(cut, configuration, [.. found[i].Select(f => f!.Timing!)], null, reused[i])));
             progress?.Invoke(group.Length);
         }
@@ -177,7 +198,7 @@ public sealed partial class SubgraphTimer(
                 {
                     if (StructureOf(subgraph, candidates[c].Configuration) is { } structure && WhyNotAdmitted(subgraph, cut, structure, scenario, inputs[scenario]) is string other)
                     {
-                        Refuse(candidates[c], scenario, other);
+                        Refuse(cut, candidates[c], scenario, exactly, other);
                         continue;
                     }
 
@@ -186,7 +207,7 @@ public sealed partial class SubgraphTimer(
                 }
                 catch (OnnxRuntimeException e)
                 {
-                    Refuse(candidates[c], scenario, $"ONNX Runtime does not run it: {e.Message.Replace('\n', ' ')}");
+                    Refuse(cut, candidates[c], scenario, exactly, $"ONNX Runtime does not run it: {e.Message.Replace('\n', ' ')}");
                 }
             }
 
@@ -198,18 +219,19 @@ public sealed partial class SubgraphTimer(
             Comparison comparison = Interleaved.Measure(contenders, exactly, cancellation);
             for (int c = 0; c < runnable.Count; c++)
             {
-                Timing timing = comparison.Of(c + 1);
-                timings.Add(runnable[c].Keys[scenario], timing);
-                runnable[c].Found[scenario] = new StoredTiming(timing, null);
+                runnable[c].Found[scenario] = timings.Add(
+                    runnable[c].Keys[scenario], SubjectOf(cut, runnable[c].Configuration, scenario, ComparisonOf(exactly)), comparison.Of(c + 1));
             }
         }
     }
 
-    private void Refuse(Candidate candidate, int scenario, string reason)
-    {
-        timings.AddUnavailable(candidate.Keys[scenario], reason);
-        candidate.Found[scenario] = new StoredTiming(null, reason);
-    }
+    private void Refuse(Cut cut, Candidate candidate, int scenario, TimingSettings exactly, string reason) =>
+        candidate.Found[scenario] = timings.AddUnavailable(candidate.Keys[scenario], SubjectOf(cut, candidate.Configuration, scenario, ComparisonOf(exactly)), reason);
+
+    private string ComparisonOf(TimingSettings exactly) => exactly == settings ? TimingSubject.Configuration : TimingSubject.NearTie;
+
+    private TimingSubject SubjectOf(Cut cut, Configuration configuration, int scenario, string comparison) =>
+        cut.Keys.Subject(configuration, scenarios()[scenario].Name, cut.Extracted, Entering![scenario].Values, types, comparison);
 
     /// <summary>Why a structure may not stand for the exported form: see <see cref="Admission"/>. Found out once for each structure and what is fed.</summary>
     private string? WhyNotAdmitted(Subgraph subgraph, Cut cut, FoundStructure structure, int scenario, IReadOnlyDictionary<string, Tensor> inputs)

@@ -8,8 +8,8 @@ using MixedPrecision.Structures;
 namespace MixedPrecision.Benchmarking;
 
 /// <summary>
-/// Keys of timings: the structure of the sub-graph, the kernel of each layer's format by its place in that structure, what enters, machine and
-/// settings. Neither names nor values of weights nor the order of the file enter, so that equal blocks, re-trained models and re-exports share what was measured.
+/// Keys of timings: the structure of the sub-graph, the kernel of each layer's format by its place in that structure, what enters and
+/// settings; the machine comes on top (<see cref="TimingStore"/>). Neither names nor values of weights nor the order of the file enter, so that equal blocks, re-trained models and re-exports share what was measured.
 /// </summary>
 internal sealed class TimingKeys
 {
@@ -17,7 +17,7 @@ internal sealed class TimingKeys
     private const int SmallCount = 16;
 
     /// <summary>Raised when what is stored of a timing changes.</summary>
-    private const int Version = 3;
+    private const int Version = 4;
 
     private readonly Subgraph subgraph;
     private readonly Dictionary<string, string> names;
@@ -37,12 +37,47 @@ internal sealed class TimingKeys
     /// <summary>Puts formats of the layers, given in the order of <see cref="Subgraph.Layers"/>, into the order that depends on the structure alone.</summary>
     public IReadOnlyList<string> Canonical(IReadOnlyList<string> formats) => [.. order.Select(layer => formats[layer])];
 
+    /// <summary>The reverse of <see cref="Canonical"/>.</summary>
+    public string[] Own(IReadOnlyList<string> canonical)
+    {
+        string[] own = new string[order.Length];
+        for (int i = 0; i < order.Length; i++)
+        {
+            own[order[i]] = canonical[i];
+        }
+
+        return own;
+    }
+
+    /// <summary>What a timing is of.</summary>
+    /// <param name="configuration">Formats in the order of <see cref="Subgraph.Layers"/>.</param>
+    /// <param name="scenario">Name of the scenario.</param>
+    /// <param name="extracted">The sub-graph as a model of its own.</param>
+    /// <param name="entering">By name, what enters as <see cref="Describe"/> says it.</param>
+    /// <param name="types">Types of the values.</param>
+    /// <param name="comparison">What is compared: one of <see cref="TimingSubject.Comparisons"/>.</param>
+    public TimingSubject Subject(
+        Configuration configuration,
+        string scenario,
+        ExtractedSubgraph extracted,
+        IReadOnlyDictionary<string, string> entering,
+        IReadOnlyDictionary<string, TensorType> types,
+        string comparison) => new(
+            subgraph.Fingerprint,
+            extracted.Model.Graph.Node.CountBy(n => n.Operator()).OrderBy(o => o.Key, StringComparer.Ordinal).ToDictionary(),
+            [.. order.Select(l => new TimedLayer(subgraph.Layers[l].Name, subgraph.Layers[l].Operator))],
+            configuration.Structure,
+            Canonical(configuration.Formats),
+            scenario,
+            [.. extracted.Inputs.Select(i => $"{i}: {entering[i]}")],
+            [.. extracted.Outputs.Select(o => types.TryGetValue(o, out TensorType? type) && type.ElementType != 0 ? $"{o}: {type}" : o)],
+            comparison);
+
     /// <param name="configuration">Formats in the order of <see cref="Subgraph.Layers"/>.</param>
     /// <param name="structure">Its structure; null for the exported one.</param>
     /// <param name="inputs">What enters, by the model's own names, as <see cref="Describe"/> says it.</param>
-    /// <param name="machine">What it is measured on.</param>
     /// <param name="settings">How it is measured.</param>
-    public CacheKey Of(Configuration configuration, FoundStructure? structure, IReadOnlyDictionary<string, string> inputs, Machine machine, TimingSettings settings)
+    public CacheKey Of(Configuration configuration, FoundStructure? structure, IReadOnlyDictionary<string, string> inputs, TimingSettings settings)
     {
         IReadOnlyList<string> formats = Canonical([.. configuration.Formats.Select(f => NumberFormats.Get(f).KernelIdentity)]);
         IEnumerable<string> entering = inputs.Select(i => $"{names[i.Key]}={i.Value}");
@@ -52,7 +87,6 @@ internal sealed class TimingKeys
             ("inputs", string.Join("; ", entering.Order(StringComparer.Ordinal))))
             .With("structure", structure is null ? configuration.Structure : string.Create(CultureInfo.InvariantCulture, $"{structure.Structure.Name}/{structure.Structure.Version}"))
             .With("version", Version)
-            .With("machine", machine.Key())
             .With("settings", settings.Key());
     }
 

@@ -70,8 +70,12 @@ public sealed class CacheKey
 
     private CacheKey Append(string name, PartKind kind, string value)
     {
-        if (parts.Any(part => part.Name == name))
-            throw new ArgumentException($"The key has a part '{name}' already.", nameof(name));
+        foreach (Part part in parts.AsSpan())
+        {
+            if (part.Name == name)
+                throw new ArgumentException($"The key has a part '{name}' already.", nameof(name));
+        }
+
         return new CacheKey(parts.Add(new Part(name, kind, value)));
     }
 

@@ -14,6 +14,9 @@ public sealed class StagingFolder : IDisposable
     /// <summary>No run takes this long; older folders are left from one that was killed.</summary>
     private static readonly TimeSpan Abandoned = TimeSpan.FromDays(7);
 
+    private const int MostTries = 20;
+    private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(25);
+
     private static readonly ConcurrentDictionary<StagingFolder, bool> Live = [];
 
     private readonly string output;
@@ -48,12 +51,17 @@ public sealed class StagingFolder : IDisposable
         }
     }
 
-    /// <summary>For a process that is about to end while a run has not: what the run would have cleared up.</summary>
+    /// <summary>For a process that is about to end while a run has not: what the run would have cleared up. The run may still write: what is deleted under its hands takes more than one try.</summary>
     public static void DisposeAll()
     {
         foreach (StagingFolder staging in Live.Keys)
         {
             staging.Dispose();
+            for (int again = 0; again < MostTries && Directory.Exists(staging.Folder); again++)
+            {
+                Thread.Sleep(Pause);
+                staging.Dispose();
+            }
         }
     }
 

@@ -57,9 +57,10 @@ public static class SampleChecks
         }
 
         long labels = evaluation.Sum(s => Labels(policy.Calibration, s));
-        if (policy.Budget.Kind == BudgetKind.AccuracyDrop && labels > 0 && policy.Budget.Value > 0 && policy.Budget.Value < 1.0 / labels)
+        foreach (LossLimit limit in policy.Budget.Limits.Where(limit =>
+            limit.Kind is BudgetKind.AccuracyDrop or BudgetKind.Agreement && labels > 0 && limit.Distance > 0 && limit.Distance < (1.0 / labels) - 1e-12))
         {
-            warnings.Add(Errors.BudgetFinerThanALabel(policy.PlaceOf("budget"), policy.Budget.ToString(), labels));
+            warnings.Add(Errors.BudgetFinerThanALabel(policy.PlaceOf("budget"), limit.ToString(), labels));
         }
 
         return warnings;

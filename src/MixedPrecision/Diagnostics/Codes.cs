@@ -30,6 +30,8 @@ public static class Codes
     public static readonly ErrorCode BudgetLarge = new("MPB1015", "large budget");
     public static readonly ErrorCode BudgetFinerThanALabel = new("MPB1016", "budget finer than one label");
     public static readonly ErrorCode MoreThreadsThanProcessors = new("MPB1017", "more threads than processors");
+    public static readonly ErrorCode RulesContradict = new("MPB1018", "rules leave no format");
+    public static readonly ErrorCode FormatCannotBeShared = new("MPB1019", "layers cannot share a format");
 
     // 2xxx: model
     public static readonly ErrorCode ModelNotFound = new("MPB2001", "model not found");
@@ -84,10 +86,15 @@ public static class Codes
     public static readonly ErrorCode ScenarioDoesNotRun = new("MPB5002", "scenario does not run");
     public static readonly ErrorCode ScenarioTooLarge = new("MPB5003", "scenario too large");
     public static readonly ErrorCode SubgraphDoesNotRun = new("MPB5004", "sub-graph does not run");
+    public static readonly ErrorCode ProfileInvalid = new("MPB5005", "profile cannot be used");
+    public static readonly ErrorCode ProfileDiffers = new("MPB5006", "profile of other conditions");
+    public static readonly ErrorCode ProfileLacks = new("MPB5007", "timings missing in the profile");
 
     // 6xxx: solver
     public static readonly ErrorCode BudgetInfeasible = new("MPB6001", "budget infeasible");
     public static readonly ErrorCode RulesOverBudget = new("MPB6002", "rules over the budget");
+    public static readonly ErrorCode SizeNotMet = new("MPB6003", "size limit not met");
+    public static readonly ErrorCode SlowerForSize = new("MPB6004", "slower for its size");
 
     // 7xxx: quantization and verification
     public static readonly ErrorCode EmittedModelDoesNotRun = new("MPB7001", "emitted model does not run");

@@ -56,6 +56,16 @@ public static partial class Errors
     public static Diagnostic MoreThreadsThanProcessors(Place place, int threads, int processors) => new(Codes.MoreThreadsThanProcessors, Severity.Warning, place,
         $"the policy sets {threads} threads, and this machine has {processors} {(processors == 1 ? "processor" : "processors")} for them: timings are not those of a machine that has as many. Build on such a machine, or set runtime.threads to at most {processors}");
 
+    /// <summary>MPB1018: what rules say of a layer together leaves it nothing.</summary>
+    public static MixedPrecisionException RulesContradict(Place place, string layer, string reason) => new(Codes.RulesContradict, place,
+        $"rules leave the layer {Wording.Quote(layer)} no format: {reason}. Change one of the rules, narrow its pattern, or add formats to 'formats'");
+
+    /// <summary>MPB1019: layers that are to share a format, and may have none in common.</summary>
+    public static MixedPrecisionException FormatCannotBeShared(Place place, string pattern, (string Layer, IReadOnlyList<string> Formats) one, (string Layer, IReadOnlyList<string> Formats) other) =>
+        new(Codes.FormatCannotBeShared, place,
+            $"the layers that {Wording.Quote(pattern)} matches are to share a format, and there is none that all of them may take: {Wording.Quote(one.Layer)} may take {string.Join(", ", one.Formats)}, "
+            + $"and {Wording.Quote(other.Layer)} {string.Join(", ", other.Formats)}. Narrow the pattern, or change the rules of one of them");
+
     /// <summary>MPB1011: the pattern of a layer rule matches none of the model's layers.</summary>
     public static MixedPrecisionException PolicyRuleMatchesNothing(Place place, string pattern, IReadOnlyList<string> layers) =>
         new(Codes.PolicyRuleMatchesNothing, place,

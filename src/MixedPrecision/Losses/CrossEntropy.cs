@@ -100,11 +100,21 @@ internal sealed class CrossEntropy(string name, double weight, string output, Sc
             return (0, 0);
         }
 
-        long[] predicted = labels.AreIndependent
-            ? Independent.Predict(Floats.ToFloat(outputs[output]).Values<float>(), AreProbabilities)
-            : Categorical.Predict(new ScoreRows(outputs[output], labels.Axis));
+        long[] predicted = Answers(outputs, labels);
         return (Labels.Counted(labels.Values), predicted.Where((label, i) => label == labels.Values[i]).LongCount());
     }
+
+    public override (long Answers, long Equal) Agreement(IReadOnlyDictionary<string, Tensor> original, IReadOnlyDictionary<string, Tensor> others, TermTarget target)
+    {
+        var labels = (LabelTarget)target;
+        long[] before = Answers(original, labels), after = Answers(others, labels);
+        return (Labels.Counted(labels.Values), before.Where((answer, i) => labels.Values[i] >= 0 && answer == after[i]).LongCount());
+    }
+
+    /// <summary>The most likely class of each row, or of each independent label whether it is likely.</summary>
+    private long[] Answers(IReadOnlyDictionary<string, Tensor> outputs, LabelTarget labels) => labels.AreIndependent
+        ? Independent.Predict(Floats.ToFloat(outputs[output]).Values<float>(), AreProbabilities)
+        : Categorical.Predict(new ScoreRows(outputs[output], labels.Axis));
 
     private bool AreProbabilities => scores.Kind == ScoreKind.Sigmoids;
 

@@ -54,6 +54,9 @@ public sealed class LossFunction : IDisposable
     /// <summary>Whether labels are read from the data, so that accuracy can be told.</summary>
     public bool HasLabels => accuracy is not null || terms.Any(t => t is CrossEntropy { HasLabels: true });
 
+    /// <summary>Whether the output says one answer for each label, or for each that there might be, so that answers can be compared.</summary>
+    public bool HasAnswers => accuracy is not null || terms.Any(t => t is CrossEntropy);
+
     /// <summary>The loss of a policy on a model; without one in the policy a guess, which <see cref="Notes"/> explain.</summary>
     /// <param name="types">Types of the model's values.</param>
     /// <param name="keys">Keys of the data besides the model's inputs, where they are known: labels among them make a guess.</param>
@@ -150,7 +153,7 @@ public sealed class LossFunction : IDisposable
     {
         CheckSizes(mixed, target);
         double before = 0, change = 0, square = 0, squareChange = 0;
-        long labels = 0, originalHits = 0, mixedHits = 0;
+        long labels = 0, originalHits = 0, mixedHits = 0, answers = 0, equal = 0;
         foreach ((LossTerm term, TermTarget one) in terms.Zip(target.Terms))
         {
             if (term.ExpectedSquare(original, null) is double expected)
@@ -167,15 +170,19 @@ public sealed class LossFunction : IDisposable
             labels += count;
             originalHits += hits;
             mixedHits += term.Accuracy(mixed, one).Hits;
+            (long ownAnswers, long ownEqual) = term.Agreement(original, mixed, one);
+            answers += ownAnswers;
+            equal += ownEqual;
         }
 
         if (target.Accuracy is not null)
         {
             (labels, originalHits) = accuracy!.Accuracy(original, target.Accuracy);
             mixedHits = accuracy.Accuracy(mixed, target.Accuracy).Hits;
+            (answers, equal) = accuracy.Agreement(original, mixed, target.Accuracy);
         }
 
-        return new LossComparison((before * before) + square, (change * change) + squareChange, before, change, labels, originalHits, mixedHits, target.AccuracyMisfit);
+        return new LossComparison((before * before) + square, (change * change) + squareChange, before, change, labels, originalHits, mixedHits, target.AccuracyMisfit) { Answers = answers, EqualAnswers = equal };
     }
 
     public void Dispose()
@@ -269,4 +276,11 @@ public readonly record struct LossComparison(
     long Labels = 0,
     long OriginalHits = 0,
     long MixedHits = 0,
-    Diagnostic? LabelMisfit = null);
+    Diagnostic? LabelMisfit = null)
+{
+    /// <summary>Answers that count: largest scores of rows, with labels of those whose label counts.</summary>
+    public long Answers { get; init; }
+
+    /// <summary>How many of them are the original's.</summary>
+    public long EqualAnswers { get; init; }
+}

@@ -50,6 +50,9 @@ internal abstract class LossTerm(string name, double weight) : IDisposable
     /// <summary>How many labels count, and of how many the output's largest score is the label's; (0, 0) without given labels.</summary>
     public virtual (long Labels, long Hits) Accuracy(IReadOnlyDictionary<string, Tensor> outputs, TermTarget target) => (0, 0);
 
+    /// <summary>How many answers count, the largest score where a label counts or would, and how many of them two outputs have in common; (0, 0) for losses without answers.</summary>
+    public virtual (long Answers, long Equal) Agreement(IReadOnlyDictionary<string, Tensor> original, IReadOnlyDictionary<string, Tensor> others, TermTarget target) => (0, 0);
+
     public virtual void Dispose()
     {
     }

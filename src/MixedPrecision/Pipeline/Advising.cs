@@ -15,7 +15,7 @@ internal static class Advising
 
     public static IReadOnlyList<SessionAdvice> Of(Materials materials, StageRunner runner, Shipped shipped)
     {
-        if (materials.Policy.Objective != Objective.Time || (shipped.Times.Count == 0 && shipped.Compared.All(c => c.Times is null)))
+        if (materials.Profile is not null || materials.Policy.Objective != Objective.Time || (shipped.Times.Count == 0 && shipped.Compared.All(c => c.Times is null)))
         {
             return [];
         }
@@ -42,7 +42,6 @@ internal static class Advising
     private static bool StaysWithin(Materials materials, StageRunner runner, Shipped shipped, AppOption option)
     {
         LossChange loss = runner.Get(Stages.Evaluate, Steps.EvaluationOf(materials, shipped.Emitted) with { Advised = option.Options });
-        BudgetPolicy budget = materials.Policy.Budget;
-        return BudgetSearch.IsWithin(budget, BudgetSearch.Measured(budget, loss));
+        return Limits.AreWithin(materials.Policy.Budget, loss);
     }
 }

@@ -1,17 +1,14 @@
-using MixedPrecision.Policies;
-using MixedPrecision.Verification;
-
 namespace MixedPrecision.Pipeline;
 
 /// <summary>What came of one τ.</summary>
 /// <param name="Plan">What tells plans apart.</param>
 /// <param name="Tau">The relative loss error that is predicted for the plan, at most the τ asked for.</param>
 /// <param name="Gain">What the plan gains.</param>
-/// <param name="Measured">What the budget is about, as measured on the emitted file.</param>
-internal sealed record BudgetTrial(string Plan, double Tau, double Gain, double Measured);
+/// <param name="IsWithin">Whether all that is limited is within its limit, as measured on the emitted file; false before that.</param>
+internal sealed record BudgetTrial(string Plan, double Tau, double Gain, bool IsWithin = false);
 
 /// <summary>
-/// Finds the τ for a budget that is stated in other words. What is measured grows with τ, but not strictly and with noise: so τ is widened or tightened by
+/// Finds the τ for a budget that is stated in other words, or in several. What is measured grows with τ, but not strictly and with noise: so τ is widened or tightened by
 /// steps until one plan is within the budget and one over it, and then bisected on a logarithmic scale, over plans that differ; of all plans that were
 /// measured to be within the budget the one of greatest gain is taken.
 /// </summary>
@@ -25,18 +22,19 @@ internal static class BudgetSearch
     private const double Close = 1.1;
 
     /// <param name="start">The τ to begin with.</param>
-    /// <param name="allowed">Greatest value of <see cref="BudgetTrial.Measured"/>.</param>
+    /// <param name="most">The greatest τ.</param>
     /// <param name="trials">At most so many plans are measured.</param>
     /// <param name="plan">The plan for a τ, not measured: its name, its own τ, its gain.</param>
     /// <param name="measure">Emits and measures the plan that was made last.</param>
     /// <returns>The best trial within the budget, and the τ that it was made for; null when there is none.</returns>
     public static (BudgetTrial Trial, double Tau)? Find(
-        double start, double allowed, int trials, Func<double, BudgetTrial> plan, Func<BudgetTrial, BudgetTrial> measure)
+        double start, double most, int trials, Func<double, BudgetTrial> plan, Func<BudgetTrial, BudgetTrial> measure)
     {
         var known = new Dictionary<string, BudgetTrial>();
         (BudgetTrial Trial, double Tau)? best = null;
         double? within = null, over = null;
-        double tau = start;
+        most = Math.Min(most, Most);
+        double tau = Math.Min(start, most);
         while (true)
         {
             BudgetTrial proposed = plan(tau);
@@ -50,11 +48,11 @@ internal static class BudgetSearch
                 known.Add(proposed.Plan, trial = measure(proposed));
             }
 
-            if (IsWithin(trial.Measured, allowed))
+            if (trial.IsWithin)
             {
                 best = best is { } b && b.Trial.Gain >= trial.Gain ? best : (trial, tau);
                 // A plan far from its τ is the freest there is.
-                if (over is null && (tau >= Most || proposed.Tau < tau / (Step * Step)))
+                if (over is null && (tau >= most || proposed.Tau < tau / (Step * Step)))
                 {
                     return best;
                 }
@@ -65,6 +63,11 @@ internal static class BudgetSearch
             {
                 // The same plan comes for every τ from its own on, so that nothing between is worth a trial.
                 over = Math.Min(tau, proposed.Tau > 0 ? proposed.Tau : tau);
+                // Rules, or the size, leave no plan of less.
+                if (within is null && proposed.Tau > tau)
+                {
+                    return best;
+                }
             }
 
             if (within is double low && over is double high)
@@ -78,7 +81,7 @@ internal static class BudgetSearch
             }
             else
             {
-                tau = over is double least ? least / Step : Math.Min(Most, tau * Step);
+                tau = over is double least ? least / Step : Math.Min(most, tau * Step);
                 if (tau < Least)
                 {
                     return best;
@@ -86,18 +89,4 @@ internal static class BudgetSearch
             }
         }
     }
-
-    /// <summary>Whether a measured value is within a budget.</summary>
-    public static bool IsWithin(BudgetPolicy budget, double measured) => budget.Kind == BudgetKind.LossError ? measured <= budget.Value : IsWithin(measured, budget.Value);
-
-    /// <summary>Whether a measured value is within the budget; up to rounding, since shares of labels are differences of fractions.</summary>
-    public static bool IsWithin(double measured, double allowed) => measured <= allowed + 1e-9;
-
-    /// <summary>What a budget is about, as measured.</summary>
-    public static double Measured(BudgetPolicy budget, LossChange loss) => budget.Kind switch
-    {
-        BudgetKind.LossError => loss.RelativeLossError,
-        BudgetKind.LossIncrease => loss.MeanLossChange == 0 ? 0 : loss.MeanLossChange / Math.Abs(loss.MeanLoss),
-        _ => loss.Accuracy is { } accuracy ? accuracy.Original - accuracy.Mixed : double.NaN,
-    };
 }

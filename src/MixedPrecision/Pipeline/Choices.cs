@@ -18,31 +18,68 @@ internal static class Choices
         return policy with
         {
             Formats = FormatFamilies.InOrder(policy.Formats.Select(Named)),
-            Layers = [.. policy.Layers.Select(rule => rule with { Format = Named(rule.Format) })],
+            Layers = [.. policy.Layers.Select(rule => rule with { Format = rule.Format is null ? null : Named(rule.Format) })],
         };
     }
 
-    /// <exception cref="MixedPrecisionException">A rule matches no layer, or pins a format that does not apply.</exception>
+    /// <exception cref="MixedPrecisionException">A rule matches no layer (MPB1011), pins a format that does not apply (MPB1012), or rules leave a layer no format (MPB1018), or layers that are to share one (MPB1019).</exception>
     public static IReadOnlyDictionary<string, LayerOptions> Of(Policy policy, Workspace workspace, Machine machine)
     {
         NumberFormat[] formats = [.. policy.Formats.Select(NumberFormats.Get)];
         Layer[] layers = [.. workspace.Partition.Layers];
-        IReadOnlyDictionary<string, string> pins = PolicyChecks.Pins(policy.Layers, [.. layers.Select(l => l.Name)]);
-        return layers.ToDictionary(l => l.Name, l =>
+        IReadOnlyDictionary<string, RulesOfLayer> rules = PolicyChecks.Rules(policy.Layers, [.. layers.Select(l => l.Name)]);
+        return Sharing(policy, layers.ToDictionary(l => l.Name, l =>
         {
             LayerSite site = workspace.Sites[l.Name];
             IReadOnlyDictionary<string, string> reasons = NotApplicable(site, formats, machine);
-            if (!pins.TryGetValue(l.Name, out string? pinned))
+            (FormatId Id, LayerRule Rule, string Reason)[] ruledOut = [.. policy.Formats.Select(FormatId.Parse)
+                .Select(id => (id, Found: rules[l.Name].WhyNot(id))).Where(f => f.Found is not null).Select(f => (f.id, f.Found!.Value.Rule, f.Found.Value.Reason))];
+            if (rules[l.Name].Pin is { Format: string pinned } pin)
             {
-                return new LayerOptions([.. formats.Where(f => WhyNot(f, site, machine) is null).Select(f => f.Name)], null, reasons);
+                return ruledOut.FirstOrDefault(f => f.Id.Text == pinned) is { Rule: { } other } ? throw Errors.RulesContradict(pin.Place, l.Name, $"{Wording.Quote(pin.Match)} ({pin.Asks}) and {Wording.Quote(other.Match)} ({other.Asks}) exclude each other")
+                    : WhyNot(NumberFormats.Get(pinned), site, machine) is string reason ? throw Errors.PolicyPinnedFormatDoesNotApply(pin.Place, l.Name, pinned, reason)
+                    : new LayerOptions([pinned], pin.Match, reasons);
             }
 
-            LayerRule rule = RuleOf(policy, l.Name);
-            return WhyNot(NumberFormats.Get(pinned), site, machine) is string reason
-                ? throw Errors.PolicyPinnedFormatDoesNotApply(rule.Place, l.Name, pinned, reason)
-                : new LayerOptions([pinned], rule.Match, reasons);
-        });
+            string[] left = [.. formats.Where(f => WhyNot(f, site, machine) is null).Select(f => f.Name).Except(ruledOut.Select(f => f.Id.Text))];
+            return left.Length == 0
+                ? throw Errors.RulesContradict(ruledOut[^1].Rule.Place, l.Name, $"{string.Join(", ", ruledOut.Select(f => $"{f.Id.Text}: {f.Reason}"))}; {string.Join("; ", reasons.Select(r => $"{r.Key}: {r.Value}"))}".TrimEnd(' ', ';'))
+                : new LayerOptions(left, null, Merged(reasons, ruledOut.Select(f => (f.Id.Text, f.Reason))));
+        }));
     }
+
+    /// <summary>By layer, the formats that it may take where layers share theirs: those that all of a group may.</summary>
+    /// <exception cref="MixedPrecisionException">MPB1019: there is none.</exception>
+    private static Dictionary<string, LayerOptions> Sharing(Policy policy, Dictionary<string, LayerOptions> options)
+    {
+        foreach (SharingLayers group in SharingLayers.Of(policy.Layers, [.. options.Keys]))
+        {
+            var common = options[group.Layers[0]].Formats.ToList();
+            foreach (string layer in group.Layers)
+            {
+                common.RemoveAll(format => !options[layer].Formats.Contains(format));
+                if (common.Count == 0)
+                {
+                    string other = group.Layers.FirstOrDefault(l => !options[l].Formats.Intersect(options[layer].Formats).Any()) ?? group.Layers[0];
+                    throw Errors.FormatCannotBeShared(group.Rule.Place, group.Rule.Match, (other, options[other].Formats), (layer, options[layer].Formats));
+                }
+            }
+
+            string? pinned = group.Layers.Select(l => options[l].Pinned).FirstOrDefault(p => p is not null);
+            foreach (string layer in group.Layers)
+            {
+                options[layer] = new LayerOptions(
+                    [.. common],
+                    options[layer].Pinned ?? (pinned is null ? null : group.Rule.Match),
+                    Merged(options[layer].NotApplicable, options[layer].Formats.Except(common).Select(f => (f, $"not every layer that shares its format by the rule {Wording.Quote(group.Rule.Match)} may take it"))));
+            }
+        }
+
+        return options;
+    }
+
+    private static Dictionary<string, string> Merged(IReadOnlyDictionary<string, string> reasons, IEnumerable<(string Format, string Reason)> more) =>
+        reasons.Concat(more.Where(m => !reasons.ContainsKey(m.Format)).Select(m => KeyValuePair.Create(m.Format, m.Reason))).ToDictionary();
 
     /// <summary>
     /// Of some formats those that cannot run a layer, with the reason; where some are meant for its kind, of these alone: that the others are not is no news.
@@ -64,29 +101,30 @@ internal static class Choices
     public static bool Runs(NumberFormat format, Machine machine) => !format.NeedsExactSums || machine.AddsExactly();
 
     private static string? WhyNot(NumberFormat format, LayerSite site, Machine machine) => format.WhyNot(site)
-        ?? (Runs(format, machine) ? null : $"the processor ({machine.Processor}) has neither VNNI nor AMX: it adds products in 16 bits, which saturate; leave the parameter out, or name another");
+        ?? (Runs(format, machine) ? null : $"the processor ({Wording.Escape(machine.Processor)}) has neither VNNI nor AMX: it adds products in 16 bits, which saturate; leave the parameter out, or name another");
 
     /// <summary>The same after calibration: a layer that could not be judged keeps the baseline, unless a rule pins it, with the reason.</summary>
-    /// <exception cref="MixedPrecisionException">MPB1012: a rule pins a layer whose values or gradients are no numbers, so that nothing can be told of the loss.</exception>
+    /// <exception cref="MixedPrecisionException">MPB1012: rules keep a layer from the baseline whose values or gradients are no numbers, so that nothing can be told of the loss. MPB1019: layers cannot share a format any more.</exception>
     public static IReadOnlyDictionary<string, LayerOptions> Judged(
         Policy policy, IReadOnlyDictionary<string, LayerOptions> allowed, Sensitivities sensitivities) =>
-        sensitivities.Layers.ToDictionary(l => l.Name, l =>
+        Sharing(policy, sensitivities.Layers.ToDictionary(l => l.Name, l =>
         {
             LayerOptions options = allowed[l.Name];
             string[] others = [.. options.Formats.Where(f => f != Problems.Baseline)];
-            if (l.State == LayerState.NotFinite && options.Pinned is not null && others.Length > 0)
+            bool mustChange = !options.Formats.Contains(Problems.Baseline);
+            if (l.State == LayerState.NotFinite && mustChange)
             {
                 throw Errors.PolicyPinnedFormatDoesNotApply(RuleOf(policy, l.Name).Place, l.Name, others[0], l.Reason!);
             }
 
-            return l.Reason is null || options.Pinned is not null || others.Length == 0 ? options : options with
+            return l.Reason is null || mustChange || others.Length == 0 ? options : options with
             {
                 Formats = [Problems.Baseline],
-                NotApplicable = options.NotApplicable.Concat(others.Select(f => KeyValuePair.Create(f, l.Reason!))).ToDictionary(),
+                NotApplicable = Merged(options.NotApplicable, others.Select(f => (f, l.Reason!))),
             };
-        });
+        }));
 
-    /// <summary>The rule that counts for a layer that some rule matches: the last.</summary>
+    /// <summary>The last of the rules that match a layer which some rule matches.</summary>
     private static LayerRule RuleOf(Policy policy, string layer) => policy.Layers.Last(r => Glob.IsMatch(r.Match, layer));
 
     /// <summary>
@@ -111,5 +149,5 @@ internal static class Choices
 /// <summary>What one layer may run in.</summary>
 /// <param name="Formats">Names of formats, at least one.</param>
 /// <param name="Pinned">The pattern of the rule that leaves one format only, or null.</param>
-/// <param name="NotApplicable">Formats of the policy that the layer cannot run in, with the reason; without those for other kinds of layers, unless all are.</param>
+/// <param name="NotApplicable">Formats of the policy that the layer cannot run in, or that rules forbid, with the reason; without those for other kinds of layers, unless all are.</param>
 internal sealed record LayerOptions(IReadOnlyList<string> Formats, string? Pinned, IReadOnlyDictionary<string, string> NotApplicable);

@@ -108,7 +108,7 @@ internal static class Emission
         return [.. workspace.Partition.Layers.Select(l => (workspace.Sites[l.Name], formats.GetValueOrDefault(l.Name, NumberFormats.Baseline)))];
     }
 
-    private static bool HasData(Workspace workspace, bool isApart) => isApart || ModelTensors.External(workspace.Model.Proto).Any();
+    private static bool HasData(Workspace workspace, bool isApart) => isApart || workspace.HasExternalData;
 
     private static IReadOnlyList<string> Make(
         Workspace workspace, IReadOnlyList<LayerFormat> layers, IReadOnlyList<SubgraphStructure> structures, string path, Preparations preparations, bool isApart = false) =>

@@ -9,6 +9,7 @@ namespace MixedPrecision.Pipeline;
 /// the structure gains by itself and what each layer gains alone. Optimistically, measured ones count at their best estimate, and the others at those of their parts and, on top, what layers in one format
 /// may gain together beyond that, since they share work such as the quantization of a common input: as much as was ever measured of layers together, in equal parts. Of n layers that
 /// share work k save (k − 1)/(n − 1) of what n save, which k/n is not below.
+/// What cannot run, and what was not measured where only that counts, is as slow as if all of the sub-graph's time and more came on top: no plan takes it unless rules force it to.
 /// </summary>
 internal sealed class GainBounds
 {
@@ -16,10 +17,15 @@ internal sealed class GainBounds
     private readonly Gains gains;
     private readonly GainFloor floor;
     private readonly bool isOptimistic;
+    private readonly bool isClosed;
+    private readonly double penalty;
     private readonly Dictionary<string, double> shared = [];
 
-    public GainBounds(Subgraph subgraph, Gains gains, GainFloor floor, Unmeasured unmeasured)
+    /// <param name="isClosed">Whether only configurations count that were measured as a whole.</param>
+    public GainBounds(Subgraph subgraph, Gains gains, GainFloor floor, Unmeasured unmeasured, bool isClosed = false)
     {
+        this.isClosed = isClosed;
+        penalty = gains.OriginalOf(subgraph).Sum() + (2 * gains.Of(subgraph).Select(g => g.Gain.High).DefaultIfEmpty(0).Max(high => Math.Max(0, high)));
         this.subgraph = subgraph;
         this.gains = gains;
         this.floor = floor;
@@ -30,15 +36,20 @@ internal sealed class GainBounds
         }
     }
 
-    /// <summary>The configurations that were measured and run.</summary>
-    public IReadOnlyList<MeasuredConfiguration> Measured => [.. gains.Of(subgraph)
-        .Select(g => new MeasuredConfiguration(g.Configuration.Formats, Count(isOptimistic ? g.Gain.Centre : g.Gain.Low, g.Configuration.Formats), g.Configuration.Structure))];
+    /// <summary>The configurations that were measured and run, and those that are known not to.</summary>
+    public IReadOnlyList<MeasuredConfiguration> Measured =>
+    [
+        .. gains.Of(subgraph)
+            .Select(g => new MeasuredConfiguration(g.Configuration.Formats, Count(isOptimistic ? g.Gain.Centre : g.Gain.Low, g.Configuration.Formats), g.Configuration.Structure)),
+        .. gains.Unavailable(subgraph).Select(c => new MeasuredConfiguration(c.Formats, -penalty, c.Structure)),
+    ];
 
     /// <summary>Whether a layer was measured to run in a format.</summary>
     public bool Runs(int layer, string format) => Alone(layer, format) is not null;
 
     /// <summary>What a layer in a format counts in configurations that were not measured.</summary>
     public double Of(int layer, string format) => format == Problems.Baseline ? 0
+        : isClosed ? -penalty
         : Alone(layer, format) is not { } gain ? 0
         : floor.Count(isOptimistic ? gain.Centre + shared.GetValueOrDefault(format) : gain.Low, 1);
 

@@ -1,5 +1,7 @@
 using System.Collections.Immutable;
+using System.Globalization;
 using MixedPrecision.Benchmarking;
+using MixedPrecision.Caching;
 using MixedPrecision.Partitioning;
 using MixedPrecision.Solving;
 using MixedPrecision.Structures;
@@ -32,13 +34,16 @@ internal sealed record SubgraphConfiguration(Subgraph Subgraph, Configuration Co
 internal sealed class Gains
 {
     public static readonly Gains Empty = new(
-        ImmutableSortedDictionary.Create<(int, string), Known>(), [], ImmutableDictionary<int, ImmutableArray<double>>.Empty, []);
+        ImmutableSortedDictionary<int, ImmutableSortedDictionary<string, Known>>.Empty, [], ImmutableDictionary<int, ImmutableArray<double>>.Empty, []);
 
-    private readonly ImmutableSortedDictionary<(int Subgraph, string Text), Known> known;
+    private static readonly ImmutableSortedDictionary<string, Known> Nothing = ImmutableSortedDictionary.Create<string, Known>(StringComparer.Ordinal);
+
+    /// <summary>By sub-graph, and by the text of the configuration.</summary>
+    private readonly ImmutableSortedDictionary<int, ImmutableSortedDictionary<string, Known>> known;
     private readonly ImmutableDictionary<int, ImmutableArray<double>> originals;
 
     private Gains(
-        ImmutableSortedDictionary<(int, string), Known> known,
+        ImmutableSortedDictionary<int, ImmutableSortedDictionary<string, Known>> known,
         ImmutableList<(SubgraphConfiguration, ConfigurationTiming)> timings,
         ImmutableDictionary<int, ImmutableArray<double>> originals,
         IReadOnlyList<Consequence> consequences)
@@ -55,8 +60,15 @@ internal sealed class Gains
     /// <summary>What layers of several sub-graphs gain together, besides what each sub-graph gains.</summary>
     public IReadOnlyList<Consequence> Consequences { get; }
 
+    /// <summary>All that is known by itself, <see cref="Consequences"/> apart, with what identifies it.</summary>
+    public Content<Gains> Content => new(
+        CacheKey.Of(
+            ("known", string.Join('\n', known.SelectMany(own => own.Value.Select(k => $"{own.Key} {k.Key}: {Text(k.Value)}")))),
+            ("originals", string.Join('\n', originals.OrderBy(o => o.Key).Select(o => $"{o.Key} {Text(o.Value)}")))),
+        () => this);
+
     /// <summary>How many configurations are known.</summary>
-    public int Count => known.Count;
+    public int Count => known.Values.Sum(own => own.Count);
 
     /// <summary>The timings that the gains follow from, in the order in which they were taken; empty for objectives that are computed.</summary>
     public ImmutableList<(SubgraphConfiguration Configuration, ConfigurationTiming Timing)> Timings { get; }
@@ -66,33 +78,42 @@ internal sealed class Gains
 
     /// <summary>These and one more.</summary>
     public Gains With(SubgraphConfiguration configuration, Gain? gain) =>
-        new(known.SetItem(KeyOf(configuration), new Known(configuration.Configuration, gain, [])), Timings, originals, Consequences);
+        new(Knowing(configuration, new Known(configuration.Configuration, gain, [])), Timings, originals, Consequences);
 
     /// <summary>These and one that follows from a timing: the mean over the scenarios by their weights.</summary>
     public Gains With(SubgraphConfiguration configuration, ConfigurationTiming timing, IReadOnlyList<double> weights)
     {
         if (timing.Unavailable is not null)
         {
-            return new Gains(known.SetItem(KeyOf(configuration), new Known(configuration.Configuration, null, [])), Timings.Add((configuration, timing)), originals, Consequences);
+            // What a profile lacks is no news of what is known.
+            return timing.IsAbsent && Knows(configuration) ? this
+                : new Gains(Knowing(configuration, new Known(configuration.Configuration, null, []) { IsAbsent = timing.IsAbsent }), Timings.Add((configuration, timing)), originals, Consequences);
         }
 
         ImmutableArray<Gain> shares = [.. timing.Timings.Select(t => new Gain(t.Low / t.OriginalMilliseconds, t.Gain / t.OriginalMilliseconds, t.High / t.OriginalMilliseconds))];
         int index = configuration.Subgraph.Index;
         ImmutableArray<double> weighted = [.. timing.Timings.Zip(weights, (t, w) => t.OriginalMilliseconds * w)];
         return new Gains(
-            known.SetItem(KeyOf(configuration), new Known(configuration.Configuration, null, shares)),
+            Knowing(configuration, new Known(configuration.Configuration, null, shares)),
             Timings.Add((configuration, timing)),
             originals.SetItem(index, originals.TryGetValue(index, out ImmutableArray<double> before) ? [.. before.Zip(weighted, Math.Min)] : weighted),
             Consequences);
     }
 
-    public bool Knows(SubgraphConfiguration configuration) => known.ContainsKey(KeyOf(configuration));
+    public bool Knows(SubgraphConfiguration configuration) => Of(configuration.Subgraph.Index).ContainsKey(configuration.Configuration.ToString());
 
     /// <summary>Milliseconds that a run of the original spends in a sub-graph that was timed, by scenario and with its weight; empty for others.</summary>
     public IReadOnlyList<double> OriginalOf(Subgraph subgraph) => originals.TryGetValue(subgraph.Index, out ImmutableArray<double> own) ? own : [];
 
+    /// <summary>Whether nothing could be found out of a configuration, since it is not in the profile.</summary>
+    public bool IsAbsent(SubgraphConfiguration configuration) => Of(configuration.Subgraph.Index).TryGetValue(configuration.Configuration.ToString(), out Known? found) && found.IsAbsent;
+
+    /// <summary>The configurations of one sub-graph that cannot run, or are not in the profile, in a fixed order.</summary>
+    public IEnumerable<Configuration> Unavailable(Subgraph subgraph) => Of(subgraph.Index).Values
+        .Where(g => g.Computed is null && g.Shares.IsEmpty).Select(g => g.Configuration);
+
     /// <summary>The gain of a configuration that was measured and runs, else null.</summary>
-    public Gain? Find(SubgraphConfiguration configuration) => known.TryGetValue(KeyOf(configuration), out Known? found) ? GainOf(configuration.Subgraph.Index, found) : null;
+    public Gain? Find(SubgraphConfiguration configuration) => Of(configuration.Subgraph.Index).TryGetValue(configuration.Configuration.ToString(), out Known? found) ? GainOf(configuration.Subgraph.Index, found) : null;
 
     /// <summary>The known gain of a configuration, else the sum of what its layers gain alone.</summary>
     public Gain Of(SubgraphConfiguration configuration) => Find(configuration) ?? configuration.Configuration.Formats.Select((format, layer) => format == Problems.Baseline
@@ -108,19 +129,30 @@ internal sealed class Gains
     }
 
     /// <summary>The configurations of one sub-graph that run, in a fixed order.</summary>
-    public IEnumerable<(Configuration Configuration, Gain Gain)> Of(Subgraph subgraph) => known
-        .Where(g => g.Key.Subgraph == subgraph.Index)
-        .Select(g => (g.Value.Configuration, Gain: GainOf(subgraph.Index, g.Value)))
+    public IEnumerable<(Configuration Configuration, Gain Gain)> Of(Subgraph subgraph) => Of(subgraph.Index).Values
+        .Select(g => (g.Configuration, Gain: GainOf(subgraph.Index, g)))
         .Where(g => g.Gain is not null)
         .Select(g => (g.Configuration, g.Gain!.Value));
 
     private Gain? GainOf(int subgraph, Known found) => found.Shares.IsEmpty ? found.Computed
         : found.Shares.Zip(originals[subgraph], (share, original) => new Gain(share.Low * original, share.Centre * original, share.High * original)).Aggregate(Gain.None, (sum, g) => sum + g);
 
-    private static (int, string) KeyOf(SubgraphConfiguration configuration) => (configuration.Subgraph.Index, configuration.Configuration.ToString());
+    private static string Text(Known found) => found.IsAbsent ? "absent" :
+        Text((found.Computed is { } computed ? found.Shares.Add(computed) : found.Shares).SelectMany(g => new[] { g.Low, g.Centre, g.High }));
+
+    private static string Text(IEnumerable<double> values) => string.Join(' ', values.Select(v => v.ToString("R", CultureInfo.InvariantCulture)));
+
+    private ImmutableSortedDictionary<string, Known> Of(int subgraph) => known.GetValueOrDefault(subgraph, Nothing);
+
+    private ImmutableSortedDictionary<int, ImmutableSortedDictionary<string, Known>> Knowing(SubgraphConfiguration configuration, Known found) =>
+        known.SetItem(configuration.Subgraph.Index, Of(configuration.Subgraph.Index).SetItem(configuration.Configuration.ToString(), found));
 
     /// <summary>What is known of a configuration.</summary>
     /// <param name="Computed">Its gain where that is computed, else null.</param>
     /// <param name="Shares">Its gain in each scenario where it was timed, as a share of the original's time; empty where it cannot run.</param>
-    private sealed record Known(Configuration Configuration, Gain? Computed, ImmutableArray<Gain> Shares);
+    private sealed record Known(Configuration Configuration, Gain? Computed, ImmutableArray<Gain> Shares)
+    {
+        /// <summary>Whether it is not in the profile.</summary>
+        public bool IsAbsent { get; init; }
+    }
 }

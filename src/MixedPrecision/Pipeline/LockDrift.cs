@@ -12,7 +12,7 @@ internal static class LockDrift
 {
     private const string Nothing = "nothing";
 
-    /// <summary>The files of data and of losses that a policy names and that are there, with their hashes.</summary>
+    /// <summary>The files of data, of losses and of a profile that a policy names and that are there, with their hashes.</summary>
     public static IReadOnlyList<LockedFile> DataOf(Policy policy) =>
         [.. FilesOf(policy).Where(f => Path.Exists(policy.Resolve(f.Path))).Select(f => new LockedFile(f.Key, Datasets.DataHash(policy.Resolve(f.Path), f.Path, f.IsData ? Datasets.FormatOf(policy) : null)))];
 
@@ -90,6 +90,6 @@ internal static class LockDrift
     }
 
     private static IEnumerable<(string Key, string Path, bool IsData)> FilesOf(Policy policy) => PolicyFiles.Of(policy)
-        .Where(f => f.Key is "calibration.data" or "evaluation.data" || f.Key.EndsWith(".file", StringComparison.Ordinal))
-        .Select(f => (f.Key, f.Path, !f.Key.EndsWith(".file", StringComparison.Ordinal)));
+        .Where(f => f.Key is "calibration.data" or "evaluation.data" or PolicyFiles.Profile || f.Key.EndsWith(".file", StringComparison.Ordinal))
+        .Select(f => (f.Key, f.Path, f.Key != PolicyFiles.Profile && !f.Key.EndsWith(".file", StringComparison.Ordinal)));
 }

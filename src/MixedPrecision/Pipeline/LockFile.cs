@@ -59,7 +59,6 @@ internal static class LockFile
 
             Require(json, "schema", PrecisionLock.CurrentSchema, path);
             Require(json["manifest"] as JsonObject ?? throw new JsonException("it holds no manifest"), "schema", Manifest.CurrentSchema, path);
-            RefuseNothing(json);
             PrecisionLock found = ReportJson.Read<PrecisionLock>(json);
             return IsWhole(found) ? found : throw new JsonException("an interval is not of two numbers, or a hash not of 64 digits");
         }
@@ -141,21 +140,6 @@ internal static class LockFile
         }
     }
 
-    /// <summary>No list holds nothing in place of an item: types do not tell.</summary>
-    private static void RefuseNothing(JsonNode node)
-    {
-        IEnumerable<JsonNode?> items = node switch
-        {
-            JsonArray array => array.Select(i => i ?? throw new JsonException("a list holds 'null'")),
-            JsonObject members => members.Select(m => m.Value),
-            _ => [],
-        };
-        foreach (JsonNode item in items.OfType<JsonNode>())
-        {
-            RefuseNothing(item);
-        }
-    }
-
     private static IEnumerable<IReadOnlyList<double>?> Intervals(Manifest manifest) =>
     [
         manifest.Predicted.Interval,
@@ -167,7 +151,7 @@ internal static class LockFile
     ];
 
     private static bool IsWhole(PrecisionLock found) =>
-        found.Layers.Select(l => l.Sha256).Concat(found.Data.Select(d => d.Sha256)).Append(found.Manifest.Output.Sha256).Append(found.Manifest.Model.Sha256).All(h => h.Length == 64 && h.All(char.IsAsciiHexDigitLower))
+        found.Layers.Select(l => l.Sha256).Concat(found.Data.Select(d => d.Sha256)).Append(found.Manifest.Output.Sha256).Append(found.Manifest.Model.Sha256).Append(found.Manifest.Profile?.Sha256 ?? found.Manifest.Model.Sha256).All(h => h.Length == 64 && h.All(char.IsAsciiHexDigitLower))
         && Intervals(found.Manifest).OfType<IReadOnlyList<double>>().All(i => i.Count == 2)
         && found.Manifest.Advice.All(a => a.Gain.Count == 3);
 }

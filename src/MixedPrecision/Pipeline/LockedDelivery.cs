@@ -97,20 +97,24 @@ internal static class LockedDelivery
             model, emitted.Content, Emission.LayersOf(workspace, plan), Emission.StructuresOf(workspace, plan), Kernels.Of(machine), AppSession.Of(machine), preparations));
         if (read.Problem is { } problem)
         {
-            Machine locked = found.Manifest.Machine;
-            if (machine.Architecture == locked.Architecture && machine.Runtime == locked.Runtime && machine.InstructionSets.SequenceEqual(locked.InstructionSets))
-            {
-                throw new MixedPrecisionException(problem);
-            }
-
-            // Kernels are those of the machine that counts: the lock was made where they were as promised.
-            runner.Log.Warn(problem with
-            {
-                Severity = Severity.Warning,
-                Message = $"{problem.Message} This machine has {machine.Processor} and ONNX Runtime {machine.Runtime}; the lock was made, and its kernels were checked, on {Wording.Escape(locked.Processor)} with {Wording.Escape(locked.Runtime)}.",
-            });
+            Diagnostic here = On(machine, problem, found.Manifest.Machine, isOfProfile: found.Manifest.Profile is not null);
+            runner.Log.Warn(here.Severity == Severity.Warning ? here : throw new MixedPrecisionException(here));
         }
 
         return emitted;
+    }
+
+    /// <summary>
+    /// What is wrong with an emitted file, as far as it counts on a machine. Kernels, and whether the file runs, are those of the machine that the lock was made on, where they were checked: on one unlike it a warning will do. What the file holds is the same everywhere.
+    /// </summary>
+    /// <param name="isOfProfile">Whether the plan is for the machine of a profile.</param>
+    internal static Diagnostic On(Machine machine, Diagnostic problem, Machine locked, bool isOfProfile = false)
+    {
+        bool isLike = !isOfProfile && machine.Architecture == locked.Architecture && machine.Runtime == locked.Runtime && machine.InstructionSets.SequenceEqual(locked.InstructionSets);
+        return isLike || problem.Code == Codes.EmittedModelDiffersFromPlan ? problem : problem with
+        {
+            Severity = Severity.Warning,
+            Message = $"{problem.Message} This machine has {machine.Processor} and ONNX Runtime {machine.Runtime}; the lock was made, and its kernels were checked, on {Wording.Escape(locked.Processor)} with {Wording.Escape(locked.Runtime)}.",
+        };
     }
 }

@@ -6,6 +6,7 @@ using MixedPrecision.Diagnostics;
 using MixedPrecision.Losses;
 using MixedPrecision.Policies;
 using MixedPrecision.Quantization;
+using MixedPrecision.Reporting;
 
 namespace MixedPrecision.Pipeline;
 
@@ -30,6 +31,12 @@ internal sealed record Materials(
     Machine Machine,
     Preparations Preparations) : IDisposable
 {
+    /// <summary>The timings of the machine that counts, where they are not taken on this one; or null.</summary>
+    public ReadProfile? Profile { get; init; }
+
+    /// <summary>Of this machine, which judges the file, and that which runs it, the one that adds products less exactly: formats have to be right on both.</summary>
+    public Machine Strictest => StrictestOf(Machine, Profile);
+
     /// <summary>The scenario that the plan is for by itself; null: all of them, weighted.</summary>
     public ScenarioFile? Scenario { get; private init; }
 
@@ -49,7 +56,10 @@ internal sealed record Materials(
     /// <summary>The policy as stages read it: by what stands in its file, and the budget, which an option may set.</summary>
     public Content<Policy> PolicyContent => new(CacheKey.Of(("budget", Policy.Budget.ToString())).WithFile("policy", Path.GetFullPath(Policy.File)), () => Policy);
 
-    /// <summary>Files that the run depends on: policy, model and its external data, loss graphs, calibration and evaluation data, and the lock, which would take the place of most.</summary>
+    /// <summary>The most bytes that the emitted files may have, or null: any number.</summary>
+    public long? MostBytes => Policy.Budget.Size?.Bytes(Workspace.Bytes);
+
+    /// <summary>Files that the run depends on: policy, model and its external data, loss graphs, calibration and evaluation data, a profile, and the lock, which would take the place of most.</summary>
     public IReadOnlyList<string> InputFiles => FilesOf(Policy, Workspace, Data.Files);
 
     /// <summary>Files that a run of a policy depends on, the lock among them, which need not be there.</summary>
@@ -60,14 +70,25 @@ internal sealed record Materials(
         .. workspace.ExternalFiles,
         .. policy.Calibration.Losses.Select(l => l.File).OfType<string>().Select(policy.Resolve),
         .. data,
+        .. policy.Runtime.Profile is { } profile ? [policy.Resolve(profile)] : Array.Empty<string>(),
         LockFile.PathOf(Path.GetFullPath(policy.File)),
     ];
 
     /// <summary>Opens all that a policy names; samples and sessions are made when a stage reads them.</summary>
     /// <param name="verifies">Whether a plan follows, to be judged on samples that calibration did not see.</param>
     /// <param name="objective">What the plan maximizes; null: as the policy says.</param>
-    public static Materials Open(string policyFile, RunOptions options, StageRunner runner, bool verifies = true, Objective? objective = null)
+    /// <param name="isProfiled">Whether timings are those of the profile that the policy names; else it is passed over.</param>
+    public static Materials Open(string policyFile, RunOptions options, StageRunner runner, bool verifies = true, Objective? objective = null, bool isProfiled = true)
     {
+        // On another processor while policy and model are read: what else every run loads and compiles, and may fail where it is used.
+        _ = Task.Run(
+            () =>
+            {
+                Machine.Detect(new RuntimePolicy("", 0, Place.None));
+                StageRunner.MakeReady(
+                    typeof(List<Diagnostic>), typeof(Diagnostic), typeof(Calibration.Sensitivities), typeof(Calibration.LayerSensitivity), typeof(Calibration.FormatSensitivity), typeof(Searched), typeof(Structures.Configuration), typeof(List<Solving.Plan>), typeof(Solving.Plan));
+            },
+            options.Cancel);
         RunLog log = runner.Log;
         Policy policy = Policy.Load(policyFile);
         policy = policy with { Objective = objective ?? policy.Objective };
@@ -77,7 +98,10 @@ internal sealed record Materials(
         }
 
         PolicyFiles.Check(policy);
-        foreach (Diagnostic warning in PolicyWarnings.Of(policy, Environment.ProcessorCount))
+        Machine machine = Machine.Detect(policy.Runtime) with { Options = AppOptions.Set(policy) };
+        ReadProfile? profile = isProfiled ? Profiles.Find(policy, machine, log) : null;
+        Machine strictest = StrictestOf(machine, profile);
+        foreach (Diagnostic warning in PolicyWarnings.Of(policy, profile?.Profile.Machine.Cores ?? Environment.ProcessorCount))
         {
             log.Warn(warning);
         }
@@ -88,8 +112,7 @@ internal sealed record Materials(
             policy = policy with { Calibration = policy.Calibration with { Labels = "label" } };
         }
 
-        Machine machine = Machine.Detect(policy.Runtime) with { Options = AppOptions.Set(policy) };
-        policy = Choices.On(machine, policy);
+        policy = Choices.On(strictest, policy);
         Workspace workspace = Workspace.Open(policy.Resolve(policy.Model), policy.Model, policy.KeepsDefaults, policy.Objective == Objective.Memory);
         Content<LossFunction> loss = Losses(policy, workspace);
         try
@@ -107,9 +130,10 @@ internal sealed record Materials(
             }
 
             return new Materials(
-                policy, workspace, Choices.Of(policy, workspace, machine), data, loss, Observed(loss, data, workspace, options.Cancel), ScenariosOf(policy, workspace, data),
+                policy, workspace, Choices.Of(policy, workspace, strictest), data, loss, Observed(loss, data, workspace, options.Cancel), ScenariosOf(policy, workspace, data),
                 machine,
-                new Preparations(runner.Store, log.WarnOnly));
+                new Preparations(runner.Store, log.WarnOnly))
+            { Profile = profile };
         }
         catch
         {
@@ -125,6 +149,8 @@ internal sealed record Materials(
         Loss.Dispose();
         Workspace.Dispose();
     }
+
+    private static Machine StrictestOf(Machine machine, ReadProfile? profile) => machine.AddsExactly() && profile is not null ? profile.Profile.Machine : machine;
 
     /// <summary>What the policy says of the loss, and the contents of loss graphs; a guess follows from model and data.</summary>
     private static Content<LossFunction> Losses(Policy policy, Workspace workspace)

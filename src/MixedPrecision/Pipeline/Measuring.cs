@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using MixedPrecision.Benchmarking;
 using MixedPrecision.Data;
+using MixedPrecision.Diagnostics;
 using MixedPrecision.Formats;
 using MixedPrecision.Onnx;
 using MixedPrecision.Partitioning;
@@ -33,7 +34,8 @@ internal sealed class Measuring(Materials materials, StageRunner runner)
             materials.Machine,
             TimingSettings.Subgraph,
             runner.Store,
-            text => runner.Log.Say(Stage, text))
+            text => runner.Log.Say(Stage, text),
+            materials.Profile?.Profile.Timings())
         { Preparations = materials.Preparations, Ranges = layer => materials.Workspace.Sites[layer].Ranges, Structures = s => Choices.Structures(materials.Policy, materials.Workspace, materials.Allowed, s) };
         timer.Entering = runner.Get(Stages.Capture, new CaptureInput(model, materials.Scenarios, () => timer));
         return timer;
@@ -50,6 +52,12 @@ internal sealed class Measuring(Materials materials, StageRunner runner)
     /// <summary>Timings taken in this run, and timings that were there.</summary>
     public (int Measured, int Reused) Counts => timer.IsValueCreated ? (timer.Value.Measured, timer.Value.Reused) : (0, 0);
 
+    /// <summary>Configurations and edges that were asked for and are not in the profile.</summary>
+    public int Missing => timer.IsValueCreated ? timer.Value.Missing : 0;
+
+    /// <summary>All timings that were taken or found, by the text of their keys.</summary>
+    public IReadOnlyDictionary<string, StoredTiming> Known => timer.IsValueCreated ? timer.Value.Known : new Dictionary<string, StoredTiming>();
+
     /// <summary>
     /// Configurations that planning starts from: each layer alone in each format that it may take, each format for all layers of a sub-graph that may take it, and each structure by itself.
     /// </summary>
@@ -58,8 +66,8 @@ internal sealed class Measuring(Materials materials, StageRunner runner)
         [.. partition.Subgraphs.SelectMany(s => AloneOf(s, allowed).Concat(UniformOf(s, allowed))
             .Concat(structures(s).Select(f => new SubgraphConfiguration(s, f.Bare(s, Problems.Baseline)))))];
 
-    /// <summary>Whether a share of the time is over that the policy gives to the search, which begins when the first configurations are timed.</summary>
-    public bool IsOver(double share) => searching.Elapsed.TotalSeconds >= share * materials.Policy.SearchSeconds;
+    /// <summary>Whether a share of the time is over that the policy gives to the search, which begins when the first configurations are timed; never with a profile, which is searched in no time, so that its plan does not depend on the machine.</summary>
+    public bool IsOver(double share) => materials.Profile is null && searching.Elapsed.TotalSeconds >= share * materials.Policy.SearchSeconds;
 
     /// <summary>The gains with those of further configurations.</summary>
     public Gains Add(Gains gains, IReadOnlyList<SubgraphConfiguration> configurations)
@@ -78,7 +86,7 @@ internal sealed class Measuring(Materials materials, StageRunner runner)
 
         return materials.Policy.Objective switch
         {
-            Objective.Time when isFirst => WithEdges(Time(gains, configurations, TimingSettings.Subgraph)),
+            Objective.Time when isFirst => WithEdges(Checked(Time(gains, [.. configurations.Union(Profiled())], TimingSettings.Subgraph))),
             Objective.Time => Time(gains, configurations, TimingSettings.Subgraph),
             Objective.Memory => configurations.Aggregate(Together(gains), (all, c) => all.With(c, Computed(c))),
             _ => configurations.Aggregate(gains, (all, c) => all.With(c, Computed(c))),
@@ -96,6 +104,16 @@ internal sealed class Measuring(Materials materials, StageRunner runner)
         Objective.TheoreticalTime => operations.Value.Values.Sum(),
         _ => gains.OriginalMilliseconds,
     };
+
+    /// <summary>What the profile has of this model, to be known from the start: nothing else will be.</summary>
+    private IEnumerable<SubgraphConfiguration> Profiled() => materials.Profile is null ? [] : materials.Workspace.Partition.Subgraphs
+        .SelectMany(s => timer.Value.Profiled(s, l => materials.Allowed[l.Name].Formats).Select(c => new SubgraphConfiguration(s, c)));
+
+    /// <exception cref="MixedPrecisionException">MPB5007: nothing that was asked for is in the profile.</exception>
+    private Gains Checked(Gains gains) => materials.Profile is not { } profile || timer.Value.Reused > 0 || timer.Value.Missing == 0 ? gains : throw Errors.ProfileOfOther(
+        materials.Policy.PlaceOf(PolicyFiles.Profile),
+        materials.Policy.Runtime.Profile!,
+        $"of the model {Wording.Quote(profile.Profile.Model.File)} in the scenarios {Wording.List([.. profile.Profile.Scenarios.Select(s => s.Name)])}, by version {Wording.Escape(profile.Profile.Engine)} of the tool");
 
     private Gains Time(Gains gains, IReadOnlyList<SubgraphConfiguration> configurations, TimingSettings settings)
     {

@@ -1,5 +1,6 @@
 using MixedPrecision.Calibration;
 using MixedPrecision.Partitioning;
+using MixedPrecision.Policies;
 using MixedPrecision.Solving;
 using MixedPrecision.Structures;
 using MixedPrecision.Verification;
@@ -22,11 +23,23 @@ internal sealed record PlanningInput(Partition Partition, IReadOnlyDictionary<st
     /// <summary>What counts on top of the predicted loss MSE for the choice of samples, or null: nothing.</summary>
     public SampleDoubt? Doubt { get; init; }
 
+    /// <summary>Whether only configurations count that were measured as a whole: where nothing further can be.</summary>
+    public bool IsClosed { get; init; }
+
+    /// <summary>The same where others count as the sum of their parts.</summary>
+    public PlanningInput Opened => this with { IsClosed = false };
+
+    /// <summary>The size that the file may have, or null: any.</summary>
+    public FileSize? Size { get; init; }
+
+    /// <summary>Groups of layers that carry one format each.</summary>
+    public IReadOnlyList<IReadOnlyList<string>> SharedFormats { get; init; } = [];
+
     /// <summary>Layers that may run in something else than the baseline.</summary>
     public int Choosing => Allowed.Values.Count(o => o.Formats.Any(f => f != Problems.Baseline));
 
-    /// <summary>Whether a rule pins some layer to another format than the baseline.</summary>
-    public bool HasPins => Allowed.Values.Any(o => o.Pinned is not null && !o.Formats.Contains(Problems.Baseline));
+    /// <summary>Whether rules keep some layer from the baseline.</summary>
+    public bool HasPins => Allowed.Values.Any(o => !o.Formats.Contains(Problems.Baseline));
 
     /// <summary>The greatest loss MSE that a τ allows: τ² · E[g²].</summary>
     public double LossBudget(double tau) => tau * tau * Sensitivities.MeanSquareLoss;
@@ -39,8 +52,8 @@ internal sealed record PlanningInput(Partition Partition, IReadOnlyDictionary<st
     public SolverProblem Problem(Gains gains, double lossBudget, bool isQuadratic = true, Unmeasured unmeasured = Unmeasured.Cautious, double tolerance = 0) =>
         Problems.Build(this, gains, lossBudget, isQuadratic, unmeasured) with { Tolerance = tolerance };
 
-    /// <summary>For each layer the format that a rule pins it to, else the baseline: what is left when nothing is gained.</summary>
-    public IReadOnlyList<Configuration> RulesAlone => Choose(o => o.Pinned is null ? Problems.Baseline : o.Formats[0]);
+    /// <summary>For each layer the baseline, where rules allow it, else the most precise format that they do: what is left when nothing is gained.</summary>
+    public IReadOnlyList<Configuration> RulesAlone => Choose(o => o.Formats.Contains(Problems.Baseline) ? Problems.Baseline : o.Formats.MaxBy(f => FormatId.Parse(f).Family.Precision)!);
 
     /// <summary>For each layer a format if it may take that, else what a rule or the baseline says.</summary>
     public IReadOnlyList<Configuration> Uniform(string format) =>
@@ -72,7 +85,11 @@ internal sealed record PlanningSteps(
     Func<Gains, IReadOnlyList<SubgraphConfiguration>, Gains> Compare,
     Func<Plan, LossChange> Evaluate,
     Action<string> Say,
-    Func<double, bool> IsOver);
+    Func<double, bool> IsOver)
+{
+    /// <summary>Bytes of the file that a plan is emitted to; asked for only where the size is limited.</summary>
+    public Func<Plan, long> Emit { get; init; } = _ => throw new InvalidOperationException("nothing is emitted here");
+}
 
 /// <summary>Finds the plan of a budget.</summary>
 internal static class Planner
@@ -114,8 +131,15 @@ internal static class Planner
         }
 
         (plan, gains) = Standing(input, gains, lossBudget, isQuadratic: true, 0, steps);
-        double bound = steps.Solve(input.Problem(gains, lossBudget, true, Unmeasured.Optimistic, ToleranceOf(input))).Bound;
-        return (plan with { Bound = Math.Max(plan.Bound, plan.Gain + bound - EstimateOf(input, gains, plan)) }, gains);
+        Plan bound = steps.Solve(input.Opened.Problem(gains, lossBudget, true, Unmeasured.Optimistic, ToleranceOf(input)));
+        double beyond = bound.Bound - EstimateOf(input, gains, plan);
+        if (input.IsClosed && beyond > Gap * input.Floor.Total)
+        {
+            // What the search would time now: it is asked for, to be told.
+            gains = steps.Measure(gains, Open(input, gains, bound));
+        }
+
+        return (plan with { Bound = Math.Max(plan.Bound, plan.Gain + beyond) }, gains);
     }
 
     /// <summary>The same, or where that is infeasible the best plan of the least loss MSE that the rules allow.</summary>

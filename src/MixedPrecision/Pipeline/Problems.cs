@@ -10,7 +10,7 @@ namespace MixedPrecision.Pipeline;
 /// <param name="Share">The policy's least share.</param>
 /// <param name="Total">What the original takes, in the unit of the objective.</param>
 /// <param name="Layers">Layers that have a choice.</param>
-internal readonly record struct GainFloor(double Share, double Total, int Layers)
+internal sealed record GainFloor(double Share, double Total, int Layers)
 {
     /// <summary>Every gain is one.</summary>
     public static readonly GainFloor None = new(0, 0, 1);
@@ -41,14 +41,25 @@ internal static class Problems
     public static SolverProblem Build(PlanningInput input, Gains gains, double lossBudget, bool isQuadratic, Unmeasured unmeasured)
     {
         var byName = input.Sensitivities.Layers.ToDictionary(l => l.Name);
+        GainBounds[] allBounds = [.. input.Partition.Subgraphs.Select(subgraph => new GainBounds(subgraph, gains, input.Floor, unmeasured, input.IsClosed))];
+        Dictionary<string, IReadOnlyList<string>> offered = Offered(input, allBounds);
         SubgraphChoices[] subgraphs = [.. input.Partition.Subgraphs.Select(subgraph =>
         {
-            var bounds = new GainBounds(subgraph, gains, input.Floor, unmeasured);
-            LayerChoices[] layers = [.. subgraph.Layers.Select((layer, i) => new LayerChoices(layer.Name, [.. ChoicesOf(i, input.Allowed[layer.Name], byName[layer.Name], bounds)]))];
+            GainBounds bounds = allBounds[subgraph.Index];
+            LayerChoices[] layers = [.. subgraph.Layers.Select((layer, i) => new LayerChoices(layer.Name, [.. offered[layer.Name].Select(format => new FormatChoice(
+                format, byName[layer.Name].Formats.GetValueOrDefault(format)?.Measured ?? 0, bounds.Of(i, format))
+            {
+                Bytes = input.Size?.Own.GetValueOrDefault(new LayerChoice(layer.Name, format)) ?? 0,
+            })]))];
             return new SubgraphChoices(subgraph.Fingerprint, layers, bounds.Measured) { Structures = [.. input.Structures(subgraph).Select(s => bounds.Of(s)).OfType<StructureChoice>()] };
         })];
         Consequence[] held = [.. input.Sensitivities.Held.Select(h => Rounded(h, input.Allowed))];
-        return new SolverProblem(subgraphs, lossBudget, isQuadratic ? Quadratic(input, subgraphs, byName, held) : new LossModel.Diagonal()) { Consequences = [.. gains.Consequences, .. held] };
+        return new SolverProblem(subgraphs, lossBudget, isQuadratic ? Quadratic(input, subgraphs, byName, held) : new LossModel.Diagonal())
+        {
+            Consequences = [.. gains.Consequences, .. held, .. input.Size?.Together ?? []],
+            MostBytes = input.Size?.MostOfChoices,
+            SharedFormats = input.SharedFormats,
+        };
     }
 
     /// <summary>The configuration with one layer in a format and the others in the baseline.</summary>
@@ -85,18 +96,29 @@ internal static class Problems
         return new LossModel.Quadratic(deltas, [.. choices.Select(c => c?.Rise ?? 0)], Shrinkage.Estimate([.. deltas.Concat(held.Select(h => h.Deltas)).Where(d => d.Length > 0)]));
     }
 
-    private static IEnumerable<FormatChoice> ChoicesOf(int layer, LayerOptions options, LayerSensitivity sensitivity, GainBounds bounds)
+    /// <summary>What layers may take that rules keep from the baseline: formats that they were measured to run in, as far as there are.</summary>
+    public static PlanningInput Running(PlanningInput input, Gains gains)
     {
-        foreach (string format in options.Formats)
+        Dictionary<string, IReadOnlyList<string>> offered = Offered(input, [.. input.Partition.Subgraphs.Select(subgraph => new GainBounds(subgraph, gains, input.Floor, Unmeasured.Cautious))]);
+        return input with { Allowed = input.Allowed.ToDictionary(a => a.Key, a => a.Value.Formats.Contains(Baseline) ? a.Value : a.Value with { Formats = offered[a.Key] }) };
+    }
+
+    /// <summary>By layer the formats that it may take and was measured to run in; where rules leave none of these, all that it may take. Layers that share a format have those that all of them run in.</summary>
+    private static Dictionary<string, IReadOnlyList<string>> Offered(PlanningInput input, GainBounds[] bounds)
+    {
+        var offered = input.Partition.Subgraphs.SelectMany(s => s.Layers.Select((layer, i) => (layer.Name, Running: Running(bounds[s.Index], i, input.Allowed[layer.Name].Formats)))).ToDictionary(l => l.Name, l => l.Running);
+        foreach (IReadOnlyList<string> group in input.SharedFormats)
         {
-            if (format == Baseline)
+            string[] common = [.. group.Select(layer => offered[layer].AsEnumerable()).Aggregate(Enumerable.Intersect)];
+            foreach (string layer in group)
             {
-                yield return new FormatChoice(format, 0, 0);
-            }
-            else if (options.Pinned is not null || bounds.Runs(layer, format))
-            {
-                yield return new FormatChoice(format, sensitivity.Formats.GetValueOrDefault(format)?.Measured ?? 0, bounds.Of(layer, format));
+                offered[layer] = common.Length > 0 ? common : input.Allowed[layer].Formats;
             }
         }
+
+        return offered;
     }
+
+    private static IReadOnlyList<string> Running(GainBounds bounds, int layer, IReadOnlyList<string> formats) =>
+        formats.Where(format => format == Baseline || bounds.Runs(layer, format)).ToArray() is { Length: > 0 } running ? running : formats;
 }

@@ -91,7 +91,8 @@ internal static class Reports
         plan is not null && input is not null ? Predicted(materials, input, findings.Gains, plan) : NothingPredicted(materials),
         plan is null || input is null ? null : Solver(plan, input, findings.Gains),
         Strategies(findings.Strategies, input?.LossBudget(tau) ?? 0),
-        WarningsOf(runner))
+        WarningsOf(runner),
+        input?.Size is { } size && plan is not null ? new PlannedSize(size.Predicted(input, plan), size.Most) : null)
     { Scenario = materials.Scenario?.Label };
 
     /// <param name="input">Null where no layer has a choice.</param>
@@ -117,11 +118,12 @@ internal static class Reports
     public static IReadOnlyList<FrontierPoint> Points(Materials materials, PlanningInput input, IReadOnlyList<Plan> plans, Func<Plan, double?> verified)
     {
         var savings = new Quantization.Savings(materials.Workspace.Model.Graph);
+        long bytes = materials.Workspace.Bytes;
         return [.. plans.Select(plan =>
         {
             (LayerSite Site, NumberFormat Format)[] changed = [.. input.Partition.Subgraphs.SelectMany(s => s.Layers.Zip(plan.Configurations[s.Index].Formats))
                 .Where(l => l.Second != Problems.Baseline).Select(l => (materials.Workspace.Sites[l.First.Name], NumberFormats.Get(l.Second)))];
-            return new FrontierPoint(input.Tau(plan.Loss), plan.Loss, plan.Gain, materials.Workspace.Bytes - savings.Bytes(changed), changed.Length, verified(plan));
+            return new FrontierPoint(input.Tau(plan.Loss), plan.Loss, plan.Gain, bytes - savings.Bytes(changed), changed.Length, verified(plan));
         })];
     }
 
@@ -136,7 +138,7 @@ internal static class Reports
         Findings findings = shipped.Findings;
         PlanningInput? input = findings.Sensitivities is { } s ? Steps.Input(materials, findings.Allowed, s) : null;
         Policies.BudgetPolicy budget = materials.Policy.Budget;
-        double? stated = budget.Kind == Policies.BudgetKind.LossError ? budget.Value : null;
+        double? stated = budget.Of(Policies.BudgetKind.LossError);
         double solved = findings.Meeting?.Met?.Tau ?? stated ?? 0;
         return new Manifest(
             Reporting.Manifest.CurrentSchema,
@@ -145,7 +147,8 @@ internal static class Reports
             Model(materials.Workspace),
             output,
             new ShippedModel(shipped.What, shipped.Why),
-            new ManifestBudget(budget.ToString(), budget.Value, shipped.Loss is { } loss ? BudgetSearch.Measured(budget, loss) : 0, stated, solved),
+            new ManifestBudget(
+                budget.ToString(), budget.Limits[0].Value, shipped.Loss is { } loss ? Limits.Measured(budget, loss) : Limits.OfOriginal(budget.Limits[0]), stated, solved, [.. LimitsOf(materials, shipped, input)]),
             findings.Sensitivities?.Loss,
             ObjectiveName(materials),
             new SampleCounts(findings.Sensitivities?.Samples ?? 0, shipped.Loss?.Samples ?? 0),
@@ -164,8 +167,26 @@ internal static class Reports
             [.. materials.Workspace.Notes, .. WarningsOf(runner)],
             Frontier: findings.Frontier.Count == 0 ? null : Points(materials, input!, findings.Frontier, plan => Verified(shipped, plan)),
             Tried: Tried(materials, findings.Gains),
+            Profile: materials.Profile is { } profile ? new ManifestProfile(profile.File, profile.Sha256, profile.Profile.Machine, profile.Profile.Count, findings.Missing) : null,
             Scenario: materials.Scenario?.Label,
             Shared: shared);
+    }
+
+    /// <summary>Each limit with what was measured of it.</summary>
+    private static IEnumerable<ManifestLimit> LimitsOf(Materials materials, Shipped shipped, PlanningInput? input)
+    {
+        foreach (Policies.LossLimit limit in materials.Policy.Budget.Limits)
+        {
+            double measured = shipped.Loss is { } loss ? Limits.Measured(limit, loss) : Limits.OfOriginal(limit);
+            yield return new ManifestLimit(
+                limit.Key, limit.ToString(), limit.Value, measured, Limits.IsWithin(limit, measured), limit.Kind == Policies.BudgetKind.LossError && shipped.Plan is { } plan && input is not null ? input.Tau(plan.Loss) : null);
+        }
+
+        if (materials.MostBytes is { } most)
+        {
+            yield return new ManifestLimit(
+                Policies.SizeLimit.Key, materials.Policy.Budget.Size!.ToString(), most, shipped.Emitted.Bytes, shipped.Emitted.Bytes <= most, input?.Size is { } size && shipped.Plan is { } made ? size.Predicted(input, made) : null);
+        }
     }
 
     private static double? Verified(Shipped shipped, Plan plan) => (shipped.Findings.Meeting?.Attempts ?? []).Select(a => (a.Plan, a.Loss)).Concat(shipped.Compared.Select(c => (c.Plan, c.Loss)))
@@ -236,7 +257,7 @@ internal static class Reports
         input.Tau(attempt.Plan.Loss),
         attempt.Loss.RelativeLossError,
         attempt.Measured,
-        BudgetSearch.IsWithin(budget, attempt.Measured));
+        Limits.AreWithin(budget, attempt.Loss));
 
     private static ComparedModel ComparedOf(Contestant contestant, Materials materials, Gains gains) => new(
         contestant.Name,

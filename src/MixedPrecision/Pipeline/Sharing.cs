@@ -1,4 +1,5 @@
 using MixedPrecision.Onnx;
+using MixedPrecision.Policies;
 using MixedPrecision.Quantization;
 using MixedPrecision.Reporting;
 using MixedPrecision.Verification;
@@ -43,9 +44,9 @@ internal static class Sharing
         }
 
         LossChange loss = Steps.Evaluate(made.Materials, made.Runner, emitted);
-        double measured = BudgetSearch.Measured(made.Materials.Policy.Budget, loss);
-        return BudgetSearch.IsWithin(made.Materials.Policy.Budget, measured) ? loss
-            : throw new InvalidOperationException($"'{emitted.Path}' measures {ReportText.Percent(measured)} with shared weights, and was within the budget with its own");
+        BudgetPolicy budget = made.Materials.Policy.Budget;
+        return Limits.AreWithin(budget, loss) ? loss
+            : throw new InvalidOperationException($"'{emitted.Path}' measures {Limits.Text(budget, loss)} with shared weights, and was within the budget with its own");
     }
 
     private static long BytesOf(string model)

@@ -41,6 +41,9 @@ internal sealed record Shipped(
 internal sealed record Findings(
     IReadOnlyDictionary<string, LayerOptions> Allowed, Sensitivities? Sensitivities, Gains Gains, Meeting? Meeting, IReadOnlyList<NamedPlan> Strategies)
 {
+    /// <summary>Configurations and edges that were asked for and are not in the profile.</summary>
+    public int Missing { get; init; }
+
     /// <summary>What other budgets would buy, as far as the gains that are known tell; empty where no plan was made.</summary>
     public IReadOnlyList<Plan> Frontier { get; init; } = [];
 }
@@ -56,6 +59,8 @@ internal sealed class Shipment(Materials materials, StageRunner runner, Judgemen
 {
     private readonly Content<Workspace> model = ModelOf(materials.Workspace);
     private readonly List<Contestant> emitted = [];
+    private readonly Dictionary<string, EmittedModel> files = [];
+    private int folders;
 
     /// <summary>What is shipped where nothing is gained (<see cref="ShippedModel.What"/>).</summary>
     public const string OriginalModel = "original";
@@ -69,7 +74,7 @@ internal sealed class Shipment(Materials materials, StageRunner runner, Judgemen
     /// <summary>The original's file, likewise.</summary>
     public static Content<string> PathOf(Workspace workspace) => new(ModelOf(workspace).Key, () => workspace.Path);
 
-    /// <exception cref="MixedPrecisionException">MPB6001, MPB6002: rules of the policy force more loss than the budget allows.</exception>
+    /// <exception cref="MixedPrecisionException">MPB6001, MPB6002: rules of the policy force more loss than the budget allows. MPB6003: no file is small enough.</exception>
     public Shipped Run()
     {
         var findings = new Findings(judged.Allowed, judged.Sensitivities, Gains.Empty, null, []);
@@ -80,24 +85,27 @@ internal sealed class Shipment(Materials materials, StageRunner runner, Judgemen
 
         var measuring = new Measuring(materials, runner);
         (PlanningInput input, Gains known) = Steps.Begin(materials, measuring, Steps.Input(materials, findings.Allowed, judged.Sensitivities!));
-        findings = findings with { Gains = known };
-        if (!input.HasPins && !findings.Gains.Consequences.Any(c => c.Gain > 0) && !input.Partition.Subgraphs.Any(s => findings.Gains.Of(s).Any(g => input.Floor.Count(g.Gain.Low, g.Configuration.Formats.Count(f => f != Problems.Baseline)) > 0)))
+        findings = findings with { Gains = known, Missing = measuring.Missing };
+        if (!input.HasPins && !IsOriginalTooLarge && !findings.Gains.Consequences.Any(c => c.Gain > 0) && !input.Partition.Subgraphs.Any(s => findings.Gains.Of(s).Any(g => input.Floor.Count(g.Gain.Low, g.Configuration.Formats.Count(f => f != Problems.Baseline)) > 0)))
         {
+            Steps.WarnOfMissing(materials, runner, measuring);
             return KeepOriginal("no format makes a layer cheaper than the original has it", findings);
         }
 
-        Meeting meeting = BudgetMeeting.Meet(input, materials.Policy, findings.Gains, Steps.Planning(runner, measuring, plan => Emit($"plan {emitted.Count}", plan).Loss));
+        Meeting meeting = BudgetMeeting.Meet(input, materials.Policy, findings.Gains, Steps.Planning(runner, measuring, plan => Emit($"plan {emitted.Count}", plan).Loss) with { Emit = BytesOf });
+        Steps.WarnOfMissing(materials, runner, measuring);
         double tau = (meeting.Met ?? meeting.Attempts[^1]).Tau;
         findings = findings with
         {
             Gains = meeting.Gains,
             Meeting = meeting,
-            Strategies = Steps.Strategies(runner, input.Problem(meeting.Gains, input.LossBudget(tau))),
+            Missing = measuring.Missing,
+            Strategies = Steps.Strategies(runner, input.Opened.Problem(meeting.Gains, input.LossBudget(tau))),
             Frontier = Steps.Frontier(runner, input, meeting.Gains, [.. meeting.Attempts.Select(a => input.LossBudget(a.Tau)).Distinct()]),
         };
         if (meeting.Met is not { } met)
         {
-            return KeepRules($"no plan stayed within the budget ({materials.Policy.Budget}) on the evaluation samples; the last measured {ReportText.Percent(meeting.Attempts[^1].Measured)}", findings, input);
+            return KeepRules($"no plan stayed within the budget ({materials.Policy.Budget}) on the evaluation samples; the last measured {Limits.Text(materials.Policy.Budget, meeting.Attempts[^1].Loss)}", findings, input);
         }
 
         if (met.Plan.Configurations.All(c => !c.Changes(Problems.Baseline)))
@@ -110,44 +118,93 @@ internal sealed class Shipment(Materials materials, StageRunner runner, Judgemen
         contestants.AddRange(Uniform(input, findings.Gains, met));
         contestants.AddRange(Exact());
         contestants = [.. contestants.Select(Conforming)];
-        contestants = Timed(contestants);
-        Contestant[] within = [.. contestants.Where(c => c.Times is not null)];
+        contestants = Timed(contestants, findings.Gains);
+        Contestant[] within = [.. contestants.Where(c => c.HasTime)];
         if (within.Length == 0)
         {
             return KeepRules(contestants[0].Problem!.Message, findings, input, contestants);
         }
 
-        Verdict verdict = Contest.Decide(within, materials.Policy.Objective, materials.Workspace.Bytes, materials.Policy.MinimumGain);
+        Verdict verdict = Contest.Decide(within, materials.Policy.Objective, materials.Workspace.Bytes, materials.Policy.MinimumGain, IsOriginalTooLarge);
         if (verdict.Winner is not { } winner)
         {
             return KeepRules(verdict.Why, findings, input, contestants);
         }
 
         runner.Log.Say(Stages.Compare.Name, $"{winner.Name} is shipped: {verdict.Why}");
+        WarnOfSlower(winner);
         return new Shipped(winner.Name, verdict.Why, winner.Plan.Configurations, winner.Emitted, findings, winner.Plan, winner.Loss, winner.Times ?? [], contestants);
     }
 
     /// <summary>Emits a plan and measures the change of its loss; the plan is not timed yet.</summary>
     private Contestant Emit(string contestant, Plan plan)
     {
-        EmittedModel files = Emission.Write(runner, model, plan.Configurations, Path.Combine(staging, $"{emitted.Count}"), name, materials.Preparations, materials.IsApart);
+        EmittedModel files = Write(plan.Configurations);
         LossChange loss = Steps.Evaluate(materials, runner, files);
         BudgetPolicy budget = materials.Policy.Budget;
-        if (budget.Kind == BudgetKind.AccuracyDrop && loss.Accuracy is null)
+        if (budget.Of(BudgetKind.AccuracyDrop) is not null && loss.Accuracy is null)
         {
             throw Errors.BudgetDoesNotSuit(materials.Policy.File, budget.ToString(), "not every sample has a label that counts");
         }
 
-        double measured = BudgetSearch.Measured(budget, loss);
-        var made = new Contestant(contestant, plan, files, loss, measured, BudgetSearch.IsWithin(budget, measured));
+        if (budget.Of(BudgetKind.Agreement) is not null && loss.Agreement is null)
+        {
+            throw Errors.BudgetDoesNotSuit(materials.Policy.File, budget.ToString(), "no sample has an answer that counts");
+        }
+
+        var made = new Contestant(contestant, plan, files, loss, Limits.Measured(budget, loss), Limits.AreWithin(budget, loss) && !IsTooLarge(files));
         emitted.Add(made);
         if (!made.IsWithin)
         {
-            // It will not be shipped, and may be large.
-            Directory.Delete(Path.GetDirectoryName(files.Path)!, recursive: true);
+            Discard(plan.Configurations);
         }
 
         return made;
+    }
+
+    /// <summary>The file of a plan, written once.</summary>
+    private EmittedModel Write(IReadOnlyList<Configuration> plan)
+    {
+        string key = string.Join("; ", plan);
+        if (!files.TryGetValue(key, out EmittedModel? written))
+        {
+            files[key] = written = Emission.Write(runner, model, plan, Path.Combine(staging, $"{folders++}"), name, materials.Preparations, materials.IsApart);
+        }
+
+        return written;
+    }
+
+    /// <summary>Bytes of the file of a plan; one that is too large is not kept.</summary>
+    private long BytesOf(Plan plan)
+    {
+        EmittedModel written = Write(plan.Configurations);
+        if (IsTooLarge(written))
+        {
+            Discard(plan.Configurations);
+        }
+
+        return written.Bytes;
+    }
+
+    /// <summary>Deletes a file that will not be shipped, and may be large.</summary>
+    private void Discard(IReadOnlyList<Configuration> plan)
+    {
+        if (files.Remove(string.Join("; ", plan), out EmittedModel? written))
+        {
+            Directory.Delete(Path.GetDirectoryName(written.Path)!, recursive: true);
+        }
+    }
+
+    private bool IsTooLarge(EmittedModel made) => materials.MostBytes is { } most && made.Bytes > most;
+
+    private bool IsOriginalTooLarge => materials.MostBytes is { } most && materials.Workspace.Bytes > most;
+
+    private void WarnOfSlower(Contestant winner)
+    {
+        if (Contest.SlowerForSize(winner, materials.Policy, materials.Workspace.Bytes) is { } warning)
+        {
+            runner.Log.Warn(warning);
+        }
     }
 
     /// <summary>What might be as fast as the plan, emitted and measured.</summary>
@@ -157,11 +214,11 @@ internal sealed class Shipment(Materials materials, StageRunner runner, Judgemen
 
     /// <summary>
     /// The model with exact rewrites alone, and every layer as it is: initializers that an exporter listed as inputs are constants, which the runtime folds and lays out, constants beside convolutions are
-    /// folded, and Ifs that are decided are gone. Where the runtime does not do the same by itself, this alone may be faster, and is no gain of any format.
+    /// folded, and Ifs that are decided are gone. Where the runtime does not do the same by itself, this alone may be faster, and is no gain of any format. Only the file as a whole tells, so that a profile does not.
     /// </summary>
     private IEnumerable<Contestant> Exact()
     {
-        if (materials.Workspace.MayGainAsItIs && materials.Policy.Objective == Objective.Time)
+        if (materials.Profile is null && materials.Workspace.MayGainAsItIs && materials.Policy.Objective == Objective.Time)
         {
             yield return Emit(ExactRewrites.Name, new Plan(Reports.Baselines(materials.Workspace), 0, 0, SolverStatus.Feasible, 0, 0, 0));
         }
@@ -184,7 +241,19 @@ internal sealed class Shipment(Materials materials, StageRunner runner, Judgemen
             materials.Data.Evaluation,
             Kernels.Of(materials.Machine),
             AppSession.Of(materials.Machine),
+            Profiles.HasOtherKernels(materials.Profile, materials.Machine),
             materials.Preparations));
+        if (found.Kernel is { } kernel)
+        {
+            // Kernels are those of the machine that counts.
+            Machine device = materials.Profile!.Profile.Machine;
+            runner.Log.Warn(kernel with
+            {
+                Severity = Severity.Warning,
+                Message = $"{kernel.Message} This machine has {materials.Machine.Processor} and ONNX Runtime {materials.Machine.Runtime}; the profile is of {Wording.Escape(device.Processor)} with {Wording.Escape(device.Runtime)}, where the file was timed in parts.",
+            });
+        }
+
         foreach (string note in found.Notes)
         {
             runner.Log.Say(Stages.Conform.Name, note);
@@ -199,8 +268,8 @@ internal sealed class Shipment(Materials materials, StageRunner runner, Judgemen
         return contestant with { Problem = problem };
     }
 
-    /// <summary>Those within the budget with their times against the original, measured in turn in one run.</summary>
-    private List<Contestant> Timed(List<Contestant> contestants)
+    /// <summary>Those within the budget with their times against the original, measured in turn in one run; with a profile, which is of another machine, as that predicts them.</summary>
+    private List<Contestant> Timed(List<Contestant> contestants, Gains gains)
     {
         Contestant[] within = [.. contestants.Where(c => c.IsWithin && c.Problem is null)];
         if (within.Length == 0)
@@ -208,10 +277,18 @@ internal sealed class Shipment(Materials materials, StageRunner runner, Judgemen
             return contestants;
         }
 
+        if (materials.Profile is not null)
+        {
+            return [.. contestants.Select(c => within.Contains(c) ? c with { Predicted = Predicted(c, gains) } : c)];
+        }
+
         List<ScenarioComparison> comparisons = runner.Get(Stages.Compare, new CompareInput(
             Original, [.. within.Select(c => c.Emitted.Content)], materials.Scenarios, materials.Machine, TimingSettings.WholeModel));
         return [.. contestants.Select(c => Array.IndexOf(within, c) is var i and >= 0 ? c with { Times = [.. comparisons.Select(s => s.Of(i + 1))] } : c)];
     }
+
+    private PredictedTime Predicted(Contestant contestant, Gains gains) => materials.Policy.Objective == Objective.Time
+        ? new PredictedTime(gains.Sum(materials.Workspace.Partition, contestant.Plan.Configurations), gains.OriginalMilliseconds) : new PredictedTime(Gain.None, 0);
 
     /// <summary>Where nothing is gained the original is shipped; where rules pin layers, with those in the formats that the rules say.</summary>
     private Shipped KeepRules(string why, Findings findings, PlanningInput input, IReadOnlyList<Contestant>? compared = null)
@@ -225,7 +302,9 @@ internal sealed class Shipment(Materials materials, StageRunner runner, Judgemen
         Contestant rules = Conforming(Emit("rules", plan));
         if (!rules.IsWithin)
         {
-            throw Errors.RulesOverBudget(materials.Policy.File, materials.Policy.Budget.ToString(), rules.Measured, [.. findings.Allowed.Where(a => a.Value.Pinned is not null).Select(a => a.Key)]);
+            throw IsTooLarge(rules.Emitted) ? Errors.SizeNotMet(materials.Policy.PlaceOfSize, materials.Policy.Budget.Size!.ToString(), rules.Emitted.Bytes, why)
+                : Errors.RulesOverBudget(
+                    materials.Policy.File, materials.Policy.Budget.ToString(), Limits.Text(materials.Policy.Budget, rules.Loss), [.. findings.Allowed.Where(a => !a.Value.Formats.Contains(Problems.Baseline)).Select(a => a.Key)]);
         }
 
         if (rules.Problem is { } problem)
@@ -233,20 +312,26 @@ internal sealed class Shipment(Materials materials, StageRunner runner, Judgemen
             throw new MixedPrecisionException(problem);
         }
 
-        rules = Timed([rules])[0];
+        rules = Timed([rules], findings.Gains)[0];
         runner.Log.Warn(Errors.NothingGainedButRules(materials.Policy.Model, materials.ForScenario + why));
-        return new Shipped("rules", why, plan.Configurations, rules.Emitted, findings, plan, rules.Loss, rules.Times!, compared ?? []);
+        WarnOfSlower(rules);
+        return new Shipped("rules", why, plan.Configurations, rules.Emitted, findings, plan, rules.Loss, rules.Times ?? [], compared ?? []);
     }
 
     private Shipped KeepOriginal(string why, Findings findings, IReadOnlyList<Contestant>? compared = null)
     {
-        if (compared is null && Timed([.. Exact().Select(Conforming)]) is [{ Times: not null } exact])
+        if (compared is null && Timed([.. Exact().Select(Conforming)], findings.Gains) is [{ Times: not null } exact])
         {
             compared = [exact];
-            if (Contest.Decide(compared, materials.Policy.Objective, materials.Workspace.Bytes, materials.Policy.MinimumGain) is { Winner: not null } verdict)
+            if (Contest.Decide(compared, materials.Policy.Objective, materials.Workspace.Bytes, materials.Policy.MinimumGain, IsOriginalTooLarge) is { Winner: not null } verdict)
             {
                 return new Shipped(ExactRewrites.Name, $"{verdict.Why}; {why}", Reports.Baselines(materials.Workspace), exact.Emitted, findings, exact.Plan, exact.Loss, exact.Times, compared);
             }
+        }
+
+        if (IsOriginalTooLarge)
+        {
+            throw Errors.SizeNotMet(materials.Policy.PlaceOfSize, materials.Policy.Budget.Size!.ToString(), materials.Workspace.Bytes, why);
         }
 
         Steps.WarnOfNothingGained(materials, runner, findings, why);

@@ -130,6 +130,15 @@ internal sealed class StageRunner(ContentStore store, RunLog log)
     /// <summary>What <see cref="Serialize"/> wrote.</summary>
     public static T Deserialize<T>(byte[] content) => JsonSerializer.Deserialize<T>(content, Json)!;
 
+    /// <summary>Has the reader of JSON find out how artifacts are read, which takes longer than to read them.</summary>
+    public static void MakeReady(params IEnumerable<Type> artifacts)
+    {
+        foreach (Type artifact in artifacts)
+        {
+            JsonSerializer.Deserialize("null"u8, artifact, Json);
+        }
+    }
+
     /// <summary>Does work of a stage with a running report of fraction and time left.</summary>
     public T Timed<T>(string stage, Func<Action<double, string>, T> work)
     {

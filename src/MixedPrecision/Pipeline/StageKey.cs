@@ -1,4 +1,5 @@
 using System.Collections;
+using System.Collections.Concurrent;
 using System.Reflection;
 using MixedPrecision.Caching;
 
@@ -10,6 +11,8 @@ namespace MixedPrecision.Pipeline;
 /// </summary>
 internal static class StageKey
 {
+    private static readonly ConcurrentDictionary<Type, PropertyInfo[]?> Known = [];
+
     /// <summary>A part for each property, properties of properties under dotted names, so that two keys can be compared part by part.</summary>
     /// <exception cref="ArgumentException">A property is of a type whose content is not known to be told by its value.</exception>
     public static CacheKey Of(object input) => With(CacheKey.Of(), "", input);
@@ -27,7 +30,7 @@ internal static class StageKey
         Enum choice => key.With(name, choice.ToString()),
         Content content => content.Key.Describe().Aggregate(key, (all, part) => all.With(Below(name, part.Name), part.Value)),
         IEnumerable items => WithItems(key, name, [.. items]),
-        _ when IsRecord(value.GetType()) => Properties(value).Aggregate(key, (all, p) => With(all, Below(name, p.Name), p.GetValue(value))),
+        _ when Properties(value.GetType()) is { } properties => properties.Aggregate(key, (all, p) => With(all, Below(name, p.Name), p.GetValue(value))),
         _ => throw new ArgumentException($"'{name}' is a {value.GetType()}, which has no place in a key: make it a {nameof(Content)}"),
     };
 
@@ -36,11 +39,8 @@ internal static class StageKey
 
     private static string Below(string name, string part) => name.Length == 0 ? part : $"{name}.{part}";
 
-    private static IEnumerable<PropertyInfo> Properties(object record) => record.GetType()
-        .GetProperties(BindingFlags.Public | BindingFlags.Instance)
-        .Where(p => p.GetCustomAttribute<IncidentalAttribute>() is null)
-        .OrderBy(p => p.MetadataToken);
-
-    /// <summary>Records are compared by their properties, so that these tell all of them; the compiler gives each a method of this name.</summary>
-    private static bool IsRecord(Type type) => type.GetMethod("<Clone>$") is not null;
+    /// <summary>The properties of a record that stand in a key; null for another type. Records are compared by their properties, so that these tell all of them; the compiler gives each a method of this name.</summary>
+    private static PropertyInfo[]? Properties(Type type) => Known.GetOrAdd(type, _ => type.GetMethod("<Clone>$") is not null
+        ? [.. type.GetProperties(BindingFlags.Public | BindingFlags.Instance).Where(p => p.GetCustomAttribute<IncidentalAttribute>() is null).OrderBy(p => p.MetadataToken)]
+        : null);
 }

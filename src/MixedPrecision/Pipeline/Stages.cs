@@ -73,9 +73,17 @@ internal sealed record SolveInput(Content<SolverProblem> Problem);
 
 /// <summary>What <see cref="Stages.Trace"/> reads.</summary>
 /// <param name="Problem">The program; its budget does not matter.</param>
-/// <param name="Budgets">Loss MSEs whose optima are to be among the plans.</param>
 /// <param name="Step">The difference of the gain that matters.</param>
-internal sealed record TraceInput(Content<SolverProblem> Problem, IReadOnlyList<double> Budgets, double Step);
+internal sealed record TraceInput(Content<SolverProblem> Problem, double Step);
+
+/// <summary>What <see cref="Stages.Search"/> reads.</summary>
+/// <param name="Problem">The program as gains make it that are known at first.</param>
+/// <param name="Known">These gains.</param>
+/// <param name="Floor">Which gains are worth a loss.</param>
+/// <param name="IsClosed">Whether nothing but what is in a profile can be measured.</param>
+/// <param name="Budgets">Loss MSEs whose plans are searched, in this order.</param>
+/// <param name="Run">Searches, and measures what that takes.</param>
+internal sealed record SearchInput(Content<SolverProblem> Problem, Content<Gains> Known, GainFloor Floor, bool IsClosed, IReadOnlyList<double> Budgets, [property: Incidental] Func<Searched> Run);
 
 /// <summary>The plan of a strategy.</summary>
 internal sealed record NamedPlan(string Name, Plan Plan);
@@ -108,6 +116,7 @@ internal sealed record Exactness(string? WhyNot);
 /// <param name="Emitted">Path of the emitted model.</param>
 /// <param name="Layers">The layers that do not stay as they are.</param>
 /// <param name="Structures">The sub-graphs that do not stand as exported.</param>
+/// <param name="RunsElsewhere">Whether the kernels that count are not those of this machine: others than promised are then no reason to refuse the file.</param>
 internal sealed record ConformInput(
     Content<Workspace> Model,
     Content<string> Emitted,
@@ -116,6 +125,7 @@ internal sealed record ConformInput(
     Content<IReadOnlyList<Sample>> Samples,
     Kernels Kernels,
     AppSession Session,
+    bool RunsElsewhere,
     [property: Incidental] Preparations Preparations);
 
 /// <summary>What <see cref="Stages.ReadBack"/> reads: what <see cref="Stages.Conform"/> does but for data.</summary>
@@ -131,7 +141,8 @@ internal sealed record ReadBackInput(
 /// <summary>Whether an emitted file is what was planned.</summary>
 /// <param name="Problem">Why it must not be shipped, or null.</param>
 /// <param name="Notes">What could not be compared.</param>
-internal sealed record Conformity(Diagnostic? Problem, IReadOnlyList<string> Notes);
+/// <param name="Kernel">Which kernel is not as promised, where that is no reason; or null.</param>
+internal sealed record Conformity(Diagnostic? Problem, IReadOnlyList<string> Notes, Diagnostic? Kernel = null);
 
 /// <summary>What <see cref="Stages.CheckData"/> reads.</summary>
 internal sealed record CheckDataInput(Content<Policy> Policy, Content<IReadOnlyList<Sample>> Calibration, Content<IReadOnlyList<Sample>> Evaluation);
@@ -146,12 +157,14 @@ internal sealed record CaptureInput(Content<Workspace> Model, Content<IReadOnlyL
 /// <summary>What <see cref="Stages.Compare"/> reads.</summary>
 /// <param name="Original">Path of the original model.</param>
 /// <param name="Emitted">Paths of the emitted ones.</param>
+/// <param name="Attempt">Counts repetitions of what is to be measured again.</param>
 internal sealed record CompareInput(
     Content<string> Original,
     IReadOnlyList<Content<string>> Emitted,
     Content<IReadOnlyList<Scenario>> Scenarios,
     Machine Machine,
-    TimingSettings Settings);
+    TimingSettings Settings,
+    int Attempt = 0);
 
 /// <summary>What <see cref="Stages.Advise"/> reads.</summary>
 /// <param name="Shipped">Path of the shipped model.</param>
@@ -242,15 +255,18 @@ internal static class Stages
             return [.. plans.Where(p => p.Plan is not null).Select(p => new NamedPlan(p.Name, p.Plan!))];
         });
 
+    /// <summary>Known gains and budgets → what their plans take to be measured.</summary>
+    public static readonly Stage<SearchInput, Searched> Search = new("search", Version: 1, (input, _) => input.Run(), IsClocked: true);
+
     /// <summary>Program → its plans of greatest gain, from no loss to all that gains.</summary>
     public static readonly Stage<TraceInput, List<Plan>> Trace = new(
         "frontier",
-        Version: 1,
+        Version: 2,
         (input, context) =>
         {
             int solved = 0;
             var series = new BudgetSeries(input.Problem.Value);
-            return [.. Frontier.Of(input.Problem.Value, input.Budgets, input.Step, MostPrograms, budgets =>
+            return [.. Frontier.Of(input.Problem.Value, input.Step, MostPrograms, budgets =>
             {
                 context.Report(Math.Min(1, (double)solved / MostPrograms), "");
                 solved += budgets.Count;
@@ -261,7 +277,7 @@ internal static class Stages
     /// <summary>The two files and evaluation data → change of the loss.</summary>
     public static readonly Stage<EvaluateInput, LossChange> Evaluate = new(
         "evaluate",
-        Version: 3,
+        Version: 4,
         (input, context) => new Verifier(
             input.Original.Value,
             input.Emitted.Value,
@@ -293,29 +309,23 @@ internal static class Stages
         Version: 1,
         (input, context) =>
         {
-            CheckGraph(new ReadBackInput(input.Model, input.Emitted, input.Layers, input.Structures, input.Kernels, input.Session, input.Preparations));
+            Conformity read = Read(new ReadBackInput(input.Model, input.Emitted, input.Layers, input.Structures, input.Kernels, input.Session, input.Preparations));
+            if (read.Problem is { } kernel && !input.RunsElsewhere)
+            {
+                throw new MixedPrecisionException(kernel);
+            }
+
             AgreementResult agreement = Agreement.Measure(
                 input.Model.Value.Path, input.Emitted.Value, Emission.PlanOf(input.Model.Value, input.Layers).Select(p => p.Format).Distinct(), input.Samples.Value, input.Session.ForSamples(), context.Cancel);
             return new Conformity(
-                agreement.Problem(Path.GetFileName(input.Emitted.Value)), [.. new[] { agreement.NotJudged }.OfType<string>(), .. agreement.Notes]);
+                agreement.Problem(Path.GetFileName(input.Emitted.Value)), [.. new[] { agreement.NotJudged }.OfType<string>(), .. agreement.Notes], read.Problem);
         });
 
     /// <summary>The original, an emitted file and its plan → whether the file carries the plan, and runs in the kernels that its formats promise: all that can be told without data.</summary>
     public static readonly Stage<ReadBackInput, Conformity> ReadBack = new(
         "read-back",
         Version: 1,
-        (input, _) =>
-        {
-            try
-            {
-                CheckGraph(input);
-                return new Conformity(null, []);
-            }
-            catch (MixedPrecisionException e) when (e.Diagnostic.Code == Codes.KernelNotAsPromised)
-            {
-                return new Conformity(e.Diagnostic, []);
-            }
-        });
+        (input, _) => Read(input));
 
     /// <summary>Policy and samples → warnings of data that say less than they seem to.</summary>
     public static readonly Stage<CheckDataInput, List<Diagnostic>> CheckData = new(
@@ -359,6 +369,20 @@ internal static class Stages
         (input, context) => [.. OptionTrial.Measure(
             input.Shipped.Value, input.Machine.Session(), input.Candidates, input.Scenarios.Value, input.Settings, input.LeastGain, text => context.Report(0, text), context.Cancel)],
         IsClocked: true);
+
+    /// <exception cref="MixedPrecisionException">MPB7001, MPB7002: the file is not what was planned.</exception>
+    private static Conformity Read(ReadBackInput input)
+    {
+        try
+        {
+            CheckGraph(input);
+            return new Conformity(null, []);
+        }
+        catch (MixedPrecisionException e) when (e.Diagnostic.Code == Codes.KernelNotAsPromised)
+        {
+            return new Conformity(e.Diagnostic, []);
+        }
+    }
 
     private static void CheckGraph(ReadBackInput input)
     {

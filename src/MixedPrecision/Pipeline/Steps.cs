@@ -26,7 +26,10 @@ internal static class Steps
     public static PlanningInput Input(Materials materials, IReadOnlyDictionary<string, LayerOptions> allowed, Sensitivities sensitivities) =>
         new(materials.Workspace.Partition, allowed, sensitivities)
         {
+            Size = FileSize.Of(materials, allowed),
+            SharedFormats = [.. SharingLayers.Of(materials.Policy.Layers, [.. materials.Workspace.Partition.Layers.Select(l => l.Name)]).Select(group => group.Layers)],
             Structures = s => Choices.Structures(materials.Policy, materials.Workspace, allowed, s),
+            IsClosed = materials.Profile is not null && materials.Policy.Objective == Objective.Time,
             Doubt = SampleDoubt.DeviationsOf(materials.Policy.Calibration.Confidence) is > 0 and double deviations && sensitivities.Samples > 1 ? new SampleDoubt(deviations, [.. sensitivities.SquareLosses]) : null,
         };
 
@@ -42,7 +45,7 @@ internal static class Steps
     public static (PlanningInput Input, Gains Gains) Begin(Materials materials, Measuring measuring, PlanningInput input)
     {
         Gains gains = measuring.Add(Gains.Empty, Measuring.First(input.Partition, input.Allowed, input.Structures));
-        return (input with { Floor = new GainFloor(materials.Policy.MinimumGain, measuring.Total(gains), input.Choosing) }, gains);
+        return (Problems.Running(input with { Floor = new GainFloor(materials.Policy.MinimumGain, measuring.Total(gains), input.Choosing) }, gains), gains);
     }
 
     /// <summary>Whatever does not depend on the scenarios: data and model checked, layers calibrated and judged.</summary>
@@ -75,7 +78,7 @@ internal static class Steps
             Shipment.ModelOf(materials.Workspace),
             materials.Data.Calibration,
             materials.ObservedLoss,
-            [.. materials.Policy.Formats.Select(NumberFormats.Get).Where(f => Choices.Runs(f, materials.Machine)).Select(FormatVersion.Of)],
+            [.. materials.Policy.Formats.Select(NumberFormats.Get).Where(f => Choices.Runs(f, materials.Strictest)).Select(FormatVersion.Of)],
             observed,
             materials.Policy.Calibration.MeasuresUnreached,
             Kernels.Of(materials.Machine),
@@ -130,17 +133,21 @@ internal static class Steps
     public static Plan Solve(StageRunner runner, SolverProblem problem) => runner.Get(Stages.Solve, InputOf(problem));
 
     /// <summary>The plans of greatest gain at all budgets, as far as what was measured tells; nothing further is.</summary>
-    /// <param name="budgets">Loss MSEs whose plans are to be among them.</param>
+    /// <param name="budgets">Loss MSEs whose plans are to be among them: each is solved by itself, so that another budget finds the rest known.</param>
     public static IReadOnlyList<Plan> Frontier(StageRunner runner, PlanningInput input, Gains gains, IReadOnlyList<double> budgets)
     {
         SolverProblem problem = input.Problem(gains, lossBudget: 0);
         double step = Planner.Gap * (input.Floor.Total > 0 ? input.Floor.Total : 1);
-        return runner.Get(Stages.Trace, new TraceInput(ContentOf(problem), budgets, step));
+        return Solving.Frontier.With(runner.Get(Stages.Trace, new TraceInput(ContentOf(problem), step)), budgets.Select(budget => Solve(runner, problem with { LossBudget = budget })));
     }
 
     /// <summary>By plan, the relative loss error of its file on evaluation samples; null where none was ever emitted and measured.</summary>
-    public static Func<Plan, double?> Verified(Materials materials, StageRunner runner) => plan => Emission.Find(runner, Shipment.ModelOf(materials.Workspace), plan.Configurations, Delivery.NameOf(materials.Policy), materials.IsApart) is { } files
-        ? runner.Find(Stages.Evaluate, EvaluationOf(materials, files))?.RelativeLossError : null;
+    public static Func<Plan, double?> Verified(Materials materials, StageRunner runner)
+    {
+        Content<Workspace> model = Shipment.ModelOf(materials.Workspace);
+        return plan => Emission.Find(runner, model, plan.Configurations, Delivery.NameOf(materials.Policy), materials.IsApart) is { } files
+            ? runner.Find(Stages.Evaluate, EvaluationOf(materials, files))?.RelativeLossError : null;
+    }
 
     /// <summary>The change of the loss from the original to an emitted file.</summary>
     /// <param name="samples">Null: those that calibration did not see.</param>
@@ -162,18 +169,31 @@ internal static class Steps
     /// <summary>Simpler ways to choose, by the same program.</summary>
     public static IReadOnlyList<NamedPlan> Strategies(StageRunner runner, SolverProblem problem) => runner.Get(Stages.Compete, InputOf(problem));
 
+    /// <summary>MPB5007, where the profile lacks some of what was asked for.</summary>
+    public static void WarnOfMissing(Materials materials, StageRunner runner, Measuring measuring)
+    {
+        if (measuring.Missing > 0)
+        {
+            runner.Log.Warn(Errors.ProfileLacks(materials.Policy.PlaceOf(PolicyFiles.Profile), materials.Policy.Runtime.Profile!, measuring.Missing));
+        }
+    }
+
     /// <summary>Refuses a budget that is measured by what the loss does not tell, before anything is spent on it.</summary>
     public static void CheckBudget(Materials materials)
     {
-        BudgetPolicy budget = materials.Policy.Budget;
-        if (budget.Kind == BudgetKind.AccuracyDrop && !materials.Loss.Value.HasLabels)
+        foreach (LossLimit limit in materials.Policy.Budget.Limits)
         {
-            throw Errors.BudgetDoesNotSuit(materials.Policy.File, budget.ToString(), "accuracy needs labels, and the loss reads none");
-        }
-
-        if (budget.Kind == BudgetKind.LossIncrease && !materials.Loss.Value.HasMean)
-        {
-            throw Errors.BudgetDoesNotSuit(materials.Policy.File, budget.ToString(), "output-mse compares outputs, and has no mean that could increase");
+            string? reason = limit.Kind switch
+            {
+                BudgetKind.AccuracyDrop when !materials.Loss.Value.HasLabels => "accuracy needs labels, and the loss reads none",
+                BudgetKind.LossIncrease when !materials.Loss.Value.HasMean => "output-mse compares outputs, and has no mean that could increase",
+                BudgetKind.Agreement when !materials.Loss.Value.HasAnswers => "equal answers need a loss of classes, cross-entropy or next-token",
+                _ => null,
+            };
+            if (reason is not null)
+            {
+                throw Errors.BudgetDoesNotSuit(materials.Policy.File, limit.ToString(), reason);
+            }
         }
     }
 
@@ -212,8 +232,8 @@ internal static class Steps
 
     private static SolveInput InputOf(SolverProblem problem) => new(ContentOf(problem));
 
-    /// <summary>Most of a program are the errors of each sample, which those of one planning share: they are hashed once.</summary>
-    private static Content<SolverProblem> ContentOf(SolverProblem problem) => new(
+    /// <summary>A program as stages read it. Most of it are the errors of each sample, which those of one planning share: they are hashed once.</summary>
+    public static Content<SolverProblem> ContentOf(SolverProblem problem) => new(
         CacheKey.Of().WithBytes("problem", StageRunner.Serialize(problem with { Loss = new LossModel.Diagonal() }))
             .With("loss", Losses.GetValue(problem.Loss, loss => CacheKey.Of().WithBytes("loss", StageRunner.Serialize(loss)))),
         () => problem);

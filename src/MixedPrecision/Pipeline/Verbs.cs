@@ -20,6 +20,9 @@ public static class Verbs
     /// <summary>τ at which <see cref="Frontier"/> has timed what plans use; between them little is new.</summary>
     private static readonly double[] Budgets = [0.0001, 0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3];
 
+    /// <summary>A τ that no plan reaches.</summary>
+    private const double Limitless = 1e3;
+
     /// <summary>The scenarios of a policy that have plans of their own; empty where one plan is for all of them.</summary>
     public static IReadOnlyList<ScenarioPlan> PlansOf(string policyFile) => [.. ScenarioFiles.Of(Policy.Load(policyFile)).Select(f => new ScenarioPlan(f.Key, f.Label))];
 
@@ -58,17 +61,42 @@ public static class Verbs
         }
     }
 
-    /// <summary>The time of every sub-graph with each layer in each format.</summary>
-    public static BenchmarkReport Benchmark(string policyFile, RunOptions options)
+    /// <summary>The time of every sub-graph with each layer in each format, on this machine, whatever profile the policy names.</summary>
+    /// <param name="exportFile">Where a profile goes, with what a search for plans times besides; null: none is written.</param>
+    /// <param name="emittedFile">An emitted model, to be timed end to end in place of sub-graphs; null: none is.</param>
+    public static BenchmarkReport Benchmark(string policyFile, RunOptions options, string? exportFile = null, string? emittedFile = null)
     {
-        (Materials materials, StageRunner runner) = Open(policyFile, options);
+        (Materials materials, StageRunner runner) = Open(policyFile, options, objective: exportFile is null ? null : Objective.Time, isProfiled: false);
         using (materials)
         {
+            if (emittedFile is not null)
+            {
+                return Reports.Benchmark(materials, runner, Gains.Empty, (0, 0)) with { Scenarios = [], Emitted = Profiles.Verify(emittedFile, materials, runner) };
+            }
+
+            if (exportFile is not null)
+            {
+                return Export(materials, runner, exportFile);
+            }
+
             var measuring = new Measuring(materials, runner);
             Gains gains = measuring.Add(Gains.Empty, Measuring.First(
                 materials.Workspace.Partition, materials.Allowed, s => Choices.Structures(materials.Policy, materials.Workspace, materials.Allowed, s)));
             return Reports.Benchmark(materials, runner, gains, measuring.Counts);
         }
+    }
+
+    private static BenchmarkReport Export(Materials materials, StageRunner runner, string file)
+    {
+        Profiles.Guard(file, materials);
+        if (!Choices.Any(materials, materials.Allowed))
+        {
+            return Reports.Benchmark(materials, runner, Gains.Empty, (0, 0)) with { Exported = Profiles.Write(file, materials, new Measuring(materials, runner)) };
+        }
+
+        (PlanningInput input, Gains gains, Measuring measuring) = Prepare(materials, runner);
+        gains = Profiles.Search(input, gains, materials.Policy.Budget, Budgets, Steps.Planning(runner, measuring));
+        return Reports.Benchmark(materials, runner, gains, measuring.Counts) with { Exported = Profiles.Write(file, materials, measuring) };
     }
 
     /// <summary>The plan, before a model is written.</summary>
@@ -87,8 +115,9 @@ public static class Verbs
 
             (PlanningInput input, Gains gains, Measuring measuring) = Prepare(materials, runner);
             (Plan plan, gains) = Planner.Plan(input, gains, input.LossBudget(tau), Steps.Planning(runner, measuring));
-            BudgetMeeting.RequireFeasible(plan, input, materials.Policy);
-            IReadOnlyList<NamedPlan> strategies = Steps.Strategies(runner, input.Problem(gains, input.LossBudget(tau)));
+            BudgetMeeting.RequireFeasible(plan, input, gains, tau, materials.Policy, problem => Steps.Solve(runner, problem));
+            Steps.WarnOfMissing(materials, runner, measuring);
+            IReadOnlyList<NamedPlan> strategies = Steps.Strategies(runner, input.Opened.Problem(gains, input.LossBudget(tau)));
             return Reports.Solve(materials, runner, input, new Findings(input.Allowed, input.Sensitivities, gains, null, strategies), plan, tau);
         }
     }
@@ -108,10 +137,20 @@ public static class Verbs
             (PlanningInput input, Gains gains, Measuring measuring) = Prepare(materials, runner);
             PlanningSteps steps = Steps.Planning(runner, measuring);
 
-            // The policy's budget comes first: whatever is timed for its plan is timed, before the time of the search is over.
+            // The policy's budget comes first: whatever is timed for its plan is timed, before the time of the search is over. What the others take does not depend on it, so that another budget finds that known.
             double stated = BudgetMeeting.FirstTau(materials.Policy.Budget);
-            gains = Budgets.Prepend(stated).Aggregate(gains, (known, tau) => Planner.PlanOrLeast(input, known, input.LossBudget(tau), steps).Gains);
-            return Reports.Frontier(materials, runner, input, Steps.Frontier(runner, input, gains, [input.LossBudget(stated)]));
+            double[] own = [input.LossBudget(stated)];
+            Searching.Run(runner, input, gains, own, steps);
+            gains = Searching.Run(runner, input, gains, [.. Budgets.Select(input.LossBudget)], steps);
+            gains = Searching.Run(runner, input, gains, own, steps);
+            Steps.WarnOfMissing(materials, runner, measuring);
+            IReadOnlyList<Plan> plans = Steps.Frontier(runner, input, gains, [input.LossBudget(stated)]);
+            if (plans.Count == 0)
+            {
+                BudgetMeeting.RequireFeasible(steps.Solve(input.Problem(gains, input.LossBudget(stated))), input, gains, stated, materials.Policy, steps.Solve);
+            }
+
+            return Reports.Frontier(materials, runner, input, plans);
         }
     }
 
@@ -137,14 +176,31 @@ public static class Verbs
             (PlanningInput input, Gains gains, Measuring measuring) = Prepare(materials, runner);
             PlanningSteps steps = Steps.Planning(runner, measuring);
             (Plan plan, gains) = Planner.Plan(input, gains, input.LossBudget(tau), steps);
-            Plan Without(LayerRule rule)
+            Plan? Without(LayerRule rule)
             {
-                Policy others = materials.Policy with { Layers = [.. materials.Policy.Layers.Where(r => r != rule)] };
-                PlanningInput free = input with { Allowed = Choices.Judged(others, Choices.Of(others, materials.Workspace, materials.Machine), input.Sensitivities) };
-                return Planner.Plan(free, measuring.Add(gains, Measuring.First(free.Partition, free.Allowed, free.Structures)), input.LossBudget(tau), steps).Plan;
+                try
+                {
+                    return With(materials.Policy with { Layers = [.. materials.Policy.Layers.Where(r => !ReferenceEquals(r, rule))] });
+                }
+                catch (MixedPrecisionException e) when (e.Diagnostic.Code == Codes.RulesContradict || e.Diagnostic.Code == Codes.FormatCannotBeShared || e.Diagnostic.Code == Codes.PolicyPinnedFormatDoesNotApply)
+                {
+                    // It stands before another one that the rest does not allow.
+                    return null;
+                }
             }
 
-            Explanation found = Explaining.Of(input, gains, plan, tau, materials.Policy.Layers, problem => Steps.Solve(runner, problem), Without, Steps.Frontier(runner, input, gains, [input.LossBudget(tau)]), gain => Reports.Text(materials, gain));
+            Plan Within(BudgetPolicy budget) => With(materials.Policy with { Budget = budget });
+
+            Plan With(Policy others)
+            {
+                Materials own = materials with { Policy = others };
+                PlanningInput free = Steps.Input(own, Choices.Judged(others, Choices.Of(others, materials.Workspace, materials.Strictest), input.Sensitivities), input.Sensitivities) with { Floor = input.Floor, Structures = input.Structures };
+                double budget = input.LossBudget(others.Budget.Limits.Count == 0 ? Limitless : BudgetMeeting.FirstTau(others.Budget));
+                return Planner.Plan(free, measuring.Add(gains, Measuring.First(free.Partition, free.Allowed, free.Structures)), budget, steps).Plan;
+            }
+
+            Explanation found = Explaining.Of(input, gains, plan, tau, materials.Policy, problem => Steps.Solve(runner, problem), Without, Within, Steps.Frontier(runner, input, gains, [input.LossBudget(tau)]), gain => Reports.Text(materials, gain));
+            Steps.WarnOfMissing(materials, runner, measuring);
             return Reports.Explain(materials, runner, tau, layer is null ? found : found with { Layers = [.. found.Layers.Where(l => l.Name == layer)] });
         }
     }
@@ -185,7 +241,7 @@ public static class Verbs
 
     internal static ValidateResult Validate(string policyFile, string outputFolder, RunOptions options, ExperimentSizes sizes)
     {
-        (Materials materials, StageRunner runner) = Open(policyFile, options, objective: Objective.Time);
+        (Materials materials, StageRunner runner) = Open(policyFile, options, objective: Objective.Time, isProfiled: false);
         using (materials)
         {
             return ValidationFiles.Write(materials, Path.GetFullPath(outputFolder), folder => new Validating(materials, runner, options, sizes, folder).Run());
@@ -259,10 +315,10 @@ public static class Verbs
         return (files.Count == 0 ? materials : materials.For(files.FirstOrDefault(f => f.Key == options.Scenario) ?? files[0]), runner);
     }
 
-    private static (Materials Materials, StageRunner Runner) Open(string policyFile, RunOptions options, bool verifies = true, Objective? objective = null)
+    private static (Materials Materials, StageRunner Runner) Open(string policyFile, RunOptions options, bool verifies = true, Objective? objective = null, bool isProfiled = true)
     {
         StageRunner runner = Runner(options);
-        return (Materials.Open(policyFile, options, runner, verifies, objective), runner);
+        return (Materials.Open(policyFile, options, runner, verifies, objective, isProfiled), runner);
     }
 
     private static StageRunner Runner(RunOptions options) => new(new ContentStore(options.CacheFolder ?? ContentStore.DefaultFolder()), new RunLog(options));

@@ -1,4 +1,5 @@
 using System.Diagnostics.CodeAnalysis;
+using System.Runtime.ExceptionServices;
 using MixedPrecision.Calibration;
 using MixedPrecision.Execution;
 using MixedPrecision.Formats;
@@ -12,11 +13,12 @@ namespace MixedPrecision.Pipeline;
 /// <summary>A model as the stages see it: loaded, typed, rewritten at no loss, partitioned.</summary>
 internal sealed class Workspace : IDisposable
 {
-    private readonly Dictionary<int, IReadOnlyList<FoundStructure>> structures = [];
     private readonly bool withEmbeddings;
     private IReadOnlyDictionary<string, TensorType> originalTypes;
     private string? hash;
     private string? keptWhy;
+    private bool? hasExternalData;
+    private IReadOnlyList<FoundStructure>[]? structures;
 
     private Workspace(OnnxModel original, string path, IReadOnlyDictionary<string, TensorType> types, bool isRewritten, bool withEmbeddings)
     {
@@ -58,6 +60,9 @@ internal sealed class Workspace : IDisposable
 
     /// <summary>Bytes of the model's file and of the external tensors it reads.</summary>
     public long Bytes => ModelFiles.Bytes(Original, Path);
+
+    /// <summary>Whether tensors of the model that plans are made for lie in files beside it.</summary>
+    public bool HasExternalData => hasExternalData ??= ModelTensors.External(Model.Proto).Any();
 
     /// <summary>Full paths of the files beside the model that hold its tensors.</summary>
     public IReadOnlyList<string> ExternalFiles => ModelFiles.External(Original);
@@ -164,15 +169,7 @@ internal sealed class Workspace : IDisposable
     }
 
     /// <summary>The structures that a sub-graph may have besides the exported one.</summary>
-    public IReadOnlyList<FoundStructure> StructuresOf(Subgraph subgraph)
-    {
-        if (!structures.TryGetValue(subgraph.Index, out IReadOnlyList<FoundStructure>? found))
-        {
-            structures.Add(subgraph.Index, found = KnownStructures.Find(new StructureSite(Model, Partition, subgraph, Types, Sites)));
-        }
-
-        return found;
-    }
+    public IReadOnlyList<FoundStructure> StructuresOf(Subgraph subgraph) => (structures ??= FindStructures())[subgraph.Index];
 
     /// <summary>The tensor of a weight, wherever the model keeps it.</summary>
     public Tensor Weight(string name) =>
@@ -180,10 +177,27 @@ internal sealed class Workspace : IDisposable
 
     public void Dispose() => Original.Dispose();
 
+    /// <summary>Those of all sub-graphs: each by itself, hence on all processors.</summary>
+    private IReadOnlyList<FoundStructure>[] FindStructures()
+    {
+        var found = new IReadOnlyList<FoundStructure>[Partition.Subgraphs.Count];
+        try
+        {
+            Parallel.For(0, found.Length, i => found[i] = KnownStructures.Find(new StructureSite(Model, Partition, Partition.Subgraphs[i], Types, Sites)));
+        }
+        catch (AggregateException e)
+        {
+            ExceptionDispatchInfo.Throw(e.InnerExceptions[0]);
+        }
+
+        return found;
+    }
+
     [MemberNotNull(nameof(Model), nameof(Types), nameof(Partition), nameof(Sites))]
     private void Take()
     {
         Rewrites = IsRewritten ? ExactRewrites.Of(Original, originalTypes) : null;
+        hasExternalData = null;
         (Model, Types) = Rewrites is null ? (Original, originalTypes) : (Rewrites.Model, Rewrites.Types);
         Divide();
     }
@@ -193,7 +207,7 @@ internal sealed class Workspace : IDisposable
     {
         Partition = Partitioner.Partition(Model, Types, withEmbeddings);
         Sites = WeightFaults.Find(Model, Partition.View, SitesOf(Types));
-        structures.Clear();
+        structures = null;
     }
 
     private Dictionary<string, LayerSite> SitesOf(IReadOnlyDictionary<string, TensorType> types) => Partition.Layers.ToDictionary(

@@ -55,7 +55,7 @@ public static class FormatFamilies
     /// <summary>Every family, the baseline first.</summary>
     public static readonly IReadOnlyList<FormatFamily> All =
     [
-        new(Baseline, "the layer as the model has it"),
+        new(Baseline, "the layer as the model has it") { Precision = (32, 24) },
         new(
             Int8Dynamic,
             "both operands in 8 bits; activations in the range that they have in each run, the state of an LSTM in that of each step",
@@ -71,7 +71,8 @@ public static class FormatFamilies
                 Summary = "`gptq`: weights are rounded so that outputs change little on calibration data, errors of some values making up for those of others, and where the layer before can take it at no cost, "
                     + "channels of the input are brought to similar ranges (SmoothQuant); `rounded`: each to the nearest value",
                 Unless = ("operands", Products),
-            }),
+            })
+        { Precision = (8, 8) },
         new(
             Int8Static,
             "convolutions with both operands and the result in 8 bits, matrices with both operands, activations in ranges that calibration data show",
@@ -82,20 +83,22 @@ public static class FormatFamilies
                 Narrow,
                 IsWord: true,
                 WhereExact: Full),
-            Preparation),
-        new(Int8Weight, "weights of 8 bits, with a scale for each block of inputs; activations rounded to 8 bits by the kernel", Block, Grid, Preparation),
+            Preparation)
+        { Precision = (8, 8) },
+        new(Int8Weight, "weights of 8 bits, with a scale for each block of inputs; activations rounded to 8 bits by the kernel", Block, Grid, Preparation) { Precision = (8, 8) },
         new(
             Int4Weight,
             "weights of 4 bits, with a scale for each block of inputs",
             Block,
             Grid,
             new FormatParameter("accuracy", "`4`: the kernel rounds activations to 8 bits, in blocks of each row; `0`: it computes in float", ["0", "4"], "4"),
-            Preparation),
-        new(Int2Weight, "weights of 2 bits, with a scale for each block of inputs; activations rounded to 8 bits by the kernel", Block, Grid, Preparation),
-        new(Fp16, "both operands in half precision, 10 bits of mantissa; multiplied as floats"),
-        new(BFloat16, "both operands in bfloat16, 7 bits of mantissa and the range of a float; multiplied as floats"),
-        new(Fp8E4M3, "both operands in 8-bit floats with 3 bits of mantissa, scaled to their range; multiplied as floats"),
-        new(Fp8E5M2, "both operands in 8-bit floats with 2 bits of mantissa and the range of half precision; multiplied as floats"),
+            Preparation)
+        { Precision = (4, 4) },
+        new(Int2Weight, "weights of 2 bits, with a scale for each block of inputs; activations rounded to 8 bits by the kernel", Block, Grid, Preparation) { Precision = (2, 2) },
+        new(Fp16, "both operands in half precision, 10 bits of mantissa; multiplied as floats") { Precision = (16, 11) },
+        new(BFloat16, "both operands in bfloat16, 7 bits of mantissa and the range of a float; multiplied as floats") { Precision = (16, 8) },
+        new(Fp8E4M3, "both operands in 8-bit floats with 3 bits of mantissa, scaled to their range; multiplied as floats") { Precision = (8, 4) },
+        new(Fp8E5M2, "both operands in 8-bit floats with 2 bits of mantissa and the range of half precision; multiplied as floats") { Precision = (8, 3) },
     ];
 
     /// <summary>Formats of each preset by their canonical texts, the baseline first; open ones among them.</summary>
@@ -106,6 +109,9 @@ public static class FormatFamilies
         [DefaultPreset] = InOrder([Baseline, Int8Dynamic, $"{Int8Dynamic}({Products})", Int8Static, $"{Int8Weight}(block=64)", $"{Int4Weight}(block=32)", $"{Int4Weight}(block=128)"]),
         ["paper"] = InOrder([Baseline, BFloat16, Fp8E4M3]),
     };
+
+    /// <summary>The family of a name that is one.</summary>
+    public static FormatFamily Of(string name) => All.First(family => family.Name == name);
 
     private static FormatParameter Block => new("block", "inputs that share a scale within an output column", ["16", "32", "64", "128", "256"], "32");
 

@@ -6,6 +6,15 @@ namespace MixedPrecision.Policies;
 /// <param name="Parameters">In the order in which a format's text has them.</param>
 public sealed record FormatFamily(string Name, string Summary, params IReadOnlyList<FormatParameter> Parameters)
 {
+    /// <summary>Nominal bits of what is rounded most coarsely, and those of them that tell values of one magnitude apart: of floats the mantissa, with the one that is not stored.</summary>
+    public required (int Bits, int Significant) Precision { get; init; }
+
+    /// <summary>The precision for people.</summary>
+    public string PrecisionText => Precision.Bits == Precision.Significant ? $"{Precision.Bits}" : $"{Precision.Bits}, {Precision.Significant} significant";
+
+    /// <summary>Whether formats of this family are no less precise than those of another: more bits, or of as many no fewer that are significant.</summary>
+    public bool IsAtLeast(FormatFamily other) => Precision.CompareTo(other.Precision) >= 0;
+
     /// <summary>Every format of the family, in the order of its parameters' values.</summary>
     public IEnumerable<FormatId> All => Named.Where(format => !format.IsOpen);
 

@@ -34,6 +34,35 @@ internal static class FormatValues
         });
     }
 
+    /// <summary>Formats that a rule names, one or several; parameters that are left out may have any value.</summary>
+    public static ValueReader<IReadOnlyList<FormatSelector>> Selectors()
+    {
+        const string Several = "a format or a list of them";
+        ValueReader<string> one = One();
+        ValueShape shape = one.Shape with { Expected = Several, Types = [.. one.Shape.Types, "array"], Items = one.Shape };
+        return new(shape, (node, path) => node switch
+        {
+            YamlList { Items.Count: 0 } => throw Errors.PolicyImpossibleValue(node.Place, path, node.Describe(), Several),
+            YamlList list => [.. list.Items.Select((item, index) => Selector(one, Whole(list, index, path), $"{path}[{index}]"))],
+            _ => [Selector(one, node, path)],
+        });
+    }
+
+    private static FormatSelector Selector(ValueReader<string> one, YamlNode node, string path)
+    {
+        FormatFamily family = FormatId.Parse(one.Read(node, path)).Family;
+        string[] said = node switch
+        {
+            YamlScalar { Text: var text } when text.Contains('(', StringComparison.Ordinal) => text[(text.IndexOf('(', StringComparison.Ordinal) + 1)..^1].Split(',', StringSplitOptions.TrimEntries),
+            YamlMapping { Entries: [{ Value: YamlMapping parameters }] } => [.. parameters.Entries.Select(entry => family.Parameters.First(p => p.Name == entry.Name).Text(((YamlScalar)entry.Value).Text))],
+            _ => [],
+        };
+        return new FormatSelector(
+            said.Length == 0 ? family.Name : $"{family.Name}({string.Join(',', said)})",
+            family,
+            [.. family.Parameters.SelectMany(p => p.Values.Where(value => said.Contains(p.Text(value))).Select(value => (p.Name, value)))]);
+    }
+
     private static ValueReader<IReadOnlyList<string>> OneOrPreset(IReadOnlyList<string> presets)
     {
         var shape = new ValueShape(Expected, "string", "object")

@@ -7,13 +7,13 @@ namespace MixedPrecision.Policies;
 /// <param name="Folder">Full path of the policy's folder; relative paths in the policy are resolved against it.</param>
 /// <param name="Model">The original model's path as written; <see cref="Resolve"/> gives the full path.</param>
 /// <param name="Output">File name of the emitted model, or null for the original's name with <c>.mixed.onnx</c>.</param>
-/// <param name="Budget">How much worse the emitted model may be, and in which words.</param>
+/// <param name="Budget">How much worse, and how large, the emitted model may be.</param>
 /// <param name="Calibration">Data and loss that sensitivities are taken from.</param>
 /// <param name="Evaluation">Held-out data that the emitted model is verified on, or null: the pipeline splits the calibration data.</param>
 /// <param name="Formats">Canonical texts (<see cref="FormatId.Text"/>), presets expanded, in the order of <see cref="FormatFamilies.InOrder"/>; <c>fp32</c> is always the first.</param>
 /// <param name="Objective">What the plan maximizes the gain of.</param>
 /// <param name="Scenarios">Input sizes to time; empty: the pipeline derives one from the calibration data.</param>
-/// <param name="Layers">Rules that pin layers to a format, in the file's order.</param>
+/// <param name="Layers">Rules for the formats of layers, in the file's order.</param>
 /// <param name="Runtime">How the app runs the model.</param>
 /// <param name="KeepsDefaults">Whether initializers that are listed as inputs stay inputs with a default, even where the exporter lists all of them.</param>
 public sealed record Policy(
@@ -57,6 +57,9 @@ public sealed record Policy(
     /// <summary>Where the value of a key stands; the file itself when it is not in there.</summary>
     public Place PlaceOf(string key) => Places.TryGetValue(key, out Place? place) ? place : new Place(File);
 
+    /// <summary>Where the size is limited.</summary>
+    public Place PlaceOfSize => PlaceOf(Places.ContainsKey("budget.size") ? "budget.size" : "budget");
+
     /// <summary>Full path of a path written in the policy; a relative one starts at the policy's folder.</summary>
     public string Resolve(string relative) => Path.GetFullPath(relative, Folder);
 
@@ -69,44 +72,17 @@ public sealed record Policy(
     }
 
     /// <summary>This policy with another budget.</summary>
-    /// <param name="text">The budget as a policy would say it: <c>1%</c>, <c>0.01</c>, or <c>lossIncrease: 1%</c>.</param>
+    /// <param name="text">The budget as a policy would say it: <c>1%</c>, <c>0.01</c>, or <c>lossIncrease: 1%, size: 40 MB</c>.</param>
     /// <param name="place">Where the text comes from, for the error.</param>
     public Policy WithBudget(string text, Place place) => this with
     {
         Budget = BudgetText.Read(text, "budget", place),
-        Places = new Dictionary<string, Place>(Places) { ["budget"] = place },
-        Texts = new Dictionary<string, string>(Texts.Where(t => t.Key.Split('.')[0] != "budget")) { ["budget"] = text },
-    };
-}
-
-/// <summary>How much worse the emitted model may be.</summary>
-/// <param name="Kind">What is measured.</param>
-/// <param name="Value">Its greatest value, as a fraction (1 % is 0.01).</param>
-public sealed record BudgetPolicy(BudgetKind Kind, double Value)
-{
-    /// <summary>The kind's key in a policy.</summary>
-    public string Key => Kind switch
-    {
-        BudgetKind.LossError => "lossError",
-        BudgetKind.LossIncrease => "lossIncrease",
-        _ => "accuracyDrop",
+        Places = WithoutBudget(Places, place),
+        Texts = WithoutBudget(Texts, text),
     };
 
-    /// <summary>The budget in the policy's words, such as <c>lossIncrease: 1%</c>.</summary>
-    public override string ToString() => FormattableString.Invariant($"{Key}: {Value * 100:0.######}%");
-}
-
-/// <summary>What a budget is about.</summary>
-public enum BudgetKind
-{
-    /// <summary>τ: root-mean-square error of the loss over the loss's root mean square.</summary>
-    LossError,
-
-    /// <summary>Increase of the mean loss over the original's, relative to it.</summary>
-    LossIncrease,
-
-    /// <summary>Share of labels that are hit no more, less those that are hit newly.</summary>
-    AccuracyDrop,
+    private static Dictionary<string, T> WithoutBudget<T>(IReadOnlyDictionary<string, T> keys, T budget) =>
+        new(keys.Where(key => key.Key.Split('.')[0] != "budget")) { ["budget"] = budget };
 }
 
 /// <summary>Data that calibration does not see, to verify the emitted model on.</summary>
@@ -121,18 +97,15 @@ public sealed record EvaluationPolicy(string Data, int? Samples);
 /// <param name="Place">Where the scenario stands in the policy.</param>
 public sealed record ScenarioPolicy(string? Name, IReadOnlyDictionary<string, long> Inputs, double Weight, Place Place);
 
-/// <summary>Pins the layers it matches to one format; of several rules that match, the last one counts.</summary>
-/// <param name="Match">A node name or a pattern of <see cref="Glob"/>.</param>
-/// <param name="Format">Its canonical text, <see cref="FormatId.Text"/>.</param>
-/// <param name="Place">Where the pattern stands in the policy.</param>
-public sealed record LayerRule(string Match, string Format, Place Place);
-
 /// <summary>How the app runs the model.</summary>
 /// <param name="Provider">Execution provider; <c>cpu</c>.</param>
 /// <param name="Threads">Threads within an operator; 0: as many as the machine has processors.</param>
 /// <param name="Place">Where the section stands in the policy, or the policy itself when it has none.</param>
 public sealed record RuntimePolicy(string Provider, int Threads, Place Place)
 {
+    /// <summary>Path, as written, of the profile that timings are taken from; null: they are measured.</summary>
+    public string? Profile { get; init; }
+
     /// <summary>Whether the app fixes the symbolic dimensions to which all scenarios give one size (<c>AddFreeDimensionOverrideByName</c>).</summary>
     public bool FreeDimensions { get; init; }
 

@@ -20,10 +20,12 @@ internal static class PolicyKeys
     private static readonly ValueReader<string> Mask = Values.Name("the name of a model input or the key of a mask in a sample");
 
     private static readonly ValueReader<BudgetPolicy> Budget = BudgetText.ShortOrLong(
-        new Section<BudgetPolicy?>("budget", BudgetText.LongForm, _ => null)
-            .Optional("lossError", BudgetText.Share(BudgetText.Expected, isZeroPossible: false), (section, value) => new BudgetPolicy(BudgetKind.LossError, value))
-            .Optional("lossIncrease", BudgetText.Share(BudgetText.ExpectedShare, isZeroPossible: true), (section, value) => new BudgetPolicy(BudgetKind.LossIncrease, value))
-            .Optional("accuracyDrop", BudgetText.Share(BudgetText.ExpectedShare, isZeroPossible: true), (section, value) => new BudgetPolicy(BudgetKind.AccuracyDrop, value))
+        new Section<BudgetPolicy>("budget", BudgetText.LongForm, _ => new BudgetPolicy([]))
+            .Optional("lossError", BudgetText.Share(BudgetText.Expected, isZeroPossible: false), (section, value) => section.With(new LossLimit(BudgetKind.LossError, value)))
+            .Optional("lossIncrease", BudgetText.Share(BudgetText.ExpectedShare, isZeroPossible: true), (section, value) => section.With(new LossLimit(BudgetKind.LossIncrease, value)))
+            .Optional("accuracyDrop", BudgetText.Share(BudgetText.ExpectedShare, isZeroPossible: true), (section, value) => section.With(new LossLimit(BudgetKind.AccuracyDrop, value)))
+            .Optional("agreement", BudgetText.Agreement(), (section, value) => section.With(new LossLimit(BudgetKind.Agreement, value)))
+            .Optional(SizeLimit.Key, BudgetText.Size(), (section, value) => section with { Size = value })
             .Reader);
 
     private static readonly ValueReader<LossKind> Kind = Values.Choice(
@@ -94,16 +96,22 @@ internal static class PolicyKeys
             .Optional("weight", Values.Weight(), (section, value) => section with { Weight = value })
             .Reader;
 
-    private static readonly ValueReader<LayerRule> Layer =
-        new Section<LayerRule>("a rule for layers", "a section such as { match: \"/classifier/*\", format: fp32 }", place => new LayerRule("", FormatFamilies.Baseline, place))
+    private const string RuleName = "a rule for layers";
+
+    private static readonly ValueReader<LayerRule> Layer = Saying(
+        new Section<LayerRule>(RuleName, "a section such as { match: \"/classifier/*\", format: fp32 }", place => new LayerRule("", null, place))
             .Required("match", Values.Name("a node name or a pattern such as \"/classifier/*\""), (section, value) => section with { Match = value })
-            .Required("format", FormatValues.One(), (section, value) => section with { Format = value })
-            .Reader;
+            .Optional("format", FormatValues.One(), (section, value) => section with { Format = value })
+            .Optional("not", FormatValues.Selectors(), (section, value) => section with { Not = value })
+            .Optional("atLeast", Values.Choice([.. FormatFamilies.All.Select(family => (family.Name, family.Name))]), (section, value) => section with { AtLeast = value })
+            .Optional("sharedFormat", Values.Flag(), (section, value) => section with { SharesFormat = value })
+            .Reader);
 
     private static readonly ValueReader<RuntimePolicy> Runtime =
         new Section<RuntimePolicy>("runtime", "a section such as { provider: cpu, threads: 2 }", place => new RuntimePolicy("cpu", 0, place))
             .Optional("provider", Provider, (section, value) => section with { Provider = value })
             .Optional("threads", Values.Count(0, MostThreads), (section, value) => section with { Threads = value })
+            .Optional("profile", Values.FilePath("the path of a profile, such as device.profile.json"), (section, value) => section with { Profile = value })
             .Optional("freeDimensions", Values.Flag(), (section, value) => section with { FreeDimensions = value })
             .Optional("geluApproximation", Values.Flag(), (section, value) => section with { GeluApproximation = value })
             .Optional("spinning", Values.Flag(), (section, value) => section with { Spinning = value })
@@ -129,6 +137,10 @@ internal static class PolicyKeys
             .Optional("runtime", Runtime, (policy, value) => policy with { Runtime = value })
             .Reader;
 
+    /// <summary>A rule has a key besides its pattern.</summary>
+    private static ValueReader<LayerRule> Saying(ValueReader<LayerRule> rule) => new(rule.Shape, (node, path) => rule.Read(node, path) is var read && node is YamlMapping { Entries.Count: > 1 }
+        ? read : throw Errors.PolicyMissingKey(node.Place, "format", RuleName, "a format, or one of the keys 'not', 'atLeast' and 'sharedFormat'"));
+
     private static CalibrationPolicy DefaultCalibration => new(null, null, null, 256, null);
 
     private static Policy Defaults(Place place) => new(
@@ -136,7 +148,7 @@ internal static class PolicyKeys
         Folder: "",
         Model: "",
         Output: null,
-        new BudgetPolicy(BudgetKind.LossError, 0.01),
+        new BudgetPolicy([BudgetPolicy.Default]),
         DefaultCalibration,
         Evaluation: null,
         FormatFamilies.Presets[FormatFamilies.DefaultPreset],

@@ -25,11 +25,11 @@ internal static class PolicyReader
                     : "false, or scenarios that all give one size to a dimension of the model: that is the size which the app fixes");
         }
 
-        policy = policy with { Layers = [.. policy.Layers.Select(rule => rule with { Format = Meant(rule.Format, policy.Formats) })] };
-        if (policy.Layers.FirstOrDefault(rule => !policy.Formats.Contains(rule.Format)) is { } rule)
+        policy = policy with { Layers = [.. policy.Layers.Select(rule => rule with { Format = rule.Format is null ? null : Meant(rule.Format, policy.Formats) })] };
+        if (policy.Layers.FirstOrDefault(rule => rule.Format is not null && !policy.Formats.Contains(rule.Format)) is { } rule)
         {
             throw Errors.PolicyImpossibleValue(
-                rule.Place, $"layers[{policy.Layers.ToList().IndexOf(rule)}].format", Wording.Quote(rule.Format),
+                rule.Place, $"layers[{policy.Layers.ToList().IndexOf(rule)}].format", Wording.Quote(rule.Format!),
                 $"one of this policy's formats, which are {Wording.List(policy.Formats)}; add it to 'formats' too");
         }
 

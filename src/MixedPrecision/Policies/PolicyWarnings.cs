@@ -11,7 +11,7 @@ public static class PolicyWarnings
     /// <param name="processors">Processors that ONNX Runtime may use.</param>
     public static IReadOnlyList<Diagnostic> Of(Policy policy, int processors) =>
     [
-        .. policy.Budget.Value <= LargeBudget ? [] : new[] { Errors.BudgetLarge(policy.PlaceOf("budget"), policy.Budget.ToString()) },
+        .. policy.Budget.Limits.All(limit => limit.Distance <= LargeBudget + 1e-12) ? [] : new[] { Errors.BudgetLarge(policy.PlaceOf("budget"), policy.Budget.ToString()) },
         .. policy.Runtime.Threads <= processors ? [] : new[] { Errors.MoreThreadsThanProcessors(policy.PlaceOf("runtime.threads"), policy.Runtime.Threads, processors) },
     ];
 }

@@ -55,6 +55,32 @@ public static class Quantizer
         return files;
     }
 
+    /// <summary>Bytes of the files that <see cref="Save"/> would write of a model as it is.</summary>
+    public static long Bytes(OnnxModel model)
+    {
+        long bytes = model.Proto.CalculateSize(), data = 0;
+        if (!ModelTensors.External(model.Proto).Any())
+        {
+            return bytes;
+        }
+
+        var copied = new HashSet<DataRange>();
+        foreach (TensorProto tensor in ExternalTensors(model, model.Proto, isApart: false))
+        {
+            if (!ModelTensors.IsExternal(tensor))
+            {
+                bytes -= tensor.RawData.Length;
+                data = Aligned(data) + tensor.RawData.Length;
+            }
+            else if (model.External.Locate(tensor) is var range && copied.Add(range))
+            {
+                data = Aligned(data) + range.Length;
+            }
+        }
+
+        return bytes + data;
+    }
+
     /// <summary>The emitted model in memory, before its external data is moved: what is written, and what the written file is held against.</summary>
     /// <param name="model">The original; not changed.</param>
     /// <param name="assignments">A format for each layer that is not to stay as it is.</param>
@@ -92,6 +118,9 @@ public static class Quantizer
             File.Delete(temporary);
         }
     }
+
+    /// <summary>Where the next tensor starts in a file of external data.</summary>
+    private static long Aligned(long position) => position + ((Alignment - (position % Alignment)) % Alignment);
 
     /// <summary>
     /// Tensors of a model with external data that lie in its file: those that did in the original, wherever they stand, and new constants too, since a model's own file
@@ -143,7 +172,7 @@ public static class Quantizer
     /// <summary>Moves on to where a tensor may start.</summary>
     internal static long Align(Stream stream)
     {
-        stream.Write(new byte[(Alignment - (stream.Position % Alignment)) % Alignment]);
+        stream.Write(new byte[Aligned(stream.Position) - stream.Position]);
         return stream.Position;
     }
 

@@ -22,9 +22,7 @@ public sealed class Savings(GraphProto graph)
         Dictionary<string, int> gone = rewritten.CountBy(r => r.Site.Layer.Weight).ToDictionary();
         (IReadOnlySet<string> values, IReadOnlySet<NodeProto> nodes) = readers.Unread(gone.Keys, gone);
         long stored = values.Select(initializers.GetValueOrDefault).Concat(nodes.Select(Weights.Stored)).OfType<TensorProto>().Sum(TensorProtos.ByteCount);
-        long added = rewritten
-            .DistinctBy(r => (r.Site.Layer.Weight, r.Format.Name, r.Site.IsWeightTransposed, r.Site.IsEmbedding, Alpha(r.Site), r.Format.ReadsMoments ? r.Site.Moments?.Hash : null))
-            .Sum(r => r.Format.Bytes(r.Site));
+        long added = rewritten.DistinctBy(r => PreparedAs(r.Site, r.Format)).Sum(r => r.Format.Bytes(r.Site));
         return stored - added;
     }
 
@@ -36,25 +34,44 @@ public sealed class Savings(GraphProto graph)
     /// <param name="layers">All layers of the model, each with the number of its sub-graph.</param>
     public IReadOnlyList<(IReadOnlyList<Layer> Layers, long Bytes)> Shared(GraphView view, IEnumerable<(Layer Layer, int Subgraph)> layers)
     {
-        var shared = new List<(IReadOnlyList<Layer>, long)>();
-        var byWeight = layers.SelectMany(l => l.Layer.ByWeight, (l, own) => (own.Weight, l.Layer, l.Subgraph));
-        foreach (var readings in byWeight.SelectMany(l => Region.StoredConstants(view, l.Weight), (l, Stored) => (Stored, l.Weight, l.Layer, l.Subgraph)).GroupBy(r => r.Stored))
+        (Layer Layer, int Subgraph)[] all = [.. layers];
+        var subgraphs = all.ToDictionary(l => l.Layer.Name, l => l.Subgraph);
+        return [.. Stored(view, all.Select(l => l.Layer)).Where(stored => stored.Layers.Select(l => subgraphs[l.Name]).Distinct().Skip(1).Any())];
+    }
+
+    /// <summary>
+    /// The same bytes as a sum: what a file holds when any of some layers has some format. Stored tensors are held while any layer that reads them is in the baseline, and constants of a format once for all layers that share them.
+    /// Tensors that stay whatever is chosen are not among them.
+    /// </summary>
+    /// <param name="view">The same graph.</param>
+    /// <param name="layers">All layers of the model, with the formats that they may have.</param>
+    public IReadOnlyList<(IReadOnlyList<(string Layer, string Format)> Any, long Bytes)> Held(GraphView view, IReadOnlyList<(LayerSite Site, IReadOnlyList<NumberFormat> Formats)> layers) =>
+    [
+        .. Stored(view, layers.Select(l => l.Site.Layer)).Select(stored => (((string, string)[])[.. stored.Layers.Select(l => l.Name).Distinct().Select(l => (l, NumberFormats.Baseline.Name))], stored.Bytes)),
+        .. layers.SelectMany(l => l.Formats.Where(f => f != NumberFormats.Baseline).SelectMany(f => l.Site.ByWeight.Select(own => (l.Site, Own: own, Format: f)))).GroupBy(l => PreparedAs(l.Own, l.Format))
+            .Select(same => (((string, string)[])[.. same.Select(l => (l.Site.Layer.Name, l.Format.Name)).Distinct()], same.First().Format.Bytes(same.First().Own))),
+    ];
+
+    /// <summary>Stored tensors that go once none of the layers that read them is in the baseline.</summary>
+    private IEnumerable<(IReadOnlyList<Layer> Layers, long Bytes)> Stored(GraphView view, IEnumerable<Layer> layers)
+    {
+        var byWeight = layers.SelectMany(l => l.ByWeight, (layer, own) => (own.Weight, Layer: layer));
+        foreach (var readings in byWeight.SelectMany(l => Region.StoredConstants(view, l.Weight), (l, Stored) => (Stored, l.Weight, l.Layer)).GroupBy(r => r.Stored))
         {
-            if (readings.Select(r => r.Subgraph).Distinct().Skip(1).Any())
+            Dictionary<string, int> gone = readings.CountBy(r => r.Weight).ToDictionary();
+            (IReadOnlySet<string> values, IReadOnlySet<NodeProto> nodes) = readers.Unread(gone.Keys, gone);
+            TensorProto? tensor = !values.Contains(readings.Key) ? null
+                : initializers.GetValueOrDefault(readings.Key) ?? nodes.Where(n => n.Output.Contains(readings.Key)).Select(Weights.Stored).FirstOrDefault();
+            if (tensor is not null)
             {
-                Dictionary<string, int> gone = readings.CountBy(r => r.Weight).ToDictionary();
-                (IReadOnlySet<string> values, IReadOnlySet<NodeProto> nodes) = readers.Unread(gone.Keys, gone);
-                TensorProto? tensor = !values.Contains(readings.Key) ? null
-                    : initializers.GetValueOrDefault(readings.Key) ?? nodes.Where(n => n.Output.Contains(readings.Key)).Select(Weights.Stored).FirstOrDefault();
-                if (tensor is not null)
-                {
-                    shared.Add(([.. readings.Select(r => r.Layer)], TensorProtos.ByteCount(tensor)));
-                }
+                yield return ([.. readings.Select(r => r.Layer)], TensorProtos.ByteCount(tensor));
             }
         }
-
-        return shared;
     }
+
+    /// <summary>What decides on the constants of a format: layers that agree in it share them.</summary>
+    private static (string, string, bool, bool, float, string?) PreparedAs(LayerSite site, NumberFormat format) =>
+        (site.Layer.Weight, format.Name, site.IsWeightTransposed, site.IsEmbedding, Alpha(site), format.ReadsMoments ? site.Moments?.Hash : null);
 
     private static float Alpha(LayerSite site) => site.Layer.Kind == LayerKind.Gemm ? site.Node.Float("alpha", 1) : 1;
 }

@@ -1,4 +1,5 @@
 using MixedPrecision.Benchmarking;
+using MixedPrecision.Diagnostics;
 
 namespace MixedPrecision.Reporting;
 
@@ -9,19 +10,34 @@ namespace MixedPrecision.Reporting;
 /// <param name="Reused">Timings found in the cache, or shared by sub-graphs of equal structure.</param>
 /// <param name="Scenarios">The timings, per scenario.</param>
 /// <param name="Warnings">What the reader should know.</param>
+/// <param name="Exported">The profile that was written; null where none was asked for.</param>
+/// <param name="Emitted">The times of an emitted model; null where none was asked for.</param>
 public sealed record BenchmarkReport(
     ModelSummary Model,
     Machine Machine,
     int Measured,
     int Reused,
     IReadOnlyList<BenchmarkedScenario> Scenarios,
-    IReadOnlyList<string> Warnings)
+    IReadOnlyList<string> Warnings,
+    ExportedProfile? Exported = null,
+    EmittedTimes? Emitted = null)
 {
     public string ToJson() => ReportJson.Write(this);
 
     /// <summary>A summary for people.</summary>
     public IEnumerable<string> ToLines()
     {
+        if (Emitted is not null)
+        {
+            yield return $"{Wording.Escape(Emitted.File)} against {Model.File} on {Machine.Processor}, end to end:";
+            foreach (string line in Emitted.Scenarios.Select(s => s.ToLine()).Concat(ReportText.Warnings(Warnings)))
+            {
+                yield return line;
+            }
+
+            yield break;
+        }
+
         yield return $"{Model.File} on {Machine.Processor}: {ReportText.Count(Measured, "timing")} taken, {Reused} reused";
         foreach (BenchmarkedScenario scenario in Scenarios)
         {
@@ -30,6 +46,11 @@ public sealed record BenchmarkReport(
             {
                 yield return line;
             }
+        }
+
+        if (Exported is not null)
+        {
+            yield return $"exported: {Exported.File}, {ReportText.Count(Exported.Timings, "timing")}, SHA-256 {Exported.Sha256}";
         }
 
         foreach (string line in ReportText.Warnings(Warnings))
@@ -50,6 +71,18 @@ public sealed record BenchmarkReport(
         configuration.Structure == Policies.StructureNames.Exported ? string.Join(' ', configuration.Formats) : $"{configuration.Structure}: {string.Join(' ', configuration.Formats)}",
     ];
 }
+
+/// <summary>End-to-end times of an emitted model.</summary>
+/// <param name="File">File name.</param>
+/// <param name="Sha256">SHA-256 of it, in lower-case hexadecimal; with external data over the hashes of all its files.</param>
+/// <param name="Scenarios">Its time against the original's, per scenario.</param>
+public sealed record EmittedTimes(string File, string Sha256, IReadOnlyList<MeasuredScenario> Scenarios);
+
+/// <summary>A profile that was written.</summary>
+/// <param name="File">File name.</param>
+/// <param name="Sha256">SHA-256 of the file, in lower-case hexadecimal.</param>
+/// <param name="Timings">How many timings it holds.</param>
+public sealed record ExportedProfile(string File, string Sha256, int Timings);
 
 /// <summary>The timings of one scenario.</summary>
 /// <param name="Name">Its name.</param>
@@ -100,4 +133,7 @@ public sealed record BenchmarkedTiming(
 {
     public static BenchmarkedTiming Of(Timing timing) => new(
         timing.OriginalMilliseconds, timing.CandidateMilliseconds, timing.Gain, [timing.Low, timing.High], timing.Confidence, timing.Pairs, timing.Warnings);
+
+    /// <summary>The reverse of <see cref="Of"/>.</summary>
+    internal Timing ToTiming() => new(OriginalMilliseconds, Milliseconds, Gain, GainInterval[0], GainInterval[1], Confidence, Pairs, Warnings);
 }

@@ -1,5 +1,6 @@
 using MixedPrecision.Benchmarking;
 using MixedPrecision.Diagnostics;
+using MixedPrecision.Policies;
 
 namespace MixedPrecision.Reporting;
 
@@ -32,6 +33,7 @@ namespace MixedPrecision.Reporting;
 /// <param name="Warnings">What the reader should know.</param>
 /// <param name="Frontier">Every optimal plan from nothing to everything, in order of τ; null in manifests that were written without.</param>
 /// <param name="Tried">What was timed of sub-graphs, those of one structure once; null in manifests that were written without, and for objectives that are computed.</param>
+/// <param name="Profile">The profile that timings were taken from; null where they were measured on <paramref name="Machine"/>.</param>
 /// <param name="Scenario">The scenario that the plan is for by itself; null: all of them, weighted.</param>
 /// <param name="Shared">The file of weights that it shares with those of other scenarios; null where it shares none.</param>
 public sealed record Manifest(
@@ -60,6 +62,7 @@ public sealed record Manifest(
     IReadOnlyList<string> Warnings,
     IReadOnlyList<FrontierPoint>? Frontier = null,
     IReadOnlyList<TriedSubgraph>? Tried = null,
+    ManifestProfile? Profile = null,
     string? Scenario = null,
     SharedData? Shared = null)
 {
@@ -75,6 +78,7 @@ public sealed record Manifest(
         $"shipped: {Shipped.What}: {Shipped.Why}",
         .. Samples.Evaluation == 0 || Solver is null ? [] : new[] { PlanText.Predicted(Predicted, Budget.SolvedTau) },
         .. Samples.Evaluation == 0 ? [] : Measured.ToLines(Budget.StatedTau ?? Budget.SolvedTau).Concat(Budget.ToLines()),
+        .. Profile is null ? [] : new[] { Profile.ToLine() },
         .. Attempts.Count > 1 ? ReportText.Table([.. Attempts.Select(PlanText.Row)]) : [],
         .. ReportText.Table([.. Compared.Select(PlanText.Row)]),
         .. Samples.Evaluation == 0 || Solver is null ? [] : new[] { PlanText.Solver(Solver) },
@@ -85,15 +89,42 @@ public sealed record Manifest(
 }
 
 /// <summary>The budget.</summary>
-/// <param name="Text">As a policy says it, such as "lossIncrease: 1%".</param>
-/// <param name="Allowed">Its value, as a fraction.</param>
-/// <param name="Measured">What it is about, as measured on the evaluation samples; it must not pass what is allowed.</param>
-/// <param name="StatedTau">τ as stated, as a fraction; null where the budget states something else.</param>
+/// <param name="Text">As a policy says it, such as "lossIncrease: 1%, size: 40 MB".</param>
+/// <param name="Allowed">Value of its first limit, as a fraction.</param>
+/// <param name="Measured">What that is about, as measured on the evaluation samples; it must not pass what is allowed.</param>
+/// <param name="StatedTau">τ as stated, as a fraction; null where the budget states none.</param>
 /// <param name="SolvedTau">τ that the plan was made for: the stated one, less where it had to be tightened, or the one that was found to lead to the budget.</param>
-public sealed record ManifestBudget(string Text, double Allowed, double Measured, double? StatedTau, double SolvedTau)
+/// <param name="Limits">Each limit with what was measured of it; null in manifests that were written without.</param>
+public sealed record ManifestBudget(string Text, double Allowed, double Measured, double? StatedTau, double SolvedTau, IReadOnlyList<ManifestLimit>? Limits = null)
 {
     /// <summary>Nothing for the error of the loss, which other lines say.</summary>
-    internal IEnumerable<string> ToLines() => StatedTau is not null ? [] : [$"budget {Text}: measured {ReportText.Percent(Measured)}"];
+    internal IEnumerable<string> ToLines() => Limits is null ? StatedTau is not null ? [] : [$"budget {Text}: measured {ReportText.Percent(Measured)}"]
+        : Limits.Where(limit => limit.Name != LossLimit.Keys[0]).Select(limit => $"budget {limit.Text}: measured {limit.MeasuredText}");
+}
+
+/// <summary>A limit of the budget.</summary>
+/// <param name="Name">Its key in a policy.</param>
+/// <param name="Text">As a policy says it.</param>
+/// <param name="Allowed">Its value: a fraction, least of "agreement" and greatest of others, and for "size" the greatest number of bytes.</param>
+/// <param name="Measured">What it is about, as measured on the emitted file.</param>
+/// <param name="IsWithin">Whether that is within the limit.</param>
+/// <param name="Predicted">What was predicted of it; null where nothing was.</param>
+public sealed record ManifestLimit(string Name, string Text, double Allowed, double Measured, bool IsWithin, double? Predicted = null)
+{
+    /// <summary>What was measured, for people.</summary>
+    internal string MeasuredText => Name == SizeLimit.Key ? ReportText.Bytes((long)Measured) : ReportText.Percent(Measured);
+}
+
+/// <summary>Timings of another machine, which those of this one stand back for.</summary>
+/// <param name="File">File name.</param>
+/// <param name="Sha256">SHA-256 of the file, in lower-case hexadecimal.</param>
+/// <param name="Machine">What was timed on.</param>
+/// <param name="Timings">How many timings it holds.</param>
+/// <param name="Missing">Configurations and edges that were asked for and are not in it: none of them was measured, and no plan uses them unless rules force it to.</param>
+public sealed record ManifestProfile(string File, string Sha256, Machine Machine, int Timings, int Missing)
+{
+    internal string ToLine() => $"times: those of {Wording.Escape(Machine.Processor)} with ONNX Runtime {Wording.Escape(Machine.Runtime)}, from the profile {Wording.Escape(File)} "
+        + $"({ReportText.Count(Timings, "timing")}, {ReportText.Count(Missing)} missing); end-to-end time was not measured on that device";
 }
 
 /// <summary>How many samples the numbers stand on.</summary>

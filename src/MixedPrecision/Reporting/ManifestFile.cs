@@ -61,20 +61,6 @@ public static class ManifestFile
             subgraph.TryAdd("structure", "exported");
         }
 
-        // A manifest leaves out what is absent, also in lists, where the reader would let it pass.
-        if (HoldsNull(manifest))
-        {
-            throw new JsonException("It holds a null.");
-        }
-
         return ReportJson.Read<Manifest>(manifest);
     }
-
-    private static bool HoldsNull(JsonNode? node) => node switch
-    {
-        null => true,
-        JsonObject many => many.Any(p => HoldsNull(p.Value)),
-        JsonArray many => many.Any(HoldsNull),
-        _ => false,
-    };
 }

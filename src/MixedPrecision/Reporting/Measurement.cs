@@ -9,13 +9,15 @@ namespace MixedPrecision.Reporting;
 /// <param name="MeanSquareLoss">E[g²] over the evaluation samples.</param>
 /// <param name="Accuracy">Share of right answers, when it can be told.</param>
 /// <param name="Scenarios">End-to-end time.</param>
+/// <param name="Agreement">Share of answers that are the original's; null where the loss has none, and in manifests that were written without.</param>
 public sealed record Measurement(
     double LossMse,
     double RelativeLossError,
     double MeanLossChange,
     double MeanSquareLoss,
     MeasuredAccuracy? Accuracy,
-    IReadOnlyList<MeasuredScenario> Scenarios)
+    IReadOnlyList<MeasuredScenario> Scenarios,
+    double? Agreement = null)
 {
     /// <param name="loss">Null where nothing was measured: the original, which has no error.</param>
     public static Measurement Of(LossChange? loss, IReadOnlyList<ScenarioTiming> times) => new(
@@ -24,7 +26,8 @@ public sealed record Measurement(
         loss?.MeanLossChange ?? 0,
         loss?.MeanSquareLoss ?? 0,
         loss?.Accuracy is { } accuracy ? new MeasuredAccuracy(accuracy.Original, accuracy.Mixed) : null,
-        [.. times.Select(MeasuredScenario.Of)]);
+        [.. times.Select(MeasuredScenario.Of)],
+        loss?.Agreement);
 
     internal IEnumerable<string> ToLines(double budget)
     {
@@ -37,8 +40,7 @@ public sealed record Measurement(
 
         foreach (MeasuredScenario s in Scenarios)
         {
-            yield return $"{s.Name}: {ReportText.Milliseconds(s.OriginalMilliseconds)} → {ReportText.Milliseconds(s.MixedMilliseconds)}, "
-                + $"{ReportText.Factor(s.Speedup)} [{ReportText.Factor(s.SpeedupInterval[0])}, {ReportText.Factor(s.SpeedupInterval[1])}]";
+            yield return s.ToLine();
         }
     }
 }
@@ -82,4 +84,7 @@ public sealed record MeasuredScenario(
         scenario.Timing.Confidence,
         scenario.Timing.Pairs,
         scenario.Timing.Warnings);
+
+    internal string ToLine() => $"{Name}: {ReportText.Milliseconds(OriginalMilliseconds)} → {ReportText.Milliseconds(MixedMilliseconds)}, "
+        + $"{ReportText.Factor(Speedup)} [{ReportText.Factor(SpeedupInterval[0])}, {ReportText.Factor(SpeedupInterval[1])}]";
 }

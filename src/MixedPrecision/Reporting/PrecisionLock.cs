@@ -8,7 +8,7 @@ namespace MixedPrecision.Reporting;
 /// </summary>
 /// <param name="Schema">Version of the lock's schema: <see cref="CurrentSchema"/>.</param>
 /// <param name="Policy">What the policy says, scalar by scalar, by the path of its key.</param>
-/// <param name="Data">Files of data and of losses that the policy names.</param>
+/// <param name="Data">Files of data, of losses and of a profile that the policy names.</param>
 /// <param name="Versions">Versions of all that writes the file.</param>
 /// <param name="IsRewritten">Whether exact rewrites stand: they were found to be exact.</param>
 /// <param name="Types">Types of values that only a run of the model has shown.</param>

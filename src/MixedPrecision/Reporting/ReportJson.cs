@@ -32,8 +32,16 @@ internal static class ReportJson
     public static string Write<T>(T report) => JsonSerializer.Serialize(report, (JsonTypeInfo<T>)Context.GetTypeInfo(typeof(T))!) + "\n";
 
     /// <summary>Reads what <see cref="Write"/> wrote; properties that this version does not know are passed over.</summary>
-    /// <exception cref="JsonException">A property that is not optional is missing, or a value is of another type.</exception>
-    public static T Read<T>(JsonNode json) => json.Deserialize((JsonTypeInfo<T>)Strict.GetTypeInfo(typeof(T))) ?? throw new JsonException("It is empty.");
+    /// <exception cref="JsonException">A property that is not optional is missing, a value is of another type, or there is a null: what is absent is left out, and in lists the reader would let it pass.</exception>
+    public static T Read<T>(JsonNode json) => !HoldsNull(json) ? json.Deserialize((JsonTypeInfo<T>)Strict.GetTypeInfo(typeof(T)))! : throw new JsonException("It holds a null.");
+
+    private static bool HoldsNull(JsonNode? node) => node switch
+    {
+        null => true,
+        JsonObject members => members.Any(m => HoldsNull(m.Value)),
+        JsonArray items => items.Any(HoldsNull),
+        _ => false,
+    };
 
     private static void RequireWhatIsNotOptional(JsonTypeInfo type)
     {
@@ -50,6 +58,7 @@ internal static class ReportJson
 [JsonSerializable(typeof(BenchmarkReport))]
 [JsonSerializable(typeof(SolveReport))]
 [JsonSerializable(typeof(PrecisionLock))]
+[JsonSerializable(typeof(Profile))]
 [JsonSerializable(typeof(ValidateReport))]
 [JsonSerializable(typeof(FrontierReport))]
 [JsonSerializable(typeof(ExplainReport))]

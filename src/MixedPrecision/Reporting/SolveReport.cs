@@ -9,6 +9,7 @@ namespace MixedPrecision.Reporting;
 /// <param name="Solver">How well it was proven; null where no layer has a choice.</param>
 /// <param name="Strategies">Simpler ways to choose.</param>
 /// <param name="Warnings">What the reader should know.</param>
+/// <param name="Size">The size of the file, where it is limited.</param>
 public sealed record SolveReport(
     ModelSummary Model,
     double Budget,
@@ -17,7 +18,8 @@ public sealed record SolveReport(
     Prediction Predicted,
     SolverSummary? Solver,
     IReadOnlyList<StrategyPlan> Strategies,
-    IReadOnlyList<string> Warnings)
+    IReadOnlyList<string> Warnings,
+    PlannedSize? Size = null)
 {
     /// <summary>The scenario that the plan is for by itself; null: all of them, weighted.</summary>
     public string? Scenario { get; init; }
@@ -29,9 +31,15 @@ public sealed record SolveReport(
     [
         $"{Model.File}: {PlanText.Formats(Subgraphs)}",
         PlanText.Predicted(Predicted, Budget),
+        .. Size is null ? [] : new[] { $"size: about {ReportText.Bytes(Size.Predicted)} of {ReportText.Bytes(Size.Allowed)} allowed" },
         .. Solver is null ? [] : new[] { PlanText.Solver(Solver) },
         .. ReportText.Table([.. Strategies.Select(s => PlanText.Row(s, Predicted.Gain.Unit))]),
         .. PlanText.Layers(Subgraphs),
         .. ReportText.Warnings(Warnings),
     ];
 }
+
+/// <summary>The size of a plan's file.</summary>
+/// <param name="Predicted">Bytes as computed, without nodes and names that replace layers.</param>
+/// <param name="Allowed">Bytes that the budget allows.</param>
+public sealed record PlannedSize(long Predicted, long Allowed);

@@ -47,7 +47,8 @@ public sealed class BudgetSeries
         }
         else
         {
-            Parallel.For(0, budgets.Count, One);
+            // With the token, a cancellation comes out as one.
+            Parallel.For(0, budgets.Count, new ParallelOptions { CancellationToken = cancellation }, One);
         }
 
         Effort += efforts.Sum();

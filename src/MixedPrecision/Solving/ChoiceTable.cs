@@ -14,7 +14,7 @@ internal sealed class ChoiceTable
     {
         Problem = problem;
         IReadOnlyList<LayerChoices>[] decisions = [.. problem.Subgraphs.Select(subgraph => subgraph.Decisions)];
-        Layers = [.. decisions.SelectMany(own => own), .. problem.Consequences.Select(c => new LayerChoices(c.Name, [new FormatChoice("none", 0, c.Gain), new FormatChoice("any", c.Loss, 0)]))];
+        Layers = [.. decisions.SelectMany(own => own), .. problem.Consequences.Select(c => new LayerChoices(c.Name, [new FormatChoice("none", 0, c.Gain), new FormatChoice("any", c.Loss, 0) { Bytes = c.Bytes }]))];
         Choices = [.. Layers.SelectMany(layer => layer.Choices)];
         FirstChoice = new int[Layers.Length + 1];
         for (int layer = 0; layer < Layers.Length; layer++)
@@ -25,6 +25,7 @@ internal sealed class ChoiceTable
         SubgraphOf = [.. decisions.SelectMany((own, subgraph) => own.Select(_ => subgraph))];
         Structures = [.. problem.Subgraphs.Select(FindStructures)];
         Measured = [.. problem.Subgraphs.Select(FindMeasured)];
+        Shared = new SharedFormats(problem.SharedFormats, Layers, FirstChoice, FirstConsequence);
         Consequences = [.. problem.Consequences.Select(FindChoices)];
         consequencesOf = Enumerable.Range(0, Consequences.Length).SelectMany(c => Consequences[c].Select(choice => (choice, c))).ToLookup(c => c.choice, c => c.c);
         Check();
@@ -52,6 +53,9 @@ internal sealed class ChoiceTable
     /// <summary>Of each consequence the choices (flat indices) that it follows from.</summary>
     public int[][] Consequences { get; }
 
+    /// <summary>The layers that carry one format.</summary>
+    public SharedFormats Shared { get; }
+
     /// <summary>Index of the first decision that is a consequence.</summary>
     public int FirstConsequence => FirstLayer[^1];
 
@@ -67,30 +71,55 @@ internal sealed class ChoiceTable
     public IEnumerable<int> Taken(int[] plan) => plan.Select((choice, layer) => FirstChoice[layer] + choice);
 
     /// <summary>The choice of least loss per layer; of equal ones that of greatest gain, then the first.</summary>
-    public int[] LeastLoss() => Consistent([.. Layers.Select(layer => BestIndex(layer, choice => (-choice.Loss, choice.Gain)))]);
+    public int[] LeastLoss() => Best(choice => (-choice.Loss, choice.Gain));
 
     /// <summary>The choice of greatest gain per layer; of equal ones that of least loss, then the first.</summary>
-    public int[] GreatestGain() => Consistent([.. Layers.Select(layer => BestIndex(layer, choice => (choice.Gain, -choice.Loss)))]);
+    public int[] GreatestGain() => Best(choice => (choice.Gain, -choice.Loss));
 
-    /// <summary>The plan with the structures of greatest gain that its formats allow.</summary>
+    /// <summary>The plan with shared formats (<see cref="Share"/>) and the structures of greatest gain that its formats allow.</summary>
     public int[] Consistent(int[] plan)
     {
-        int[] consistent = [.. plan];
+        int[] consistent = Share(plan);
         for (int subgraph = 0; subgraph < Structures.Length; subgraph++)
             Settle(subgraph, consistent);
         Follow(consistent);
         return consistent;
     }
 
-    /// <summary>The plan with the choice of a layer replaced, and with the best structure that is left.</summary>
+    /// <summary>The plan where layers that are to share a format, and do not, get that of least loss.</summary>
+    public int[] Share(int[] plan)
+    {
+        int[] shared = [.. plan];
+        foreach (SharedGroup group in Shared.Groups)
+        {
+            if (!group.Options.Any(option => group.Members.Zip(option).All(m => FirstChoice[m.First] + plan[m.First] == m.Second)))
+                Set(shared, group, BestOption(group, choice => (-choice.Loss, choice.Gain)));
+        }
+
+        Follow(shared);
+        return shared;
+    }
+
+    /// <summary>The plan with the choice of a layer replaced, in those that share its format too, and with the best structures that are left.</summary>
     public int[] Exchange(int[] plan, int layer, int choice)
     {
         int[] next = [.. plan];
         next[layer] = choice;
+        foreach ((int member, int flat) in Shared.With(FirstChoice[layer] + choice) ?? [])
+        {
+            next[member] = flat - FirstChoice[member];
+            Settle(SubgraphOf[member], next);
+        }
+
         Settle(SubgraphOf[layer], next);
         Follow(next);
         return next;
     }
+
+    /// <summary>The flat choices that an exchange replaces, and with what: those of layers that share the format too.</summary>
+    /// <param name="taken">What the plan takes, by decision.</param>
+    public IReadOnlyList<(int Old, int New)> Exchanges(int[] taken, int layer, int choice) =>
+        Shared.With(choice) is { } all ? [.. all.Select(m => (taken[m.Member], m.Choice))] : [(taken[layer], choice)];
 
     /// <summary>
     /// All combinations of formats of a sub-graph's layers, each with the structure of greatest gain that it allows, as flat choices; none when they are more than a number.
@@ -104,8 +133,12 @@ internal sealed class ChoiceTable
         int[] plan = new int[Layers.Length];
         while (true)
         {
-            Settle(subgraph, plan);
-            yield return [.. Enumerable.Range(first, end - first).Select(layer => FirstChoice[layer] + plan[layer])];
+            if (Shared.Groups.All(group => MayShare(group, plan, first, end)))
+            {
+                Settle(subgraph, plan);
+                yield return [.. Enumerable.Range(first, end - first).Select(layer => FirstChoice[layer] + plan[layer])];
+            }
+
             int next = first;
             while (next < layers && ++plan[next] == Layers[next].Choices.Count)
                 plan[next++] = 0;
@@ -129,13 +162,19 @@ internal sealed class ChoiceTable
     /// <summary>Whether a decision follows from others.</summary>
     public bool IsConsequence(int layer) => layer >= FirstConsequence;
 
-    /// <summary>Consequences that change when a choice is exchanged for another one of its layer: those that come to "any", or to "none".</summary>
+    /// <summary>Consequences that change when choices are exchanged for others of their layers: those that come to "any", or to "none".</summary>
     /// <param name="taken">What the plan takes, by decision.</param>
-    public IEnumerable<int> ChangedBy(int[] taken, int old, int choice) => consequencesOf[old].Concat(consequencesOf[choice]).Distinct().Where(c =>
+    public IEnumerable<int> ChangedBy(int[] taken, IReadOnlyList<(int Old, int New)> exchanges) => exchanges.SelectMany(e => consequencesOf[e.Old].Concat(consequencesOf[e.New])).Distinct().Where(c =>
     {
-        bool others = Consequences[c].Any(other => other != old && taken.Contains(other));
-        return !others && Consequences[c].Contains(old) != Consequences[c].Contains(choice);
+        bool others = Consequences[c].Any(other => taken.Contains(other) && exchanges.All(e => e.Old != other));
+        return !others && exchanges.Any(e => Consequences[c].Contains(e.Old)) != exchanges.Any(e => Consequences[c].Contains(e.New));
     });
+
+    /// <summary>Bytes of what a plan takes.</summary>
+    public long Bytes(int[] plan) => Taken(plan).Sum(choice => Choices[choice].Bytes);
+
+    /// <summary>Whether a plan is small enough.</summary>
+    public bool Fits(int[] plan) => Problem.MostBytes is not { } most || Bytes(plan) <= most;
 
     public double Gain(int[] plan) => Enumerable.Range(0, Measured.Length).Sum(subgraph => SubgraphGain(subgraph, plan))
         + Enumerable.Range(FirstConsequence, Consequences.Length).Sum(layer => Layers[layer].Choices[plan[layer]].Gain);
@@ -213,6 +252,28 @@ internal sealed class ChoiceTable
 
         plan[decision] = chosen;
     }
+
+    /// <summary>The best choice of each layer, and of layers that share a format the best of those.</summary>
+    private int[] Best(Func<FormatChoice, (double, double)> order)
+    {
+        int[] best = [.. Layers.Select(layer => BestIndex(layer, order))];
+        foreach (SharedGroup group in Shared.Groups)
+            Set(best, group, BestOption(group, order));
+        return Consistent(best);
+    }
+
+    private int[] BestOption(SharedGroup group, Func<FormatChoice, (double, double)> order) => group.Options.MaxBy(option =>
+        option.Select(choice => order(Choices[choice])).Aggregate((a, b) => (a.Item1 + b.Item1, a.Item2 + b.Item2)))!;
+
+    private void Set(int[] plan, SharedGroup group, int[] option)
+    {
+        foreach ((int member, int choice) in group.Members.Zip(option))
+            plan[member] = choice - FirstChoice[member];
+    }
+
+    /// <summary>Whether the members of a group that stand in a range of decisions have one format, which all members offer.</summary>
+    private bool MayShare(SharedGroup group, int[] plan, int first, int end) => group.Options.Any(option =>
+        group.Members.Zip(option).All(m => m.First < first || m.First >= end || FirstChoice[m.First] + plan[m.First] == m.Second));
 
     private static int BestIndex(LayerChoices layer, Func<FormatChoice, (double, double)> order) =>
         Enumerable.Range(0, layer.Choices.Count).MaxBy(index => order(layer.Choices[index]));

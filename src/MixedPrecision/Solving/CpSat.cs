@@ -128,11 +128,35 @@ internal static class CpSat
 
         foreach (LimitRow row in program.Limits)
             model.Add(LinearExpr.WeightedSum(choices.Select(c => c.Variable), choices.Select(c => Sum(row.Coefficients, c.Flat))) <= row.Limit);
+        AddShared(model, choices, program.Shared);
         foreach ((int choice, int required) in program.Requirements.Where(r => single[r.Choice] is not null))
             model.AddImplication(single[choice], single[required]);
         foreach (int[] plan in program.Excluded)
             model.AddBoolOr(choices.Where(c => c.Flat.All(plan.Contains)).Select(c => c.Variable.Not()));
         return new Built(model, choices, LinearExpr.WeightedSum(terms, gains));
+    }
+
+    /// <summary>A variable for each format that a group may share: each member is in it exactly when that is true.</summary>
+    private static void AddShared(CpModel model, List<(BoolVar Variable, int[] Flat)> choices, IReadOnlyList<SharedGroup> groups)
+    {
+        if (groups.Count == 0)
+            return;
+        ILookup<int, BoolVar> variables = choices.SelectMany(c => c.Flat.Select(flat => (flat, c.Variable))).ToLookup(c => c.flat, c => c.Variable);
+        foreach ((SharedGroup group, int index) in groups.Select((group, index) => (group, index)))
+        {
+            BoolVar[] shared = [.. group.Options.Select((_, option) => model.NewBoolVar($"g{index}/{option}"))];
+            model.AddExactlyOne(shared);
+            foreach ((int[] option, BoolVar variable) in group.Options.Zip(shared))
+            {
+                foreach (BoolVar[] member in option.Select(choice => variables[choice].ToArray()))
+                {
+                    if (member.Length > 0)
+                        model.Add(LinearExpr.Sum(member) == variable);
+                    else
+                        model.AddBoolOr([variable.Not()]);
+                }
+            }
+        }
     }
 
     /// <summary>A variable for each of the two states of a consequence. Of choices that exclude each other at most one is taken: so their sum is at most "any", which is tighter than one implication each.</summary>
@@ -149,7 +173,7 @@ internal static class CpSat
     }
 
     /// <summary>
-    /// The columns of a sub-graph without those in whose place another one gains as much and takes no more of any limit, has no other consequence that could be worse, nor costs more. Where plans are ruled out one by one all are kept: the other one may be part of such a plan.
+    /// The columns of a sub-graph without those in whose place another one gains as much and takes no more of any limit, has no other consequence that could be worse, nor costs more, with the same formats in layers that share theirs with others. Where plans are ruled out one by one all are kept: the other one may be part of such a plan.
     /// </summary>
     /// <param name="told">Consequences that are part of the columns.</param>
     private static IReadOnlyList<Column> Undominated(IntegerProgram program, int subgraph, int[] told, long[]? cost)
@@ -163,6 +187,8 @@ internal static class CpSat
             .. Enumerable.Range(0, program.Consequences.Count).Except(told).Where(consequence => program.Consequences[consequence].Any(choice => choice >= first && choice < next))
                 .Select(consequence => (Members(program.Consequences[consequence], first, next), IsNoneBetter(program, consequence, cost))),
         ];
+        HashSet<int> tied = [.. program.Shared.Where(group => group.Options[0].Any(choice => choice < first || choice >= next)).SelectMany(group => group.Options).SelectMany(option => option)];
+        string[] shares = [.. columns.Select(column => tied.Count == 0 ? "" : string.Join(' ', column.Choices.Where(tied.Contains)))];
         long[][] takes = [.. columns.Select(Takes)];
         int[] order = [.. Enumerable.Range(0, columns.Count).OrderByDescending(c => columns[c].Gain).ThenBy(c => Total(takes[c])).ThenBy(c => c)];
         var kept = new List<int>();
@@ -170,7 +196,7 @@ internal static class CpSat
         {
             bool isBeaten = false;
             for (int i = 0; i < kept.Count && !isBeaten; i++)
-                isBeaten = IsAtMost(takes[kept[i]], takes[column]);
+                isBeaten = shares[kept[i]] == shares[column] && IsAtMost(takes[kept[i]], takes[column]);
             if (!isBeaten)
                 kept.Add(column);
         }

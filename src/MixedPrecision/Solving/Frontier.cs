@@ -13,16 +13,15 @@ public static class Frontier
     private const int Together = 4;
 
     /// <summary>
-    /// The plans in order of loss, each gaining more than the one before it. Each is the optimum of the budget that is its own loss. Between two neighbours lies none that gains a step more than the lower one, unless their losses differ by less than a fiftieth;
+    /// The plans in order of loss, each gaining more than the one before it; none where none is small enough. Each is the optimum of the budget that is its own loss. Between two neighbours lies none that gains a step more than the lower one, unless their losses differ by less than a fiftieth;
     /// a problem whose frontier is longer is searched where gains differ most.
     /// </summary>
     /// <param name="problem">What there is to choose; its budget does not matter.</param>
-    /// <param name="budgets">Loss MSEs whose optima are to be among the plans.</param>
     /// <param name="step">A difference of the gain that matters, in the unit of the objective, above 0.</param>
-    /// <param name="most">At most so many programs are solved, besides those of the budgets.</param>
+    /// <param name="most">At most so many programs are solved.</param>
     /// <param name="solve">The plans of greatest gain of the problem within some budgets.</param>
     /// <param name="isOver">Asked before further budgets are solved; then the search ends where it is.</param>
-    public static IReadOnlyList<Plan> Of(SolverProblem problem, IReadOnlyList<double> budgets, double step, int most, Func<IReadOnlyList<double>, IReadOnlyList<Plan>> solve, Func<bool>? isOver = null)
+    public static IReadOnlyList<Plan> Of(SolverProblem problem, double step, int most, Func<IReadOnlyList<double>, IReadOnlyList<Plan>> solve, Func<bool>? isOver = null)
     {
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(step);
         double everything = LargestLoss(problem) * (1 + Nearest);
@@ -30,13 +29,16 @@ public static class Frontier
         Plan lowest = solve([0])[0];
         if (lowest.Infeasibility is { } forced)
         {
-            // Rules force some loss.
+            // Rules, or a limit of the size, force some loss.
             lowest = solve([forced.MinimalLoss * (1 + Nearest)])[0];
+            if (lowest.Infeasibility is not null)
+            {
+                return [];
+            }
         }
 
         Plan highest = solve([everything])[0];
-        Plan[] asked = budgets.Count == 0 ? [] : [.. solve(budgets).Where(p => p.Infeasibility is null)];
-        List<Plan> found = Rising([lowest, .. asked, highest]);
+        List<Plan> found = Rising([lowest, highest]);
 
         // The widest step is looked into first. A budget up to which the lower plan is known to be the best says where to look on.
         var open = new PriorityQueue<(Plan Low, double Upto, Plan High), double>();
@@ -84,6 +86,9 @@ public static class Frontier
             }
         }
     }
+
+    /// <summary>A frontier with plans that were made for budgets: they are points of it, where none of it gains as much for as little.</summary>
+    public static IReadOnlyList<Plan> With(IReadOnlyList<Plan> frontier, IEnumerable<Plan> made) => Rising(frontier.Concat(made.Where(p => p.Infeasibility is null)));
 
     /// <summary>The plans in order of loss, without those that gain no more than one of less loss.</summary>
     private static List<Plan> Rising(IEnumerable<Plan> plans) => plans.OrderBy(p => p.Loss).ThenByDescending(p => p.Gain).Aggregate(new List<Plan>(), (kept, plan) =>

@@ -37,6 +37,9 @@ internal sealed record IntegerProgram(
     /// <summary>Beyond so many combinations of formats a sub-graph is described by its layers and what measured configurations add to them.</summary>
     private const int MostColumns = 1024;
 
+    /// <summary>Layers that carry one format.</summary>
+    public IReadOnlyList<SharedGroup> Shared { get; init; } = [];
+
     /// <summary>Whether it is one of many that differ in little, and begins with what the others told.</summary>
     public bool IsInSeries { get; init; }
 
@@ -49,7 +52,7 @@ internal sealed record IntegerProgram(
             (IReadOnlyList<Correction>)[.. list.Select(measured => Correct(table, subgraph, measured.Plan, measured.Gain, gains, unit))])];
         IReadOnlyList<Column>[] columns = [.. table.Measured.Select((_, subgraph) => ColumnsOf(table, subgraph, gains, corrections[subgraph]))];
         var program = new IntegerProgram(
-            table.FirstChoice, table.FirstLayer, gains, corrections, columns, table.Consequences, [], [], [.. table.Requirements], unit, Scaling.RoundDown(table.Problem.Tolerance, unit));
+            table.FirstChoice, table.FirstLayer, gains, corrections, columns, table.Consequences, [], [], [.. table.Requirements], unit, Scaling.RoundDown(table.Problem.Tolerance, unit)) { Shared = table.Shared.Groups };
         ILookup<int, int> told = Enumerable.Range(0, table.Consequences.Length).ToLookup(c => program.ColumnsThatTell(table.Consequences[c]));
         return program with { Columns = [.. columns.Select((own, subgraph) => own.Select(column => program.With(column, [.. told[subgraph]])).ToArray())] };
     }
@@ -75,6 +78,7 @@ internal sealed record IntegerProgram(
     public bool Satisfies(int[] taken) =>
         Limits.All(row => taken.Sum(choice => row.Coefficients[choice]) <= row.Limit)
         && !Excluded.Any(taken.SequenceEqual)
+        && Shared.All(group => group.Options.Any(option => option.All(taken.Contains)))
         && Requirements.All(r => !taken.Contains(r.Choice) || taken.Contains(r.Required))
         && Enumerable.Range(0, Consequences.Count).All(c => taken.Contains(Following(c, taken)));
 

@@ -11,7 +11,7 @@ public enum SolverStatus
     /// <summary>Within the budget; the search ended at its limit before <see cref="Plan.Bound"/> met the gain.</summary>
     Feasible,
 
-    /// <summary>No plan is within the budget; the plan given is the one of least loss.</summary>
+    /// <summary>No plan is within the budget and small enough; the plan given is the one of least loss that is small enough, or where none is, the smallest.</summary>
     Infeasible,
 }
 
@@ -43,8 +43,12 @@ public sealed record Plan(
 
 /// <summary>Why no plan is within the budget.</summary>
 /// <param name="MinimalLoss">
-/// Least loss MSE over the choices that are allowed, hence the smallest budget that is feasible. Under the quadratic model, and where consequences add loss: the
+/// Least loss MSE over the choices that are allowed and small enough, hence the smallest budget that is feasible. Under the quadratic model, where consequences add loss, and where size is limited: the
 /// least that was found; a budget of this size is feasible.
 /// </param>
 /// <param name="Layers">The layers without a choice free of loss, with the least loss that each adds, largest first.</param>
-public sealed record Infeasibility(double MinimalLoss, IReadOnlyList<(string Layer, double Loss)> Layers);
+public sealed record Infeasibility(double MinimalLoss, IReadOnlyList<(string Layer, double Loss)> Layers)
+{
+    /// <summary>Whether no plan is small enough, whatever it loses; then the loss is that of the smallest.</summary>
+    public bool IsTooLarge { get; init; }
+}

@@ -99,7 +99,7 @@ internal sealed class QuadraticLoss
         return (Math.Max(0, value - error), value + error);
     }
 
-    /// <summary>The same as <see cref="Counted"/> of a plan with the choice of each layer in turn replaced: value[choice] for every choice of every layer, consequences included.</summary>
+    /// <summary>The same as <see cref="Counted"/> of a plan with the choice of each layer in turn replaced, and those of layers that share its format: value[choice] for every choice of every layer, consequences included.</summary>
     public double[] EvaluateExchanges(int[] taken, int[] layerOfChoice, ChoiceTable table)
     {
         (double[] sum, double rise) = Sums(taken);
@@ -108,12 +108,13 @@ internal sealed class QuadraticLoss
         double[] exchanged = new double[samples], squares = DoubtedSquares(taken), exchangedSquares = new double[squares.Length];
         for (int choice = 0; choice < table.FirstChoice[table.FirstConsequence]; choice++)
         {
-            int old = taken[layerOfChoice[choice]];
+            IReadOnlyList<(int Old, int New)> exchanges = table.Exchanges(taken, layerOfChoice[choice], choice);
             sum.CopyTo(exchanged, 0);
             squares.CopyTo(exchangedSquares, 0);
             double nextLinear = linear, nextRise = rise;
-            Exchange(old, choice);
-            foreach (int consequence in table.ChangedBy(taken, old, choice))
+            foreach ((int old, int other) in exchanges)
+                Exchange(old, other);
+            foreach (int consequence in table.ChangedBy(taken, exchanges))
             {
                 int layer = table.FirstConsequence + consequence, first = table.FirstChoice[layer];
                 Exchange(taken[layer], taken[layer] == first ? first + 1 : first);

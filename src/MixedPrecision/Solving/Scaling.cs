@@ -38,6 +38,15 @@ internal static class Scaling
             BudgetUnits);
     }
 
+    /// <summary>Σ bytes ≤ the most, exactly: bytes are whole numbers. Each decision's least is taken off both sides first. Null where any number is allowed; a limit below 0 is one that no plan meets.</summary>
+    public static LimitRow? Size(ChoiceTable table)
+    {
+        if (table.Problem.MostBytes is not { } most)
+            return null;
+        long[] least = [.. table.Layers.Select(layer => layer.Choices.Min(choice => choice.Bytes))];
+        return new LimitRow([.. table.Layers.Zip(least).SelectMany(l => l.First.Choices.Select(choice => choice.Bytes - l.Second))], most - least.Sum());
+    }
+
     /// <summary>
     /// Σ coefficient ≤ limit over one choice per layer, as a row that each plan which satisfies it meets: rounded to the weak side.
     /// Coefficients may be negative: each layer's least is taken off both sides first. Null when no plan satisfies it.

@@ -13,6 +13,9 @@ public static class Solver
     /// </exception>
     public static Plan Solve(SolverProblem problem, CancellationToken cancellation = default) => new BudgetSeries(problem).Solve([problem.LossBudget], cancellation)[0];
 
+    /// <summary>Gains sum to less than so many units: see <see cref="Scaling.GainUnit"/>.</summary>
+    private const long AnyGain = 1L << 42;
+
     /// <summary>The plan under the linear diagonal, whatever the problem's own loss model.</summary>
     internal static Plan SolveDiagonal(ChoiceTable table, CancellationToken cancellation)
     {
@@ -20,15 +23,37 @@ public static class Solver
         double leastLoss = table.DiagonalLoss(least);
         bool isLeast = table.Problem.Consequences.All(consequence => consequence.Loss == 0);
         if (leastLoss > table.Problem.LossBudget && (isLeast || table.Layers.Sum(layer => layer.Choices.Min(choice => choice.Loss)) > table.Problem.LossBudget))
-            return Infeasible(table, least, leastLoss);
+            return None();
 
         IntegerProgram program = IntegerProgram.Build(table);
-        program = program with { Limits = [Scaling.Budget(table, table.Problem.LossBudget)] };
+        LimitRow? size = Scaling.Size(table);
+        if (size is { Limit: < 0 })
+            return None();
+        program = program with { Limits = [Scaling.Budget(table, table.Problem.LossBudget), .. size is null ? [] : new[] { size }] };
         CpSatAnswer answer = CpSat.Maximize(program, least, CpSat.MaximizeLimit, cancellation);
-        if (answer.Plan is null && leastLoss > table.Problem.LossBudget)
-            return Infeasible(table, least, leastLoss);
+        if (answer.Plan is null && (leastLoss > table.Problem.LossBudget || !table.Fits(least)))
+            return None();
         int[] plan = answer.Plan is null ? least : LeastLossOfEqualGain(table, program, answer.Plan, cancellation);
         return ToPlan(table, plan, table.DiagonalLoss(plan), answer.Proven, Bound(table, program, answer), tangents: 0);
+
+        Plan None()
+        {
+            if (Scaling.Size(table) is not { } row)
+                return Infeasible(table, least, leastLoss);
+            (int[] small, bool isTooLarge) = LeastLossThatFits(table, IntegerProgram.Build(table), row, cancellation);
+            return Infeasible(table, small, table.DiagonalLoss(small), isTooLarge);
+        }
+    }
+
+    /// <summary>Of the plans that are small enough the one of least summed loss; where there is none the smallest of all.</summary>
+    internal static (int[] Plan, bool IsTooLarge) LeastLossThatFits(ChoiceTable table, IntegerProgram program, LimitRow size, CancellationToken cancellation)
+    {
+        int[] hint = table.LeastLoss();
+        double most = table.Layers.Sum(layer => layer.Choices.Max(choice => choice.Loss));
+        if (size.Limit >= 0
+            && CpSat.Minimize(program with { Limits = [size], Excluded = [] }, Scaling.Budget(table, most).Coefficients, -AnyGain, hint, cancellation).Plan is { } least)
+            return (least, false);
+        return (CpSat.Minimize(program with { Limits = [], Excluded = [] }, size.Coefficients, -AnyGain, hint, cancellation).Plan ?? hint, true);
     }
 
     /// <summary>Among the plans that gain as much as the given one, the one of least summed loss; the given one where gains count only up to a tolerance.</summary>
@@ -49,7 +74,8 @@ public static class Solver
         return new Plan(table.Configurations(plan), loss, gain, status, Math.Max(bound, gain), Rounding(table), tangents);
     }
 
-    internal static Plan Infeasible(ChoiceTable table, int[] plan, double loss)
+    /// <param name="isTooLarge">Whether no plan is small enough, whatever it loses: then the one given is the smallest.</param>
+    internal static Plan Infeasible(ChoiceTable table, int[] plan, double loss, bool isTooLarge = false)
     {
         double gain = table.Gain(plan);
         (string Name, double Loss)[] layers = [.. table.Layers
@@ -57,7 +83,7 @@ public static class Solver
             .Where(layer => layer.Loss > 0)
             .OrderByDescending(layer => layer.Loss)];
         return new Plan(
-            table.Configurations(plan), loss, gain, SolverStatus.Infeasible, gain, Rounding(table), 0, new Infeasibility(loss, layers));
+            table.Configurations(plan), loss, gain, SolverStatus.Infeasible, gain, Rounding(table), 0, new Infeasibility(loss, layers) { IsTooLarge = isTooLarge });
     }
 
     /// <summary>The bound of the program in the unit of the objective, raised by what rounding took from the gains.</summary>

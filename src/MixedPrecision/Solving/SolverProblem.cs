@@ -7,7 +7,11 @@ namespace MixedPrecision.Solving;
 /// <param name="Format">Name of the format.</param>
 /// <param name="Loss">Loss MSE that it adds by itself, at least 0; exactly 0 for a format without error.</param>
 /// <param name="Gain">What it gains over the original, in the unit of the objective (milliseconds or bytes); may be negative.</param>
-public sealed record FormatChoice(string Format, double Loss, double Gain);
+public sealed record FormatChoice(string Format, double Loss, double Gain)
+{
+    /// <summary>Bytes that the file holds for the layer in this format, besides what consequences count.</summary>
+    public long Bytes { get; init; }
+}
 
 /// <summary>A layer and the formats it may take: exactly one is chosen. A pin offers one choice only.</summary>
 public sealed record LayerChoices(string Name, IReadOnlyList<FormatChoice> Choices);
@@ -56,6 +60,12 @@ public sealed record SolverProblem(IReadOnlyList<SubgraphChoices> Subgraphs, dou
 
     /// <summary>What follows from choices of several layers, besides what each sub-graph gains and each choice loses.</summary>
     public IReadOnlyList<Consequence> Consequences { get; init; } = [];
+
+    /// <summary>The most that <see cref="FormatChoice.Bytes"/> and <see cref="Consequence.Bytes"/> of a plan may sum to; null: any number.</summary>
+    public long? MostBytes { get; init; }
+
+    /// <summary>Groups of layers, by name, each of which carries one format. No layer is in two of them.</summary>
+    public IReadOnlyList<IReadOnlyList<string>> SharedFormats { get; init; } = [];
 }
 
 /// <summary>A format of a layer.</summary>
@@ -78,6 +88,9 @@ public sealed record Consequence(string Name, IReadOnlyList<LayerChoice> Choices
 
     /// <summary>Mean rise of the loss when any is taken, likewise; at least 0.</summary>
     public double Rise { get; init; }
+
+    /// <summary>Bytes that the file holds when any is taken.</summary>
+    public long Bytes { get; init; }
 }
 
 /// <summary>How the predicted loss MSE of a plan follows from its choices. Its JSON names the model and holds all its numbers.</summary>

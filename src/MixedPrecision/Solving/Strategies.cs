@@ -10,7 +10,7 @@ public static class Strategies
 {
     /// <summary>
     /// Sub-graphs in the model's order, each layer in its format of greatest gain, up to the last one for which the plan is still within
-    /// the budget; all others in their format of least loss. Null when that alone passes the budget.
+    /// the budget; all others in their format of least loss. Null when that alone passes the budget, or the plan is too large.
     /// </summary>
     public static Plan? Prefix(SolverProblem problem) => Walk(problem, [.. Enumerable.Range(0, problem.Subgraphs.Count)]);
 
@@ -48,6 +48,7 @@ public static class Strategies
             .Select(format => exported.Subgraphs.Select(s => Configuration.Exported(
                 [.. s.Layers.Select(l => (l.Choices.FirstOrDefault(c => c.Format == format) ?? l.Choices.MinBy(c => (c.Loss, -c.Gain))!).Format)])).ToArray())
             .Select(evaluator.Table.PlanOf)
+            .Select(evaluator.Table.Share)
             .Where(evaluator.IsWithin)
             .Select(evaluator.ToPlan)
             .MaxBy(plan => (plan.Gain, -plan.Loss));
@@ -84,18 +85,18 @@ public static class Strategies
         ChoiceTable table = evaluator.Table;
         int[] greatest = table.GreatestGain();
         int[] plan = table.LeastLoss();
-        if (!evaluator.IsWithin(plan))
+        if (!evaluator.IsWithinLoss(plan))
             return null;
         foreach (int subgraph in order)
         {
             (int first, int end) = (table.FirstLayer[subgraph], table.FirstLayer[subgraph + 1]);
             int[] next = table.Consistent([.. plan[..first], .. greatest[first..end], .. plan[end..]]);
-            if (!evaluator.IsWithin(next))
+            if (!evaluator.IsWithinLoss(next))
                 break;
             plan = next;
         }
 
-        return evaluator.ToPlan(plan);
+        return table.Fits(plan) ? evaluator.ToPlan(plan) : null;
     }
 
     private sealed class Evaluator
@@ -110,7 +111,9 @@ public static class Strategies
 
         public ChoiceTable Table { get; }
 
-        public bool IsWithin(int[] plan) => (quadratic?.Counted(Table.Taken(plan)) ?? Table.DiagonalLoss(plan)) <= Table.Problem.LossBudget;
+        public bool IsWithin(int[] plan) => Table.Fits(plan) && IsWithinLoss(plan);
+
+        public bool IsWithinLoss(int[] plan) => (quadratic?.Counted(Table.Taken(plan)) ?? Table.DiagonalLoss(plan)) <= Table.Problem.LossBudget;
 
         public Plan ToPlan(int[] plan)
         {

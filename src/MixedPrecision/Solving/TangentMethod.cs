@@ -18,6 +18,7 @@ internal sealed class TangentMethod(ChoiceTable table, QuadraticLoss loss, Integ
     private readonly int[] layerOfChoice =
         [.. table.Layers.SelectMany((layer, index) => Enumerable.Repeat(index, layer.Choices.Count))];
     private readonly IntegerProgram program = program with { IsInSeries = near.Count > 0 };
+    private readonly LimitRow? size = Scaling.Size(table);
     private readonly List<LimitRow> limits = [];
     private readonly List<int[]> excluded = [];
     private int tangents;
@@ -30,6 +31,9 @@ internal sealed class TangentMethod(ChoiceTable table, QuadraticLoss loss, Integ
     public Plan Solve()
     {
         int[] start = near.Count > 0 ? near[0] : Start();
+        if (size is not null)
+            limits.Add(size);
+        contradictory = size is { Limit: < 0 };
         foreach (int[] plan in near.Prepend(start).Distinct())
         {
             Consider(plan);
@@ -90,6 +94,13 @@ internal sealed class TangentMethod(ChoiceTable table, QuadraticLoss loss, Integ
 
     private Plan Infeasible(int[] start)
     {
+        if (size is not null)
+        {
+            (int[] small, bool isTooLarge) = Solver.LeastLossThatFits(table, program, size, cancellation);
+            small = isTooLarge ? small : Descend(small);
+            return Solver.Infeasible(table, small, Evaluate(small), isTooLarge);
+        }
+
         int[] least = Descend(start);
         int[] other = Descend(table.LeastLoss());
         int[] plan = Evaluate(least) < Evaluate(other) ? least : other;
@@ -106,13 +117,13 @@ internal sealed class TangentMethod(ChoiceTable table, QuadraticLoss loss, Integ
     private void Consider(int[] plan)
     {
         int[] repaired = IsWithin(plan) ? plan : Repair(plan);
-        if (IsWithin(repaired) && (best is null || table.Gain(repaired) > table.Gain(best)))
+        if (IsWithin(repaired) && table.Fits(repaired) && (best is null || table.Gain(repaired) > table.Gain(best)))
             best = repaired;
     }
 
     /// <summary>
     /// Exchanges one choice at a time, that which takes most off P for the gain it costs, until P is within the budget. P falls at each
-    /// step as evaluated anew: an exchange of equals may seem to lower it by rounding, for ever.
+    /// step as evaluated anew: an exchange of equals may seem to lower it by rounding, for ever. A plan that is small enough stays so.
     /// </summary>
     private int[] Repair(int[] plan)
     {
@@ -121,7 +132,7 @@ internal sealed class TangentMethod(ChoiceTable table, QuadraticLoss loss, Integ
         while (now > budget)
         {
             double[] exchanges = loss.EvaluateExchanges([.. table.Taken(current)], layerOfChoice, table);
-            int chosen = Enumerable.Range(0, table.FirstChoice[table.FirstConsequence]).Where(choice => exchanges[choice] < now && !IsTaken(current, choice) && !table.IsStructure(layerOfChoice[choice]))
+            int chosen = Enumerable.Range(0, table.FirstChoice[table.FirstConsequence]).Where(choice => exchanges[choice] < now && !IsTaken(current, choice) && MayTake(current, choice))
                 .DefaultIfEmpty(-1)
                 .MaxBy(choice => choice < 0 ? 0 : (now - Math.Max(exchanges[choice], budget)) / Cost(current, choice));
             if (chosen < 0)
@@ -136,6 +147,10 @@ internal sealed class TangentMethod(ChoiceTable table, QuadraticLoss loss, Integ
         return current;
     }
 
+    /// <summary>Whether a choice is one of a layer, is open to it, and does not make a plan too large that is small enough.</summary>
+    private bool MayTake(int[] plan, int choice) => !table.IsStructure(layerOfChoice[choice]) && table.Shared.IsPossible(choice)
+        && (size is null || !table.Fits(plan) || table.Fits(Exchange(plan, choice)));
+
     private bool IsTaken(int[] plan, int choice) => table.FirstChoice[layerOfChoice[choice]] + plan[layerOfChoice[choice]] == choice;
 
     private int[] Exchange(int[] plan, int choice) =>
@@ -144,12 +159,11 @@ internal sealed class TangentMethod(ChoiceTable table, QuadraticLoss loss, Integ
     /// <summary>Gain lost by an exchange, additively; a small number when there is none to lose.</summary>
     private double Cost(int[] plan, int choice)
     {
-        int layer = layerOfChoice[choice];
-        double lost = table.Layers[layer].Choices[plan[layer]].Gain - table.Choices[choice].Gain;
+        double lost = table.Exchanges([.. table.Taken(plan)], layerOfChoice[choice], choice).Sum(e => table.Choices[e.Old].Gain - table.Choices[e.New].Gain);
         return Math.Max(lost, 1e-9 * Math.Abs(table.Choices[choice].Gain) + double.Epsilon);
     }
 
-    /// <summary>Takes the exchange of least P as long as P falls.</summary>
+    /// <summary>Takes the exchange of least P as long as P falls. A plan that is small enough stays so.</summary>
     private int[] Descend(int[] plan)
     {
         int[] current = [.. plan];
@@ -157,7 +171,7 @@ internal sealed class TangentMethod(ChoiceTable table, QuadraticLoss loss, Integ
         while (true)
         {
             double[] exchanges = loss.EvaluateExchanges([.. table.Taken(current)], layerOfChoice, table);
-            int chosen = Enumerable.Range(0, table.FirstChoice[table.FirstConsequence]).Where(choice => !table.IsStructure(layerOfChoice[choice])).DefaultIfEmpty(-1)
+            int chosen = Enumerable.Range(0, table.FirstChoice[table.FirstConsequence]).Where(choice => MayTake(current, choice)).DefaultIfEmpty(-1)
                 .MinBy(choice => choice < 0 ? 0 : exchanges[choice]);
             if (chosen < 0)
                 return current;

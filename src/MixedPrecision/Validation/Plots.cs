@@ -69,13 +69,15 @@ internal static class Plots
         plot.Axes.Add(Scale<LogarithmicAxis>(AxisPosition.Bottom, "measured relative loss error, %", low, high));
         double least = Math.Min(0, points.Select(p => p.Gain * 100).DefaultIfEmpty(0).Min()), most = points.Select(p => p.Gain * 100).DefaultIfEmpty(0).Max();
         plot.Axes.Add(Scale<LinearAxis>(AxisPosition.Left, "measured gain, % of the original's time", least - 1, most + ((most - least) / 20) + 1));
-        int color = 0;
-        foreach (string strategy in ChoiceExperiment.Strategies)
+        string[] alone = [.. ChoiceExperiment.Strategies.Where(s => !IsRandom(s))];
+        // What the method chooses lies on top, and stands first.
+        plot.Legends[0].LegendItemOrder = LegendItemOrder.Reverse;
+        foreach (string strategy in ChoiceExperiment.Strategies.Reverse())
         {
             bool isQuartile = strategy is ChoiceExperiment.RandomLower or ChoiceExperiment.RandomUpper;
             ChoicePoint[] own = [.. points.Where(p => p.Strategy == strategy)];
             // The quartiles have the colour of the median between them.
-            OxyColor drawn = strategy.StartsWith("random", StringComparison.Ordinal) ? Colors[^1] : Colors[color++];
+            OxyColor drawn = IsRandom(strategy) ? Colors[^1] : Colors[Array.IndexOf(alone, strategy)];
             Curve curve = ChoiceExperiment.CurveOf(own);
             double[] steps = [low / 100, .. curve.Errors.Where(e => e * 100 > low && double.IsFinite(e)).Distinct(), high / 100];
             var line = new StairStepSeries { Title = strategy, Color = drawn, StrokeThickness = strategy == ChoiceExperiment.Time ? 3 : 1.5, LineStyle = isQuartile ? LineStyle.Dot : LineStyle.Solid };
@@ -88,6 +90,8 @@ internal static class Plots
 
         return Draw(plot);
     }
+
+    private static bool IsRandom(string strategy) => strategy.StartsWith("random", StringComparison.Ordinal);
 
     /// <param name="meanSquare">E[g²].</param>
     public static string Range(IReadOnlyList<RangePoint> points, double meanSquare)
@@ -194,5 +198,15 @@ internal static class Plots
     private static string Short(string name) => Wording.Escape(name) is var safe && safe.Length > LongestName ? $"…{safe.AsSpan(safe.Length - LongestName + 1)}" : safe;
 
     /// <summary>Without a document type, which would name an address: to stand in a page as it is.</summary>
-    private static string Draw(PlotModel plot) => new SvgExporter { Width = Width, Height = Height, IsDocument = false }.ExportToString(plot).ReplaceLineEndings("\n");
+    private static string Draw(PlotModel plot) => new SvgExporter { Width = Width, Height = Height, IsDocument = false, TextMeasurer = new WideText() }.ExportToString(plot).ReplaceLineEndings("\n");
+
+    /// <summary>Room for text in whatever font the reader's machine has: the widest common ones (DejaVu Sans, Verdana) take so much. The library measures in a narrow one, and legends are cut off.</summary>
+    private sealed class WideText() : PdfRenderContext(Width, Height, OxyColors.White)
+    {
+        private const double Advance = 0.6;
+        private const double LineHeight = 1.25;
+
+        public override OxySize MeasureText(string text, string fontFamily, double fontSize, double fontWeight) =>
+            string.IsNullOrEmpty(text) ? OxySize.Empty : new OxySize(text.Length * Advance * fontSize, LineHeight * fontSize);
+    }
 }

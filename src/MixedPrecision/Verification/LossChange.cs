@@ -24,6 +24,9 @@ public sealed record LossChange(
     /// <summary>Labels that <see cref="Accuracy"/> counts; 0 without it.</summary>
     public long Labels { get; init; }
 
+    /// <summary>Share of answers that are the original's; null where the loss has none.</summary>
+    public double? Agreement { get; init; }
+
     /// <summary>What was left out, and why. Kept with the result: they hold when it is reused.</summary>
     public IReadOnlyList<Diagnostic> Warnings { get; init; } = [];
 }

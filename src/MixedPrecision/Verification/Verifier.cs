@@ -36,7 +36,7 @@ public sealed class Verifier(string original, string mixed, SessionSettings sett
         using Session before = Session.Open(original, settings);
         using Session after = OpenMixed();
         double squareLoss = 0, squareChange = 0, loss = 0, change = 0;
-        long labels = 0, originalHits = 0, mixedHits = 0;
+        long labels = 0, originalHits = 0, mixedHits = 0, answers = 0, equalAnswers = 0;
         bool hasLabels = true;
         var notFinite = new List<Sample>();
         var misfits = new List<Diagnostic>();
@@ -63,6 +63,8 @@ public sealed class Verifier(string original, string mixed, SessionSettings sett
             labels += one.Labels;
             originalHits += one.OriginalHits;
             mixedHits += one.MixedHits;
+            answers += one.Answers;
+            equalAnswers += one.EqualAnswers;
         }
 
         int counted = samples.Count - notFinite.Count;
@@ -84,6 +86,7 @@ public sealed class Verifier(string original, string mixed, SessionSettings sett
         {
             MeanLoss = loss / counted,
             Labels = hasLabels ? labels : 0,
+            Agreement = answers > 0 ? (double)equalAnswers / answers : null,
             Warnings =
             [
                 .. notFinite.Count > 0 ? [Errors.LossNotFinite(notFinite[0].Place, notFinite.Count, samples.Count)] : Array.Empty<Diagnostic>(),

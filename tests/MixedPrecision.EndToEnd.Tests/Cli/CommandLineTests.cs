@@ -40,6 +40,15 @@ public sealed class CommandLineTests : IDisposable
     }
 
     [Fact]
+    public void Parts_and_a_whole_are_not_timed_in_one_run()
+    {
+        ProcessRun run = Tool("benchmark", "p.yaml", "--export", "device.profile.json", "--emitted", "model.mixed.onnx");
+
+        Assert.Equal(1, run.ExitCode);
+        Assert.StartsWith("error MPB9002: --export and --emitted exclude each other", run.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void For_MSBuild_an_error_is_a_JSON_line_on_standard_output()
     {
         ProcessRun run = Tool("solve", "--log-format", "msbuild");

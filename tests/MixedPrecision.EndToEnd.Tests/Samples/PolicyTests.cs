@@ -11,7 +11,7 @@ public sealed class PolicyTests
     {
         Policy policy = Policy.Load(Repository.Path($"samples/{sample}/model.policy.yaml"));
 
-        Assert.Equal(0.01, policy.Budget.Value);
+        Assert.Equal(0.01, policy.Budget.Limits[0].Value);
         Assert.Equal(loss, policy.Calibration.Loss);
         Assert.All(new[] { policy.Model, policy.Calibration.Data!, policy.Evaluation!.Data }, file => Assert.True(File.Exists(policy.Resolve(file)), file));
     }

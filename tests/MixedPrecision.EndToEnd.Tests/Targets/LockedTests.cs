@@ -24,45 +24,71 @@ public sealed class LockedTests : IClassFixture<AppFixture>
         Assert.Equal(2, app.Runs);
 
         using var model = new SmallModel();
-        ProcessRun failed = Run(model);
+        ProcessRun failed = Publish(model);
         Assert.NotEqual(0, failed.ExitCode);
         Assert.Contains($"{model["model.precision.lock.json"]} : error MPB8008: ", failed.Output, StringComparison.Ordinal);
     }
 
     [Fact]
-    public void A_publish_with_a_lock_measures_nothing_and_a_model_that_drifted_fails()
+    public void A_publish_with_a_lock_publishes_the_locked_bytes_and_measures_nothing()
     {
         using var model = new SmallModel();
+        Assert.Equal(0, model.Tool(model.Quantize()).ExitCode);
         ProcessRun locked = model.Tool("lock", model.Policy, "--cache", model.Cache);
         Assert.True(locked.ExitCode == 0, locked.All);
-        Assert.Contains("calibrate: started", locked.Error, StringComparison.Ordinal);
         Assert.Contains("locked: model.precision.lock.json", locked.Output, StringComparison.Ordinal);
 
         File.Delete(model["calibration.jsonl"]);
         Directory.Delete(model.Cache, recursive: true);
-        ProcessRun published = Run(model);
+        ProcessRun published = Publish(model);
         Assert.True(published.ExitCode == 0, published.All);
         Assert.Contains("nothing is measured", published.Output, StringComparison.Ordinal);
-        Assert.All(["calibrate", "benchmark", "solve", "compare", "evaluate"], stage => Assert.DoesNotContain(stage + ": started", published.Output, StringComparison.Ordinal));
-        byte[] emitted = File.ReadAllBytes(app.Stage("emitted/model.mixed.onnx"));
+        Assert.All(
+            ["observe", "calibrate", "benchmark", "solve", "frontier", "strategies", "compare", "evaluate", "advise"],
+            stage => Assert.DoesNotContain(stage + ": started", published.Output, StringComparison.Ordinal));
+        Assert.All(
+            [AppFixture.Model, AppFixture.Manifest],
+            file => Assert.Equal(File.ReadAllBytes(Path.Combine(model.Output, file)), File.ReadAllBytes(app.Published(file))));
+        Assert.Equal(File.ReadAllBytes(Path.Combine(model.Output, AppFixture.Report)), File.ReadAllBytes(app.Stage("emitted/" + AppFixture.Report)));
+
+        // From nothing once more, and by the tool: the same bytes.
+        byte[] first = File.ReadAllBytes(app.Published(AppFixture.Model));
+        app.Reset();
+        Directory.Delete(model.Cache, recursive: true);
+        Assert.Equal(0, Publish(model).ExitCode);
+        Assert.Equal(first, File.ReadAllBytes(app.Published(AppFixture.Model)));
         ProcessRun byTool = model.Tool([.. model.Quantize(), "--locked"]);
         Assert.True(byTool.ExitCode == 0, byTool.All);
-        Assert.Equal(emitted, File.ReadAllBytes(Path.Combine(model.Output, "model.mixed.onnx")));
+        Assert.Equal(first, File.ReadAllBytes(Path.Combine(model.Output, AppFixture.Model)));
+    }
 
+    [Fact]
+    public void A_policy_or_a_model_that_drifted_from_its_lock_publishes_nothing()
+    {
+        using var model = new SmallModel();
+        Assert.Equal(0, model.Tool("lock", model.Policy, "--cache", model.Cache).ExitCode);
+        string policy = File.ReadAllText(model.Policy);
+        File.WriteAllText(model.Policy, policy.Replace("budget: 1%", "budget: 2%", StringComparison.Ordinal));
+        ProcessRun drifted = Publish(model);
+        Assert.NotEqual(0, drifted.ExitCode);
+        Assert.Contains($"{model.Policy}(2,9): error MPB8011: ", drifted.Output, StringComparison.Ordinal);
+        Assert.Contains("found '2%', locked '1%'", drifted.Output, StringComparison.Ordinal);
+
+        File.WriteAllText(model.Policy, policy);
         byte[] bytes = File.ReadAllBytes(model["model.onnx"]);
         bytes[bytes.Length / 2] ^= 1;
         File.WriteAllBytes(model["model.onnx"], bytes);
-        ProcessRun drifted = Run(model);
+        drifted = Publish(model);
         Assert.NotEqual(0, drifted.ExitCode);
         Assert.Contains($"{model.Policy}(1,8): error MPB8010: ", drifted.Output, StringComparison.Ordinal);
+        Assert.False(File.Exists(app.Published(AppFixture.Model)));
 
         File.Delete(model["model.precision.lock.json"]);
-        ProcessRun missing = Run(model);
-        Assert.Contains("error MPB8008: ", missing.Output, StringComparison.Ordinal);
+        Assert.Contains("error MPB8008: ", Publish(model).Output, StringComparison.Ordinal);
     }
 
-    private ProcessRun Run(SmallModel model) => app.Target(
-        "_MixedPrecisionQuantize",
+    /// <summary>As an app whose policy is the model's, with the real tool.</summary>
+    private ProcessRun Publish(SmallModel model) => app.Publish(
         $"-p:MixedPrecisionToolPath={Path.Combine(AppContext.BaseDirectory, "mixed-precision.dll")}",
         $"-p:MixedPrecisionPolicy={model.Policy}",
         $"-p:MixedPrecisionCacheDirectory={model.Cache}",

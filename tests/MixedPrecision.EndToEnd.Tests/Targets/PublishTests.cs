@@ -14,6 +14,8 @@ public sealed class PublishTests : IClassFixture<AppFixture>
 
     private string Warning => Path.Combine(app.App, "model.policy.yaml") + "(2,1): warning MPB7001: a warning";
 
+    private string WhereTheReportIs => "report: " + app.Stage("emitted/" + AppFixture.Report);
+
     public PublishTests(AppFixture app)
     {
         this.app = app;
@@ -31,6 +33,7 @@ public sealed class PublishTests : IClassFixture<AppFixture>
         Assert.True(File.Exists(app.Stage("emitted/" + AppFixture.Report)));
         Assert.False(File.Exists(app.Published(AppFixture.Report)));
         Assert.Contains("1.62 times as fast", published.Output, StringComparison.Ordinal);
+        Assert.Contains(WhereTheReportIs, published.Output, StringComparison.Ordinal);
         Assert.Contains(Warning, published.Output, StringComparison.Ordinal);
         string[] arguments = Assert.Single(app.RunLines).Split('|');
         string run = Path.GetDirectoryName(arguments[3])!;
@@ -50,6 +53,7 @@ public sealed class PublishTests : IClassFixture<AppFixture>
         Success(second);
         Assert.Equal(1, app.Runs);
         Assert.Contains(Warning, second.Output, StringComparison.Ordinal);
+        Assert.Contains(WhereTheReportIs, second.Output, StringComparison.Ordinal);
         int[] costs = [.. new[] { "_MixedPrecisionPrepare", "_MixedPrecisionQuantize", "_MixedPrecisionAddItems" }.Select(target => AppFixture.MillisecondsOf(second.Output, target)).OfType<int>()];
         Assert.True(costs.Length >= 2, second.Output);
         Assert.InRange(costs.Sum(), 0, 499);

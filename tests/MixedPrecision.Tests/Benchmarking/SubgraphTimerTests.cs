@@ -14,7 +14,7 @@ namespace MixedPrecision.Tests.Benchmarking;
 /// <summary>
 /// Real timings of small models. What is asserted is what was measured, found and shared, never how fast anything is.
 /// </summary>
-public sealed class SubgraphTimerTests : IDisposable
+public sealed partial class SubgraphTimerTests : IDisposable
 {
     private static readonly TimingSettings Quick = new(TimeSpan.FromMilliseconds(5));
 
@@ -145,7 +145,7 @@ public sealed class SubgraphTimerTests : IDisposable
         Subgraph subgraph = partition.Subgraphs[0];
         var keys = new TimingKeys(subgraph, Extraction.Canonical(model, partition, types, subgraph.Timed));
         CacheKey key = keys.Of(
-            Configuration.Exported(["int8-weight"]), null, new Dictionary<string, string>(), Machine.Detect(new RuntimePolicy("cpu", 1, Place.None)), TimingSettings.Subgraph);
+            Configuration.Exported(["int8-weight"]), null, new Dictionary<string, string>(), TimingSettings.Subgraph);
         Assert.Contains(("configuration", NumberFormats.Get("int8-weight").KernelIdentity), key.Describe());
         Assert.DoesNotContain(key.Describe(), part => part.Value.Contains("int8-weight", StringComparison.Ordinal));
     }
@@ -360,12 +360,12 @@ public sealed class SubgraphTimerTests : IDisposable
     {
         private readonly OnnxModel model;
 
-        public Bench(OnnxModel model, string cache, long batch = 4, int threads = 1, TimingSettings? settings = null, Action<Dictionary<string, TensorType>>? types = null, Func<Subgraph, IReadOnlyList<FoundStructure>>? structures = null)
-            : this(model, cache, new Dictionary<string, Tensor> { ["x"] = Tensor.Of<float>([.. Enumerable.Range(0, (int)batch * 32).Select(i => i / 100f)], batch, 32) }, threads, settings, types, structures)
+        public Bench(OnnxModel model, string cache, long batch = 4, int threads = 1, TimingSettings? settings = null, Action<Dictionary<string, TensorType>>? types = null, Func<Subgraph, IReadOnlyList<FoundStructure>>? structures = null, IReadOnlyDictionary<string, StoredTiming>? profile = null)
+            : this(model, cache, new Dictionary<string, Tensor> { ["x"] = Tensor.Of<float>([.. Enumerable.Range(0, (int)batch * 32).Select(i => i / 100f)], batch, 32) }, threads, settings, types, structures, profile)
         {
         }
 
-        public Bench(OnnxModel model, string cache, IReadOnlyDictionary<string, Tensor> inputs, int threads = 1, TimingSettings? settings = null, Action<Dictionary<string, TensorType>>? tamper = null, Func<Subgraph, IReadOnlyList<FoundStructure>>? structures = null)
+        public Bench(OnnxModel model, string cache, IReadOnlyDictionary<string, Tensor> inputs, int threads = 1, TimingSettings? settings = null, Action<Dictionary<string, TensorType>>? tamper = null, Func<Subgraph, IReadOnlyList<FoundStructure>>? structures = null, IReadOnlyDictionary<string, StoredTiming>? profile = null)
         {
             this.model = model;
             var types = new Dictionary<string, TensorType>(TypeInference.Infer(model));
@@ -378,7 +378,8 @@ public sealed class SubgraphTimerTests : IDisposable
                 () => Scenarios.Make(model, [], [inputs]),
                 Machine.Detect(new RuntimePolicy("cpu", threads, Place.None)),
                 settings ?? Quick,
-                new ContentStore(cache))
+                new ContentStore(cache),
+                profile: profile)
             { Structures = structures ?? (_ => []) };
         }
 

@@ -99,6 +99,11 @@ public class LossChoiceTests
         Assert.Equal(-(Math.Log(p[0][1]) + Math.Log(p[1][0])) / 2, value, 5);
         LossComparison compared = loss.Compare(Outputs(("y", y)), Outputs(("y", y)), loss.TargetOf(Sample(null, inputs), 0, Outputs(("y", y))));
         Assert.Equal((0, 0), (compared.Labels, compared.SquareChange));
+
+        // Answers differ in two rows, of which one is masked.
+        Tensor other = Tensor.Of<float>([0, 2, 1, 0, 5, 0, 9, 0, 0], 1, 3, 3);
+        compared = loss.Compare(Outputs(("y", y)), Outputs(("y", other)), loss.TargetOf(Sample(null, inputs), 0, Outputs(("y", y))));
+        Assert.Equal((2, 1), (compared.Answers, compared.EqualAnswers));
         Assert.Equal(value, compared.Loss, 9);
     }
 
@@ -110,6 +115,7 @@ public class LossChoiceTests
         Tensor y = Tensor.Of<float>([0, 9, 0, 0, 0, 9, 0, 0, 0, 0, 0, 0, 9, 0, 0], 3, 5), mixed = Tensor.Of<float>([0, 9, 0, 0, 0, 0, 0, 0, 9, 0, 0, 0, 9, 0, 0], 3, 5);
         LossComparison compared = loss.Compare(Outputs(("y", y)), Outputs(("y", mixed)), loss.TargetOf(Sample(Label(1, 0, -1)), 0, Outputs(("y", y))));
         Assert.Equal((2, 2, 1), (compared.Labels, compared.OriginalHits, compared.MixedHits));
+        Assert.Equal((2, 1), (compared.Answers, compared.EqualAnswers));
         Assert.True(compared.Change > 0 && Math.Abs(compared.SquareChange - (compared.Change * compared.Change)) < 1e-9);
     }
 
@@ -123,7 +129,8 @@ public class LossChoiceTests
         LossComparison compared = Compare(loss, Label(1, 0));
         Assert.True(loss.HasLabels && !plain.HasLabels);
         Assert.Equal((2, 2, 1), (compared.Labels, compared.OriginalHits, compared.MixedHits));
-        Assert.Equal(Compare(plain, Label(1, 0)) with { Labels = 2, OriginalHits = 2, MixedHits = 1 }, compared);
+        Assert.Equal(Compare(plain, Label(1, 0)) with { Labels = 2, OriginalHits = 2, MixedHits = 1, Answers = 2, EqualAnswers = 1 }, compared);
+        Assert.True(loss.HasAnswers && !plain.HasAnswers);
         Assert.Null(compared.LabelMisfit);
         // What does not fit the output tells none; for this loss that is no error, but it is said.
         LossComparison misfit = Compare(loss, Label(1, 0, 3));

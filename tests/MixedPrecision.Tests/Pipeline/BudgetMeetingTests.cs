@@ -103,6 +103,77 @@ public sealed class BudgetMeetingTests : IDisposable
         Assert.InRange(meeting.Attempts.Count, 1, BudgetMeeting.MostAttempts - 1);
     }
 
+    /// <summary>The error that is measured is half of what is predicted: answers decide, and no plan is made for more than the error of the loss allows.</summary>
+    [Theory]
+    [InlineData("lossError: 1%, agreement: 99.9%", 0.002)]
+    [InlineData("lossError: 1%, agreement: 99%", 0.01)]
+    [InlineData("lossIncrease: 50%, agreement: 99.95%", 0.001)]
+    [InlineData("agreement: 99.9%", 0.002)]
+    [InlineData("lossError: 0.04%, agreement: 99%", 0.0004)]
+    public void SeveralLimitsAreMetTogether(string budget, double most)
+    {
+        PlanningInput input = Input(1e-5, 1e-6, 1e-8);
+        Meeting meeting = Meet(input, budget, plan => input.Tau(plan.Loss) / 2);
+        Assert.InRange(input.Tau(meeting.Met!.Plan.Loss), most / 100, most);
+
+        // Nothing that is within gains more.
+        Plan best = Solver.Solve(input.Problem(Gains(), input.LossBudget(most)), TestContext.Current.CancellationToken);
+        Assert.Equal(best.Gain, meeting.Met.Plan.Gain, 1e-9);
+    }
+
+    /// <summary>Each layer has 1,000 bytes, and 250 in the format, which costs time; the file has 400 more than is counted.</summary>
+    [Theory]
+    [InlineData("lossError: 1%", 4000, 0, 1)]
+    [InlineData("lossError: 1%", 2700, 1, 1)]
+    [InlineData("lossError: 1%", 2650, 1, 1)] // 2,250 and 400
+    [InlineData("lossError: 1%", 2649, 2, 2)] // though 2,250 bytes are predicted
+    [InlineData("lossIncrease: 2%", 2649, 2, 2)]
+    [InlineData("agreement: 90%, lossError: 1%", 1200, 3, 1)]
+    public void AFileThatComesOutLargerIsPlannedAnewWithLess(string budget, long most, int changed, int emitted)
+    {
+        PlanningInput input = Sized(Input(1e-9, 1e-9, 1e-9), most);
+        var sizes = new List<long>();
+        Meeting meeting = Meet(input, budget, plan => input.Tau(plan.Loss), plan =>
+        {
+            sizes.Add(input.Size!.Predicted(input, plan) + 400);
+            return sizes[^1];
+        }, gain: -1);
+        Assert.Equal(changed, meeting.Met!.Plan.Formats.SelectMany(f => f).Count(f => f == Format));
+        Assert.Equal(emitted, sizes.Distinct().Count());
+        Assert.InRange(sizes[^1], 0, most);
+    }
+
+    [Fact]
+    public void ASizeThatNoPlanHasNamesTheSmallestAndWhatWouldHelp()
+    {
+        PlanningInput input = Sized(Input(1e-5, 1e-6, 1e-7), 1000);
+        Diagnostic error = Assert.Throws<MixedPrecisionException>(() => Meet(input, "0.1%", _ => 0)).Diagnostic;
+        Assert.Equal(Codes.SizeNotMet, error.Code);
+
+        // The loss of the first alone is over τ² · 4 = 4e-6, and without it no plan has less than 1,500 bytes.
+        Assert.Contains("size: 1000 B (1.0 kB) at a relative loss error of 0.1 %: the smallest file within it has about 1.5 kB", error.Message, StringComparison.Ordinal);
+        double all = input.Tau(Strategies.Of(input.Problem(Gains(), 0), input.Uniform(Format)).Loss);
+        Assert.Contains($"With a loss error of {all * 100:0.000}"[..^1], error.Message, StringComparison.Ordinal);
+        Assert.Contains("a file of 1.0 kB is possible", error.Message, StringComparison.Ordinal);
+        Assert.Equal(Codes.SizeNotMet, Assert.Throws<MixedPrecisionException>(() => Meet(input, "lossError: 0.1%, agreement: 50%", _ => 0)).Diagnostic.Code);
+
+        foreach (string budget in new[] { "10%", "lossIncrease: 10%" })
+        {
+            error = Assert.Throws<MixedPrecisionException>(() => Meet(Sized(input, 700), budget, _ => 0)).Diagnostic;
+            Assert.Equal(Codes.SizeNotMet, error.Code);
+            Assert.Contains("whatever the loss. Allow 0.8 kB", error.Message, StringComparison.Ordinal);
+        }
+    }
+
+    /// <summary>Rules that force too much are what is in the way, whatever the size.</summary>
+    [Fact]
+    public void WhereRulesForceTooMuchTheSizeIsNotBlamed()
+    {
+        PlanningInput input = Sized(Input(1e-5, 1e-6, 1e-7), 1000);
+        input = input with { Allowed = input.Allowed.ToDictionary(a => a.Key, a => a.Value with { Formats = [Format], Pinned = "*" }) };
+        Assert.Equal(Codes.BudgetInfeasible, Assert.Throws<MixedPrecisionException>(() => Meet(input, "0.1%", _ => 0)).Diagnostic.Code);
+    }
+
     /// <summary>The original takes 10 ms in each of three sub-graphs; a layer in the format saves 1 ms, so that the plan of one layer takes 29 ms, and all in the format 27.</summary>
     [Theory]
     [InlineData(1.0, 1.0, 1)]
@@ -170,19 +241,29 @@ public sealed class BudgetMeetingTests : IDisposable
             new Sensitivities("made up", samples, MeanSquareLoss, layers));
     }
 
-    /// <summary>Every layer gains a millisecond in the format.</summary>
-    private Gains Gains() => workspace.Partition.Subgraphs.SelectMany(s => s.Layers.Select((_, i) => Problems.Alone(s, i, Format)))
-        .Aggregate(MixedPrecision.Pipeline.Gains.Empty, (all, c) => all.With(c, new Gain(1, 1, 1)));
-
-    private Meeting Meet(PlanningInput input, string budget, Func<Plan, double> measure)
+    /// <summary>The same with a limit of the size: layers have 1,000 bytes each, and 250 in the format.</summary>
+    private PlanningInput Sized(PlanningInput input, long most) => input with
     {
-        folder.WritePolicy($"{{ {(budget.Contains(':', StringComparison.Ordinal) ? budget : $"lossError: {budget}")} }}");
-        return BudgetMeeting.Meet(input, Policy.Load(folder.PolicyFile), Gains(), new PlanningSteps(
+        Size = new FileSize(most, 0, Layers().SelectMany(l => new[] { (new LayerChoice(l, "fp32"), 1000L), (new LayerChoice(l, Format), 250L) }).ToDictionary(l => l.Item1, l => l.Item2), []),
+    };
+
+    /// <summary>Every layer gains a millisecond in the format, or what is said.</summary>
+    private Gains Gains(double gain = 1) => workspace.Partition.Subgraphs.SelectMany(s => s.Layers.Select((_, i) => Problems.Alone(s, i, Format)))
+        .Aggregate(MixedPrecision.Pipeline.Gains.Empty, (all, c) => all.With(c, new Gain(gain, gain, gain)));
+
+    /// <param name="emit">Bytes of a plan's file.</param>
+    /// <param name="gain">What each layer gains in the format.</param>
+    private Meeting Meet(PlanningInput input, string budget, Func<Plan, double> measure, Func<Plan, long>? emit = null, double gain = 1)
+    {
+        string size = input.Size is { } limit ? $", size: {limit.Most} B" : "";
+        folder.WritePolicy($"{{ {(budget.Contains(':', StringComparison.Ordinal) ? budget : $"lossError: {budget}")}{size} }}");
+        return BudgetMeeting.Meet(input, Policy.Load(folder.PolicyFile), Gains(gain), new PlanningSteps(
             problem => Solver.Solve(problem, TestContext.Current.CancellationToken),
-            (gains, configurations) => configurations.Aggregate(gains, (all, c) => all.With(c, new Gain(c.Configuration.Formats.Count(f => f == Format), 0, 0))),
+            (gains, configurations) => configurations.Aggregate(gains, (all, c) => all.With(c, new Gain(c.Configuration.Formats.Count(f => f == Format) * gain, 0, 0))),
             (gains, _) => gains,
-            plan => measure(plan) is var error ? new LossChange(1, error * error * MeanSquareLoss, MeanSquareLoss, error, error * 2, null) { MeanLoss = 2 } : null!,
+            plan => measure(plan) is var error ? new LossChange(1, error * error * MeanSquareLoss, MeanSquareLoss, error, error * 2, null) { MeanLoss = 2, Agreement = 1 - error } : null!,
             _ => { },
-            _ => false));
+            _ => false)
+        { Emit = emit ?? (_ => throw new InvalidOperationException()) });
     }
 }

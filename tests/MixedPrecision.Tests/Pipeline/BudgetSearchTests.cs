@@ -1,5 +1,6 @@
 using MixedPrecision.Pipeline;
 using MixedPrecision.Policies;
+using MixedPrecision.Tests.Policies;
 using MixedPrecision.Verification;
 
 namespace MixedPrecision.Tests.Pipeline;
@@ -21,7 +22,7 @@ public class BudgetSearchTests
             double allowed = Taus[last] * 0.5;
             ((BudgetTrial Trial, double Tau)? found, int measured) = Find(start, allowed, 20, i => Taus[i] * 0.5);
             Assert.Equal($"{last}", found!.Value.Trial.Plan);
-            Assert.True(found.Value.Tau >= Taus[last] && found.Value.Trial.Measured <= allowed + 1e-9);
+            Assert.True(found.Value.Tau >= Taus[last] && found.Value.Trial.IsWithin);
             Assert.InRange(measured, 1, 16);
         }
     }
@@ -36,7 +37,7 @@ public class BudgetSearchTests
             double allowed = Math.Pow(10, -4 * random.NextDouble());
             ((BudgetTrial Trial, double Tau)? found, int count) = Find(0.01, allowed, 8, i => measured[i]);
             Assert.InRange(count, 1, 8);
-            Assert.True(found is null || found.Value.Trial.Measured <= allowed + 1e-9);
+            Assert.True(found is null || (found.Value.Trial.IsWithin && measured[(int)found.Value.Trial.Gain] <= allowed + 1e-9));
         }
     }
 
@@ -56,15 +57,42 @@ public class BudgetSearchTests
     [Fact]
     public void WhatIsNoNumberIsOver() => Assert.Null(Find(0.01, 1, 20, _ => double.NaN).Found);
 
+    /// <summary>A limit on the loss error is the greatest τ: no plan for a larger one is asked for.</summary>
     [Fact]
-    public void EachBudgetIsMeasuredAsItSays()
+    public void NoPlanIsMadeForMoreThanTheGreatestTau()
     {
-        var loss = new LossChange(200, 1e-4, 0.25, 0.02, 0.005, new AccuracyChange(0.9, 0.895)) { MeanLoss = 0.5 };
-        Assert.Equal(0.02, BudgetSearch.Measured(new BudgetPolicy(BudgetKind.LossError, 0.01), loss));
-        Assert.Equal(0.01, BudgetSearch.Measured(new BudgetPolicy(BudgetKind.LossIncrease, 0.01), loss), 12);
-        Assert.Equal(0.005, BudgetSearch.Measured(new BudgetPolicy(BudgetKind.AccuracyDrop, 0.01), loss), 12);
+        var asked = new List<double>();
+        var found = BudgetSearch.Find(0.5, 0.004, 8, tau =>
+        {
+            asked.Add(tau);
+            return new BudgetTrial($"{Array.FindLastIndex(Taus, t => t <= tau)}", tau, tau);
+        }, trial => trial with { IsWithin = trial.Tau < 0.002 });
+        Assert.All(asked, tau => Assert.InRange(tau, 0, 0.004));
+        Assert.InRange(found!.Value.Tau, 0.0012, 0.002);
+    }
+
+    [Fact]
+    public void EachLimitIsMeasuredAsItSays()
+    {
+        var loss = new LossChange(200, 1e-4, 0.25, 0.02, 0.005, new AccuracyChange(0.9, 0.895)) { MeanLoss = 0.5, Agreement = 0.985 };
+        Assert.Equal(0.02, Measured(BudgetKind.LossError));
+        Assert.Equal(0.01, Measured(BudgetKind.LossIncrease), 12);
+        Assert.Equal(0.005, Measured(BudgetKind.AccuracyDrop), 12);
+        Assert.Equal(0.985, Measured(BudgetKind.Agreement));
+
         // One label of 200 is exactly the budget, whatever fractions make of it.
-        Assert.True(BudgetSearch.IsWithin(0.9 - 0.895, 0.005));
+        Assert.True(Limits.IsWithin(new LossLimit(BudgetKind.AccuracyDrop, 0.005), 0.9 - 0.895));
+        Assert.True(AreWithin("lossError: 2%, lossIncrease: 1%, accuracyDrop: 0.5%, agreement: 98.5%"));
+        Assert.False(AreWithin("lossError: 1.9%, lossIncrease: 1%, accuracyDrop: 0.5%, agreement: 98.5%"));
+        Assert.False(AreWithin("lossError: 2%, agreement: 98.6%"));
+        Assert.False(AreWithin("lossIncrease: 0.9%, agreement: 98%"));
+        Assert.False(Limits.AreWithin(BudgetOf("agreement: 90%"), loss with { RelativeLossError = double.PositiveInfinity }));
+        Assert.False(Limits.AreWithin(BudgetOf("agreement: 90%"), loss with { Agreement = null }));
+        Assert.Equal("lossError 2 %, agreement 98.5 %, which is over", Limits.Text(BudgetOf("lossError: 2%, agreement: 99%"), loss));
+
+        double Measured(BudgetKind kind) => Limits.Measured(new LossLimit(kind, 0.01), loss);
+        bool AreWithin(string budget) => Limits.AreWithin(BudgetOf(budget), loss);
+        static BudgetPolicy BudgetOf(string text) => PolicyTests.Read("model: m.onnx").WithBudget(text, MixedPrecision.Diagnostics.Place.None).Budget;
     }
 
     private static ((BudgetTrial Trial, double Tau)? Found, int Measured) Find(
@@ -73,14 +101,14 @@ public class BudgetSearchTests
         int count = 0;
         var found = BudgetSearch.Find(
             start,
-            allowed,
+            double.PositiveInfinity,
             trials,
-            tau => Array.FindLastIndex(Taus, t => t <= tau) is var i ? new BudgetTrial($"{i}", Taus[i], i, double.NaN) : null!,
+            tau => Array.FindLastIndex(Taus, t => t <= tau) is var i ? new BudgetTrial($"{i}", Taus[i], i) : null!,
             trial =>
             {
                 count++;
                 tell?.Invoke(trial);
-                return trial with { Measured = measure((int)trial.Gain) };
+                return trial with { IsWithin = measure((int)trial.Gain) <= allowed + 1e-9 };
             });
         return (found, count);
     }

@@ -1,8 +1,10 @@
 using MixedPrecision.Benchmarking;
+using MixedPrecision.Diagnostics;
 using MixedPrecision.Pipeline;
 using MixedPrecision.Policies;
 using MixedPrecision.Solving;
 using MixedPrecision.Structures;
+using MixedPrecision.Tests.Policies;
 using MixedPrecision.Verification;
 
 namespace MixedPrecision.Tests.Pipeline;
@@ -62,6 +64,23 @@ public sealed class ContestTests : IDisposable
         Assert.Null(Decide(mixed).Winner);
     }
 
+    /// <summary>Where times are those of a profile, what it predicts at least decides, and it is said that nothing else does.</summary>
+    [Fact]
+    public void WithAProfilePredictedTimesDecide()
+    {
+        Contestant Predicted(string name, (double Low, double High) gain, long bytes) =>
+            Of(name, gain, bytes) with { Times = null, Predicted = new PredictedTime(new Gain(gain.Low, (gain.Low + gain.High) / 2, gain.High), 10) };
+        Verdict verdict = Decide(Predicted("plan", (2, 3), 200), Predicted("uniform int8-dynamic", (1, 9), 50));
+        Assert.Equal("plan", verdict.Winner?.Name);
+        Assert.Equal("by the profile the fastest of 2 files within the budget; end-to-end time was not measured on the device", verdict.Why);
+        Assert.Equal("plan", Decide(Predicted("plan", (0.05, 0.09), 50)).Winner?.Name);
+        Verdict none = Decide(Predicted("plan", (0.05, 0.09), 200));
+        Assert.Null(none.Winner);
+        Assert.EndsWith("end-to-end time was not measured on the device", none.Why, StringComparison.Ordinal);
+        Assert.Null(Decide(Predicted("plan", (-2, -1), 50)).Winner);
+        Assert.Equal("plan", Contest.Decide([Of("plan", (0, 0), 99) with { Times = null, Predicted = new PredictedTime(Gain.None, 0) }], Objective.Memory, Original, 0.01).Winner?.Name);
+    }
+
     [Fact]
     public void ForMemoryOnlyASmallerFileGains()
     {
@@ -69,6 +88,21 @@ public sealed class ContestTests : IDisposable
         Verdict grown = Contest.Decide([Of("plan", (1, 2), 101)], Objective.Memory, Original, 0.01);
         Assert.Null(grown.Winner);
         Assert.Contains("smaller", grown.Why);
+    }
+
+    /// <summary>The original cannot be kept: then the fastest of what is small enough, and a warning with numbers where it is slower.</summary>
+    [Fact]
+    public void WhereTheOriginalIsTooLargeTheFastestShipsEvenIfItIsSlower()
+    {
+        Contestant slow = Of("plan", (-2, -1), 40), slower = Of("uniform int4-weight", (-4, -3), 30);
+        Verdict verdict = Contest.Decide([slower, slow], Objective.Time, Original, 0.01, isOriginalTooLarge: true);
+        Assert.Equal("plan", verdict.Winner?.Name);
+        Policy policy = PolicyTests.Read("model: m.onnx\nbudget: { size: 50 B }");
+        Diagnostic warning = Contest.SlowerForSize(slow, policy, Original)!;
+        Assert.Equal((Codes.SlowerForSize, Severity.Warning, new Place("p.yaml", 2, 17)), (warning.Code, warning.Severity, warning.Place));
+        Assert.Contains("too large for size: 50 B: 0.0 kB in place of 0.1 kB, and 1.5 ms more a run [1, 2], 15 % of it", warning.Message, StringComparison.Ordinal);
+        Assert.Null(Contest.SlowerForSize(Of("plan", (-1, 1), 40), policy, Original));
+        Assert.Null(Contest.SlowerForSize(slow, policy, 50));
     }
 
     [Fact]

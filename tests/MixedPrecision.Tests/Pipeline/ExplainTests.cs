@@ -23,7 +23,13 @@ public sealed class ExplainTests : IDisposable
         FrontierPoint middle = found.Points[found.Points.Count / 2];
         SolveReport solved = Verbs.Solve(folder.PolicyFile, folder.Options() with { Budget = $"{middle.Tau * 100.5:R}%" });
         Assert.Equal(middle.Gain, solved.Predicted.Gain.Value, 1.0);
-        Verbs.Frontier(folder.PolicyFile, folder.Options());
+        FrontierReport again = Verbs.Frontier(folder.PolicyFile, folder.Options());
+        Assert.Equal(found.ToJson(), again.ToJson());
+        Assert.Equal(3, folder.Log.Count(l => l == "search reused"));
+        Assert.Single(folder.Log, l => l.StartsWith("solve", StringComparison.Ordinal));
+        Assert.DoesNotContain(folder.Log, l => l.EndsWith("started", StringComparison.Ordinal));
+        Verbs.Frontier(folder.PolicyFile, folder.Options() with { Budget = "0.7%" });
+        Assert.Contains("search reused", folder.Log);
         Assert.Contains("frontier reused", folder.Log);
         Assert.Contains(found.ToLines(), l => l.Contains("bought by the policy's budget", StringComparison.Ordinal));
     }

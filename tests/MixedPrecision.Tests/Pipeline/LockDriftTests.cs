@@ -118,6 +118,7 @@ public sealed class LockDriftTests : IDisposable
         { "a layer without constants", json => json["layers"]!.AsArray().RemoveAt(0) },
         { "a layer twice", json => json["layers"]!.AsArray().Add(json["layers"]![0]!.DeepClone()) },
         { "nothing for a layer", json => json["layers"]!.AsArray().Add(null) },
+        { "nothing for what may be absent", json => json["layers"]![0]!["stored"] = null },
         { "nothing for sub-graphs", json => json["manifest"]!["subgraphs"] = null },
         { "a text for a number", json => json["versions"]!["emission"] = "5" },
         { "a part outside", json => json["layers"]![0]!["stored"]!["offset"] = long.MaxValue },

@@ -113,6 +113,26 @@ public class LockTests
         Assert.Equal("Another", folder.Quantize().Manifest.Machine.Processor);
     }
 
+    /// <summary>On a machine like that of the lock a kernel has to be as promised, on another it was checked there; what the file holds is the same everywhere.</summary>
+    [Theory]
+    [InlineData("x64", "1.2.3", "avx2 vnni", false, Severity.Error)]
+    [InlineData("x64", "1.2.3", "avx2", false, Severity.Warning)]
+    [InlineData("arm64", "1.2.3", "avx2 vnni", false, Severity.Warning)]
+    [InlineData("x64", "1.2.4", "avx2 vnni", false, Severity.Warning)]
+    [InlineData("arm64", "1.2.4", "dotprod", true, Severity.Error)]
+    public void AnotherKernelThanPromisedIsAWarningWhereTheLockWasNotMade(string architecture, string runtime, string instructionSets, bool isOfTheFile, Severity severity)
+    {
+        Machine locked = Examples.Manifest.Machine with { Processor = "That", Architecture = "x64", Runtime = "1.2.3", InstructionSets = ["avx2", "vnni"] };
+        Machine here = locked with { Processor = "This", Architecture = architecture, Runtime = runtime, InstructionSets = instructionSets.Split(' ') };
+        Diagnostic problem = isOfTheFile
+            ? Errors.EmittedModelDiffersFromPlan(new Place("m.onnx"), "int8-dynamic", "fp32").Diagnostic
+            : Errors.KernelNotAsPromised("m.onnx", "/q", "int8-dynamic", "MatMulIntegerToFloat", "MatMulInteger").Diagnostic;
+        Diagnostic counted = LockedDelivery.On(here, problem, locked);
+        Assert.Equal((problem.Code, problem.Place, severity), (counted.Code, counted.Place, counted.Severity));
+        Assert.StartsWith(problem.Message, counted.Message, StringComparison.Ordinal);
+        Assert.Equal(severity == Severity.Warning, counted.Message.Contains($"This machine has This and ONNX Runtime {runtime}; the lock was made, and its kernels were checked, on That with 1.2.3.", StringComparison.Ordinal));
+    }
+
     [Fact]
     public void WhereALockIsRequiredThereHasToBeOne()
     {

@@ -1,3 +1,5 @@
+using MixedPrecision.Benchmarking;
+using MixedPrecision.Caching;
 using MixedPrecision.Calibration;
 using MixedPrecision.Formats;
 using MixedPrecision.Onnx;
@@ -100,6 +102,78 @@ public class PlanSearchTests
         }
     }
 
+    /// <summary>Where nothing further can be measured, a plan is the best of what was, and what the search would measure now is asked for once.</summary>
+    [Theory]
+    [InlineData(1)]
+    [InlineData(2)]
+    [InlineData(3)]
+    [InlineData(4)]
+    public void AClosedSearchStandsOnWhatWasMeasured(int seed)
+    {
+        var machine = new MadeUp(seed);
+        PlanningInput input = machine.Input with { Floor = new GainFloor(0, 100, 2 * LayerCount), IsClosed = true };
+        int asked = 0;
+        PlanningSteps steps = machine.Steps() with
+        {
+            Measure = (gains, open) =>
+            {
+                asked++;
+                return open.Aggregate(gains, (all, c) => all.With(c, new ConfigurationTiming(c.Configuration, [], [], "it is not there", false) { IsAbsent = true }, [1]));
+            },
+        };
+        foreach (double budget in new[] { 0.3, 1, 100 })
+        {
+            (asked, double best) = (0, machine.Best(budget, c => machine.First.Knows(c)));
+            (Plan plan, Gains gains) = Planner.Plan(input, machine.First, budget, steps);
+            Assert.Equal(SolverStatus.Optimal, plan.Status);
+            Assert.All(plan.Configurations.Index(), c => Assert.True(!c.Item.Changes("fp32") || machine.First.Knows(new SubgraphConfiguration(input.Partition.Subgraphs[c.Index], c.Item)), $"{c} was not measured"));
+            Assert.Equal(best, plan.Gain, 1e-6);
+            Assert.True(plan.Bound >= machine.Best(budget) - 1e-6, $"a bound of {plan.Bound} where {machine.Best(budget)} is possible");
+            Assert.InRange(asked, plan.Bound - plan.Gain > 0.25 + 0.2 ? 1 : 0, 1);
+            Assert.All(gains.Unavailable(input.Partition.Subgraphs[0]), c => Assert.True(gains.IsAbsent(new SubgraphConfiguration(input.Partition.Subgraphs[0], c))));
+        }
+    }
+
+    /// <summary>A search is kept as what it measured: once more it solves nothing and comes to the same gains, and with other gains it is another search.</summary>
+    [Fact]
+    public void ASearchThatIsKnownSolvesNothing()
+    {
+        using var folder = new TemporaryFolder();
+        StageRunner runner = Runner(folder);
+        var machine = new MadeUp(5);
+        double[] budgets = [1, 0.3, 3, 100];
+        var open = new List<SubgraphConfiguration>();
+        Gains expected = budgets.Aggregate(machine.First, (gains, budget) => Planner.PlanOrLeast(machine.Input, gains, budget, machine.Steps()).Gains);
+        Assert.True(expected.Count > machine.First.Count);
+        Gains first = Searching.Run(runner, machine.Input, machine.First, budgets, machine.Steps());
+        PlanningSteps noSolver = machine.Steps() with { Solve = _ => throw new InvalidOperationException("it was solved again"), Measure = (gains, more) => machine.Measure(gains, Keep(open, more)) };
+        Gains again = Searching.Run(runner, machine.Input, machine.First, budgets, noSolver);
+        Assert.All([first, again], found => Assert.Equal(expected.Content.Key.Hex, found.Content.Key.Hex));
+        Assert.NotEmpty(open);
+        Assert.Throws<InvalidOperationException>(() => Searching.Run(runner, machine.Input, again, budgets, noSolver));
+        Assert.Throws<InvalidOperationException>(() => Searching.Run(runner, machine.Input, machine.First, [1], noSolver));
+        Assert.Throws<InvalidOperationException>(() => Searching.Run(runner, machine.Input with { Floor = new GainFloor(0, 50, 4) }, machine.First, budgets, noSolver));
+    }
+
+    [Fact]
+    public void ASearchThatWasCutShortIsGoneOnWith()
+    {
+        using var folder = new TemporaryFolder();
+        StageRunner runner = Runner(folder);
+        var machine = new MadeUp(5);
+        double[] budgets = [1, 0.3, 3, 100];
+        Gains cut = Searching.Run(runner, machine.Input, machine.First, budgets, machine.Steps(isOver: true));
+        Gains whole = Searching.Run(runner, machine.Input, machine.First, budgets, machine.Steps());
+        Gains expected = budgets.Aggregate(cut, (gains, budget) => Planner.PlanOrLeast(machine.Input, gains, budget, machine.Steps()).Gains);
+        Assert.True(whole.Count > cut.Count);
+        Assert.Equal(expected.Content.Key.Hex, whole.Content.Key.Hex);
+        Gains again = Searching.Run(runner, machine.Input, machine.First, budgets, machine.Steps() with { Solve = _ => throw new InvalidOperationException("it was solved again") });
+        Assert.Equal(whole.Content.Key.Hex, again.Content.Key.Hex);
+    }
+
+    private static StageRunner Runner(TemporaryFolder folder) => new(
+        new ContentStore(folder.Combine("cache")), new RunLog(new RunOptions(null, null, _ => { }, _ => { }, TestContext.Current.CancellationToken)));
+
     private static IReadOnlyList<SubgraphConfiguration> Keep(List<SubgraphConfiguration> all, IReadOnlyList<SubgraphConfiguration> some)
     {
         all.AddRange(some);
@@ -165,11 +239,13 @@ public class PlanSearchTests
         public double Gain(IReadOnlyList<Configuration> plan) => plan.Sum(c => Gain(c).Low);
 
         /// <summary>The greatest gain of all plans within a budget.</summary>
-        public double Best(double budget)
+        /// <param name="isOffered">Which configurations may be used that change something; null: all.</param>
+        public double Best(double budget, Func<SubgraphConfiguration, bool>? isOffered = null)
         {
+            bool Offers(int subgraph, Configuration c) => isOffered is null || !c.Changes("fp32") || isOffered(new SubgraphConfiguration(Input.Partition.Subgraphs[subgraph], c));
             double[][] rows = [.. Input.Sensitivities.Layers.SelectMany(l => l.Formats.Values).Select(f => f.Deltas)];
             double shrinkage = Shrinkage.Estimate(rows);
-            (double Gain, double[] Sums, double Diagonal)[] first = [.. All(0).Select(c => Losses(0, c))], second = [.. All(1).Select(c => Losses(1, c))];
+            (double Gain, double[] Sums, double Diagonal)[] first = [.. All(0).Where(c => Offers(0, c)).Select(c => Losses(0, c))], second = [.. All(1).Where(c => Offers(1, c)).Select(c => Losses(1, c))];
             return first.SelectMany(a => second.Where(b => Loss(a, b) <= budget * (1 - 1e-9)).Select(b => a.Gain + b.Gain)).Max();
 
             double Loss((double, double[] Sums, double Diagonal) a, (double, double[] Sums, double Diagonal) b)

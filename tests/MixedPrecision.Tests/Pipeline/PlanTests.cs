@@ -35,7 +35,7 @@ public class PlanTests
             // Between two configurations, so that no rounding decides whether one is within the budget.
             int last = (int)(part * (losses.Length - 1));
             double budget = last == losses.Length - 1 ? losses[last] * 2 : (losses[last] + losses[last + 1]) / 2;
-            (Plan plan, gains) = Planner.Plan(input, gains, budget, Steps.Planning(runner, measuring, _ => throw new InvalidOperationException()));
+            (Plan plan, gains) = Planner.Plan(input, gains, budget, Steps.Planning(runner, measuring));
             Assert.Equal(SolverStatus.Optimal, plan.Status);
 
             // Solving may have measured more configurations: they are judged by the gains that the plan was made with.

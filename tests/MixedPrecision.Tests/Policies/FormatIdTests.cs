@@ -107,7 +107,7 @@ public class FormatIdTests
         Assert.All(FormatFamilies.Presets.Keys, preset => Assert.Contains($"`{preset}`", section, StringComparison.Ordinal));
         string[] rows = [.. section.Split('\n').Where(line => line.StartsWith("| `", StringComparison.Ordinal))];
         Assert.Equal(
-            FormatFamilies.All.Select(f => $"| `{f.Name}` | {f.Summary} |").Concat(FormatFamilies.All.SelectMany(f => f.Parameters.Select(p =>
+            FormatFamilies.All.Select(f => $"| `{f.Name}` | {f.Summary} | {f.PrecisionText} |").Concat(FormatFamilies.All.SelectMany(f => f.Parameters.Select(p =>
                 $"| `{f.Name}` | `{p.Name}` | {string.Join(", ", p.Values.Select(v => $"`{p.Text(v)}`"))} | {p.DefaultText} | {p.Summary} |"))),
             rows);
     }

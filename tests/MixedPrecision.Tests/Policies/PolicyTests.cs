@@ -23,7 +23,7 @@ public class PolicyTests
         Policy policy = Read(Full);
 
         Assert.Equal("model.onnx", policy.Model);
-        Assert.Equal(new BudgetPolicy(BudgetKind.LossError, 0.01), policy.Budget);
+        Assert.Equal([new LossLimit(BudgetKind.LossError, 0.01)], policy.Budget.Limits);
         Assert.Equal(new CalibrationPolicy("calibration.jsonl", LossKind.CrossEntropy, "label", 256, null), policy.Calibration);
         Assert.Equal(new EvaluationPolicy("evaluation.jsonl", null), policy.Evaluation);
         Assert.Equal(FormatFamilies.Presets["cpu"], policy.Formats);
@@ -67,7 +67,7 @@ public class PolicyTests
 
         Assert.Equal("größe/my model.onnx", policy.Model);
         Assert.Equal("small.onnx", policy.Output);
-        Assert.Equal(new BudgetPolicy(BudgetKind.LossError, 0.003), policy.Budget);
+        Assert.Equal([new LossLimit(BudgetKind.LossError, 0.003)], policy.Budget.Limits);
         Assert.Equal(new CalibrationPolicy(null, LossKind.NextToken, null, 12, "logits"), policy.Calibration);
         Assert.Equal(new EvaluationPolicy("held out.jsonl", 7), policy.Evaluation);
         Assert.Equal(["fp32", "int8-dynamic(gptq)", "int4-weight(block=32,symmetric,accuracy=4,gptq)"], policy.Formats);
@@ -85,7 +85,7 @@ public class PolicyTests
         Policy policy = Read("model: m.onnx");
 
         Assert.Equal("m.onnx", policy.Model);
-        Assert.Equal(new BudgetPolicy(BudgetKind.LossError, 0.01), policy.Budget);
+        Assert.Equal([new LossLimit(BudgetKind.LossError, 0.01)], policy.Budget.Limits);
         Assert.Equal(new CalibrationPolicy(null, null, null, 256, null), policy.Calibration);
         Assert.Null(policy.Evaluation);
         Assert.Null(policy.Output);
@@ -101,7 +101,7 @@ public class PolicyTests
     {
         Policy policy = Read("model: m.onnx\nbudget: 1%\ncalibration: { data: calibration.jsonl, loss: cross-entropy, labels: label }\n");
 
-        Assert.Equal(("m.onnx", 0.01, "label"), (policy.Model, policy.Budget.Value, policy.Calibration.Labels));
+        Assert.Equal(("m.onnx", 0.01, "label"), (policy.Model, policy.Budget.Limits[0].Value, policy.Calibration.Labels));
     }
 
     [Theory]
@@ -114,8 +114,8 @@ public class PolicyTests
     [InlineData("1e-3", 0.001)]
     public void A_budget_is_a_percentage_or_a_fraction(string text, double expected)
     {
-        Assert.Equal(expected, Read($"model: m.onnx\nbudget: {text}").Budget.Value, 1e-15);
-        Assert.Equal(expected, Read("model: m.onnx").WithBudget(text.Trim('"'), Place.None).Budget.Value, 1e-15);
+        Assert.Equal(expected, Read($"model: m.onnx\nbudget: {text}").Budget.Limits[0].Value, 1e-15);
+        Assert.Equal(expected, Read("model: m.onnx").WithBudget(text.Trim('"'), Place.None).Budget.Limits[0].Value, 1e-15);
     }
 
     [Theory]
@@ -123,12 +123,61 @@ public class PolicyTests
     [InlineData("{ lossIncrease: 0.005 }", BudgetKind.LossIncrease, 0.005, "lossIncrease: 0.5%")]
     [InlineData("{ accuracyDrop: 0.25% }", BudgetKind.AccuracyDrop, 0.0025, "accuracyDrop: 0.25%")]
     [InlineData("{ accuracyDrop: 0 }", BudgetKind.AccuracyDrop, 0, "accuracyDrop: 0%")]
+    [InlineData("{ agreement: 99.5% }", BudgetKind.Agreement, 0.995, "agreement: 99.5%")]
+    [InlineData("{ agreement: 0.98 }", BudgetKind.Agreement, 0.98, "agreement: 98%")]
+    [InlineData("{ agreement: 1 }", BudgetKind.Agreement, 1, "agreement: 100%")]
     public void A_budget_may_say_what_it_is_about(string text, BudgetKind kind, double value, string words)
     {
         BudgetPolicy budget = Read($"model: m.onnx\nbudget: {text}").Budget;
 
-        Assert.Equal((kind, value, words), (budget.Kind, budget.Value, budget.ToString()));
-        Assert.Equal(budget, Read("model: m.onnx").WithBudget(text.Trim('{', '}', ' '), Place.None).Budget);
+        Assert.Equal((kind, value, words), (budget.Limits.Single().Kind, budget.Limits[0].Value, budget.ToString()));
+        Assert.Equal(words, Read("model: m.onnx").WithBudget(text.Trim('{', '}', ' '), Place.None).Budget.ToString());
+    }
+
+    /// <summary>Limits stand in one order however they are written, and the size alone leaves the loss its default.</summary>
+    [Theory]
+    [InlineData("{ size: 40 MB, agreement: 99%, lossError: 1% }", "lossError: 1%, agreement: 99%, size: 40 MB", 40_000_000)]
+    [InlineData("{ lossIncrease: 0, accuracyDrop: 0.5%, size: 60% }", "lossIncrease: 0%, accuracyDrop: 0.5%, size: 60%", 600_000)]
+    [InlineData("{ size: 1.5KiB }", "lossError: 1%, size: 1.5 KiB", 1536)]
+    public void A_budget_may_state_several_limits(string text, string words, long bytes)
+    {
+        BudgetPolicy budget = Read($"model: m.onnx\nbudget: {text}").Budget;
+
+        Assert.Equal(words, budget.ToString());
+        Assert.Equal(bytes, budget.Size!.Bytes(1_000_000));
+        Policy other = Read("model: m.onnx\nbudget: { size: 1 B }").WithBudget(text.Trim('{', '}', ' '), new Place("--budget"));
+        Assert.Equal(words, other.Budget.ToString());
+        Assert.Equal(new Place("--budget"), other.PlaceOfSize);
+        Assert.DoesNotContain("budget.size", other.Texts.Keys);
+        Assert.Equal(words, Read("model: m.onnx").WithBudget(words, Place.None).Budget.ToString());
+    }
+
+    [Theory]
+    [InlineData("lossError: 1%, lossError: 2%", "'lossError' twice")]
+    [InlineData("1%, lossError: 2%", "'lossError' twice")]
+    [InlineData("1%, speed: 2", "unknown name 'speed'")]
+    [InlineData("1%, size: 40", "units are %, B, kB, MB")]
+    public void Several_limits_of_the_command_line_have_their_mistakes(string text, string words) =>
+        Assert.Contains(words, Assert.Throws<MixedPrecisionException>(() => Read("model: m.onnx").WithBudget(text, new Place("--budget"))).Message, StringComparison.Ordinal);
+
+    [Fact]
+    public void A_rule_may_forbid_bound_and_share()
+    {
+        Policy policy = Read("""
+            model: m.onnx
+            formats: [ int8-dynamic, "int4-weight(block=32)", "int4-weight(block=128)", bf16 ]
+            layers:
+              - { match: "*", not: int4-weight }
+              - { match: "a", not: [ "int4-weight(block=128)", { int8-dynamic: { preparation: rounded } } ], atLeast: int8-weight, sharedFormat: true }
+            """);
+
+        Assert.Equal((null, "not: [int4-weight]"), (policy.Layers[0].Format, policy.Layers[0].Asks));
+        LayerRule rule = policy.Layers[1];
+        Assert.Equal("not: [int4-weight(block=128), int8-dynamic(rounded)], atLeast: int8-weight, sharedFormat: true", rule.Asks);
+        Assert.True(rule.Not[0].Matches(FormatId.Parse("int4-weight(block=128,zero-points)")));
+        Assert.False(rule.Not[0].Matches(FormatId.Parse("int4-weight(block=32)")));
+        Assert.True(policy.Layers[0].Not[0].Matches(FormatId.Parse("int4-weight(block=32)")));
+        Assert.Equal((false, true), (rule.Not[1].Matches(FormatId.Parse("int8-dynamic(full,gptq)")), rule.Not[1].Matches(FormatId.Parse("int8-dynamic(paired,rounded)"))));
     }
 
     [Fact]

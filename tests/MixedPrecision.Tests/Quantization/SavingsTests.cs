@@ -55,6 +55,28 @@ public class SavingsTests
         emitted.Check();
     }
 
+    /// <summary>As a sum over layers and what they share: the same bytes for every choice of formats.</summary>
+    [Theory]
+    [MemberData(nameof(Names))]
+    public void TheBytesHeldAreTheSameAsASum(string model)
+    {
+        using var emitted = new EmittedModel(Models[model](), FormatTexts.ForWeights[0].Name);
+        NumberFormat[] formats = [NumberFormats.Baseline, .. FormatTexts.ForWeights];
+        LayerSite[] sites = [.. emitted.Plan.Select(p => p.Site)];
+        var savings = new Savings(emitted.Model.Graph);
+        var held = savings.Held(new GraphView(emitted.Model.Graph), [.. sites.Select(s => (s, (IReadOnlyList<NumberFormat>)formats))]);
+        long Bytes(NumberFormat[] plan) => held.Where(h => sites.Zip(plan).Any(c => h.Any.Contains((c.First.Layer.Name, c.Second.Name)))).Sum(h => h.Bytes);
+        long original = Bytes([.. sites.Select(_ => NumberFormats.Baseline)]);
+        var random = new Random(1);
+        for (int i = 0; i < 20; i++)
+        {
+            NumberFormat[] plan = [.. sites.Select(_ => formats[random.Next(formats.Length)])];
+            Assert.Equal(savings.Bytes(sites.Zip(plan)), original - Bytes(plan));
+        }
+    }
+
+    public static TheoryData<string> Names() => [.. Models.Keys];
+
     [Theory]
     [InlineData("twice", 1)]
     [InlineData("gather reads it too", 1)]

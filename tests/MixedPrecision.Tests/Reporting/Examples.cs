@@ -74,6 +74,7 @@ internal static class Examples
         ["the machine is noisy"],
         Frontier,
         Tried,
+        Profile: null,
         "many </script>",
         new SharedData("model.mixed.data", 8_000_000, ["model.one.mixed.onnx", "model.many.mixed.onnx"], 9_500_000, 15_000_000, ["model.one.mixed.onnx"]));
 

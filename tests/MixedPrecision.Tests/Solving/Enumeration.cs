@@ -14,6 +14,8 @@ internal static class Enumeration
         int[] plan = new int[layers.Length];
         do
         {
+            if (!IsAllowed(problem, layers, plan))
+                continue;
             (double loss, double diagonal) = (Loss(problem, layers, plan), Diagonal(problem, layers, plan));
             double following = problem.Consequences.Where(c => !IsAny(layers, plan, c)).Sum(c => c.Gain);
             foreach ((Configuration[] configurations, double gain) in Structured(problem, plan))
@@ -26,6 +28,14 @@ internal static class Enumeration
     /// <summary>Greatest gain within a budget; null when no plan is within it.</summary>
     public static double? GreatestGain(SolverProblem problem, double budget) =>
         All(problem).Where(plan => plan.Loss <= budget).Select(plan => (double?)plan.Gain).DefaultIfEmpty(null).Max();
+
+    /// <summary>Whether a plan is small enough, and layers that share a format have one.</summary>
+    private static bool IsAllowed(SolverProblem problem, LayerChoices[] layers, int[] plan)
+    {
+        long bytes = layers.Select((layer, index) => layer.Choices[plan[index]].Bytes).Sum() + problem.Consequences.Where(c => IsAny(layers, plan, c)).Sum(c => c.Bytes);
+        return bytes <= (problem.MostBytes ?? long.MaxValue)
+            && problem.SharedFormats.All(group => layers.Select((layer, index) => (layer.Name, layer.Choices[plan[index]].Format)).Where(l => group.Contains(l.Name)).Select(l => l.Format).Distinct().Count() == 1);
+    }
 
     private static bool IsAny(LayerChoices[] layers, int[] plan, Consequence consequence) =>
         layers.Where((layer, index) => consequence.Choices.Contains(new LayerChoice(layer.Name, layer.Choices[plan[index]].Format))).Any();

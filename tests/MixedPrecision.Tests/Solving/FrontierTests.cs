@@ -17,12 +17,19 @@ public sealed class FrontierTests
     public void AShortSearchKeepsBothEnds() => RandomProblems.Quadratic.Sample(
         problem =>
         {
-            IReadOnlyList<Plan> all = Of(problem, [], 1000), few = Of(problem, [], 3);
+            IReadOnlyList<Plan> all = Of(problem, 1000), few = Of(problem, 3);
             Assert.InRange(few.Count, 1, 4);
             Assert.Equal((all[0].Gain, all[^1].Gain), (few[0].Gain, few[^1].Gain));
         },
         iter: 20,
         threads: 2);
+
+    /// <summary>Also where budgets are solved beside each other: what ends a run is told from what is wrong with it.</summary>
+    [Fact]
+    public void ACancellationComesOutAsOne() => RandomProblems.Quadratic.Sample(
+        problem => Assert.ThrowsAny<OperationCanceledException>(() => new BudgetSeries(problem).Solve([problem.LossBudget, 2 * problem.LossBudget], new CancellationToken(canceled: true))),
+        iter: 3,
+        threads: 1);
 
     /// <summary>A plan that was made for a budget lies on the frontier, however far apart its points are.</summary>
     [Fact]
@@ -32,7 +39,7 @@ public sealed class FrontierTests
             Plan asked = Solver.Solve(problem);
             if (asked.Infeasibility is null)
             {
-                IReadOnlyList<Plan> found = Of(problem, [problem.LossBudget], 2, step: 1e9);
+                IReadOnlyList<Plan> found = Frontier.With(Of(problem, 2, step: 1e9), [asked]);
                 Assert.Equal(asked.Gain, found.Last(p => p.Loss <= problem.LossBudget).Gain, 1e-9 * Math.Max(1, Math.Abs(asked.Gain)));
             }
         },
@@ -61,15 +68,15 @@ public sealed class FrontierTests
         iter: 40,
         threads: 2);
 
-    private static IReadOnlyList<Plan> Of(SolverProblem problem, IReadOnlyList<double> budgets, int most, double step = Step)
+    private static IReadOnlyList<Plan> Of(SolverProblem problem, int most, double step = Step)
     {
         var series = new BudgetSeries(problem);
-        return Frontier.Of(problem, budgets, step, most, b => series.Solve(b, default));
+        return Frontier.Of(problem, step, most, b => series.Solve(b, default));
     }
 
     private static void AssertFrontier(SolverProblem problem)
     {
-        IReadOnlyList<Plan> found = Of(problem, [], 1000);
+        IReadOnlyList<Plan> found = Of(problem, 1000);
         var plans = Enumeration.All(problem);
         foreach ((Plan lower, Plan upper) in found.Zip(found.Skip(1)))
         {

@@ -16,6 +16,8 @@ internal static class RandomProblems
 
     public static readonly Gen<SolverProblem> Connected = Gen.Int[0, int.MaxValue - 1].Select(seed => MakeConsequences(new Random(seed), Make(seed, quadratic: seed % 2 == 0, structures: true)));
 
+    public static readonly Gen<SolverProblem> Constrained = Gen.Int[0, int.MaxValue - 1].Select(seed => MakeConstrained(new Random(seed), MakeConsequences(new Random(seed), Make(seed, quadratic: seed % 2 == 0, structures: true))));
+
     public static SolverProblem Make(int seed, bool quadratic, bool structures = false)
     {
         var random = new Random(seed);
@@ -41,6 +43,30 @@ internal static class RandomProblems
                     Rise = samples == 0 ? 0 : 0.1 * Math.Sqrt(loss) * random.NextDouble(),
                 };
             })],
+        };
+    }
+
+    /// <summary>A limit of the size that binds more or less, bytes of choices and consequences, and up to two groups of layers that share a format; some layers are left without their baseline.</summary>
+    private static SolverProblem MakeConstrained(Random random, SolverProblem problem)
+    {
+        SubgraphChoices[] subgraphs = [.. problem.Subgraphs.Select(subgraph => subgraph with
+        {
+            Layers = [.. subgraph.Layers.Select(layer => layer with { Choices = [.. layer.Choices.Select(choice => choice with { Bytes = random.Next(-200, 1000) })] })],
+        })];
+        Consequence[] consequences = [.. problem.Consequences.Select(consequence => consequence with { Bytes = random.Next(2) * random.Next(500) })];
+        LayerChoices[] layers = [.. subgraphs.SelectMany(subgraph => subgraph.Layers)];
+        random.Shuffle(layers);
+        int first = random.Next(layers.Length + 1), second = random.Next(first, layers.Length + 1);
+        string[][] groups = [.. new[] { layers[..first], layers[first..second] }
+            .Where(group => group.Length > 0 && group[0].Choices.Any(choice => group.All(layer => layer.Choices.Any(other => other.Format == choice.Format))))
+            .Select(group => group.Select(layer => layer.Name).ToArray())];
+        long least = layers.Sum(layer => layer.Choices.Min(choice => choice.Bytes)), most = layers.Sum(layer => layer.Choices.Max(choice => choice.Bytes)) + consequences.Sum(consequence => consequence.Bytes);
+        return problem with
+        {
+            Subgraphs = subgraphs,
+            Consequences = consequences,
+            SharedFormats = groups,
+            MostBytes = random.Next(4) == 0 ? null : least + (long)((most - least) * random.NextDouble()) - 50,
         };
     }
 

@@ -20,6 +20,35 @@ public sealed class SolverEnumerationTests
     [Fact]
     public void ProblemsWithConsequencesAreSolvedAsByEnumeration() => RandomProblems.Connected.Sample(AssertOptimal, iter: 400, threads: 2);
 
+    [Fact]
+    public void ProblemsWithSizeAndSharedFormatsAreSolvedAsByEnumeration() => RandomProblems.Constrained.Sample(AssertOptimal, iter: 400, threads: 2);
+
+    /// <summary>What simpler ways choose keeps the same constraints.</summary>
+    [Fact]
+    public void StrategiesKeepSizeAndSharedFormats() => RandomProblems.Constrained.Sample(
+        problem =>
+        {
+            var all = Enumeration.All(problem);
+            Plan?[] plans = [Strategies.Prefix(problem), Strategies.Random(problem, 1), Strategies.PerLayer(problem, TestContext.Current.CancellationToken), Strategies.BestUniform(problem)];
+            Assert.All(plans.OfType<Plan>(), plan => Assert.Contains(all, other => other.Configurations.SequenceEqual(plan.Configurations)));
+        },
+        iter: 60,
+        threads: 2);
+
+    /// <summary>Without a limit that binds and with groups of one layer, nothing changes.</summary>
+    [Fact]
+    public void ConstraintsThatBindNothingChangeNothing() => RandomProblems.Connected.Sample(
+        problem =>
+        {
+            SolverProblem wide = problem with { MostBytes = 0, SharedFormats = [.. problem.Subgraphs.SelectMany(s => s.Layers).Select(l => new[] { l.Name })] };
+            Plan plan = Solver.Solve(problem), same = Solver.Solve(wide);
+            Assert.Equal(plan.Status, same.Status);
+            if (plan.Status != SolverStatus.Infeasible)
+                Assert.Equal(plan.Gain, same.Gain, 1e-9);
+        },
+        iter: 40,
+        threads: 2);
+
     /// <summary>Programs of which the presolve of OR-Tools 9.15 lost the optimum.</summary>
     [Theory]
     [InlineData(80)]
@@ -63,13 +92,21 @@ public sealed class SolverEnumerationTests
     {
         Plan plan = Solver.Solve(problem);
         var all = Enumeration.All(problem);
+        if (all.Count == 0)
+        {
+            Assert.True(plan is { Status: SolverStatus.Infeasible, Infeasibility.IsTooLarge: true });
+            return;
+        }
+
         double least = all.Min(other => other.Loss);
         if (plan.Status == SolverStatus.Infeasible)
         {
             Assert.True(least >= problem.LossBudget * (1 - plan.RoundingRelative - SumError));
             Assert.NotNull(plan.Infeasibility);
+            Assert.False(plan.Infeasibility.IsTooLarge);
+            Assert.Contains(all, other => other.Configurations.SequenceEqual(plan.Configurations) && other.Loss <= plan.Infeasibility.MinimalLoss * (1 + SumError));
             Assert.True(plan.Infeasibility.MinimalLoss >= least * (1 - SumError));
-            if (problem.Loss is LossModel.Diagonal && problem.Consequences.All(c => c.Loss == 0))
+            if (problem.Loss is LossModel.Diagonal && problem.Consequences.All(c => c.Loss == 0) && problem.MostBytes is null)
                 Assert.Equal(least, plan.Infeasibility.MinimalLoss, 1e-12);
             return;
         }

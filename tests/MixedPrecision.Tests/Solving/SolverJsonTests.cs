@@ -28,6 +28,25 @@ public sealed class SolverJsonTests
         Assert.All(texts, text => Assert.Equal(text, JsonSerializer.Serialize(JsonSerializer.Deserialize<SolverProblem>(text))));
     }
 
+    /// <summary>Keys of programs hold all that constrains them.</summary>
+    [Fact]
+    public void EachConstraintEntersTheJson()
+    {
+        SubgraphChoices[] subgraphs = [SolverTests.Single("a", ("fp32", 0, 0), ("int8-dynamic", 1, 1)), SolverTests.Single("b", ("fp32", 0, 0))];
+        var problem = new SolverProblem(subgraphs, 1, new LossModel.Diagonal()) { Consequences = [new Consequence("c", [], 0)] };
+        SolverProblem[] problems =
+        [
+            problem,
+            problem with { MostBytes = 5 },
+            problem with { SharedFormats = [["a", "b"]] },
+            problem with { Consequences = [new Consequence("c", [], 0) { Bytes = 3 }] },
+            problem with { Subgraphs = [subgraphs[0] with { Layers = [subgraphs[0].Layers[0] with { Choices = [.. subgraphs[0].Layers[0].Choices.Select(c => c with { Bytes = 7 })] }] }, subgraphs[1]] },
+        ];
+        string[] texts = [.. problems.Select(p => JsonSerializer.Serialize(p))];
+        Assert.Equal(problems.Length, texts.Distinct().Count());
+        Assert.All(texts, text => Assert.Equal(text, JsonSerializer.Serialize(JsonSerializer.Deserialize<SolverProblem>(text))));
+    }
+
     [Theory]
     [InlineData(5)]
     [InlineData(0.5)]

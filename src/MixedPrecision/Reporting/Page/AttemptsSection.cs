@@ -34,7 +34,7 @@ internal static class AttemptsSection
                 [
                     ReportText.Count(i + 1),
                     ReportText.Percent(a.Tau),
-                    All(a.Formats.Select(f => All($"{ReportText.Count(f.Value)} ", FormatLook.Show(f.Key), " "))),
+                    All(a.Formats.Select(f => Tag("span", [("class", "line")], FormatLook.Show(f.Key), Tag("span", [("class", "note")], $" {ReportText.Count(f.Value, "layer")}")))),
                     ReportText.Percent(a.PredictedRelativeLossError),
                     ReportText.Percent(a.MeasuredRelativeLossError),
                     $"{ReportText.Percent(a.Measured)} of {ReportText.Percent(budget.Allowed)}",

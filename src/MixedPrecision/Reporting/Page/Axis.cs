@@ -52,6 +52,21 @@ internal sealed class Axis
     /// <summary>Round values along the axis, in order.</summary>
     public IReadOnlyList<double> Ticks(int about = 5) => IsLogarithmic ? [0, .. Decades()] : [.. Steps(about)];
 
+    /// <summary>The same with their places, as far as words fit between them; minor ones are those for which a phone has no room.</summary>
+    /// <param name="least">Least distance.</param>
+    /// <param name="leastOnAPhone">Least distance of those that are not minor.</param>
+    public IEnumerable<(double Value, double At, bool IsMinor)> SpacedTicks(double least, double leastOnAPhone, int about = 5)
+    {
+        (double before, double beforeOnAPhone) = (double.NegativeInfinity, double.NegativeInfinity);
+        foreach (double value in Ticks(about).Where(v => At(v) - before >= least))
+        {
+            before = At(value);
+            bool isMinor = before - beforeOnAPhone < leastOnAPhone;
+            beforeOnAPhone = isMinor ? beforeOnAPhone : before;
+            yield return (value, before, isMinor);
+        }
+    }
+
     private IEnumerable<double> Steps(int about)
     {
         double rough = (to - from) / about;

@@ -8,12 +8,14 @@ namespace MixedPrecision.Reporting.Page;
 internal sealed class FrontierChart
 {
     private const double Width = 640;
-    private const double Height = 360;
+    private const double Height = 374;
     private const double Left = 62;
     private const double Right = 622;
-    private const double Top = 26;
-    private const double Bottom = 302;
+    private const double Top = 36;
+    private const double Bottom = 308;
     private const double LeastBetweenTicks = 50;
+    private const double LeastOnAPhone = 94;
+    private const double LabelRoom = 60;
 
     /// <summary>Gains that differ by less are one.</summary>
     private const double SameGain = 1e-6;
@@ -66,7 +68,7 @@ internal sealed class FrontierChart
             "p",
             [("class", "key")],
             [
-                .. Key("chosen", "this plan"),
+                .. plan is null ? [] : Key("chosen", "this plan"),
                 .. points.Count > 0 ? Key("optimal", "another optimal plan") : [],
                 .. MeasuredTau().Any() ? Key("as-measured", "as measured") : [],
                 .. points.Any(p => p.Verified is not null) ? Key("tried", "emitted and measured") : [],
@@ -102,22 +104,15 @@ internal sealed class FrontierChart
             yield return Text("tick", Left - 8, up.At(gain) + 4, "end", data.Unit == "bytes" ? Plain(gain / 1e6) : ReportText.Number(gain));
         }
 
-        double before = double.NegativeInfinity;
-        foreach (double tau in across.Ticks())
+        foreach ((double tau, double x, bool isMinor) in across.SpacedTicks(LeastBetweenTicks, LeastOnAPhone))
         {
-            if (across.At(tau) - before < LeastBetweenTicks)
-            {
-                continue;
-            }
-
-            before = across.At(tau);
-            yield return Line("axis", across.At(tau), Bottom, across.At(tau), Bottom + 5);
-            yield return Text("tick", across.At(tau), Bottom + 20, "middle", $"{ReportText.Number(tau * 100)} %");
+            yield return Line("axis", x, Bottom, x, Bottom + 5);
+            yield return Text(isMinor ? "tick minor" : "tick", x, Bottom + 26, "middle", $"{ReportText.Number(tau * 100)} %");
         }
 
         yield return Line("axis", Left, Bottom, Right, Bottom);
-        yield return Text("title", Right, Bottom + 42, "end", "relative error of the loss" + (across.IsLogarithmic ? " (logarithmic)" : ""));
-        yield return Text("title", Left - 50, Top - 10, "start", $"gain, {(data.Unit == "bytes" ? "MB" : Unit(data.Unit))}");
+        yield return Text("title", Right, Bottom + 56, "end", "relative error of the loss" + (across.IsLogarithmic ? " (logarithmic)" : ""));
+        yield return Text("title", Left - 58, Top - 14, "start", $"gain, {(data.Unit == "bytes" ? "MB" : Unit(data.Unit))}");
     }
 
     /// <summary>What a budget between two points buys is what the lower one gains.</summary>
@@ -140,7 +135,9 @@ internal sealed class FrontierChart
         {
             double x = across.At(tau);
             yield return Line("budget", x, Top - 6, x, Bottom);
-            yield return Text("budget-label", x + (x > 480 ? -6 : 6), Top + 2, x > 480 ? "end" : "start", $"{(data.Manifest.Budget.StatedTau is null ? "solved for" : "budget")} {ReportText.Percent(tau)}");
+            // At the foot of the line, unless the plan's own words are there.
+            double y = plan is { } here && up.At(here.Gain) > Bottom - LabelRoom ? Top + 4 : Bottom - 10;
+            yield return Text("budget-label", x + (x > 480 ? -8 : 8), y, x > 480 ? "end" : "start", $"{(data.Manifest.Budget.StatedTau is null ? "solved for" : "budget")} {ReportText.Percent(tau)}");
         }
     }
 
@@ -180,7 +177,7 @@ internal sealed class FrontierChart
             yield return Point("measured", $"The plan, measured on samples that calibration did not read: {ReportText.Percent(tau)}.", false, Diamond("mark", across.At(tau), y, 6));
         }
 
-        yield return Text("plan-label", across.At(chosen.Tau) + (across.At(chosen.Tau) < 140 ? 10 : -10), y - 11, across.At(chosen.Tau) < 140 ? "start" : "end", "this plan");
+        yield return Text("plan-label", across.At(chosen.Tau) + (across.At(chosen.Tau) < 180 ? 10 : -12), y - 12, across.At(chosen.Tau) < 180 ? "start" : "end", "this plan");
     }
 
     private string PerRun => data.Unit == Milliseconds ? " a run" : "";
@@ -189,7 +186,7 @@ internal sealed class FrontierChart
     {
         if (index < 0)
         {
-            return plan is { } p ? $"This plan: {Gain(p.Gain, data.Unit)}{PerRun} at {ReportText.Percent(p.Tau)}, as predicted." : "No plan was made.";
+            return plan is { } p ? $"This plan: {Gain(p.Gain, data.Unit)}{PerRun} at {ReportText.Percent(p.Tau)}, as predicted." : "No plan ships.";
         }
 
         FrontierPoint point = points[index];

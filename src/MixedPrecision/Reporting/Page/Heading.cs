@@ -22,21 +22,22 @@ internal static class Heading
         _ => $"the {what} model",
     };
 
-    private static string Sentence(PageData data)
+    private static Markup Sentence(PageData data)
     {
         Manifest manifest = data.Manifest;
         if (manifest.Shipped.What == "original")
         {
-            return $"{NameOf(manifest.Model)} ships as it was: {manifest.Shipped.Why}.";
+            return All(Name(NameOf(manifest.Model)), $" ships as it was: {manifest.Shipped.Why}.");
         }
 
-        string speed = data.Speedup is { } factor ? $"runs {Factor(factor)} as fast as {NameOf(manifest.Model)} and " : "";
+        Markup speed = data.Speedup is { } factor ? All($" runs {Factor(factor)} as fast as ", Name(NameOf(manifest.Model)), " and ") : " ";
         string size = manifest.Bytes.Mixed == manifest.Bytes.Original ? $"is as large ({Bytes(manifest.Bytes.Mixed)})"
             : $"is {Percent(Math.Abs(Change(manifest)))} {(Change(manifest) < 0 ? "smaller" : "larger")} ({Bytes(manifest.Bytes.Original)} → {Bytes(manifest.Bytes.Mixed)})";
         string loss = !data.IsMeasured ? "its loss was not measured"
-            : $"its {Budgeted(manifest)} is {Percent(manifest.Budget.Measured)} of the {Percent(manifest.Budget.Allowed)} allowed, on {Count(manifest.Samples.Evaluation, "sample")} that calibration did not read";
+            : $"its {Budgeted(manifest)} is {Percent(manifest.Budget.Measured)} of the {Percent(manifest.Budget.Allowed)} {AllowedOr(manifest)}, on {Count(manifest.Samples.Evaluation, "sample")} that calibration did not read";
         string accuracy = manifest.Measured.Accuracy is { } a ? $", and its accuracy went from {Percent(a.Original)} to {Percent(a.Mixed)}" : "";
-        return $"{manifest.Output.File} {speed}{size}; {loss}{accuracy}.";
+        // A number is not parted from its unit.
+        return All(Name(manifest.Output.File), speed, $"{size}; {loss}{accuracy}.".Replace(" %", "\u00a0%", StringComparison.Ordinal).Replace(" MB", "\u00a0MB", StringComparison.Ordinal));
     }
 
     /// <summary>The file without its folders, as either system writes them.</summary>
@@ -47,8 +48,12 @@ internal static class Heading
     {
         "lossIncrease" => "increase of the mean loss",
         "accuracyDrop" => "drop of accuracy",
+        "agreement" => "share of equal answers",
         _ => "loss error",
     };
+
+    /// <summary>Whether the figure must not be more, or not be less.</summary>
+    private static string AllowedOr(Manifest manifest) => manifest.Budget.Text.StartsWith("agreement", StringComparison.Ordinal) ? "asked for" : "allowed";
 
     private static double Change(Manifest manifest) => manifest.Bytes.Original > 0 ? ((double)manifest.Bytes.Mixed / manifest.Bytes.Original) - 1 : 0;
 
@@ -64,7 +69,7 @@ internal static class Heading
 
         if (data.IsMeasured)
         {
-            yield return Figure(char.ToUpperInvariant(Budgeted(manifest)[0]) + Budgeted(manifest)[1..], Percent(manifest.Budget.Measured), $"of {Percent(manifest.Budget.Allowed)} allowed", Meter(manifest.Budget));
+            yield return Figure(char.ToUpperInvariant(Budgeted(manifest)[0]) + Budgeted(manifest)[1..], Percent(manifest.Budget.Measured), $"of {Percent(manifest.Budget.Allowed)} {AllowedOr(manifest)}", Meter(manifest.Budget));
         }
 
         if (manifest.Measured.Accuracy is { } accuracy)

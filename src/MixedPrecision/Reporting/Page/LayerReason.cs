@@ -17,7 +17,7 @@ internal static class LayerReason
     private static string Changed(PlannedSubgraph subgraph, PlannedLayer layer, double? budget)
     {
         string loss = !layer.Sensitivity.TryGetValue(layer.Format, out double mse) ? "at a loss that was not judged"
-            : budget is { } allowed ? $"for {ReportText.Percent(mse / allowed)} of the allowed loss"
+            : budget is { } allowed ? $"for {Quantity.Share(mse / allowed)} of the allowed loss"
             : $"for {ReportText.Number(mse)} of loss MSE";
         string gain = Quantity.Gain(subgraph.Gain.Value, subgraph.Gain.Unit);
         return $"Gains {gain}{(subgraph.Layers.Count > 1 ? " with its sub-graph" : "")} {loss}.";
@@ -43,13 +43,13 @@ internal static class LayerReason
         KeyValuePair<string, double> least = layer.Sensitivity.MinBy(f => f.Value);
         if (budget is { } allowed && least.Value > allowed)
         {
-            return $"Too sensitive: {FormatLook.Family(least.Key)} alone would take {ReportText.Percent(least.Value / allowed)} of the allowed loss MSE.";
+            return $"Too sensitive: {FormatLook.Family(least.Key)} alone would take {Quantity.Share(least.Value / allowed)} of the allowed loss MSE.";
         }
 
         // Without what was tried, the manifest's own words, where they name the layer.
         string? told = changing.Count > 0 ? null : reasons.FirstOrDefault(r => r.Contains(Wording.Quote(layer.Name), StringComparison.Ordinal));
         return told is not null && told.IndexOf("): ", StringComparison.Ordinal) is > 0 and var at && at + 3 < told.Length ? $"{char.ToUpperInvariant(told[at + 3])}{told[(at + 4)..]}."
-            : budget is { } limit ? $"The gain is not worth the loss: {FormatLook.Family(least.Key)} would take {ReportText.Percent(least.Value / limit)} of the allowed loss MSE."
+            : budget is { } limit ? $"The gain is not worth the loss: {FormatLook.Family(least.Key)} would take {Quantity.Share(least.Value / limit)} of the allowed loss MSE."
             : "The gain is not worth the loss within the budget.";
     }
 }

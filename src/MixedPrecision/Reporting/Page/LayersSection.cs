@@ -7,12 +7,12 @@ namespace MixedPrecision.Reporting.Page;
 internal static class LayersSection
 {
     /// <summary>Tables of more layers are shown on demand.</summary>
-    private const int MostAtOnce = 40;
+    private const int MostAtOnce = 20;
 
     public static Section? Of(PageData data) => data.Layers.Count == 0 ? null : new Section(
         "layers",
         "The model, layer by layer",
-        Tag("p", $"Each bar is a layer, in the model's order; its height is the bits of its format. Below it, the share of the allowed loss MSE that it is predicted to take, and what its sub-graph gains."),
+        Tag("p", "Each bar is a layer, in the model's order; its height is the bits of its format." + (LayerStrip.IsBare(data) ? "" : " Below it, the share of the allowed loss MSE that it is predicted to take, and what its sub-graph gains.")),
         Legend(data),
         LayerStrip.Draw(data),
         Table.Details($"All {ReportText.Count(data.Layers.Count, "layer")} in a table", data.Layers.Count <= MostAtOnce, Numbers(data)),
@@ -29,9 +29,9 @@ internal static class LayersSection
         return Table.Of(
             "Layers in the model's order",
             [
-                new("Layer"), new("No.", true), new("Format"), new("Why"), new("Share of the allowed loss", true), new("Loss MSE", true),
+                new("Layer"), new("No.", true), new("Format"), new("Why"), new("Share of the allowed loss", true),
                 .. knowsAlone ? new Column[] { new("Gains alone", true) } : [],
-                new("Sub-graph", true), new("Its gain", true), new("Operator"), new("Weight"),
+                new("Gain of its sub-graph", true),
             ],
             data.Layers.Select(l => Row(l, knowsAlone)),
             isSortable: true);
@@ -39,16 +39,14 @@ internal static class LayersSection
 
     private static IReadOnlyList<Cell> Row(PageLayer layer, bool knowsAlone) =>
     [
-        Name(layer.Layer.Name),
+        new Cell(All(Name(layer.Layer.Name), Note($"{layer.Layer.Operator} {(layer.Layer.WeightShape.Count == 0 ? "" : ReportText.Shape(layer.Layer.WeightShape))}")), layer.Layer.Name),
         new Cell(ReportText.Count(layer.Number), Key(layer.Number)),
         new Cell(FormatLook.Show(layer.Layer.Format), null),
         All(layer.Reason, layer.Subgraph.Structure == Structures.Structure.Exported ? default : Tag("span", [("class", "note")], $" Written as {layer.Subgraph.Structure}.")),
-        new Cell(Percent(layer.Share), Key(layer.Share)),
-        new Cell(layer.LossMse is { } mse ? ReportText.Number(mse) : None, Key(layer.LossMse)),
+        new Cell(All(ShareInColumn(layer.Share), layer.LossMse is { } mse ? Note($"MSE {ReportText.Number(mse)}") : default), Key(layer.LossMse)),
         .. knowsAlone ? new[] { new Cell(layer.Alone is { } alone ? Gain(alone.Value, alone.Unit) : None, Key(layer.Alone?.Value)) } : [],
-        new Cell(ReportText.Count(layer.Subgraph.Index), Key(layer.Subgraph.Index)),
-        new Cell(Gain(layer.Subgraph.Gain.Value, layer.Subgraph.Gain.Unit), Key(layer.Subgraph.Gain.Value)),
-        layer.Layer.Operator,
-        new Cell(ReportText.Shape(layer.Layer.WeightShape), Key(layer.Layer.WeightShape.Count == 0 ? 0 : layer.Layer.WeightShape.Aggregate(1.0, (all, d) => all * d))),
+        new Cell(All(Gain(layer.Subgraph.Gain.Value, layer.Subgraph.Gain.Unit), Note($"sub-graph {ReportText.Count(layer.Subgraph.Index)}")), Key(layer.Subgraph.Gain.Value)),
     ];
+
+    private static Markup Note(string text) => Tag("span", [("class", "note below")], text);
 }

@@ -6,6 +6,9 @@ namespace MixedPrecision.Reporting.Page;
 /// <summary>What was promised of the file that ships, and what it does.</summary>
 internal static class PredictionSection
 {
+    /// <summary>Greater numbers are told in powers of ten.</summary>
+    private const double MostCounted = 1e9;
+
     public static Section? Of(PageData data)
     {
         Manifest manifest = data.Manifest;
@@ -17,7 +20,7 @@ internal static class PredictionSection
         Measurement measured = manifest.Measured;
         var rows = new List<IReadOnlyList<Cell>>
         {
-            Row("Relative loss error", ReportText.Percent(manifest.Predicted.RelativeLossError) + (manifest.Predicted.Interval is [var low, var high] && low < high ? $" [{ReportText.Percent(low)}, {ReportText.Percent(high)}]" : ""), ReportText.Percent(measured.RelativeLossError), measured.RelativeLossError / manifest.Predicted.RelativeLossError),
+            Row("Relative loss error", ReportText.Percent(manifest.Predicted.RelativeLossError) + (manifest.Predicted.Interval is [var low, var high] && low < high ? $" [{ReportText.Number(low * 100)}, {ReportText.Number(high * 100)}]" : ""), ReportText.Percent(measured.RelativeLossError), measured.RelativeLossError / manifest.Predicted.RelativeLossError),
             Row("Loss MSE", ReportText.Number(manifest.Predicted.LossMse), ReportText.Number(measured.LossMse), measured.LossMse / manifest.Predicted.LossMse),
         };
         if (data.Unit == Milliseconds && measured.Scenarios.Count > 0)
@@ -43,5 +46,5 @@ internal static class PredictionSection
 
     private static string Proof(SolverSummary solver, string unit) =>
         $"The solver's word for the plan is {solver.Status}: it gains {Gain(solver.Objective, unit)} as the program counts gains, and no plan within the budget gains more than {Gain(solver.Bound, unit)}. "
-        + $"{ReportText.Number(solver.Timed)} of {ReportText.Number(solver.Possible)} configurations were tried for that.";
+        + $"{ReportText.Count(solver.Timed)} of {(solver.Possible < MostCounted ? ReportText.Count((long)solver.Possible) : ReportText.Number(solver.Possible))} configurations were tried for that.";
 }

@@ -30,6 +30,8 @@ internal static class ProvenanceSection
                     .. Fact("Instruction sets", string.Join(", ", machine.InstructionSets)),
                     .. Fact("Runtime", $"ONNX Runtime {machine.Runtime}, provider {machine.Provider}, {(machine.Threads == 0 ? "threads as the runtime chooses" : ReportText.Count(machine.Threads, "thread"))}"),
                     .. machine.Options is { Count: > 0 } options ? Fact("Session options", Tag("code", string.Join(' ', options.Select(o => o.ToCode())))) : [],
+                    .. manifest.Profile is { } profile
+                        ? Fact("Times", $"of {profile.Machine.Processor}, ONNX Runtime {profile.Machine.Runtime}, from the profile {profile.File}; end-to-end time was not measured there") : [],
                     .. Fact("Engine", manifest.Engine),
                 ]));
     }

@@ -7,11 +7,13 @@ internal static class Quantity
 {
     public const string Milliseconds = "milliseconds";
     public const string None = "–";
+    private const double LeastShare = 1e-4;
+    private const double LeastNumber = 0.001;
 
     /// <summary>A gain with its unit: 1.25 ms, 3.40 MB, 1.2e+09 multiply-accumulates.</summary>
     public static string Gain(double value, string unit) => unit switch
     {
-        Milliseconds => ReportText.Milliseconds(value),
+        Milliseconds => $"{Time(value)} ms",
         "bytes" => (value < 0 ? "−" : "") + ReportText.Bytes((long)Math.Abs(value)),
         _ => $"{ReportText.Number(value)} {unit}",
     };
@@ -24,15 +26,26 @@ internal static class Quantity
         _ => $"{unit} a run",
     };
 
-    /// <summary>"1.25 ms [1.13 ms, 1.50 ms]"; without an interval where both ends are the value.</summary>
-    public static string WithInterval(ReportedGain gain) => gain.Interval is [double low, double high] && (low != gain.Value || high != gain.Value)
-        ? $"{Gain(gain.Value, gain.Unit)} [{Gain(low, gain.Unit)}, {Gain(high, gain.Unit)}]"
-        : Gain(gain.Value, gain.Unit);
+    /// <summary>"1.25 ms [1.13, 1.5]"; without an interval where both ends are the value.</summary>
+    public static string WithInterval(ReportedGain gain) => gain.Interval is not [double low, double high] || (low == gain.Value && high == gain.Value) ? Gain(gain.Value, gain.Unit)
+        : gain.Unit == Milliseconds ? $"{Gain(gain.Value, gain.Unit)} [{Time(low)}, {Time(high)}]"
+        : $"{Gain(gain.Value, gain.Unit)} [{Gain(low, gain.Unit)}, {Gain(high, gain.Unit)}]";
+
+    /// <summary>A share of the allowed loss in a sentence; what is next to nothing is not told in powers of ten.</summary>
+    public static string Share(double fraction) => fraction is > 0 and < LeastShare ? "less than 0.01 %" : ReportText.Percent(fraction);
+
+    /// <summary>The same in a column: two decimals.</summary>
+    public static string ShareInColumn(double? fraction) => fraction is not { } f ? None
+        : f is > 0 and < LeastShare ? "< 0.01 %" : (f * 100).ToString("#,0.00", CultureInfo.InvariantCulture) + " %";
 
     /// <summary>Ends of the interval, or twice the value where a manifest has none.</summary>
     public static (double Low, double High) Ends(ReportedGain gain) => gain.Interval is [double low, double high] ? (low, high) : (gain.Value, gain.Value);
 
     public static string Percent(double? fraction) => fraction is { } f ? ReportText.Percent(f) : None;
+
+    /// <summary>Microseconds and less as decimals too: one column has one unit.</summary>
+    private static string Time(double milliseconds) =>
+        Math.Abs(milliseconds) is > 0 and < LeastNumber ? milliseconds.ToString("0.######", CultureInfo.InvariantCulture) : ReportText.Number(milliseconds);
 
     /// <summary>A co-ordinate or another number that programs read.</summary>
     public static string Plain(double value) => double.IsFinite(value) ? value.ToString("0.###", CultureInfo.InvariantCulture) : "0";

@@ -17,7 +17,9 @@ internal static class RangeChart
     private const double Left = 8;
     private const double Right = 628;
     private const double Row = 46;
+    private const double Edge = 44;
     private const double LeastBetweenTicks = 60;
+    private const double LeastOnAPhone = 100;
 
     /// <param name="name">What it shows.</param>
     /// <param name="unit">A value as text.</param>
@@ -37,16 +39,10 @@ internal static class RangeChart
 
     private static IEnumerable<Markup> Scale(Axis axis, double bottom, Func<double, string> unit)
     {
-        double before = double.NegativeInfinity;
-        foreach (double value in axis.Ticks().Where(v => axis.At(v) < Right - 20))
+        foreach ((double value, double x, bool isMinor) in axis.SpacedTicks(LeastBetweenTicks, LeastOnAPhone))
         {
-            double x = axis.At(value);
             yield return Line(value == 0 ? "axis" : "grid", x, 4, x, bottom);
-            if (x - before >= LeastBetweenTicks)
-            {
-                before = x;
-                yield return Text("tick", x, bottom + 18, x < 24 ? "start" : "middle", unit(value));
-            }
+            yield return Text(isMinor ? "tick minor" : "tick", x, bottom + 20, x < Edge ? "start" : x > Width - Edge ? "end" : "middle", unit(value));
         }
 
         yield return Line("axis", Left, bottom, Right, bottom);

@@ -17,10 +17,10 @@ internal static class StrategiesSection
         // What ships may be another file than the plan's.
         double? plan = data.Manifest.Solver?.Objective;
         double most = strategies.Select(s => s.Gain).Append(plan ?? 0).Max();
-        var rows = strategies.Select(s => Row(data, NameOf(s.Name), s.Gain, data.Relative(s.LossMse), s.WithinBudget, most)).ToList();
+        var rows = strategies.Select(s => Row(data, NameOf(s.Name), s.Gain, data.Relative(s.LossMse), s.WithinBudget, most, isPlan: false)).ToList();
         if (plan is { } gain)
         {
-            rows.Insert(0, Row(data, "the plan", gain, data.Manifest.Shipped.What == "plan" ? data.Manifest.Predicted.RelativeLossError : null, true, most));
+            rows.Insert(0, Row(data, "the plan", gain, data.Manifest.Shipped.What == "plan" ? data.Manifest.Predicted.RelativeLossError : null, true, most, isPlan: true));
         }
 
         return new Section(
@@ -39,13 +39,13 @@ internal static class StrategiesSection
         _ => name,
     };
 
-    private static IReadOnlyList<Cell> Row(PageData data, string name, double gain, double? error, bool isWithin, double most) =>
+    private static IReadOnlyList<Cell> Row(PageData data, string name, double gain, double? error, bool isWithin, double most, bool isPlan) =>
     [
         name,
         Gain(gain, data.Unit),
         Tag(
             "svg", [("class", "bar"), ("viewBox", "0 0 100 10"), ("preserveAspectRatio", "none"), ("aria-hidden", "true")],
-            Drawing.Rectangle(isWithin ? "used" : "used over", 0, 0, most > 0 ? Math.Max(gain, 0) / most * 100 : 0, 10)),
+            Drawing.Rectangle(isPlan ? "used" : isWithin ? "used other" : "used over", 0, 0, most > 0 ? Math.Max(gain, 0) / most * 100 : 0, 10)),
         Percent(error),
         isWithin ? "within" : "over",
     ];

@@ -93,7 +93,7 @@ internal static class TimingsSection
                 [new("Formats of its layers"), new("Structure"), new("Gain", true)],
                 rows.Select(c => (IReadOnlyList<Cell>)
                 [
-                    All(c.Formats.Select(f => All(FormatLook.Show(f), " "))),
+                    All(c.Formats.Select(f => Tag("span", [("class", "line")], FormatLook.Show(f)))),
                     c.Structure,
                     new Cell(c.Gain is { } gain ? WithInterval(gain) : c.Unavailable is { } why ? $"does not run: {why}" : "does not run", Key(c.Gain?.Value)),
                 ]),

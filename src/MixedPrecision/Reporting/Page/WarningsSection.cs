@@ -12,6 +12,6 @@ internal static class WarningsSection
             .. data.Manifest.Warnings,
             .. data.Manifest.Measured.Scenarios.SelectMany(s => s.Warnings.Select(w => $"{s.Name}: {w}")),
         ];
-        return warnings.Length == 0 ? null : new Section("warnings", "Take note", Tag("ul", [.. warnings.Select(w => Tag("li", w))]));
+        return warnings.Length == 0 ? null : new Section("warnings", "Take note", Tag("ul", [.. warnings.Select(w => Tag("li", Name(w)))]));
     }
 }

@@ -17,18 +17,22 @@ public class LayerReasonTests
         Assert.Equal("Gains 2 ms for 20 % of the allowed loss.", Of(Free with { Format = "int8-weight" }));
 
     [Fact]
+    public void WhatIsNextToNothingIsNotToldInPowersOfTen() =>
+        Assert.Equal("Gains 2 ms for less than 0.01 % of the allowed loss.", Of(Free with { Format = "int8-weight", Sensitivity = new Dictionary<string, double> { ["int8-weight"] = 1e-10 } }));
+
+    [Fact]
     public void NoFormatApplies() => Assert.Equal(
         "No format applies: both operands are activations.",
         Of(Free with { Sensitivity = new Dictionary<string, double>(), NotApplicable = new Dictionary<string, string> { ["int8-weight"] = "both operands are activations", ["int4-weight"] = "both operands are activations" } }));
 
     [Fact]
     public void NothingGains() => Assert.Equal(
-        "No format was found to gain: 0.1 ms [-0.2 ms, 0.4 ms] at best, with int8-weight.",
+        "No format was found to gain: 0.1 ms [-0.2, 0.4] at best, with int8-weight.",
         Of(Free, new TriedConfiguration("exported", ["int8-weight"], Gain(0.1, -0.2, 0.4)), new TriedConfiguration("exported", ["int4-weight"], Gain(-1, -1.2, -0.8)), new TriedConfiguration("exported", ["fp32"], Gain(3, 3, 3))));
 
     [Fact]
     public void SlowerInEveryFormat() => Assert.Equal(
-        "Slower in every format: int8-weight, the best, costs 0.3 ms [0.1 ms, 0.5 ms].",
+        "Slower in every format: int8-weight, the best, costs 0.3 ms [0.1, 0.5].",
         Of(Free, new TriedConfiguration("exported", ["int8-weight"], Gain(-0.3, -0.5, -0.1)), new TriedConfiguration("exported", ["int4-weight"], Gain(-1, -1.2, -0.8))));
 
     [Fact]

@@ -121,9 +121,9 @@ public class ReportPageTests
         XElement tree = PageText.Tree(page);
         Assert.All(Examples.Frontier, p => Assert.Contains(tree.ById("frontier").Descendants("tbody").Elements(), r => r.Elements().First().Value == $"{p.Tau * 100:0.###} %"));
         Assert.Equal(["/encoder/query", Examples.HostileName.Replace("\u001b", "\\u001b", StringComparison.Ordinal).Replace("\n", "\\u000a", StringComparison.Ordinal)],
-            tree.ById("layers").Descendants("tbody").First().Elements().Select(r => r.Elements().First().Value));
+            tree.ById("layers").Descendants("tbody").First().Elements().Select(r => r.Elements().First().Element("bdi")!.Value));
         Assert.DoesNotContain("display: none", page, StringComparison.Ordinal);
-        Assert.DoesNotContain("visibility", page, StringComparison.Ordinal);
+        Assert.DoesNotContain("visibility: hidden", page, StringComparison.Ordinal);
         Assert.DoesNotContain(tree.Descendants().Attributes(), a => a.Name.LocalName == "hidden");
     }
 
