@@ -14,8 +14,8 @@ internal sealed record SearchStep(bool IsComparison, IReadOnlyList<SearchedConfi
 internal sealed record Searched(IReadOnlyList<SearchStep> Steps, bool IsWhole);
 
 /// <summary>
-/// The search for what plans of several budgets use (<see cref="Planner"/>), kept as the list of what it measured: a run for which all of that is known takes the timings, and solves nothing. A search that its time cut short is
-/// gone on with from where it was.
+/// The search for what plans of several budgets use (<see cref="Planner"/>), kept as the list of what it measured: a run for which all of that is known takes the timings, and solves nothing. A search that its time cut short
+/// is not kept: the next run searches again, and finds its timings known.
 /// </summary>
 internal static class Searching
 {
@@ -23,17 +23,10 @@ internal static class Searching
     /// <param name="budgets">Loss MSEs; those that come first have the time that there is.</param>
     public static Gains Run(StageRunner runner, PlanningInput input, Gains gains, IReadOnlyList<double> budgets, PlanningSteps steps)
     {
-        while (true)
-        {
-            Searched found = runner.Get(Stages.Search, new SearchInput(
-                Steps.ContentOf(input.Problem(gains, lossBudget: 0)), gains.Content, input.Floor, input.IsClosed, budgets, () => Search(input, gains, budgets, steps)));
-            gains = found.Steps.Aggregate(gains, (known, step) => (step.IsComparison ? steps.Compare : steps.Measure)(
-                known, [.. step.Configurations.Select(c => new SubgraphConfiguration(input.Partition.Subgraphs[c.Subgraph], c.Configuration))]));
-            if (found.IsWhole || found.Steps.Count == 0 || steps.IsOver(1))
-            {
-                return gains;
-            }
-        }
+        Searched found = runner.Get(Stages.Search, new SearchInput(
+            Steps.ContentOf(input.Problem(gains, lossBudget: 0)), gains.Content, input.Floor, input.IsClosed, budgets, () => Search(input, gains, budgets, steps)));
+        return found.Steps.Aggregate(gains, (known, step) => (step.IsComparison ? steps.Compare : steps.Measure)(
+            known, [.. step.Configurations.Select(c => new SubgraphConfiguration(input.Partition.Subgraphs[c.Subgraph], c.Configuration))]));
     }
 
     private static Searched Search(PlanningInput input, Gains gains, IReadOnlyList<double> budgets, PlanningSteps steps)

@@ -12,7 +12,8 @@ namespace MixedPrecision.Pipeline;
 /// <param name="Version">Raised when the stage computes something else from the same inputs.</param>
 /// <param name="Run">Makes the artifact from the record alone.</param>
 /// <param name="IsClocked">Whether the artifact holds times, which differ from run to run.</param>
-internal sealed record Stage<TInput, TArtifact>(string Name, int Version, Func<TInput, StageContext, TArtifact> Run, bool IsClocked = false)
+/// <param name="IsKept">Whether an artifact is kept for further runs; null: every one.</param>
+internal sealed record Stage<TInput, TArtifact>(string Name, int Version, Func<TInput, StageContext, TArtifact> Run, bool IsClocked = false, Func<TArtifact, bool>? IsKept = null)
     where TInput : notnull;
 
 /// <summary>What a stage has while it runs.</summary>
@@ -70,7 +71,11 @@ internal sealed class StageRunner(ContentStore store, RunLog log)
             throw new InvalidOperationException($"stage '{stage.Name}' made another artifact from the same inputs: {string.Join(", ", StageKey.Of(input).Describe())}");
         }
 
-        store.Put(stage.Name, key, made);
+        if (stage.IsKept?.Invoke(artifact) != false)
+        {
+            store.Put(stage.Name, key, made);
+        }
+
         store.Remove(unfinished, key);
         return artifact;
     }

@@ -256,7 +256,7 @@ internal static class Stages
         });
 
     /// <summary>Known gains and budgets → what their plans take to be measured.</summary>
-    public static readonly Stage<SearchInput, Searched> Search = new("search", Version: 1, (input, _) => input.Run(), IsClocked: true);
+    public static readonly Stage<SearchInput, Searched> Search = new("search", Version: 2, (input, _) => input.Run(), IsClocked: true, IsKept: found => found.IsWhole);
 
     /// <summary>Program → its plans of greatest gain, from no loss to all that gains.</summary>
     public static readonly Stage<TraceInput, List<Plan>> Trace = new(
