@@ -18,11 +18,11 @@ internal static class PageCheck
         ("print", ColorScheme.Light, new() { Width = 794, Height = 1123 }, Media.Print),
     ];
 
-    /// <summary>Words of drawings that lie over each other or leave their drawing; lines of text may touch.</summary>
+    /// <summary>Words of drawings that lie over each other or leave their drawing; lines of text may touch, and what is not drawn on a phone is in nobody's way.</summary>
     private const string WordsInTheWay = """
         () => [...document.querySelectorAll("svg")].flatMap(svg => {
           const room = svg.getBoundingClientRect();
-          const words = [...svg.querySelectorAll("text")].map(text => [text.textContent, text.getBoundingClientRect()]).filter(([, box]) => box.width > 0);
+          const words = [...svg.querySelectorAll("text")].filter(text => getComputedStyle(text).fill !== "rgba(0, 0, 0, 0)").map(text => [text.textContent, text.getBoundingClientRect()]).filter(([, box]) => box.width > 0);
           const leaving = words.filter(([, box]) => box.left < room.left - 1 || box.right > room.right + 1 || box.top < room.top - 1 || box.bottom > room.bottom + 1);
           const over = words.flatMap(([one, a], i) => words.slice(i + 1)
             .filter(([, b]) => a.left < b.right - 1 && b.left < a.right - 1 && a.top < b.bottom - 3 && b.top < a.bottom - 3)

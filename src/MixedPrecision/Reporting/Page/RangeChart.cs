@@ -26,7 +26,7 @@ internal static class RangeChart
     /// <param name="limit">A value that no other may pass, with its words; or null.</param>
     public static Markup Draw(string name, IReadOnlyList<RangeRow> rows, Func<double, string> unit, (double Value, string Words)? limit = null)
     {
-        double bottom = 8 + (rows.Count * Row) + (limit is null ? 0 : 14);
+        double bottom = 8 + (rows.Count * Row) + (limit is null ? 0 : 18);
         var axis = Axis.Linear([.. rows.SelectMany(r => r.Marks).SelectMany(m => new[] { m.Low, m.High }), .. limit is { } l ? new[] { l.Value } : []], Left, Right);
         return Tag(
             "div",
@@ -57,7 +57,7 @@ internal static class RangeChart
 
         double x = axis.At(at.Value);
         yield return Line("budget", x, 4, x, bottom);
-        yield return Text("budget-label", x + (x > Width / 2 ? -6 : 6), 14, x > Width / 2 ? "end" : "start", at.Words);
+        yield return Text("budget-label", x + (x > Width / 2 ? -6 : 6), 18, x > Width / 2 ? "end" : "start", at.Words);
     }
 
     private static Markup Of(RangeRow row, Axis axis, double top) => Point("range", row.Words, true, [
