@@ -53,7 +53,8 @@ internal static class Int8Static
             ReadsMoments = readsMoments,
             ReadsRanges = true,
             HeldWeight = HeldWeight,
-            KernelsBeside = new Dictionary<string, string> { ["Sigmoid"] = "com.microsoft.QLinearSigmoid", ["Add"] = "com.microsoft.QLinearAdd", ["Mul"] = "com.microsoft.QLinearMul" },
+            KernelsBeside = site => site.HasWeightMatrix || site.Tail?.Swish is null ? new Dictionary<string, string>()
+                : new Dictionary<string, string> { ["Sigmoid"] = "com.microsoft.QLinearSigmoid", ["Add"] = "com.microsoft.QLinearAdd", ["Mul"] = "com.microsoft.QLinearMul" },
         };
     }
 

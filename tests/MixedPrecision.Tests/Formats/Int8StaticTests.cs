@@ -1,9 +1,11 @@
+using Google.Protobuf;
 using MixedPrecision.Execution;
 using MixedPrecision.Formats;
 using MixedPrecision.Onnx;
 using MixedPrecision.Partitioning;
 using MixedPrecision.Quantization;
 using MixedPrecision.Structures;
+using MixedPrecision.Verification;
 
 namespace MixedPrecision.Tests.Formats;
 
@@ -153,7 +155,8 @@ public class Int8StaticTests
             b => b.NodeTo(["y"], isGemm ? "Gemm" : "MatMul", "", isGemm ? ["x", "w", "c"] : ["x", "w"], isGemm ? [Attributes.Of("alpha", alpha), Attributes.Of("transB", isTransposed ? 1 : 0)] : []),
             [("w", isTransposed ? LayerModels.Random(3, Outputs, Inputs) : LayerModels.Random(3, Inputs, Outputs)), .. isGemm ? [("c", LayerModels.Random(4, Outputs))] : Array.Empty<(string, Tensor)>()]);
         Tensor x = LayerModels.Random(5, 5, Inputs);
-        (ModelProto mixed, LayerRanges ranges) = Rewrite(proto, x);
+        (ModelProto mixed, IReadOnlyList<RewrittenLayer> layers) = RewriteLayers(proto, x);
+        LayerRanges ranges = layers[0].Site.Ranges!;
         float[] w = TensorProtos.Read(proto.Graph.Initializer[0], null!).Values<float>().ToArray();
         foreach (SessionSettings settings in new[] { SessionSettings.Default, SessionSettings.Default with { Optimization = Microsoft.ML.OnnxRuntime.GraphOptimizationLevel.ORT_DISABLE_ALL } })
         {
@@ -173,6 +176,10 @@ public class Int8StaticTests
             }
         }
 
+        // The addition of a bias stays in float.
+        using var folder = new TemporaryFolder();
+        File.WriteAllBytes(folder.Combine("mixed.onnx"), mixed.ToByteArray());
+        KernelCheck.Check(folder.Combine("mixed.onnx"), layers, SessionSettings.Default);
         Assert.Contains("MatMulIntegerToFloat", LayerModels.OperatorsAfterOptimization(mixed));
     }
 
