@@ -76,7 +76,14 @@ public sealed record SizeLimit(double Value, string Unit)
     /// <summary>Units and what one is: bytes, or for a share a hundredth of the original.</summary>
     internal static readonly IReadOnlyDictionary<string, double> Units = new Dictionary<string, double>
     {
-        ["%"] = 0.01, ["B"] = 1, ["kB"] = 1e3, ["MB"] = 1e6, ["GB"] = 1e9, ["KiB"] = 1L << 10, ["MiB"] = 1L << 20, ["GiB"] = 1L << 30,
+        ["%"] = 0.01,
+        ["B"] = 1,
+        ["kB"] = 1e3,
+        ["MB"] = 1e6,
+        ["GB"] = 1e9,
+        ["KiB"] = 1L << 10,
+        ["MiB"] = 1L << 20,
+        ["GiB"] = 1L << 30,
     };
 
     /// <summary>The greatest number of bytes.</summary>

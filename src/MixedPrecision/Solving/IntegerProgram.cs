@@ -52,7 +52,8 @@ internal sealed record IntegerProgram(
             (IReadOnlyList<Correction>)[.. list.Select(measured => Correct(table, subgraph, measured.Plan, measured.Gain, gains, unit))])];
         IReadOnlyList<Column>[] columns = [.. table.Measured.Select((_, subgraph) => ColumnsOf(table, subgraph, gains, corrections[subgraph]))];
         var program = new IntegerProgram(
-            table.FirstChoice, table.FirstLayer, gains, corrections, columns, table.Consequences, [], [], [.. table.Requirements], unit, Scaling.RoundDown(table.Problem.Tolerance, unit)) { Shared = table.Shared.Groups };
+            table.FirstChoice, table.FirstLayer, gains, corrections, columns, table.Consequences, [], [], [.. table.Requirements], unit, Scaling.RoundDown(table.Problem.Tolerance, unit))
+        { Shared = table.Shared.Groups };
         ILookup<int, int> told = Enumerable.Range(0, table.Consequences.Length).ToLookup(c => program.ColumnsThatTell(table.Consequences[c]));
         return program with { Columns = [.. columns.Select((own, subgraph) => own.Select(column => program.With(column, [.. told[subgraph]])).ToArray())] };
     }

@@ -105,8 +105,19 @@ public class ReportPageTests
     {
         Manifest original = Examples.Manifest with
         {
-            Shipped = new ShippedModel("original", "no layer has a format to choose"), Loss = null, Samples = new SampleCounts(0, 0), Predicted = new Prediction(0, 0, [0, 0], new ReportedGain(0, [0, 0], "milliseconds")),
-            Measured = Measurement.Of(null, []), Solver = null, Strategies = [], Attempts = [], Compared = [], Advice = [], Frontier = null, Tried = null, Subgraphs = [],
+            Shipped = new ShippedModel("original", "no layer has a format to choose"),
+            Loss = null,
+            Samples = new SampleCounts(0, 0),
+            Predicted = new Prediction(0, 0, [0, 0], new ReportedGain(0, [0, 0], "milliseconds")),
+            Measured = Measurement.Of(null, []),
+            Solver = null,
+            Strategies = [],
+            Attempts = [],
+            Compared = [],
+            Advice = [],
+            Frontier = null,
+            Tried = null,
+            Subgraphs = [],
         };
         XElement tree = PageText.Tree(original);
         Assert.StartsWith("model.onnx ships as it was: no layer has a format to choose.", tree.All("p").Single(p => (string?)p.Attribute("class") == "lead").Value, StringComparison.Ordinal);
