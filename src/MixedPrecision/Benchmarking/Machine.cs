@@ -33,6 +33,9 @@ public sealed record Machine(
     /// </summary>
     public bool AddsExactly() => Architecture is not ("x64" or "x86") || InstructionSets.Any(set => set is "avx_vnni" or "avx512_vnni" or "amx_int8");
 
+    /// <summary>Whether ONNX Runtime has the same kernels on another machine: of the same version, architecture and instruction sets.</summary>
+    public bool HasKernelsOf(Machine other) => Architecture == other.Architecture && Runtime == other.Runtime && InstructionSets.SequenceEqual(other.InstructionSets);
+
     /// <summary>This machine, with the provider and the threads that the app uses.</summary>
     public static Machine Detect(RuntimePolicy runtime)
     {

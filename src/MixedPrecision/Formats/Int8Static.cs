@@ -21,6 +21,9 @@ internal static class Int8Static
     /// <summary>The range of σ.</summary>
     private static readonly ValueRange Gate = new(0, 1);
 
+    /// <summary>Of the operators of an activation, the kernels that compute them in integers.</summary>
+    private static readonly KeyValuePair<string, string>[] ActivationKernels = [new("Sigmoid", "com.microsoft.QLinearSigmoid"), new("Add", "com.microsoft.QLinearAdd"), new("Mul", "com.microsoft.QLinearMul")];
+
     /// <summary>Output channels that are rounded together.</summary>
     private const int ChannelTile = 64;
 
@@ -53,8 +56,7 @@ internal static class Int8Static
             ReadsMoments = readsMoments,
             ReadsRanges = true,
             HeldWeight = HeldWeight,
-            KernelsBeside = site => site.HasWeightMatrix || site.Tail?.Swish is null ? new Dictionary<string, string>()
-                : new Dictionary<string, string> { ["Sigmoid"] = "com.microsoft.QLinearSigmoid", ["Add"] = "com.microsoft.QLinearAdd", ["Mul"] = "com.microsoft.QLinearMul" },
+            KernelsBeside = site => site.HasWeightMatrix || site.Tail?.Swish is null ? [] : ActivationKernels,
         };
     }
 

@@ -94,7 +94,7 @@ public sealed record NumberFormat(
     public Func<LayerKind, bool> IsFor { get; init; } = _ => true;
 
     /// <summary>Of operators that <see cref="Emit"/> writes besides the layer's own, the kernels that the runtime has to make of them.</summary>
-    public Func<LayerSite, IReadOnlyDictionary<string, string>> KernelsBeside { get; init; } = _ => new Dictionary<string, string>();
+    public Func<LayerSite, IReadOnlyList<KeyValuePair<string, string>>> KernelsBeside { get; init; } = _ => [];
 
     /// <summary>Whether it is only right on processors that add products of 8 bits exactly.</summary>
     public bool NeedsExactSums { get; init; }

@@ -116,7 +116,7 @@ internal static class BudgetMeeting
         {
             (Plan plan, gains, input) = Small(input, gains, (i, g) => Planner.PlanOrLeast(i, g, i.LossBudget(tau), steps), steps);
             RequireFeasible(plan, input, gains, tau, policy, steps.Solve);
-            string key = string.Join("; ", plan.Configurations);
+            string key = Problems.KeyOf(plan.Configurations);
             plans.TryAdd(key, (tau, plan));
             return new BudgetTrial(key, input.Tau(plan.Loss), plan.Gain);
         }

@@ -100,20 +100,20 @@ internal sealed class Gains
             Consequences);
     }
 
-    public bool Knows(SubgraphConfiguration configuration) => Of(configuration.Subgraph.Index).ContainsKey(configuration.Configuration.ToString());
+    public bool Knows(SubgraphConfiguration configuration) => KnownOf(configuration) is not null;
 
     /// <summary>Milliseconds that a run of the original spends in a sub-graph that was timed, by scenario and with its weight; empty for others.</summary>
     public IReadOnlyList<double> OriginalOf(Subgraph subgraph) => originals.TryGetValue(subgraph.Index, out ImmutableArray<double> own) ? own : [];
 
     /// <summary>Whether nothing could be found out of a configuration, since it is not in the profile.</summary>
-    public bool IsAbsent(SubgraphConfiguration configuration) => Of(configuration.Subgraph.Index).TryGetValue(configuration.Configuration.ToString(), out Known? found) && found.IsAbsent;
+    public bool IsAbsent(SubgraphConfiguration configuration) => KnownOf(configuration) is { IsAbsent: true };
 
     /// <summary>The configurations of one sub-graph that cannot run, or are not in the profile, in a fixed order.</summary>
     public IEnumerable<Configuration> Unavailable(Subgraph subgraph) => Of(subgraph.Index).Values
         .Where(g => g.Computed is null && g.Shares.IsEmpty).Select(g => g.Configuration);
 
     /// <summary>The gain of a configuration that was measured and runs, else null.</summary>
-    public Gain? Find(SubgraphConfiguration configuration) => Of(configuration.Subgraph.Index).TryGetValue(configuration.Configuration.ToString(), out Known? found) ? GainOf(configuration.Subgraph.Index, found) : null;
+    public Gain? Find(SubgraphConfiguration configuration) => KnownOf(configuration) is { } found ? GainOf(configuration.Subgraph.Index, found) : null;
 
     /// <summary>The known gain of a configuration, else the sum of what its layers gain alone.</summary>
     public Gain Of(SubgraphConfiguration configuration) => Find(configuration) ?? configuration.Configuration.Formats.Select((format, layer) => format == Problems.Baseline
@@ -143,6 +143,8 @@ internal sealed class Gains
     private static string Text(IEnumerable<double> values) => string.Join(' ', values.Select(v => v.ToString("R", CultureInfo.InvariantCulture)));
 
     private ImmutableSortedDictionary<string, Known> Of(int subgraph) => known.GetValueOrDefault(subgraph, Nothing);
+
+    private Known? KnownOf(SubgraphConfiguration configuration) => Of(configuration.Subgraph.Index).GetValueOrDefault(configuration.Configuration.ToString());
 
     private ImmutableSortedDictionary<int, ImmutableSortedDictionary<string, Known>> Knowing(SubgraphConfiguration configuration, Known found) =>
         known.SetItem(configuration.Subgraph.Index, Of(configuration.Subgraph.Index).SetItem(configuration.Configuration.ToString(), found));

@@ -110,7 +110,7 @@ internal static class LockedDelivery
     /// <param name="isOfProfile">Whether the plan is for the machine of a profile.</param>
     internal static Diagnostic On(Machine machine, Diagnostic problem, Machine locked, bool isOfProfile = false)
     {
-        bool isLike = !isOfProfile && machine.Architecture == locked.Architecture && machine.Runtime == locked.Runtime && machine.InstructionSets.SequenceEqual(locked.InstructionSets);
+        bool isLike = !isOfProfile && machine.HasKernelsOf(locked);
         return isLike || problem.Code == Codes.EmittedModelDiffersFromPlan ? problem : problem with
         {
             Severity = Severity.Warning,

@@ -35,6 +35,9 @@ internal static class Problems
 {
     public static string Baseline => Formats.NumberFormats.Baseline.Name;
 
+    /// <summary>Tells plans apart.</summary>
+    public static string KeyOf(IReadOnlyList<Configuration> plan) => string.Join("; ", plan);
+
     /// <param name="input">What there is to choose.</param>
     /// <param name="lossBudget">Greatest loss MSE.</param>
     /// <param name="isQuadratic">Whether correlations between layers and the rise of the loss count (design, section 5: P), or the diagonal alone.</param>

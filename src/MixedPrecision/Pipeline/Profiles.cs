@@ -6,7 +6,6 @@ using MixedPrecision.Caching;
 using MixedPrecision.Diagnostics;
 using MixedPrecision.Onnx;
 using MixedPrecision.Policies;
-using MixedPrecision.Quantization;
 using MixedPrecision.Reporting;
 using MixedPrecision.Verification;
 
@@ -45,8 +44,7 @@ internal static class Profiles
     }
 
     /// <summary>Whether kernels of this machine may be others than those of the profile's: what is checked of them here then tells little of there.</summary>
-    public static bool HasOtherKernels(ReadProfile? profile, Machine here) => profile?.Profile.Machine is { } device
-        && (device.Architecture != here.Architecture || device.Runtime != here.Runtime || !device.InstructionSets.SequenceEqual(here.InstructionSets));
+    public static bool HasOtherKernels(ReadProfile? profile, Machine here) => profile?.Profile.Machine is { } device && !here.HasKernelsOf(device);
 
     /// <summary>
     /// Times what plans of the policy's budget, of less and of a row of others use: what a build may ask for that makes a plan elsewhere, for this budget or another.
@@ -62,16 +60,7 @@ internal static class Profiles
     {
         Profile made = Profile.Of(Reports.Model(materials.Workspace), materials.Machine, materials.Scenarios.Value, [.. materials.Workspace.Partition.Layers.Select(l => l.Name)], measuring.Known);
         byte[] text = Encoding.UTF8.GetBytes(made.ToJson());
-        try
-        {
-            Directory.CreateDirectory(Path.GetDirectoryName(Path.GetFullPath(file))!);
-            Quantizer.Aside(Path.GetFullPath(file), stream => stream.Write(text));
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            throw Errors.OutputNotWritable(file, e.Message);
-        }
-
+        OutputFile.Write(file, stream => stream.Write(text), makesFolder: true);
         return new ExportedProfile(Path.GetFileName(file), Convert.ToHexStringLower(SHA256.HashData(text)), made.Count);
     }
 

@@ -165,7 +165,7 @@ internal sealed class Shipment(Materials materials, StageRunner runner, Judgemen
     /// <summary>The file of a plan, written once.</summary>
     private EmittedModel Write(IReadOnlyList<Configuration> plan)
     {
-        string key = string.Join("; ", plan);
+        string key = Problems.KeyOf(plan);
         if (!files.TryGetValue(key, out EmittedModel? written))
         {
             files[key] = written = Emission.Write(runner, model, plan, Path.Combine(staging, $"{folders++}"), name, materials.Preparations, materials.IsApart);
@@ -189,7 +189,7 @@ internal sealed class Shipment(Materials materials, StageRunner runner, Judgemen
     /// <summary>Deletes a file that will not be shipped, and may be large.</summary>
     private void Discard(IReadOnlyList<Configuration> plan)
     {
-        if (files.Remove(string.Join("; ", plan), out EmittedModel? written))
+        if (files.Remove(Problems.KeyOf(plan), out EmittedModel? written))
         {
             Directory.Delete(Path.GetDirectoryName(written.Path)!, recursive: true);
         }

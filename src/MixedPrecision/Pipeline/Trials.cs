@@ -45,7 +45,7 @@ internal sealed class Trials(Materials materials, StageRunner quiet, string fold
     /// <param name="report">Told the fraction that is done, and what is under way.</param>
     public IReadOnlyList<Trial> Measure(IReadOnlyList<IReadOnlyList<Configuration>> plans, bool onCalibration, Action<double, string> report)
     {
-        IReadOnlyList<Configuration>[] open = [.. plans.DistinctBy(KeyOf).Where(p => !known.ContainsKey(KeyOf(p)))];
+        IReadOnlyList<Configuration>[] open = [.. plans.DistinctBy(Problems.KeyOf).Where(p => !known.ContainsKey(Problems.KeyOf(p)))];
         IReadOnlyList<Configuration>[][] groups = [.. open.Where(p => p.Any(c => c.Changes(Problems.Baseline))).Chunk(Together)];
         int done = 0;
         foreach (IReadOnlyList<Configuration>[] group in groups)
@@ -56,18 +56,18 @@ internal sealed class Trials(Materials materials, StageRunner quiet, string fold
         for (int attempt = 1; attempt <= MostRepetitions; attempt++)
         {
             double fastest = known.Values.Where(t => t.OriginalMilliseconds > 0).Select(t => t.OriginalMilliseconds).DefaultIfEmpty().Min();
-            foreach (IReadOnlyList<Configuration>[] group in groups.Where(g => known[KeyOf(g[0])].OriginalMilliseconds > Disturbed * fastest))
+            foreach (IReadOnlyList<Configuration>[] group in groups.Where(g => known[Problems.KeyOf(g[0])].OriginalMilliseconds > Disturbed * fastest))
             {
                 Measure(group, onCalibration, attempt, () => report(1, "again, since the original took longer than elsewhere"));
             }
         }
 
-        foreach (IReadOnlyList<Configuration> unchanged in open.Where(p => !known.ContainsKey(KeyOf(p))))
+        foreach (IReadOnlyList<Configuration> unchanged in open.Where(p => !known.ContainsKey(Problems.KeyOf(p))))
         {
-            known.Add(KeyOf(unchanged), new Trial(known.Count, null, null, Gain.None, 0));
+            known.Add(Problems.KeyOf(unchanged), new Trial(known.Count, null, null, Gain.None, 0));
         }
 
-        return [.. plans.Select(p => known[KeyOf(p)])];
+        return [.. plans.Select(p => known[Problems.KeyOf(p)])];
     }
 
     /// <summary>Measures files in one run; of several runs that counts in which the original took least.</summary>
@@ -85,10 +85,10 @@ internal sealed class Trials(Materials materials, StageRunner quiet, string fold
         for (int i = 0; i < group.Length; i++)
         {
             (Gain gain, double original) = ShareOf([.. times.Select(t => t.Of(i + 1))]);
-            Trial? before = known.GetValueOrDefault(KeyOf(group[i]));
+            Trial? before = known.GetValueOrDefault(Problems.KeyOf(group[i]));
             if (before is null || original < before.OriginalMilliseconds)
             {
-                known[KeyOf(group[i])] = new Trial(before?.Number ?? known.Count, losses[i].Unseen, losses[i].Seen, gain, original);
+                known[Problems.KeyOf(group[i])] = new Trial(before?.Number ?? known.Count, losses[i].Unseen, losses[i].Seen, gain, original);
             }
         }
 
@@ -111,6 +111,4 @@ internal sealed class Trials(Materials materials, StageRunner quiet, string fold
         double Share(Func<Timing, double> of) => times.Sum(t => t.Weight * of(t.Timing)) / original;
         return (new Gain(Share(t => t.Low), Share(t => t.Gain), Share(t => t.High)), original);
     }
-
-    private static string KeyOf(IReadOnlyList<Configuration> plan) => string.Join("; ", plan);
 }

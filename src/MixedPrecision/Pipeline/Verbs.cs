@@ -7,7 +7,6 @@ using MixedPrecision.Data;
 using MixedPrecision.Diagnostics;
 using MixedPrecision.Onnx;
 using MixedPrecision.Policies;
-using MixedPrecision.Quantization;
 using MixedPrecision.Reporting;
 using MixedPrecision.Reporting.Page;
 using MixedPrecision.Solving;
@@ -106,10 +105,8 @@ public static class Verbs
         using (materials)
         {
             double tau = BudgetMeeting.FirstTau(materials.Policy.Budget);
-            if (!Choices.Any(materials, materials.Allowed))
+            if (WithoutChoice(materials, runner) is { } nothing)
             {
-                var nothing = new Findings(materials.Allowed, null, Gains.Empty, null, []);
-                Steps.WarnOfNothingGained(materials, runner, nothing, "no layer has a format to choose");
                 return Reports.Solve(materials, runner, null, nothing, null, tau);
             }
 
@@ -128,9 +125,8 @@ public static class Verbs
         (Materials materials, StageRunner runner) = OpenPlan(policyFile, options);
         using (materials)
         {
-            if (!Choices.Any(materials, materials.Allowed))
+            if (WithoutChoice(materials, runner) is not null)
             {
-                Steps.WarnOfNothingGained(materials, runner, new Findings(materials.Allowed, null, Gains.Empty, null, []), "no layer has a format to choose");
                 return Reports.Frontier(materials, runner, null, []);
             }
 
@@ -144,10 +140,10 @@ public static class Verbs
             gains = Searching.Run(runner, input, gains, [.. Budgets.Select(input.LossBudget)], steps);
             gains = Searching.Run(runner, input, gains, own, steps);
             Steps.WarnOfMissing(materials, runner, measuring);
-            IReadOnlyList<Plan> plans = Steps.Frontier(runner, input, gains, [input.LossBudget(stated)]);
+            IReadOnlyList<Plan> plans = Steps.Frontier(runner, input, gains, own);
             if (plans.Count == 0)
             {
-                BudgetMeeting.RequireFeasible(steps.Solve(input.Problem(gains, input.LossBudget(stated))), input, gains, stated, materials.Policy, steps.Solve);
+                BudgetMeeting.RequireFeasible(steps.Solve(input.Problem(gains, own[0])), input, gains, stated, materials.Policy, steps.Solve);
             }
 
             return Reports.Frontier(materials, runner, input, plans);
@@ -167,9 +163,8 @@ public static class Verbs
             }
 
             double tau = BudgetMeeting.FirstTau(materials.Policy.Budget);
-            if (!Choices.Any(materials, materials.Allowed))
+            if (WithoutChoice(materials, runner) is not null)
             {
-                Steps.WarnOfNothingGained(materials, runner, new Findings(materials.Allowed, null, Gains.Empty, null, []), "no layer has a format to choose");
                 return Reports.Explain(materials, runner, tau, null);
             }
 
@@ -257,16 +252,21 @@ public static class Verbs
         OutputGuard.Check([Path.GetFullPath(outputFile)], [Path.GetFullPath(modelFile)]);
         ModelProto gradient = GradientModel.Build(model, loss, withRespectTo);
         options.Cancel.ThrowIfCancellationRequested();
-        try
+        OutputFile.Write(outputFile, gradient.WriteTo);
+        return [$"{outputFile}: {gradient.Graph.Node.Count} nodes; outputs: {string.Join(", ", gradient.Graph.Output.Select(o => o.Name))}"];
+    }
+
+    /// <summary>Null where a layer has a format to choose; else all that there is to tell, which is warned of.</summary>
+    private static Findings? WithoutChoice(Materials materials, StageRunner runner)
+    {
+        if (Choices.Any(materials, materials.Allowed))
         {
-            Quantizer.Aside(Path.GetFullPath(outputFile), gradient.WriteTo);
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            throw Errors.OutputNotWritable(outputFile, e.Message);
+            return null;
         }
 
-        return [$"{outputFile}: {gradient.Graph.Node.Count} nodes; outputs: {string.Join(", ", gradient.Graph.Output.Select(o => o.Name))}"];
+        var nothing = new Findings(materials.Allowed, null, Gains.Empty, null, []);
+        Steps.WarnOfNothingGained(materials, runner, nothing, "no layer has a format to choose");
+        return nothing;
     }
 
     /// <summary>What plans are made of, with what is measured first.</summary>
@@ -292,15 +292,7 @@ public static class Verbs
         OutputGuard.Check([Path.GetFullPath(output)], [Path.GetFullPath(manifestFile)]);
         string page = ReportPage.Write(ManifestFile.Read(manifestFile));
         options.Cancel.ThrowIfCancellationRequested();
-        try
-        {
-            Quantizer.Aside(Path.GetFullPath(output), stream => stream.Write(Encoding.UTF8.GetBytes(page)));
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            throw Errors.OutputNotWritable(output, e.Message);
-        }
-
+        OutputFile.Write(output, stream => stream.Write(Encoding.UTF8.GetBytes(page)));
         return [output];
     }
 

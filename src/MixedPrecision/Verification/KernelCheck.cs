@@ -47,11 +47,8 @@ public static class KernelCheck
     /// <summary>A kernel that a layer's format or a structure rests on.</summary>
     private sealed record Promise(string Node, string By, string Kernel);
 
-    private static IEnumerable<Promise> Beside(RewrittenLayer layer)
-    {
-        IReadOnlyDictionary<string, string> beside = layer.Format.KernelsBeside(layer.Site);
-        return layer.Nodes.Where(n => beside.ContainsKey(n.Operator())).Select(n => new Promise(layer.Site.Layer.Name, layer.Format.Name, beside[n.Operator()]));
-    }
+    private static IEnumerable<Promise> Beside(RewrittenLayer layer) =>
+        from beside in layer.Format.KernelsBeside(layer.Site) from node in layer.Nodes where node.Operator() == beside.Key select new Promise(layer.Site.Layer.Name, layer.Format.Name, beside.Value);
 
     /// <summary>Of each kernel there have to be as many as are promised together.</summary>
     private static void Check(string file, IReadOnlyList<Promise> promises, GraphProto optimized)

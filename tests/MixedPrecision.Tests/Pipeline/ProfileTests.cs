@@ -1,6 +1,4 @@
-using System.Reflection;
 using System.Text.Json.Nodes;
-using System.Text.Json.Serialization;
 using MixedPrecision.Benchmarking;
 using MixedPrecision.Caching;
 using MixedPrecision.Diagnostics;
@@ -9,6 +7,7 @@ using MixedPrecision.Pipeline;
 using MixedPrecision.Policies;
 using MixedPrecision.Reporting;
 using MixedPrecision.Structures;
+using MixedPrecision.Tests.Reporting;
 using NJsonSchema;
 
 namespace MixedPrecision.Tests.Pipeline;
@@ -311,21 +310,7 @@ public sealed class ProfileTests(ProfileFixture fixture) : IClassFixture<Profile
     }
 
     [Fact]
-    public void TheSchemaDescribesEveryPropertyOfEveryRecord()
-    {
-        JsonObject schema = JsonNode.Parse(SchemaText)!.AsObject();
-        var described = schema["definitions"]!.AsObject().ToDictionary(d => d.Key, d => d.Value!.AsObject());
-        described.Add("profile", schema);
-        foreach (Type record in Records(typeof(Profile), []))
-        {
-            JsonObject properties = described[Camel(record.Name)]["properties"]!.AsObject();
-            Assert.Equal(record.GetConstructors().MaxBy(c => c.GetParameters().Length)!.GetParameters().Select(p => Camel(p.Name!)).Order(), properties.Select(p => p.Key).Order());
-            Assert.All(properties, p => Assert.True(((string?)p.Value!["description"])?.Length > 5, $"{record.Name}.{p.Key} is not described"));
-            described.Remove(Camel(record.Name));
-        }
-
-        Assert.Empty(described);
-    }
+    public void TheSchemaDescribesEveryPropertyOfEveryRecord() => DescribedRecords.AreThoseOf(SchemaText, typeof(Profile));
 
     private static string SchemaText => File.ReadAllText(RepositoryRoot.Path("build/profile.schema.json"));
 
@@ -335,26 +320,5 @@ public sealed class ProfileTests(ProfileFixture fixture) : IClassFixture<Profile
         {
             timings.RemoveAll(t => isMeant(t!.AsObject()));
         }
-    }
-
-    private static string Camel(string name) => char.ToLowerInvariant(name[0]) + name[1..];
-
-    private static HashSet<Type> Records(Type type, HashSet<Type> found)
-    {
-        foreach (Type argument in type.GenericTypeArguments)
-        {
-            Records(argument, found);
-        }
-
-        // What has a converter is written as a text.
-        if (type.Assembly == typeof(Profile).Assembly && type.GetCustomAttribute<JsonConverterAttribute>() is null && found.Add(type))
-        {
-            foreach (Type property in type.GetProperties().Where(p => p.Name != "EqualityContract").Select(p => p.PropertyType))
-            {
-                Records(property, found);
-            }
-        }
-
-        return found;
     }
 }

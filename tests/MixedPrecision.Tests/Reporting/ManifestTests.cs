@@ -1,6 +1,4 @@
-using System.Reflection;
 using System.Text.Json.Nodes;
-using System.Text.Json.Serialization;
 using MixedPrecision.Reporting;
 using NJsonSchema;
 
@@ -66,23 +64,7 @@ public class ManifestTests
     }
 
     [Fact]
-    public void TheSchemaDescribesEveryPropertyOfEveryRecord()
-    {
-        JsonObject schema = JsonNode.Parse(SchemaText)!.AsObject();
-        var described = schema["definitions"]!.AsObject().ToDictionary(d => d.Key, d => d.Value!.AsObject());
-        described.Add("manifest", schema);
-        foreach (Type record in Records(typeof(Manifest), []))
-        {
-            JsonObject properties = described[Camel(record.Name)]["properties"]!.AsObject();
-            Assert.Equal(
-                record.GetConstructors().MaxBy(c => c.GetParameters().Length)!.GetParameters().Select(p => Camel(p.Name!)).Order(),
-                properties.Select(p => p.Key).Order());
-            Assert.All(properties, p => Assert.True(((string?)p.Value!["description"])?.Length > 5, $"{record.Name}.{p.Key} is not described"));
-            described.Remove(Camel(record.Name));
-        }
-
-        Assert.Empty(described);
-    }
+    public void TheSchemaDescribesEveryPropertyOfEveryRecord() => DescribedRecords.AreThoseOf(SchemaText, typeof(Manifest));
 
     [Fact]
     public void LinesForPeopleSayWhatMatters()
@@ -100,39 +82,7 @@ public class ManifestTests
         Assert.Contains("warning: the machine is noisy", lines);
     }
 
-    private static string SchemaText => File.ReadAllText(Path.Combine(RepositoryRoot(), "build", "manifest.schema.json"));
+    private static string SchemaText => File.ReadAllText(RepositoryRoot.Path("build/manifest.schema.json"));
 
     private static Task<JsonSchema> Schema() => JsonSchema.FromJsonAsync(SchemaText);
-
-    private static string Camel(string name) => char.ToLowerInvariant(name[0]) + name[1..];
-
-    private static HashSet<Type> Records(Type type, HashSet<Type> found)
-    {
-        foreach (Type argument in type.GenericTypeArguments)
-        {
-            Records(argument, found);
-        }
-
-        // What has a converter is written as a text.
-        if (type.Assembly == typeof(Manifest).Assembly && type.GetCustomAttribute<JsonConverterAttribute>() is null && found.Add(type))
-        {
-            foreach (Type property in type.GetProperties().Where(p => p.Name != "EqualityContract").Select(p => p.PropertyType))
-            {
-                Records(property, found);
-            }
-        }
-
-        return found;
-    }
-
-    private static string RepositoryRoot()
-    {
-        DirectoryInfo folder = new(AppContext.BaseDirectory);
-        while (!File.Exists(Path.Combine(folder.FullName, "MixedPrecision.Build.sln")))
-        {
-            folder = folder.Parent!;
-        }
-
-        return folder.FullName;
-    }
 }
