@@ -77,6 +77,9 @@ public sealed partial class SubgraphTimer(
     /// <summary>The structures that a sub-graph may have besides the exported one.</summary>
     public Func<Subgraph, IReadOnlyList<FoundStructure>> Structures { get; init; } = _ => [];
 
+    /// <summary>Measures a few sessions against the first.</summary>
+    internal Func<IReadOnlyList<Contender>, TimingSettings, CancellationToken, Comparison> Compare { get; init; } = (contenders, settings, cancellation) => Interleaved.Measure(contenders, settings, cancellation);
+
     /// <summary>Timings taken so far: one per configuration and scenario.</summary>
     public int Measured => timings.Measured;
 
@@ -130,39 +133,62 @@ public sealed partial class SubgraphTimer(
 
         Entering ??= Describe();
         IReadOnlyDictionary<string, string>[] entering = [.. Entering.Select(e => cut.Extracted.Inputs.ToDictionary(i => i, i => e.Values[i]))];
-        var results = new List<ConfigurationTiming>();
-        foreach (Configuration[] group in configurations.Chunk(cut.Parameters > ManyParameters ? 1 : MostAtOnce))
+        CacheKey[][] keys = [.. configurations.Select(c => entering.Select(e => cut.Keys.Of(c, StructureOf(subgraph, c), e, exactly)).ToArray())];
+        StoredTiming?[][] found = [.. keys.Select(k => k.Select(timings.Find).ToArray())];
+        bool[] reused = [.. found.Select(IsKnown)];
+        Array.ForEach(found, cut.Note);
+        int[] missing = [.. Enumerable.Range(0, configurations.Count).Where(i => !reused[i]).DistinctBy(i => string.Join(' ', keys[i].Select(k => k.Hex)))];
+        progress?.Invoke(configurations.Count - missing.Length);
+        if (timings.IsClosed)
         {
-            cancellation.ThrowIfCancellationRequested();
-            CacheKey[][] keys = [.. group.Select(c => entering.Select(e => cut.Keys.Of(c, StructureOf(subgraph, c), e, exactly)).ToArray())];
-            StoredTiming?[][] found = [.. keys.Select(k => k.Select(timings.Find).ToArray())];
-            bool[] reused = [.. found.Select(IsKnown)];
-            int[] missing = [.. Enumerable.Range(0, group.Length).Where(i => !reused[i]).DistinctBy(i => string.Join(' ', keys[i].Select(k => k.Hex)))];
-            if (timings.IsClosed)
-            {
-                // What is measured once more has been asked for before.
-                Array.ForEach(exactly == settings ? missing : [], i => timings.Miss(keys[i]));
-            }
-            else if (missing.Length > 0)
-            {
-                Time(subgraph, cut, [.. missing.Select(i => new Candidate(group[i], keys[i], found[i]))], exactly, cancellation);
-            }
+            // What is measured once more has been asked for before.
+            Array.ForEach(exactly == settings ? missing : [], i => timings.Miss(keys[i]));
+            progress?.Invoke(missing.Length);
+        }
+        else
+        {
+            Candidate[] open = [.. missing.Select(i => new Candidate(configurations[i], keys[i], found[i]))];
+            TimeUndisturbed(subgraph, cut, [.. open.Chunk(cut.Parameters > ManyParameters ? 1 : MostAtOnce)], exactly, progress, cancellation);
 
             // Formats that differ only in values have the timing of the first of them.
-            foreach (int i in Enumerable.Range(0, group.Length).Where(i => !reused[i]).Except(missing))
+            foreach (int i in Enumerable.Range(0, configurations.Count).Where(i => !reused[i]).Except(missing))
             {
                 found[i] = [.. keys[i].Select(timings.Find)];
-                reused[i] = !timings.IsClosed;
+                reused[i] = true;
             }
+        }
 
-            results.AddRange(group.Select((configuration, i) => !IsKnown(found[i])
-                ? Result(cut, configuration, [], NotInProfile, reused: false) with { IsAbsent = true }
-                : found[i].FirstOrDefault(f => f?.Unavailable is not null) is { } unavailable ? Result(cut, configuration, [], unavailable.Unavailable, reused[i])
-                : Result(cut, configuration, [.. found[i].Select(f => f!.Timing!)], null, reused[i])));
+        return [.. configurations.Select((configuration, i) => !IsKnown(found[i])
+            ? Result(cut, configuration, [], NotInProfile, reused: false) with { IsAbsent = true }
+            : found[i].FirstOrDefault(f => f?.Unavailable is not null) is { } unavailable ? Result(cut, configuration, [], unavailable.Unavailable, reused[i])
+            : Result(cut, configuration, [.. found[i].Select(f => f!.Timing!)], null, reused[i]))];
+    }
+
+    /// <summary>Measures what was not found, a few configurations in one run, and again what was disturbed: see <see cref="Disturbance"/>.</summary>
+    private void TimeUndisturbed(
+        Subgraph subgraph, Cut cut, IReadOnlyList<Candidate[]> groups, TimingSettings exactly, Action<int>? progress, CancellationToken cancellation)
+    {
+        foreach (Candidate[] group in groups)
+        {
+            cancellation.ThrowIfCancellationRequested();
+            Time(subgraph, cut, group, exactly, cancellation);
+            Array.ForEach(group, c => cut.Note(c.Found));
             progress?.Invoke(group.Length);
         }
 
-        return results;
+        for (int repetition = 0; repetition < Disturbance.MostRepetitions; repetition++)
+        {
+            foreach (Candidate[] group in groups.Select(g => g.Where(c => cut.Disturbed(c.Found).Any()).ToArray()).Where(g => g.Length > 0))
+            {
+                foreach (Candidate candidate in group)
+                {
+                    cut.Disturbed(candidate.Found).ToList().ForEach(scenario => candidate.Found[scenario] = null);
+                }
+
+                Time(subgraph, cut, group, exactly, cancellation);
+                Array.ForEach(group, c => cut.Note(c.Found));
+            }
+        }
     }
 
     private static ConfigurationTiming Result(Cut cut, Configuration configuration, IReadOnlyList<Timing> timings, string? unavailable, bool reused) =>
@@ -216,10 +242,10 @@ public sealed partial class SubgraphTimer(
                 continue;
             }
 
-            Comparison comparison = Interleaved.Measure(contenders, exactly, cancellation);
+            Comparison comparison = Compare(contenders, exactly, cancellation);
             for (int c = 0; c < runnable.Count; c++)
             {
-                runnable[c].Found[scenario] = timings.Add(
+                runnable[c].Found[scenario] = timings.AddFaster(
                     runnable[c].Keys[scenario], SubjectOf(cut, runnable[c].Configuration, scenario, ComparisonOf(exactly)), comparison.Of(c + 1));
             }
         }
@@ -304,7 +330,24 @@ public sealed partial class SubgraphTimer(
     private LayerSite SiteOf(Layer layer) => LayerSite.Of(model, partition.View, types, layer) with { Ranges = Ranges(layer.Name) };
 
     /// <summary>A sub-graph as a model of its own.</summary>
-    private sealed record Cut(ExtractedSubgraph Extracted, TimingKeys Keys, long Parameters, string? Unavailable);
+    private sealed record Cut(ExtractedSubgraph Extracted, TimingKeys Keys, long Parameters, string? Unavailable)
+    {
+        /// <summary>By scenario, milliseconds of the original in the quietest comparison.</summary>
+        private readonly Dictionary<int, double> fastest = [];
+
+        /// <summary>Takes notice of timings, by scenario.</summary>
+        public void Note(StoredTiming?[] found)
+        {
+            foreach ((int scenario, StoredTiming? stored) in found.Index())
+            {
+                fastest[scenario] = Math.Min(fastest.GetValueOrDefault(scenario, double.PositiveInfinity), stored?.Timing?.OriginalMilliseconds ?? double.PositiveInfinity);
+            }
+        }
+
+        /// <summary>Scenarios in which something else ran beside.</summary>
+        public IEnumerable<int> Disturbed(StoredTiming?[] found) =>
+            found.Index().Where(f => f.Item?.Timing is { } timing && Disturbance.Is(timing.OriginalMilliseconds, fastest[f.Index])).Select(f => f.Index);
+    }
 
     /// <summary>A configuration that is not known in every scenario.</summary>
     private sealed record Candidate(Configuration Configuration, CacheKey[] Keys, StoredTiming?[] Found);

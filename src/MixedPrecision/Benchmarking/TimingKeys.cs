@@ -17,7 +17,7 @@ internal sealed class TimingKeys
     private const int SmallCount = 16;
 
     /// <summary>Raised when what is stored of a timing changes.</summary>
-    private const int Version = 4;
+    private const int Version = 5;
 
     private readonly Subgraph subgraph;
     private readonly Dictionary<string, string> names;

@@ -25,10 +25,6 @@ internal sealed class Trials(Materials materials, StageRunner quiet, string fold
     /// <summary>Files that are timed in one run.</summary>
     private const int Together = 4;
 
-    /// <summary>Where the original takes so many times as long as in the quietest run, something else ran beside it: gains from such a run are none of the files'.</summary>
-    private const double Disturbed = 1.1;
-    private const int MostRepetitions = 3;
-
     private const string Name = "trial.onnx";
 
     private readonly Dictionary<string, Trial> known = [];
@@ -53,10 +49,10 @@ internal sealed class Trials(Materials materials, StageRunner quiet, string fold
             Measure(group, onCalibration, attempt: 0, () => report((double)done / open.Length, $"file {++done} of {open.Length}"));
         }
 
-        for (int attempt = 1; attempt <= MostRepetitions; attempt++)
+        for (int attempt = 1; attempt <= Disturbance.MostRepetitions; attempt++)
         {
             double fastest = known.Values.Where(t => t.OriginalMilliseconds > 0).Select(t => t.OriginalMilliseconds).DefaultIfEmpty().Min();
-            foreach (IReadOnlyList<Configuration>[] group in groups.Where(g => known[Problems.KeyOf(g[0])].OriginalMilliseconds > Disturbed * fastest))
+            foreach (IReadOnlyList<Configuration>[] group in groups.Where(g => Disturbance.Is(known[Problems.KeyOf(g[0])].OriginalMilliseconds, fastest)))
             {
                 Measure(group, onCalibration, attempt, () => report(1, "again, since the original took longer than elsewhere"));
             }
