@@ -206,7 +206,6 @@ public static class Verbs
         (Materials materials, StageRunner runner) = Open(policyFile, options);
         using (materials)
         {
-            LockFile.RefuseSeveral(materials.Policy);
             Steps.CheckBudget(materials);
             return Locking.Make(materials, runner);
         }
