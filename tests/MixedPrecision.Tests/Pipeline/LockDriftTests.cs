@@ -147,7 +147,7 @@ public sealed class LockDriftTests : IDisposable
         Assert.NotEmpty(what);
     }
 
-    public static TheoryData<string> Texts => new("", "{", "[]", "null", "\"lock\"", "{\"schema\": 1}", "{\"schema\": 1, \"schema\": 1}", new string('[', 1000), "{\"schema\": {}, \"manifest\": 3}");
+    public static TheoryData<string> Texts => new("", "{", "[]", "null", "\"lock\"", "{\"schema\": 2}", "{\"schema\": 2, \"schema\": 2}", new string('[', 1000), "{\"schema\": {}, \"manifest\": 3}");
 
     [Theory]
     [MemberData(nameof(Texts))]
