@@ -3,7 +3,6 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using MixedPrecision.Caching;
 using MixedPrecision.Diagnostics;
-using MixedPrecision.Policies;
 using MixedPrecision.Reporting;
 
 namespace MixedPrecision.Pipeline;
