@@ -99,7 +99,7 @@ public sealed record ManifestBudget(string Text, double Allowed, double Measured
 {
     /// <summary>Nothing for the error of the loss, which other lines say.</summary>
     internal IEnumerable<string> ToLines() => Limits is null ? StatedTau is not null ? [] : [$"budget {Text}: measured {ReportText.Percent(Measured)}"]
-        : Limits.Where(limit => limit.Name != LossLimit.Keys[0]).Select(limit => $"budget {limit.Text}: measured {limit.MeasuredText}");
+        : Limits.Where(limit => limit.Name != LossLimit.Keys[0]).Select(limit => $"budget {limit.Text}: measured {limit.MeasuredText}{(limit.IsWithin ? "" : ", which is not within it")}");
 }
 
 /// <summary>A limit of the budget.</summary>
