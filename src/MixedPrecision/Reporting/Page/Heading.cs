@@ -40,7 +40,7 @@ internal static class Heading
             : $"its {BudgetSection.Words(data.Limits[0].Name)} is {Percent(manifest.Budget.Measured)} of the {BudgetSection.Allowed(data.Limits[0])}, on {Count(manifest.Samples.Evaluation, "sample")} that calibration did not read";
         string accuracy = manifest.Measured.Accuracy is { } a ? $", and its accuracy went from {Percent(a.Original)} to {Percent(a.Mixed)}" : "";
         // A number is not parted from its unit.
-        return All(Name(manifest.Output.File), speed, $"{size}; {loss}{accuracy}{Others(data)}.".Replace(" %", "\u00a0%", StringComparison.Ordinal).Replace(" MB", "\u00a0MB", StringComparison.Ordinal));
+        return All(Name(manifest.Output.File), speed, $"{size}; {loss}{accuracy}{Others(data)}.".Replace(" %", "\u00a0%", StringComparison.Ordinal).Replace(" MB", "\u00a0MB", StringComparison.Ordinal).Replace(" GB", "\u00a0GB", StringComparison.Ordinal));
     }
 
     /// <summary>Whether all limits are kept, where there are several.</summary>

@@ -229,6 +229,30 @@ public class ReportPageTests
         Assert.DoesNotContain("not measured", PageText.Tree(Examples.Manifest).Value, StringComparison.Ordinal);
     }
 
+    /// <summary>Hundreds of layers are drawn in rows that fit beside each other on a screen, in order, each sub-graph in one row.</summary>
+    [Theory]
+    [InlineData(60, 3, 1)]
+    [InlineData(600, 3, 3)]
+    [InlineData(600, 1, 4)]
+    [InlineData(600, 600, 3)]
+    public void ManyLayersAreDrawnInRows(int layers, int together, int rows)
+    {
+        PlannedSubgraph[] subgraphs =
+        [
+            .. Enumerable.Range(0, layers).Chunk(together).Select((own, index) => new PlannedSubgraph(index, "0123456789abcdef", "exported", new ReportedGain(1, [1, 1], "milliseconds"),
+                [.. own.Select(i => Examples.Plan[0].Layers[0] with { Name = $"/layers.{i}/{Hostile}" })])),
+        ];
+        XElement strip = PageText.Tree(Examples.Manifest with { Subgraphs = subgraphs }).Descendants("svg").Single(s => (string?)s.Attribute("data-points") == "layer-readout");
+        double total = (double)strip.Attribute("width")!, height = (double)strip.Attribute("height")!;
+        Assert.InRange(total, 100, 944);
+        (double X, double Y)[] places = [.. strip.Elements("g").Select(g => g.Elements("rect").First()).Select(r => ((double)r.Attribute("x")!, (double)r.Attribute("y")!))];
+        Assert.Equal(layers, places.Length);
+        Assert.Equal(rows, places.Select(p => p.Y).Distinct().Count());
+        Assert.All(places.Zip(places.Skip(1)), pair => Assert.True(pair.Second.Y > pair.First.Y || (pair.Second.Y == pair.First.Y && pair.Second.X > pair.First.X)));
+        Assert.All(together > 3 ? [] : places.Chunk(together), own => Assert.Single(own.Select(p => p.Y).Distinct()));
+        Assert.All(strip.Descendants("rect"), r => Assert.True((double)r.Attribute("x")! + (double)r.Attribute("width")! <= total && (double)r.Attribute("y")! + (double)r.Attribute("height")! <= height + 0.01));
+    }
+
     [Fact]
     public void EveryFamilyOfFormatsHasALook()
     {
