@@ -77,8 +77,8 @@ public sealed partial class SubgraphTimer(
     /// <summary>The structures that a sub-graph may have besides the exported one.</summary>
     public Func<Subgraph, IReadOnlyList<FoundStructure>> Structures { get; init; } = _ => [];
 
-    /// <summary>Measures a few sessions against the first.</summary>
-    internal Func<IReadOnlyList<Contender>, TimingSettings, CancellationToken, Comparison> Compare { get; init; } = (contenders, settings, cancellation) => Interleaved.Measure(contenders, settings, cancellation);
+    /// <summary>Measures a few sessions against the first; null: <see cref="Interleaved"/> does.</summary>
+    internal Func<IReadOnlyList<Contender>, Comparison>? Compare { get; init; }
 
     /// <summary>Timings taken so far: one per configuration and scenario.</summary>
     public int Measured => timings.Measured;
@@ -118,6 +118,7 @@ public sealed partial class SubgraphTimer(
     public IReadOnlyList<ConfigurationTiming> Measure(
         Subgraph subgraph, IReadOnlyList<Configuration> configurations, CancellationToken cancellation, Action<int>? progress = null, TimingSettings? exactly = null)
     {
+        cancellation.ThrowIfCancellationRequested();
         exactly ??= settings;
         if (configurations.Any(c => c.Formats.Count != subgraph.Layers.Count || !c.Changes(NumberFormats.Baseline.Name)))
         {
@@ -138,12 +139,10 @@ public sealed partial class SubgraphTimer(
         bool[] reused = [.. found.Select(IsKnown)];
         Array.ForEach(found, cut.Note);
         int[] missing = [.. Enumerable.Range(0, configurations.Count).Where(i => !reused[i]).DistinctBy(i => string.Join(' ', keys[i].Select(k => k.Hex)))];
-        progress?.Invoke(configurations.Count - missing.Length);
         if (timings.IsClosed)
         {
             // What is measured once more has been asked for before.
             Array.ForEach(exactly == settings ? missing : [], i => timings.Miss(keys[i]));
-            progress?.Invoke(missing.Length);
         }
         else
         {
@@ -158,6 +157,7 @@ public sealed partial class SubgraphTimer(
             }
         }
 
+        progress?.Invoke(configurations.Count - (timings.IsClosed ? 0 : missing.Length));
         return [.. configurations.Select((configuration, i) => !IsKnown(found[i])
             ? Result(cut, configuration, [], NotInProfile, reused: false) with { IsAbsent = true }
             : found[i].FirstOrDefault(f => f?.Unavailable is not null) is { } unavailable ? Result(cut, configuration, [], unavailable.Unavailable, reused[i])
@@ -242,7 +242,7 @@ public sealed partial class SubgraphTimer(
                 continue;
             }
 
-            Comparison comparison = Compare(contenders, exactly, cancellation);
+            Comparison comparison = Compare?.Invoke(contenders) ?? Interleaved.Measure(contenders, exactly, cancellation);
             for (int c = 0; c < runnable.Count; c++)
             {
                 runnable[c].Found[scenario] = timings.AddFaster(

@@ -34,7 +34,7 @@ internal sealed record SubgraphConfiguration(Subgraph Subgraph, Configuration Co
 internal sealed class Gains
 {
     public static readonly Gains Empty = new(
-        ImmutableSortedDictionary<int, ImmutableSortedDictionary<string, Known>>.Empty, [], ImmutableDictionary<int, ImmutableArray<double>>.Empty, []);
+        ImmutableSortedDictionary<int, ImmutableSortedDictionary<string, Known>>.Empty, [], ImmutableDictionary<int, ImmutableArray<double>>.Empty, [], ImmutableSortedDictionary<string, double>.Empty);
 
     private static readonly ImmutableSortedDictionary<string, Known> Nothing = ImmutableSortedDictionary.Create<string, Known>(StringComparer.Ordinal);
 
@@ -42,13 +42,17 @@ internal sealed class Gains
     private readonly ImmutableSortedDictionary<int, ImmutableSortedDictionary<string, Known>> known;
     private readonly ImmutableDictionary<int, ImmutableArray<double>> originals;
 
+    /// <summary>By format, see <see cref="Surpluses"/>.</summary>
+    private readonly ImmutableSortedDictionary<string, double> surpluses;
+
     private Gains(
         ImmutableSortedDictionary<int, ImmutableSortedDictionary<string, Known>> known,
         ImmutableList<(SubgraphConfiguration, ConfigurationTiming)> timings,
         ImmutableDictionary<int, ImmutableArray<double>> originals,
-        IReadOnlyList<Consequence> consequences)
+        IReadOnlyList<Consequence> consequences,
+        ImmutableSortedDictionary<string, double> surpluses)
     {
-        Consequences = consequences;
+        (Consequences, this.surpluses) = (consequences, surpluses);
         this.known = known;
         this.originals = originals;
         Timings = timings;
@@ -64,7 +68,8 @@ internal sealed class Gains
     public Content<Gains> Content => new(
         CacheKey.Of(
             ("known", string.Join('\n', known.SelectMany(own => own.Value.Select(k => $"{own.Key} {k.Key}: {Text(k.Value)}")))),
-            ("originals", string.Join('\n', originals.OrderBy(o => o.Key).Select(o => $"{o.Key} {Text(o.Value)}")))),
+            ("originals", string.Join('\n', originals.OrderBy(o => o.Key).Select(o => $"{o.Key} {Text(o.Value)}"))),
+            ("surpluses", string.Join('\n', surpluses.Select(s => $"{s.Key} {Text([s.Value])}")))),
         () => this);
 
     /// <summary>How many configurations are known.</summary>
@@ -74,11 +79,14 @@ internal sealed class Gains
     public ImmutableList<(SubgraphConfiguration Configuration, ConfigurationTiming Timing)> Timings { get; }
 
     /// <summary>These and what layers of several sub-graphs gain together.</summary>
-    public Gains With(IReadOnlyList<Consequence> consequences) => new(known, Timings, originals, consequences);
+    public Gains With(IReadOnlyList<Consequence> consequences) => new(known, Timings, originals, consequences, surpluses);
+
+    /// <summary>These where layers save more in the whole model than their sub-graphs show: by format, a share of the time of a layer, which is an equal part of that of its sub-graph. None: as the sub-graphs show.</summary>
+    public Gains With(IReadOnlyDictionary<string, double> surpluses) => new(known, Timings, originals, Consequences, surpluses.ToImmutableSortedDictionary(StringComparer.Ordinal));
 
     /// <summary>These and one more.</summary>
     public Gains With(SubgraphConfiguration configuration, Gain? gain) =>
-        new(Knowing(configuration, new Known(configuration.Configuration, gain, [])), Timings, originals, Consequences);
+        new(Knowing(configuration, new Known(configuration.Configuration, gain, [])), Timings, originals, Consequences, surpluses);
 
     /// <summary>These and one that follows from a timing: the mean over the scenarios by their weights.</summary>
     public Gains With(SubgraphConfiguration configuration, ConfigurationTiming timing, IReadOnlyList<double> weights)
@@ -87,7 +95,7 @@ internal sealed class Gains
         {
             // What a profile lacks is no news of what is known.
             return timing.IsAbsent && Knows(configuration) ? this
-                : new Gains(Knowing(configuration, new Known(configuration.Configuration, null, []) { IsAbsent = timing.IsAbsent }), Timings.Add((configuration, timing)), originals, Consequences);
+                : new Gains(Knowing(configuration, new Known(configuration.Configuration, null, []) { IsAbsent = timing.IsAbsent }), Timings.Add((configuration, timing)), originals, Consequences, surpluses);
         }
 
         ImmutableArray<Gain> shares = [.. timing.Timings.Select(t => new Gain(t.Low / t.OriginalMilliseconds, t.Gain / t.OriginalMilliseconds, t.High / t.OriginalMilliseconds))];
@@ -97,7 +105,8 @@ internal sealed class Gains
             Knowing(configuration, new Known(configuration.Configuration, null, shares)),
             Timings.Add((configuration, timing)),
             originals.SetItem(index, originals.TryGetValue(index, out ImmutableArray<double> before) ? [.. before.Zip(weighted, Math.Min)] : weighted),
-            Consequences);
+            Consequences,
+            surpluses);
     }
 
     public bool Knows(SubgraphConfiguration configuration) => KnownOf(configuration) is not null;
@@ -134,8 +143,17 @@ internal sealed class Gains
         .Where(g => g.Gain is not null)
         .Select(g => (g.Configuration, g.Gain!.Value));
 
-    private Gain? GainOf(int subgraph, Known found) => found.Shares.IsEmpty ? found.Computed
-        : found.Shares.Zip(originals[subgraph], (share, original) => new Gain(share.Low * original, share.Centre * original, share.High * original)).Aggregate(Gain.None, (sum, g) => sum + g);
+    private Gain? GainOf(int subgraph, Known found)
+    {
+        if (found.Shares.IsEmpty)
+        {
+            return found.Computed;
+        }
+
+        IReadOnlyList<string> formats = found.Configuration.Formats;
+        double surplus = surpluses.IsEmpty ? 0 : formats.Sum(f => surpluses.GetValueOrDefault(f)) / formats.Count * originals[subgraph].Sum();
+        return found.Shares.Zip(originals[subgraph], (share, original) => new Gain(share.Low * original, share.Centre * original, share.High * original)).Aggregate(new Gain(surplus, surplus, surplus), (sum, g) => sum + g);
+    }
 
     private static string Text(Known found) => found.IsAbsent ? "absent" :
         Text((found.Computed is { } computed ? found.Shares.Add(computed) : found.Shares).SelectMany(g => new[] { g.Low, g.Centre, g.High }));

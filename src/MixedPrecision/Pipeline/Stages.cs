@@ -180,6 +180,9 @@ internal static class Stages
         Version: 1,
         (input, _) => [.. input.Timer().Describe()]);
 
+    /// <summary>The original, formats and scenarios → what a model gains that has a format in all layers which may take it, as a share of the original's time; null where it does not run.</summary>
+    public static readonly Stage<WholeInput, List<double?>> Whole = new("whole", Version: 1, (input, context) => input.Measure(context), IsClocked: true);
+
     /// <summary>The original, emitted files and scenarios → end-to-end times of all, measured in one run.</summary>
     public static readonly Stage<CompareInput, List<ScenarioComparison>> Compare = new(
         "compare",

@@ -48,6 +48,7 @@ internal static class Steps
     public static (PlanningInput Input, Gains Gains) Begin(Materials materials, Measuring measuring, PlanningInput input)
     {
         Gains gains = measuring.Add(Gains.Empty, Measuring.First(input.Partition, input.Allowed, input.Structures));
+        gains = measuring.AddSurpluses(input, gains);
         return (Problems.Running(input with { Floor = new GainFloor(materials.Policy.MinimumGain, measuring.Total(gains), input.Choosing) }, gains), gains);
     }
 

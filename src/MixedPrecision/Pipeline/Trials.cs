@@ -101,7 +101,7 @@ internal sealed class Trials(Materials materials, StageRunner quiet, string fold
     public LossChange LossOf(EmittedModel file, Content<IReadOnlyList<Sample>> samples) => Steps.Evaluate(materials, quiet, file, samples);
 
     /// <summary>The gain over the scenarios by their weights, as a share of the original's time.</summary>
-    private static (Gain Gain, double OriginalMilliseconds) ShareOf(IReadOnlyList<ScenarioTiming> times)
+    internal static (Gain Gain, double OriginalMilliseconds) ShareOf(IReadOnlyList<ScenarioTiming> times)
     {
         double original = times.Sum(t => t.Weight * t.Timing.OriginalMilliseconds);
         double Share(Func<Timing, double> of) => times.Sum(t => t.Weight * of(t.Timing)) / original;

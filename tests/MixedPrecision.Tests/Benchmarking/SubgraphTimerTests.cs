@@ -360,12 +360,12 @@ public sealed partial class SubgraphTimerTests : IDisposable
     {
         private readonly OnnxModel model;
 
-        public Bench(OnnxModel model, string cache, long batch = 4, int threads = 1, TimingSettings? settings = null, Action<Dictionary<string, TensorType>>? types = null, Func<Subgraph, IReadOnlyList<FoundStructure>>? structures = null, IReadOnlyDictionary<string, StoredTiming>? profile = null)
-            : this(model, cache, new Dictionary<string, Tensor> { ["x"] = Tensor.Of<float>([.. Enumerable.Range(0, (int)batch * 32).Select(i => i / 100f)], batch, 32) }, threads, settings, types, structures, profile)
+        public Bench(OnnxModel model, string cache, long batch = 4, int threads = 1, TimingSettings? settings = null, Action<Dictionary<string, TensorType>>? types = null, Func<Subgraph, IReadOnlyList<FoundStructure>>? structures = null, IReadOnlyDictionary<string, StoredTiming>? profile = null, Func<IReadOnlyList<Contender>, Comparison>? compare = null)
+            : this(model, cache, new Dictionary<string, Tensor> { ["x"] = Tensor.Of<float>([.. Enumerable.Range(0, (int)batch * 32).Select(i => i / 100f)], batch, 32) }, threads, settings, types, structures, profile, compare)
         {
         }
 
-        public Bench(OnnxModel model, string cache, IReadOnlyDictionary<string, Tensor> inputs, int threads = 1, TimingSettings? settings = null, Action<Dictionary<string, TensorType>>? tamper = null, Func<Subgraph, IReadOnlyList<FoundStructure>>? structures = null, IReadOnlyDictionary<string, StoredTiming>? profile = null)
+        public Bench(OnnxModel model, string cache, IReadOnlyDictionary<string, Tensor> inputs, int threads = 1, TimingSettings? settings = null, Action<Dictionary<string, TensorType>>? tamper = null, Func<Subgraph, IReadOnlyList<FoundStructure>>? structures = null, IReadOnlyDictionary<string, StoredTiming>? profile = null, Func<IReadOnlyList<Contender>, Comparison>? compare = null)
         {
             this.model = model;
             var types = new Dictionary<string, TensorType>(TypeInference.Infer(model));
@@ -380,7 +380,7 @@ public sealed partial class SubgraphTimerTests : IDisposable
                 settings ?? Quick,
                 new ContentStore(cache),
                 profile: profile)
-            { Structures = structures ?? (_ => []) };
+            { Structures = structures ?? (_ => []), Compare = compare };
         }
 
         public Partition Partition { get; }

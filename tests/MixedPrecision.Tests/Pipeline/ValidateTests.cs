@@ -40,7 +40,7 @@ public class ValidateTests
         Assert.Equal((12, 15), (lossJson.GetProperty("calibrationSamples").GetInt32(), lossJson.GetProperty("evaluationSamples").GetInt32()));
         Same(LossExperiment.Summarize(lossPoints, 12, 15, lossJson.GetProperty("calibrationSquare").GetDouble(), lossJson.GetProperty("evaluationSquare").GetDouble()), lossJson);
 
-        TimePoint[] time = [.. Numbers(folder, "time.csv").Select(r => new TimePoint((int)r[0], (int)r[1], r[2], r[3], r[4], r[5], r[6], r[7]))];
+        TimePoint[] time = [.. Numbers(folder, "time.csv").Select(r => new TimePoint((int)r[0], (int)r[1], r[2], r[3], r[4], r[5], r[6], r[7], r[8]))];
         Assert.Equal(lossPoints.Select(p => (p.Plan, p.Layers)), time.Select(p => (p.Plan, p.Layers)));
         Assert.All(time, p => Assert.True(p.Low <= p.Measured && p.Measured <= p.High && p.OriginalMilliseconds > 0, p.ToString()));
         JsonElement timeJson = json.RootElement.GetProperty("time");

@@ -9,7 +9,7 @@ public class PlotsTests
     private const string Hostile = "</script>\u0001<&\"layer\", with a name that goes on and on";
 
     private static readonly LossPoint[] Loss = [new(0, 1, 1e-5, 2e-5, 2e-5, 3e-5), new(1, 3, 1e-3, 2e-3, 2e-3, 3e-3), new(2, 1, 0, 0, 0, 0)];
-    private static readonly TimePoint[] Time = [new(0, 1, 0.1, 0.05, 0.12, 0.11, 0.13, 10), new(1, 1, -0.1, 0, -0.2, -0.3, -0.1, 10)];
+    private static readonly TimePoint[] Time = [new(0, 1, 0.11, 0.1, 0.05, 0.12, 0.11, 0.13, 10), new(1, 1, -0.15, -0.1, 0, -0.2, -0.3, -0.1, 10)];
     private static readonly ChoicePoint[] Choice = [.. ChoiceExperiment.Strategies.Select((s, i) => new ChoicePoint(s, 0, 1e-4, i == 4 ? 7 : null, i, 1, 1e-4, 1, 1e-4, 0.001 * (i + 1), 0.1 * i, 0, 1))];
     private static readonly RangePoint[] Range = [new(Hostile, "int8-weight", 1, 1e-5, 1e-5, 1e-5), new(Hostile, "int8-weight", 2, 4e-5, 4e-5, 4e-5)];
 

@@ -1,0 +1,70 @@
+using MixedPrecision.Caching;
+using MixedPrecision.Calibration;
+using MixedPrecision.Partitioning;
+using MixedPrecision.Pipeline;
+
+namespace MixedPrecision.Tests.Pipeline;
+
+/// <summary>What formats save in the whole model beyond what sub-graphs show.</summary>
+public class SurplusesTests
+{
+    /// <summary>A surplus is the same share of the time of every layer in the format, moves both ends of an interval, and stays as long as the structure does.</summary>
+    [Fact]
+    public void ASurplusIsAShareOfTheTimeOfLayersInTheFormat()
+    {
+        using var folder = new PipelineFolder();
+        folder.WritePolicy("1%", "formats: [int8-dynamic, int8-weight]");
+        File.WriteAllText(folder.PolicyFile, File.ReadAllText(folder.PolicyFile).Replace("batch: 16", "batch: 8192", StringComparison.Ordinal));
+        (PlanningInput input, Gains gains) = Begin(folder);
+        Assert.Contains("whole started", folder.Log);
+        Gains alone = gains.With(new Dictionary<string, double>());
+        var shares = new Dictionary<string, HashSet<double>>();
+        foreach (Subgraph subgraph in input.Partition.Subgraphs)
+        {
+            double layer = gains.OriginalOf(subgraph).Sum() / subgraph.Layers.Count;
+            foreach ((MixedPrecision.Structures.Configuration configuration, Gain gain) in gains.Of(subgraph))
+            {
+                Gain own = alone.Find(new SubgraphConfiguration(subgraph, configuration))!.Value;
+                Assert.Equal(gain.Centre - own.Centre, gain.Low - own.Low, 1e-9);
+                Assert.Equal(gain.Centre - own.Centre, gain.High - own.High, 1e-9);
+                foreach (IGrouping<string, string> format in configuration.Formats.Where(f => f != Problems.Baseline).GroupBy(f => f))
+                {
+                    shares.TryAdd(format.Key, []);
+                    shares[format.Key].Add(Math.Round((gain.Centre - own.Centre) / format.Count() / layer, 6));
+                }
+            }
+        }
+
+        // A format that gains nowhere has none.
+        Assert.Equal(2, shares.Count);
+        Assert.All(shares.Values, s => Assert.Single(s));
+        Assert.NotEqual(gains.Content.Key.Hex, alone.Content.Key.Hex);
+
+        folder.WriteModel(weightSeed: 11);
+        (_, Gains again) = Begin(folder);
+        Assert.Contains("whole reused", folder.Log);
+        Assert.Equal(gains.Content.Key.Hex, again.Content.Key.Hex);
+    }
+
+    /// <summary>A model of less than a millisecond is not timed for it, and with an objective that is computed nothing is.</summary>
+    [Theory]
+    [InlineData("time")]
+    [InlineData("memory")]
+    public void WhereItCannotBeToldItIsNotMeasured(string objective)
+    {
+        using var folder = new PipelineFolder();
+        folder.WritePolicy("1%", $"objective: {objective}");
+        (_, Gains gains) = Begin(folder);
+        Assert.DoesNotContain(folder.Log, l => l.StartsWith("whole", StringComparison.Ordinal));
+        Assert.Equal(gains.Content.Key.Hex, gains.With(new Dictionary<string, double>()).Content.Key.Hex);
+    }
+
+    private static (PlanningInput Input, Gains Gains) Begin(PipelineFolder folder)
+    {
+        RunOptions options = folder.Options();
+        var runner = new StageRunner(new ContentStore(folder["cache"]), new RunLog(options));
+        using Materials materials = Materials.Open(folder.PolicyFile, options, runner);
+        Sensitivities sensitivities = Steps.Calibrate(materials, runner);
+        return Steps.Begin(materials, new Measuring(materials, runner), Steps.Input(materials, materials.Allowed, sensitivities));
+    }
+}
