@@ -14,6 +14,9 @@ internal static class ReportText
     /// <summary>A fraction as percent, three significant digits: 0.82 %.</summary>
     public static string Percent(double fraction) => Number(fraction * 100) + " %";
 
+    /// <summary>A fraction near to 1 as percent, two decimals: 99.95 %.</summary>
+    public static string NearlyAll(double fraction) => (fraction * 100).ToString("0.##", CultureInfo.InvariantCulture) + " %";
+
     /// <summary>A time with its unit: 0.123 ms.</summary>
     public static string Milliseconds(double milliseconds) => Number(milliseconds) + " ms";
 

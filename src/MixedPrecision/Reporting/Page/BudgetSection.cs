@@ -23,14 +23,14 @@ internal static class BudgetSection
                 ? $"All of them have to hold on the emitted file, on {ReportText.Count(data.Manifest.Samples.Evaluation, "sample")} that calibration did not read."
                 : "The original ships, which changes neither loss nor answers."),
             Table.Of(
-                $"Limits of the budget {data.Manifest.Budget.Text}",
-                [new("Limit"), new("Allowed", true), .. isPredicted ? new Column[] { new("Predicted", true) } : [], new("Measured", true), new("Used of it"), new("Verdict")],
+                "Limits, and what was measured of them",
+                [new("Limit"), new("Measured", true), new("Allowed", true), .. isPredicted ? new Column[] { new("Predicted", true) } : [], new("Used of it"), new("Verdict")],
                 limits.Select(l => (IReadOnlyList<Cell>)
                 [
                     Title(l),
-                    $"{(IsLeast(l) ? "at least" : "at most")} {Text(l, l.Allowed)}",
-                    .. isPredicted ? new Cell[] { l.Predicted is { } predicted ? Text(l, predicted) : None } : [],
-                    Text(l, l.Measured),
+                    double.IsFinite(l.Measured) ? l.Say(l.Measured) : None,
+                    $"{(l.IsLeast ? "at least" : "at most")} {l.Say(l.Allowed)}",
+                    .. isPredicted ? new Cell[] { l.Predicted is { } predicted ? l.Say(predicted) : None } : [],
                     Meter(Used(l), "bar"),
                     l.IsWithin ? "kept" : "not kept",
                 ])));
@@ -50,12 +50,12 @@ internal static class BudgetSection
     public static string Title(ManifestLimit limit) => Words(limit.Name) is var words ? char.ToUpperInvariant(words[0]) + words[1..] : "";
 
     /// <summary>What is allowed, for a note: "of 1 % allowed".</summary>
-    public static string Allowed(ManifestLimit limit) => $"{Text(limit, limit.Allowed)} {(IsLeast(limit) ? "asked for" : "allowed")}";
+    public static string Allowed(ManifestLimit limit) => $"{limit.Say(limit.Allowed)} {(limit.IsLeast ? "asked for" : "allowed")}";
 
     /// <summary>How much of a limit is used, from 0 to 1: of a least share of answers, how much of the others.</summary>
     public static double Used(ManifestLimit limit)
     {
-        (double most, double used) = IsLeast(limit) ? (1 - limit.Allowed, 1 - limit.Measured) : (limit.Allowed, limit.Measured);
+        (double most, double used) = limit.IsLeast ? (1 - limit.Allowed, 1 - limit.Measured) : (limit.Allowed, limit.Measured);
         return most > 0 ? Math.Clamp(used / most, 0, 1) : used > 0 ? 1 : 0;
     }
 
@@ -63,9 +63,4 @@ internal static class BudgetSection
     public static Markup Meter(double used, string look) => Tag(
         "svg", [("class", look), ("viewBox", "0 0 100 4"), ("preserveAspectRatio", "none"), ("aria-hidden", "true")],
         Drawing.Rectangle("track", 0, 0, 100, 4), Drawing.Rectangle("used", 0, 0, used * 100, 4));
-
-    private static bool IsLeast(ManifestLimit limit) => limit.Name == "agreement";
-
-    private static string Text(ManifestLimit limit, double value) =>
-        !double.IsFinite(value) ? None : limit.Name == SizeLimit.Key ? ReportText.Bytes((long)Math.Clamp(value, 0, long.MaxValue / 2)) : ReportText.Percent(value);
 }

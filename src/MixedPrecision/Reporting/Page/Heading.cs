@@ -37,7 +37,7 @@ internal static class Heading
         string size = manifest.Bytes.Mixed == manifest.Bytes.Original ? $"is as large ({Bytes(manifest.Bytes.Mixed)})"
             : $"is {Percent(Math.Abs(Change(manifest)))} {(Change(manifest) < 0 ? "smaller" : "larger")} ({Bytes(manifest.Bytes.Original)} → {Bytes(manifest.Bytes.Mixed)})";
         string loss = !data.IsMeasured ? "its loss was not measured"
-            : $"its {BudgetSection.Words(data.Limits[0].Name)} is {Percent(manifest.Budget.Measured)} of the {BudgetSection.Allowed(data.Limits[0])}, on {Count(manifest.Samples.Evaluation, "sample")} that calibration did not read";
+            : $"its {BudgetSection.Words(data.Limits[0].Name)} is {data.Limits[0].Say(manifest.Budget.Measured)} of the {BudgetSection.Allowed(data.Limits[0])}, on {Count(manifest.Samples.Evaluation, "sample")} that calibration did not read";
         string accuracy = manifest.Measured.Accuracy is { } a ? $", and its accuracy went from {Percent(a.Original)} to {Percent(a.Mixed)}" : "";
         // A number is not parted from its unit.
         return All(Name(manifest.Output.File), speed, $"{size}; {loss}{accuracy}{Others(data)}.".Replace(" %", "\u00a0%", StringComparison.Ordinal).Replace(" MB", "\u00a0MB", StringComparison.Ordinal).Replace(" GB", "\u00a0GB", StringComparison.Ordinal));
@@ -70,7 +70,7 @@ internal static class Heading
 
         foreach (ManifestLimit limit in data.Limits.Where(l => data.IsMeasured && l.Name != SizeLimit.Key))
         {
-            yield return Figure(BudgetSection.Title(limit), Percent(limit.Measured), $"of {BudgetSection.Allowed(limit)}", BudgetSection.Meter(BudgetSection.Used(limit), "meter"));
+            yield return Figure(BudgetSection.Title(limit), limit.Say(limit.Measured), $"of {BudgetSection.Allowed(limit)}", BudgetSection.Meter(BudgetSection.Used(limit), "meter"));
         }
 
         if (manifest.Measured.Accuracy is { } accuracy)
