@@ -105,7 +105,7 @@ public static class Verbs
             }
 
             (PlanningInput input, Gains gains, Measuring measuring) = Begin(own, runner, sensitivities);
-            gains = Profiles.Search(input, gains, own.Policy.Budget, Budgets, Steps.Planning(runner, measuring));
+            gains = runner.Log.AsOne(Stages.Search.Name, () => Profiles.Search(input, gains, own.Policy.Budget, Budgets, Steps.Planning(runner, measuring)));
             timed.Add(measuring);
             reports.Add(Reports.Benchmark(own, runner, gains, measuring.Counts));
         }
@@ -151,9 +151,12 @@ public static class Verbs
             // The policy's budget comes first: whatever is timed for its plan is timed, before the time of the search is over. What the others take does not depend on it, so that another budget finds that known.
             double stated = BudgetMeeting.FirstTau(materials.Policy.Budget);
             double[] own = [input.LossBudget(stated)];
-            Searching.Run(runner, input, gains, own, steps);
-            gains = Searching.Run(runner, input, gains, [.. Budgets.Select(input.LossBudget)], steps);
-            gains = Searching.Run(runner, input, gains, own, steps);
+            gains = runner.Log.AsOne(Stages.Search.Name, () =>
+            {
+                Searching.Run(runner, input, gains, own, steps);
+                Gains found = Searching.Run(runner, input, gains, [.. Budgets.Select(input.LossBudget)], steps);
+                return Searching.Run(runner, input, found, own, steps);
+            });
             Steps.WarnOfMissing(materials, runner, measuring);
             IReadOnlyList<Plan> plans = Steps.Frontier(runner, input, gains, own);
             if (plans.Count == 0)
@@ -209,7 +212,8 @@ public static class Verbs
                 return Planner.Plan(free, measuring.Add(gains, Measuring.First(free.Partition, free.Allowed, free.Structures)), budget, steps).Plan;
             }
 
-            Explanation found = Explaining.Of(input, gains, plan, tau, materials.Policy, problem => Steps.Solve(runner, problem), Without, Within, Steps.Frontier(runner, input, gains, [input.LossBudget(tau)]), gain => Reports.Text(materials, gain));
+            Explanation found = runner.Log.AsOne("explain", () => Explaining.Of(
+                input, gains, plan, tau, materials.Policy, problem => Steps.Solve(runner, problem), Without, Within, Steps.Frontier(runner, input, gains, [input.LossBudget(tau)]), gain => Reports.Text(materials, gain)));
             Steps.WarnOfMissing(materials, runner, measuring);
             return Reports.Explain(materials, runner, tau, layer is null ? found : found with { Layers = [.. found.Layers.Where(l => l.Name == layer)] });
         }
