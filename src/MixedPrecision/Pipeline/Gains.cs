@@ -34,7 +34,7 @@ internal sealed record SubgraphConfiguration(Subgraph Subgraph, Configuration Co
 internal sealed class Gains
 {
     public static readonly Gains Empty = new(
-        ImmutableSortedDictionary<int, ImmutableSortedDictionary<string, Known>>.Empty, [], ImmutableDictionary<int, ImmutableArray<double>>.Empty, [], ImmutableSortedDictionary<string, double>.Empty);
+        ImmutableSortedDictionary<int, ImmutableSortedDictionary<string, Known>>.Empty, [], ImmutableDictionary<int, ImmutableArray<double>>.Empty, [], ImmutableSortedDictionary<int, ImmutableSortedDictionary<string, double>>.Empty);
 
     private static readonly ImmutableSortedDictionary<string, Known> Nothing = ImmutableSortedDictionary.Create<string, Known>(StringComparer.Ordinal);
 
@@ -42,15 +42,15 @@ internal sealed class Gains
     private readonly ImmutableSortedDictionary<int, ImmutableSortedDictionary<string, Known>> known;
     private readonly ImmutableDictionary<int, ImmutableArray<double>> originals;
 
-    /// <summary>By format, see <see cref="Surpluses"/>.</summary>
-    private readonly ImmutableSortedDictionary<string, double> surpluses;
+    /// <summary>By sub-graph, and by the text of the formats, see <see cref="Surpluses"/>.</summary>
+    private readonly ImmutableSortedDictionary<int, ImmutableSortedDictionary<string, double>> surpluses;
 
     private Gains(
         ImmutableSortedDictionary<int, ImmutableSortedDictionary<string, Known>> known,
         ImmutableList<(SubgraphConfiguration, ConfigurationTiming)> timings,
         ImmutableDictionary<int, ImmutableArray<double>> originals,
         IReadOnlyList<Consequence> consequences,
-        ImmutableSortedDictionary<string, double> surpluses)
+        ImmutableSortedDictionary<int, ImmutableSortedDictionary<string, double>> surpluses)
     {
         (Consequences, this.surpluses) = (consequences, surpluses);
         this.known = known;
@@ -69,7 +69,7 @@ internal sealed class Gains
         CacheKey.Of(
             ("known", string.Join('\n', known.SelectMany(own => own.Value.Select(k => $"{own.Key} {k.Key}: {Text(k.Value)}")))),
             ("originals", string.Join('\n', originals.OrderBy(o => o.Key).Select(o => $"{o.Key} {Text(o.Value)}"))),
-            ("surpluses", string.Join('\n', surpluses.Select(s => $"{s.Key} {Text([s.Value])}")))),
+            ("surpluses", string.Join('\n', surpluses.SelectMany(own => own.Value.Select(s => $"{own.Key} {s.Key} {Text([s.Value])}"))))),
         () => this);
 
     /// <summary>How many configurations are known.</summary>
@@ -81,8 +81,10 @@ internal sealed class Gains
     /// <summary>These and what layers of several sub-graphs gain together.</summary>
     public Gains With(IReadOnlyList<Consequence> consequences) => new(known, Timings, originals, consequences, surpluses);
 
-    /// <summary>These where layers save more in the whole model than their sub-graphs show: by format, a share of the time of a layer, which is an equal part of that of its sub-graph. None: as the sub-graphs show.</summary>
-    public Gains With(IReadOnlyDictionary<string, double> surpluses) => new(known, Timings, originals, Consequences, surpluses.ToImmutableSortedDictionary(StringComparer.Ordinal));
+    /// <summary>These where sub-graphs save more in the whole model than alone. None: as they do alone.</summary>
+    /// <param name="surpluses">For formats of a sub-graph's layers, in whatever structure, a share of the original's time in it.</param>
+    public Gains With(IReadOnlyList<(Subgraph Subgraph, IReadOnlyList<string> Formats, double Share)> surpluses) => new(known, Timings, originals, Consequences, surpluses.GroupBy(s => s.Subgraph.Index)
+        .ToImmutableSortedDictionary(own => own.Key, own => own.ToImmutableSortedDictionary(s => string.Join(' ', s.Formats), s => s.Share, StringComparer.Ordinal)));
 
     /// <summary>These and one more.</summary>
     public Gains With(SubgraphConfiguration configuration, Gain? gain) =>
@@ -150,8 +152,7 @@ internal sealed class Gains
             return found.Computed;
         }
 
-        IReadOnlyList<string> formats = found.Configuration.Formats;
-        double surplus = surpluses.IsEmpty ? 0 : formats.Sum(f => surpluses.GetValueOrDefault(f)) / formats.Count * originals[subgraph].Sum();
+        double surplus = surpluses.GetValueOrDefault(subgraph)?.GetValueOrDefault(string.Join(' ', found.Configuration.Formats)) * originals[subgraph].Sum() ?? 0;
         return found.Shares.Zip(originals[subgraph], (share, original) => new Gain(share.Low * original, share.Centre * original, share.High * original)).Aggregate(new Gain(surplus, surplus, surplus), (sum, g) => sum + g);
     }
 

@@ -26,8 +26,8 @@ internal sealed record WholeInput(
     [property: Incidental] Func<StageContext, List<double?>> Measure);
 
 /// <summary>
-/// What layers in a format save in the whole model beyond what their sub-graphs show, which are timed alone: there weights lie in other caches, threads are awake, and what one sub-graph leaves another takes. Found out by one model for each format, in all layers that may take it,
-/// and spread over these layers by the time of their sub-graphs: on docarea it brings predicted gains from 0.92 to 1.04 times the measured ones (build/docs/measurements.md).
+/// What sub-graphs in a format save in the whole model beyond what they save alone: there weights lie in other caches, threads are awake, and what one sub-graph leaves another takes. Found out by one model for each format, in all layers that may take it,
+/// and spread over these by the time of their sub-graphs. It counts where a sub-graph has the format in all layers that may take it: two halves of such sub-graphs were found to save what all of them do, and single layers of them nothing of it (build/docs/validate.md).
 /// </summary>
 internal static class Surpluses
 {
@@ -65,15 +65,17 @@ internal static class Surpluses
             materials.Machine,
             TimingSettings.Trial,
             context => Measure(materials, runner.Log, [.. uniform.Select(u => u.Plan)], context)));
-        return gains.With(uniform.Zip(whole).Where(u => u.Second is not null)
-            .ToDictionary(u => u.First.Format, u => Of(input.Partition, gains, u.First.Format, u.First.Plan, u.Second!.Value)));
+        return gains.With([.. uniform.Zip(whole).Where(u => u.Second is not null).SelectMany(u => Of(input.Partition, gains, u.First.Format, u.First.Plan, u.Second!.Value))]);
     }
 
-    /// <summary>The surplus of a format: a share of the time of layers.</summary>
+    /// <summary>The surplus of a format in each sub-graph, in equal shares of the time of layers, which is an equal part of that of their sub-graph.</summary>
     /// <param name="whole">What its model gains, as a share of the original's time.</param>
-    private static double Of(Partition partition, Gains gains, string format, IReadOnlyList<Configuration> plan, double whole) =>
-        ((whole * gains.OriginalMilliseconds) - gains.Sum(partition, plan).Centre)
-        / partition.Subgraphs.Sum(s => gains.OriginalOf(s).Sum() * plan[s.Index].Formats.Count(f => f == format) / s.Layers.Count);
+    private static IEnumerable<(Subgraph Subgraph, IReadOnlyList<string> Formats, double Share)> Of(Partition partition, Gains gains, string format, IReadOnlyList<Configuration> plan, double whole)
+    {
+        double PartOf(Subgraph subgraph) => plan[subgraph.Index].Formats.Count(f => f == format) / (double)subgraph.Layers.Count;
+        double share = ((whole * gains.OriginalMilliseconds) - gains.Sum(partition, plan).Centre) / partition.Subgraphs.Sum(s => PartOf(s) * gains.OriginalOf(s).Sum());
+        return partition.Subgraphs.Where(s => PartOf(s) > 0).Select(s => (s, plan[s.Index].Formats, share * PartOf(s)));
+    }
 
     /// <summary>The format in every layer that may take it, in sub-graphs that run so; whatever rules say of the others, they stay as they are.</summary>
     private static IReadOnlyList<Configuration> Uniform(PlanningInput input, Gains gains, string format) => [.. input.Partition.Subgraphs.Select(s =>

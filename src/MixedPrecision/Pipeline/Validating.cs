@@ -68,7 +68,7 @@ internal sealed class Validating
         gains = measuring.Add(gains, [.. plans.SelectMany(p => Unknown(input, gains, p)).Distinct()]);
         IReadOnlyList<Trial> measured = runner.Timed("loss and time", report => trials.Measure(plans, onCalibration: true, report));
         SolverProblem problem = input.Problem(gains, 0);
-        Gains alone = gains.With(new Dictionary<string, double>());
+        Gains alone = gains.With(surpluses: []);
         LossPoint[] loss = [.. plans.Zip(measured, (plan, trial) => new LossPoint(
             trial.Number, Changed(plan), TaylorOf(input, plan), Strategies.Of(problem, plan).Loss, trial.OnCalibration!.LossMse, trial.Loss!.LossMse))];
         TimePoint[] time = [.. plans.Zip(measured, (plan, trial) => new TimePoint(
