@@ -78,7 +78,8 @@ public sealed partial class CommandLine
     {
         Command command = parsed.CommandResult.Command;
         string[] names = [.. command.Subcommands.Select(verb => verb.Name), .. command.Options.Where(option => !option.Hidden).Select(option => option.Name)];
-        string? word = command.Subcommands.Count > 0 ? parsed.UnmatchedTokens.FirstOrDefault() : parsed.UnmatchedTokens.FirstOrDefault(token => token.StartsWith('-'));
+        // Behind a verb a word is an argument, which may be anything.
+        string? word = parsed.UnmatchedTokens.FirstOrDefault(token => command.Subcommands.Count > 0 || token.StartsWith('-'));
         return word is not null && Wording.Nearest(word, names) is not null ? $"Unrecognized command or argument {Wording.Quote(word)}{Wording.DidYouMean(word, names)}" : null;
     }
 

@@ -13,7 +13,7 @@ public sealed class MSBuildReporter(TextWriter output, params IReadOnlyList<stri
     private readonly Lock gate = new();
 
     public override void Progress(ProgressUpdate update) =>
-        Write(new Event(update.Fraction is null ? "message" : "progress", TextReporter.Line(update)));
+        Write(new Event(update is { Fraction: null, IsPart: false } ? "message" : "progress", TextReporter.Line(update)));
 
     public override void Diagnose(Diagnostic diagnostic)
     {

@@ -53,10 +53,13 @@ public static class StoreArchive
     /// <exception cref="MixedPrecisionException">MPB8016: it is no sound archive; MPB8007: it cannot be read; MPB8001: the store cannot be written.</exception>
     public static StoreTransfer Import(string folder, string archive, CancellationToken cancel)
     {
-        Read(archive, cancel, (stage, hash, data, length) => Check(data, length, stage, hash, Stream.Null));
+        Read(archive, (stage, hash, data, length) => Check(data, length, stage, hash, Stream.Null), cancel);
         int known = 0, entries = 0;
         long bytes = 0;
-        Read(archive, cancel, (stage, hash, data, length) =>
+        Read(archive, Take, cancel);
+        return new StoreTransfer(entries, bytes, known);
+
+        string? Take(string stage, string hash, Stream data, long length)
         {
             string target = Path.Combine(folder, stage, hash[..2], hash);
             if (File.Exists(target))
@@ -83,12 +86,11 @@ public static class StoreArchive
             {
                 throw Errors.CacheNotWritable(folder, e.Message);
             }
-        });
-        return new StoreTransfer(entries, bytes, known);
+        }
     }
 
     /// <param name="take">Given stage, hash, content and its length; says why it cannot be trusted, or null.</param>
-    private static void Read(string archive, CancellationToken cancel, Func<string, string, Stream, long, string?> take)
+    private static void Read(string archive, Func<string, string, Stream, long, string?> take, CancellationToken cancel)
     {
         try
         {

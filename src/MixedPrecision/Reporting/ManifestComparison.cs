@@ -61,7 +61,7 @@ public static class ManifestComparison
             new("measured", "mean loss change", ReportText.Number(m.Measured.MeanLossChange)),
             .. m.Measured.Accuracy is { } accuracy ? new[] { new Fact("measured", "accuracy", $"{ReportText.Percent(accuracy.Mixed)}, of the original {ReportText.Percent(accuracy.Original)}") } : [],
             .. m.Measured.Agreement is { } agreement ? new[] { new Fact("measured", "answers of the original", ReportText.Percent(agreement)) } : [],
-            .. (m.Budget.Limits ?? []).Select(l => new Fact("budget", $"limit {l.Name}", $"{l.Text}, measured {l.MeasuredText}")),
+            .. (m.Budget.Limits ?? []).Select(l => new Fact("budget", $"limit {l.Name}", $"{l.Text}, measured {l.Say(l.Measured)}")),
             .. m.Measured.Scenarios.SelectMany(s => new[]
             {
                 new Fact("measured", $"time of the original, {s.Name}", ReportText.Milliseconds(s.OriginalMilliseconds)),
