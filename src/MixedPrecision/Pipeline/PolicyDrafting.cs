@@ -107,7 +107,7 @@ internal static partial class PolicyDrafting
         Line("# How the model is put into mixed precision. Paths are relative to this file; what is not said has a default.");
         Line($"model: {Quoted(draft.Model)}");
         Line();
-        Line("# How much worse it may be: the error of the loss, relative to the loss. Others: { lossIncrease: 1% }, { size: 60% },");
+        Line($"# How much worse it may be: the error of the loss, relative to the loss. Others: {(draft.Loss == NameOf(LossKind.OutputMse) ? "" : "{ lossIncrease: 1% }, ")}{{ size: 60% }},");
         Line($"# and where the loss is about classes {{ agreement: 99% }}{(hasLabels ? ", { accuracyDrop: 0.5% }" : "")}; several in one section all hold.");
         Line("budget: 1%");
         Line();

@@ -71,9 +71,9 @@ public static class ManifestComparison
             new("bytes", "size", ReportText.Bytes(m.Bytes.Mixed)),
             new("output", "emitted file", m.Output.File),
             new("output", "emitted file's SHA-256", Hash(m.Output.Sha256)),
-            new("solver", "solver", m.Solver is { } solver ? PlanText.Solver(solver) : "no plan"),
+            new("solver", "solver", m.Solver is { } solver ? $"{solver.Status}, objective {ReportText.Number(solver.Objective)}, bound {ReportText.Number(solver.Bound)}" : "no plan"),
             .. m.Compared.Select(c => new Fact("compared", $"compared, {c.Name}", string.Join(", ", PlanText.Row(c)[1..].Where(t => t.Length > 0)))),
-            .. m.Advice.Select(a => new Fact("advice", $"advice on {a.Option}", a.ToLine())),
+            .. m.Advice.Select(a => new Fact("advice", $"advice on {a.Option}", $"{ReportText.Percent(a.Gain[1])} of the time saved")),
             .. m.Reasons.Select(r => new Fact("reasons", $"kept: {r}", "")),
             .. m.Warnings.Select(w => new Fact("warnings", $"warning: {w}", "")),
         ];
