@@ -5,13 +5,13 @@ using MixedPrecision.Diagnostics;
 namespace MixedPrecision.Cli;
 
 /// <summary>The verbs, arguments and options of <c>mixed-precision</c>, and what they mean as an <see cref="Invocation"/>.</summary>
-public sealed class CommandLine
+public sealed partial class CommandLine
 {
     private readonly Argument<string> model = new("MODEL") { Description = "The ONNX model." };
     private readonly Argument<string> policy = new("POLICY") { Description = "The policy, a YAML file." };
     private readonly Argument<string?> layer = new("LAYER") { Description = "The layer to tell all of; the whole plan by default.", Arity = ArgumentArity.ZeroOrOne };
-    private readonly Option<string> output = new("--output") { Description = "The folder that the model and its manifest go to.", HelpName = "DIR", Required = true };
-    private readonly Option<string> results = new("--output") { Description = "The folder that tables, pictures and summary go to.", HelpName = "DIR", Required = true };
+    private readonly Option<string> output = new("--output", "-o") { Description = "The folder that the model and its manifest go to.", HelpName = "DIR", Required = true };
+    private readonly Option<string> results = new("--output", "-o") { Description = "The folder that tables, pictures and summary go to.", HelpName = "DIR", Required = true };
     private readonly Option<int?> samples = new("--samples") { Description = "Samples at most to measure the loss on that calibration has not seen; 512 by default.", HelpName = "N" };
     private readonly Option<string> cache = new("--cache") { Description = "The folder of calibrations and timings; the user's cache folder by default.", HelpName = "DIR" };
     private readonly Option<string> budget = new("--budget") { Description = "Another budget than the policy's, such as 1%, 0.01 or \"accuracyDrop: 0.5%, size: 40 MB\".", HelpName = "B" };
@@ -21,9 +21,9 @@ public sealed class CommandLine
     private readonly Option<bool> showKeys = new("--show-keys") { Description = "Say of each stage what its result depends on: the parts of the key that it is kept by." };
     private readonly Option<string> export = new("--export") { Description = "Write a profile of this machine: all timings that a plan may ask for, to be named by 'runtime.profile' where it is made.", HelpName = "FILE" };
     private readonly Option<string> emitted = new("--emitted") { Description = "Time an emitted model against the original, end to end, in place of sub-graphs.", HelpName = "FILE" };
-    private readonly Option<string> file = new("--output") { Description = "The file that the gradient model goes to.", HelpName = "FILE", Required = true };
+    private readonly Option<string> file = new("--output", "-o") { Description = "The file that the gradient model goes to.", HelpName = "FILE", Required = true };
     private readonly Argument<string> manifest = new("MANIFEST") { Description = "The precision manifest." };
-    private readonly Option<string> page = new("--output") { Description = "The file that the page goes to; beside the manifest by default.", HelpName = "FILE" };
+    private readonly Option<string> page = new("--output", "-o") { Description = "The file that the page goes to; beside the manifest by default.", HelpName = "FILE" };
     private readonly Option<string> loss = new("--loss") { Description = "The output to differentiate, of one element; the model's only output by default.", HelpName = "OUTPUT" };
     private readonly Option<string[]> withRespectTo = new("--with-respect-to")
     {
@@ -50,11 +50,16 @@ public sealed class CommandLine
             Command(Verb.Validate, "Hold predictions of loss and time against measurements of the model, and the plan against simpler ways to choose.", run, policy, results, samples, json, cache, showKeys, log),
             Command(Verb.Gradient, "Write the model's gradient graph as a model that anyone can run.", run, model, file, loss, withRespectTo, log),
             Command(Verb.Report, "Write a manifest as a page to look at.", run, manifest, page, log),
+            Show(run),
+            Diff(run),
+            Init(run),
+            Cache(run),
         };
         // The parser's slash forms of --help would take paths such as /?:name for it.
         HelpOption help = root.Options.OfType<HelpOption>().Single();
         help.Aliases.Remove("/?");
         help.Aliases.Remove("/h");
+        HelpExamples.AddTo(help);
         return root.Parse(arguments, new ParserConfiguration { ResponseFileTokenReplacer = ResponseFile.TryRead });
     }
 
@@ -62,9 +67,20 @@ public sealed class CommandLine
     public static MixedPrecisionException Problem(ParseResult parsed)
     {
         // The parser breaks some of its messages over lines; a diagnostic is one line.
-        string problem = string.Join(" ", parsed.Errors.Select(error => string.Join(' ', error.Message.Split(default(char[]), StringSplitOptions.RemoveEmptyEntries)).TrimEnd('.') + "."));
-        string verb = parsed.CommandResult.Command is RootCommand ? "" : " " + parsed.CommandResult.Command.Name;
-        return Errors.InvalidCommandLine(problem, "mixed-precision" + verb);
+        Command command = parsed.CommandResult.Command;
+        string problem = Misspelt(parsed)
+            ?? string.Join(" ", parsed.Errors.Select(error => string.Join(' ', error.Message.Split(default(char[]), StringSplitOptions.RemoveEmptyEntries)).TrimEnd('.') + "."));
+        return Errors.InvalidCommandLine(problem, "mixed-precision" + (command is RootCommand ? "" : " " + HelpExamples.NameOf(command)));
+    }
+
+    /// <summary>A word that is near to a verb or an option; all else that the parser says follows from it. Null: there is none.</summary>
+    private static string? Misspelt(ParseResult parsed)
+    {
+        Command command = parsed.CommandResult.Command;
+        string[] names = [.. command.Subcommands.Select(verb => verb.Name), .. command.Options.Where(option => !option.Hidden).Select(option => option.Name)];
+        // Behind a verb a word is an argument, which may be anything.
+        string? word = parsed.UnmatchedTokens.FirstOrDefault(token => command.Subcommands.Count > 0 || token.StartsWith('-'));
+        return word is not null && Wording.Nearest(word, names) is not null ? $"Unrecognized command or argument {Wording.Quote(word)}{Wording.DidYouMean(word, names)}" : null;
     }
 
     /// <summary>Whether the run was asked for JSON lines, also where the rest of the command line is wrong.</summary>

@@ -11,6 +11,11 @@ internal static class Engine
     /// <summary>The lines of the result: a summary for people, or with <c>--json</c> the document.</summary>
     public static IReadOnlyList<string> Execute(Invocation invocation, Reporter reporter, CancellationToken cancel)
     {
+        if (FileVerbs.Execute(invocation, reporter, cancel) is { } told)
+        {
+            return told;
+        }
+
         bool hasPolicy = invocation.Verb is not (Verb.Inspect or Verb.Gradient or Verb.Report);
         string? cache = hasPolicy ? Path.GetFullPath(invocation.CacheFolder ?? ContentStore.DefaultFolder()) : null;
         var options = new RunOptions(cache, invocation.Budget, reporter.Progress, reporter.Diagnose, cancel) { ShowKeys = invocation.ShowKeys, IsLocked = invocation.IsLocked };

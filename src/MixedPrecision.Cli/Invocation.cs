@@ -14,6 +14,14 @@ public enum Verb
     Validate,
     Gradient,
     Report,
+    Show,
+    Diff,
+    Init,
+    CacheInfo,
+    CachePrune,
+    CacheClear,
+    CacheExport,
+    CacheImport,
 }
 
 /// <summary>How a run speaks.</summary>
@@ -27,8 +35,8 @@ public enum LogFormat
 }
 
 /// <summary>One command line, read.</summary>
-/// <param name="File">The model for <c>inspect</c> and <c>gradient</c>, the manifest for <c>report</c>, the policy for the other verbs.</param>
-/// <param name="Output"><c>--output</c>; a folder for <c>quantize</c> and <c>validate</c>, a file for <c>gradient</c> and <c>report</c>, null for the others.</param>
+/// <param name="File">The model for <c>inspect</c>, <c>gradient</c> and <c>init</c>, the manifest for <c>report</c>, <c>show</c> and <c>diff</c>, the archive for <c>cache export</c> and <c>cache import</c>, empty for the rest of <c>cache</c>, the policy for the other verbs.</param>
+/// <param name="Output"><c>--output</c>; a folder for <c>quantize</c> and <c>validate</c>, a file for <c>gradient</c>, <c>report</c> and <c>init</c>, null for the others.</param>
 /// <param name="CacheFolder"><c>--cache</c>, or null: the user's cache folder.</param>
 /// <param name="Budget"><c>--budget</c>, or null: the policy's.</param>
 /// <param name="Json"><c>--json</c>: the result as one JSON document on standard output, and nothing else there.</param>
@@ -62,6 +70,15 @@ public sealed record Invocation(
 
     /// <summary><c>--samples</c>, or null.</summary>
     public int? Samples { get; init; }
+
+    /// <summary>The manifest that <c>diff</c> holds against <see cref="File"/>, or null.</summary>
+    public string? Other { get; init; }
+
+    /// <summary><c>--older-than</c>, or null.</summary>
+    public TimeSpan? OlderThan { get; init; }
+
+    /// <summary><c>--keep</c> in bytes, or null.</summary>
+    public long? Keep { get; init; }
 
     /// <summary><c>--show-keys</c>.</summary>
     public bool ShowKeys { get; init; }

@@ -15,8 +15,11 @@ namespace MixedPrecision.Caching;
 /// <param name="folder">The folder; made when the first entry is written.</param>
 public sealed class ContentStore(string folder)
 {
-    private const string ContentFolder = "content";
+    internal const string ContentFolder = "content";
     private const int BufferLength = 1 << 20;
+
+    /// <summary>The age of an entry is told from its last use, as exactly as this.</summary>
+    private static readonly TimeSpan Grain = TimeSpan.FromMinutes(10);
 
     public string Folder { get; } = folder;
 
@@ -45,9 +48,10 @@ public sealed class ContentStore(string folder)
     {
         damage = null;
         byte[] entry;
+        string path = EntryPath(stage, key);
         try
         {
-            entry = ReadShared(EntryPath(stage, key));
+            entry = ReadShared(path);
         }
         catch (Exception exception) when (exception is FileNotFoundException or DirectoryNotFoundException)
         {
@@ -59,6 +63,7 @@ public sealed class ContentStore(string folder)
             return null;
         }
 
+        Touch(path);
         return EntryFormat.Read(entry, stage, key, out damage);
     }
 
@@ -157,7 +162,7 @@ public sealed class ContentStore(string folder)
     /// <summary>Where the entry of a key stands.</summary>
     internal string EntryPath(string stage, CacheKey key)
     {
-        if (stage.Length == 0 || stage == ContentFolder || stage == TemporaryFile.FolderName || !stage.All(IsStageCharacter))
+        if (!IsStage(stage))
             throw new ArgumentException($"'{stage}' is no name of a stage.", nameof(stage));
         return Path.Combine(Folder, stage, key.Hex[..2], key.Hex);
     }
@@ -167,6 +172,9 @@ public sealed class ContentStore(string folder)
         string hex = Convert.ToHexStringLower(hash);
         return Path.Combine(Folder, ContentFolder, hex[..2], hex);
     }
+
+    /// <summary>Whether a stage may be called so: lower-case letters, digits and hyphens, and no folder of the store's own.</summary>
+    internal static bool IsStage(string name) => name.Length > 0 && name != ContentFolder && name != TemporaryFile.FolderName && name.All(IsStageCharacter);
 
     private static bool IsStageCharacter(char character) => char.IsAsciiLetterLower(character) || char.IsAsciiDigit(character) || character == '-';
 
@@ -178,8 +186,23 @@ public sealed class ContentStore(string folder)
         return bytes;
     }
 
+    /// <summary>Notes that an entry was used: <see cref="StoreUpkeep"/> lets go what was not for long.</summary>
+    private static void Touch(string path)
+    {
+        try
+        {
+            DateTime now = DateTime.UtcNow;
+            if (now - File.GetLastWriteTimeUtc(path) > Grain)
+                File.SetLastWriteTimeUtc(path, now);
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            // A store that only others may write: its entries are as old as they were written.
+        }
+    }
+
     /// <summary>Opened so that a writer may rename another entry onto this one meanwhile.</summary>
-    private static FileStream OpenShared(string path) =>
+    internal static FileStream OpenShared(string path) =>
         new(path, FileMode.Open, FileAccess.Read, FileShare.Read | FileShare.Delete, bufferSize: 0);
 
     private static string? CheckFile(string path, ReadOnlySpan<byte> hash, long length)

@@ -14,19 +14,20 @@ internal static class EntryFormat
 
     private const int MarkLength = 8;
     private const int HashLength = SHA256.HashSizeInBytes;
+    private const int BufferLength = 1 << 20;
 
     /// <summary>Name and version of the format.</summary>
     private static ReadOnlySpan<byte> Mark => "MPBSTOR1"u8;
 
     /// <summary>What an entry answers: its stage and its key, so that a file in the wrong place is noticed.</summary>
-    public static byte[] Identity(string stage, CacheKey key) => SHA256.HashData([.. Encoding.UTF8.GetBytes(stage), 0, .. key.Hash]);
+    public static byte[] Identity(string stage, ReadOnlySpan<byte> key) => SHA256.HashData([.. Encoding.UTF8.GetBytes(stage), 0, .. key]);
 
     public static byte[] Header(string stage, CacheKey key, ReadOnlySpan<byte> content)
     {
         byte[] header = new byte[HeaderLength];
         Span<byte> rest = header;
         Mark.CopyTo(rest);
-        Identity(stage, key).CopyTo(rest[MarkLength..]);
+        Identity(stage, key.Hash).CopyTo(rest[MarkLength..]);
         BinaryPrimitives.WriteInt64LittleEndian(rest[(MarkLength + HashLength)..], content.Length);
         SHA256.HashData(content, rest[(HeaderLength - HashLength)..]);
         return header;
@@ -39,13 +40,47 @@ internal static class EntryFormat
         return damage is null ? entry[HeaderLength..].ToArray() : null;
     }
 
+    /// <summary>Why a whole entry cannot be trusted, or null; holds no more than a buffer of it in memory.</summary>
+    /// <param name="entry">The entry, from its start.</param>
+    /// <param name="length">Its bytes.</param>
+    /// <param name="key">Hash of the key that it is to answer.</param>
+    /// <param name="copy">Receives the entry.</param>
+    public static string? Check(Stream entry, long length, string stage, ReadOnlySpan<byte> key, Stream copy)
+    {
+        byte[] header = new byte[HeaderLength];
+        if (length < HeaderLength || entry.ReadAtLeast(header, HeaderLength, throwOnEndOfStream: false) < HeaderLength)
+            return $"truncated: {length} bytes, fewer than a header's {HeaderLength}";
+        if (!header.AsSpan().StartsWith(Mark))
+            return "header: the mark of the format is missing";
+        if (!header.AsSpan(MarkLength, HashLength).SequenceEqual(Identity(stage, key)))
+            return "wrong key: the entry answers another stage or key";
+        if (BinaryPrimitives.ReadInt64LittleEndian(header.AsSpan(MarkLength + HashLength)) != length - HeaderLength)
+            return "header: it states another length";
+        copy.Write(header);
+        return HashOf(entry, copy).AsSpan().SequenceEqual(header.AsSpan(HeaderLength - HashLength)) ? null : "checksum: the content differs from its SHA-256";
+    }
+
+    /// <summary>SHA-256 of the rest of a stream, which is copied.</summary>
+    public static byte[] HashOf(Stream rest, Stream copy)
+    {
+        using IncrementalHash sha = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        byte[] buffer = new byte[BufferLength];
+        for (int read = rest.Read(buffer); read > 0; read = rest.Read(buffer))
+        {
+            sha.AppendData(buffer, 0, read);
+            copy.Write(buffer, 0, read);
+        }
+
+        return sha.GetHashAndReset();
+    }
+
     private static string? Check(ReadOnlySpan<byte> entry, string stage, CacheKey key)
     {
         if (entry.Length < HeaderLength)
             return $"truncated: {entry.Length} bytes, fewer than a header's {HeaderLength}";
         if (!entry.StartsWith(Mark))
             return "header: the mark of the format is missing";
-        if (!entry.Slice(MarkLength, HashLength).SequenceEqual(Identity(stage, key)))
+        if (!entry.Slice(MarkLength, HashLength).SequenceEqual(Identity(stage, key.Hash)))
             return "wrong key: the entry answers another stage or key";
         long stated = BinaryPrimitives.ReadInt64LittleEndian(entry[(MarkLength + HashLength)..]);
         ReadOnlySpan<byte> content = entry[HeaderLength..];

@@ -121,6 +121,8 @@ public static class Codes
     public static readonly ErrorCode LockDataDrift = new("MPB8012", "data are not the locked ones");
     public static readonly ErrorCode LockOfOtherVersion = new("MPB8013", "lock of another version");
     public static readonly ErrorCode LockPlanDrift = new("MPB8014", "locked plan does not come out");
+    public static readonly ErrorCode PolicyExists = new("MPB8015", "policy exists");
+    public static readonly ErrorCode CacheArchiveInvalid = new("MPB8016", "cache archive cannot be used");
 
     // 9xxx: build and command line
     public static readonly ErrorCode ToolFailed = new("MPB9001", "tool failed");

@@ -14,6 +14,20 @@ public static partial class Errors
         $"The lock that lets one run at a time do this work cannot be opened: {reason.TrimEnd('.')}. Its file '{path}' has to be readable, or its folder "
         + "writable, for this user. Mend the permissions; or name another folder, of a benchmark's lock by TMPDIR on Linux and macOS, of a policy's by the option --cache.");
 
+    /// <param name="archive">The file, as the user named it.</param>
+    /// <param name="reason">What is wrong with it, or with an entry of it.</param>
+    public static MixedPrecisionException CacheArchiveInvalid(string archive, string reason) => new(
+        Codes.CacheArchiveInvalid,
+        new Place(archive),
+        $"This is no archive of a cache that can be taken over: {Wording.EscapeWhole(reason).TrimEnd('.')}. Nothing of it was. An archive is what `mixed-precision cache export FILE` writes; export it again, and "
+        + "copy it whole.");
+
+    /// <param name="policy">The file that is there, as the user named it.</param>
+    public static MixedPrecisionException PolicyExists(string policy) => new(
+        Codes.PolicyExists,
+        new Place(policy),
+        "A policy was to be written here, and a file or folder stands there already, which is never replaced. Give another file by --output, or rename or delete the one that is there.");
+
     public static MixedPrecisionException OutputIsInput(string target, string input) => new(
         Codes.OutputOverwrites,
         new Place(target),

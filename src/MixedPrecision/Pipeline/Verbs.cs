@@ -14,7 +14,7 @@ using MixedPrecision.Solving;
 namespace MixedPrecision.Pipeline;
 
 /// <summary>What the fronts can ask for.</summary>
-public static class Verbs
+public static partial class Verbs
 {
     /// <summary>τ at which <see cref="Frontier"/> has timed what plans use; between them little is new.</summary>
     private static readonly double[] Budgets = [0.0001, 0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3];

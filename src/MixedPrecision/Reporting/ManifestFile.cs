@@ -33,6 +33,16 @@ public static class ManifestFile
         }
     }
 
+    /// <summary>Reads one whose every interval is shown, also where the other reader would do without.</summary>
+    /// <exception cref="MixedPrecisionException">MPB8007: the file cannot be read, is no manifest of this schema, or has an interval without two ends.</exception>
+    public static Manifest ReadToShow(string file)
+    {
+        Manifest manifest = Read(file);
+        return manifest.Measured.Scenarios.All(s => s.SpeedupInterval.Count == 2)
+            && manifest.Compared.All(c => c.MeasuredGain is not { Interval.Count: not 2 })
+            && manifest.Advice.All(a => a.Gain.Count == 3) ? manifest : throw Errors.ManifestInvalid(file, "It has an interval without two ends.");
+    }
+
     /// <exception cref="JsonException">The text is no manifest of this schema.</exception>
     internal static Manifest Parse(string json)
     {

@@ -62,4 +62,8 @@ internal static class ReportJson
 [JsonSerializable(typeof(ValidateReport))]
 [JsonSerializable(typeof(FrontierReport))]
 [JsonSerializable(typeof(ExplainReport))]
+[JsonSerializable(typeof(ManifestDiff))]
+[JsonSerializable(typeof(PolicyDraft))]
+[JsonSerializable(typeof(CacheContents))]
+[JsonSerializable(typeof(CacheChange))]
 internal sealed partial class ReportJsonContext : JsonSerializerContext;

@@ -48,15 +48,12 @@ public sealed class ReadmeTests
     }
 
     [Fact]
-    public void Its_verbs_and_their_options_are_those_of_the_tool()
+    public void Its_verbs_are_those_of_the_tool()
     {
         Command root = new CommandLine().Parse([], (_, _) => throw new InvalidOperationException("nothing is run")).RootCommandResult.Command;
-        string[] verbs = [.. root.Subcommands.Select(verb =>
-            $"{verb.Name} {verb.Arguments[0].Name}: {string.Join(' ', verb.Options.Where(option => !option.Hidden).Select(option => option.Name).Order(StringComparer.Ordinal))}")];
+        string line = Readme.Lines.Single(line => line.StartsWith("The command line has the verbs ", StringComparison.Ordinal));
 
-        Assert.Equal(
-            verbs,
-            Readme.Table("verb").Select(row => $"{Markdown.QuotedIn(row[0]).Single()}: {string.Join(' ', Markdown.QuotedIn(row[1]).Order(StringComparer.Ordinal))}"));
+        Assert.Equal(root.Subcommands.Select(verb => verb.Name), Markdown.QuotedIn(line[..line.IndexOf(':', StringComparison.Ordinal)]));
     }
 
     [Fact]
@@ -64,7 +61,7 @@ public sealed class ReadmeTests
     {
         IReadOnlyList<string[]> rows = Readme.Table("setting");
         string help = ProcessRun.Dotnet(AppContext.BaseDirectory, "exec", Path.Combine(AppContext.BaseDirectory, "mixed-precision.dll"), "quantize", "--help").Output;
-        string[] options = [.. Regex.Matches(help, "^  (--[a-z-]+)(?: <([A-Z]+)>)?", RegexOptions.Multiline).Select(match => $"{match.Groups[1].Value} {match.Groups[2].Value}".Trim())];
+        string[] options = [.. Regex.Matches(help, "^  (?:-[a-z], )?(--[a-z-]+)(?: <([A-Z]+)>)?", RegexOptions.Multiline).Select(match => $"{match.Groups[1].Value} {match.Groups[2].Value}".Trim())];
 
         Assert.NotEmpty(options);
         Assert.Equal(options.Order(StringComparer.Ordinal), rows.SelectMany(row => Markdown.QuotedIn(row[2])).Where(option => option.StartsWith('-')).Order(StringComparer.Ordinal));

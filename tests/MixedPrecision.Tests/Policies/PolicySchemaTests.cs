@@ -192,7 +192,7 @@ public class PolicySchemaTests
         : schema;
 
     /// <summary>The document as an editor's JSON schema validator sees it.</summary>
-    private static JsonNode? Json(YamlNode node) => node switch
+    internal static JsonNode? Json(YamlNode node) => node switch
     {
         YamlList list => new JsonArray([.. list.Items.Select(Json)]),
         YamlMapping mapping => new JsonObject(mapping.Entries.Select(entry => KeyValuePair.Create(entry.Name, Json(entry.Value)))),
