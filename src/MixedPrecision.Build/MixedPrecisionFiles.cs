@@ -14,6 +14,8 @@ public class MixedPrecisionFiles : Task
     // Names that differ in case alone are one file on most systems that apps are copied to.
     private static readonly StringComparer Names = StringComparer.OrdinalIgnoreCase;
 
+    private const int SecondsOfAYear = 365 * 24 * 60 * 60;
+
     /// <summary>The policies, each with the metadata <c>_Folder</c>, where its emitted files lie, and <c>Replace</c>: true, false, or where nobody said either nothing.</summary>
     [Required]
     public ITaskItem[] Models { get; set; } = [];
@@ -54,10 +56,11 @@ public class MixedPrecisionFiles : Task
             if (isReplacing)
             {
                 replaced.AddRange(originals);
+                LetOriginalReturn(Path.Combine(EmittedFolder.EmittedIn(folder), results[0].Output), results[0].Originals[0]);
             }
             else if (model.GetMetadata("Replace").Length == 0 && originals.Length > 0)
             {
-                Warn(model.ItemSpec, originals[0].GetMetadata("TargetPath"), results[0].Output ?? "the emitted model");
+                Warn(model.ItemSpec, originals[0].GetMetadata("TargetPath"), results[0].Output);
             }
 
             string name = isReplacing ? NameOf(results[0], originals) : "";
@@ -72,6 +75,19 @@ public class MixedPrecisionFiles : Task
         Files = [.. files.Select(file => new TaskItem(Escaping.Escape(file.File), new Dictionary<string, string> { ["TargetPath"] = Escaping.Escape(file.TargetPath) }))];
         Replaced = [.. replaced];
         return !Log.HasLoggedErrors;
+    }
+
+    /// <summary>
+    /// Makes the emitted model older than the original, by a time that depends on when it was emitted: one that is copied in place of another still differs from it, and the original, as soon as it is published again,
+    /// is the newer file, which MSBuild copies over an older one alone.
+    /// </summary>
+    private static void LetOriginalReturn(string emitted, string original)
+    {
+        DateTime made = File.GetLastWriteTimeUtc(emitted), before = File.GetLastWriteTimeUtc(original);
+        if (made >= before)
+        {
+            File.SetLastWriteTimeUtc(emitted, before.AddSeconds(-1 - (made.Ticks / TimeSpan.TicksPerSecond % SecondsOfAYear)));
+        }
     }
 
     /// <summary>Where the original is published, or its file name where it is not.</summary>

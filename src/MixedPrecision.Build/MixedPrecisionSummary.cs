@@ -32,7 +32,7 @@ public class MixedPrecisionSummary : Task
     /// <inheritdoc/>
     public override bool Execute()
     {
-        string[] lines = [.. Models.SelectMany(LinesOf).Select(line => "  " + line)];
+        string[] lines = [.. Models.SelectMany(LinesOf).Select(line => "    " + line)];
         if (lines.Length > 0)
         {
             Log.LogMessage(MessageImportance.High, "{0} -> {1}{2}{3}", Project, Target, Environment.NewLine, string.Join(Environment.NewLine, lines));

@@ -9,7 +9,7 @@ namespace MixedPrecision.Build;
 public sealed record ToolEvent(string Kind, string? Code, string? File, int Line, int Column, string Text, string? HelpLink)
 {
     /// <summary>Of a result: file name of the emitted model.</summary>
-    public string? Output { get; init; }
+    public string Output { get; init; } = "";
 
     /// <summary>Of a result: full paths of the files of the original model, its own first.</summary>
     public IReadOnlyList<string> Originals { get; init; } = [];
@@ -27,7 +27,7 @@ public sealed record ToolEvent(string Kind, string? Code, string? File, int Line
         }
         return new ToolEvent(kind, Field(fields, "code"), Field(fields, "file"), Number(fields, "line"), Number(fields, "column"), text, Field(fields, "helpLink"))
         {
-            Output = Field(fields, "output"),
+            Output = Field(fields, "output") ?? "",
             Originals = Field(fields, "originals")?.Split('\n') ?? [],
         };
     }

@@ -33,7 +33,7 @@ public sealed class PublishTests : IClassFixture<AppFixture>
         Assert.True(File.Exists(app.Stage("emitted/" + AppFixture.Report)));
         Assert.False(File.Exists(app.Published(AppFixture.Report)));
         Assert.Contains("calibrate: done in 0.1 s", published.Output, StringComparison.Ordinal);
-        Assert.Contains("App -> out/\n    model.mixed: 1.62× faster, 13.6 → 8.35 MB\n", published.Output, StringComparison.Ordinal);
+        Assert.Contains("App -> out/\n      model.mixed: 1.62× faster, 13.6 → 8.35 MB\n", published.Output, StringComparison.Ordinal);
         Assert.False(File.Exists(app.Published(AppFixture.TextReport)));
         Assert.Contains("report: " + app.Stage("emitted/" + AppFixture.TextReport), published.Output, StringComparison.Ordinal);
         Assert.Contains(WhereTheReportIs, published.Output, StringComparison.Ordinal);

@@ -40,8 +40,17 @@ public sealed class ReplaceTests : IDisposable
         // A build copies the original as ever.
         Assert.Equal("original", app.Read("bin/Release/net10.0/models/model.onnx"));
 
-        // Without the property the original comes back under its name.
+        // Another model takes the place of the first, and without the property, or the policy, the original comes back.
+        app.Write("models/data.txt", "DATA");
+        app.Publish();
+        Assert.EndsWith("DATA", app.Read("out/models/model.onnx"), StringComparison.Ordinal);
         app.WriteProject(properties: Policy("false"), items: Content);
+        app.Publish();
+        Assert.Equal("original", app.Read("out/models/model.onnx"));
+        app.WriteProject(properties: Policy("true"), items: Content);
+        app.Publish();
+        Assert.StartsWith("emit", app.Read("out/models/model.onnx"), StringComparison.Ordinal);
+        app.WriteProject(properties: "", items: Content);
         app.Publish();
         Assert.Equal("original", app.Read("out/models/model.onnx"));
     }

@@ -14,7 +14,7 @@ public sealed class SeveralModelsTests : IDisposable
         ProcessRun first = app.Publish();
         Assert.Equal(["a.mixed.onnx", "a.mixed.precision.json"], app.Published("a.mixed"));
         Assert.Equal(["b.mixed.onnx", "b.mixed.precision.json"], app.Published("b.mixed"));
-        Assert.Contains("App -> out/\n    a.mixed: 1.62× faster", first.Output, StringComparison.Ordinal);
+        Assert.Contains("App -> out/\n      a.mixed: 1.62× faster", first.Output, StringComparison.Ordinal);
         Assert.Contains("    b.mixed: 1.62× faster", first.Output, StringComparison.Ordinal);
 
         app.Write("b/data.txt", "changed");
