@@ -12,8 +12,11 @@ public sealed class TwoRuntimesTests
         using var app = new PackagedApp();
         app.WritePolicy(more: "wait: 1000\n");
         string own = RuntimeInformation.RuntimeIdentifier;
-        // No apphost, so that no pack of a runtime has to be fetched.
-        app.WriteProject(framework: $"<TargetFramework>net10.0</TargetFramework><RuntimeIdentifiers>{own};win-x64;osx-arm64</RuntimeIdentifiers><UseAppHost>false</UseAppHost><SelfContained>false</SelfContained>");
+        // No host and no pack of a runtime that would have to be fetched.
+        app.WriteProject(framework: $"""
+            <TargetFramework>net10.0</TargetFramework><RuntimeIdentifiers>{own};win-x64;osx-arm64</RuntimeIdentifiers><UseAppHost>false</UseAppHost><SelfContained>false</SelfContained>
+            <EnableRuntimePackDownload>false</EnableRuntimePackDownload><EnableAppHostPackDownload>false</EnableAppHostPackDownload>
+            """);
         app.Succeed("restore");
         string[] runtimes = [own, own == "win-x64" ? "osx-arm64" : "win-x64"];
         Process[] publishes = [.. runtimes.Select(runtime => ProcessRun.StartDotnet(
