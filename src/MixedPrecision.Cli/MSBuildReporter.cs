@@ -14,7 +14,7 @@ public sealed class MSBuildReporter(TextWriter output, params IReadOnlyList<stri
 
     // One line a stage: what became of it. That it began is seen where progress is.
     public override void Progress(ProgressUpdate update) =>
-        Write(new Event(update is { Fraction: null, Text: not "started" } ? "message" : "progress", TextReporter.Line(update)));
+        Write(new Event(update is { Fraction: null, IsPart: false, Text: not "started" } ? "message" : "progress", TextReporter.Line(update)));
 
     public override void Diagnose(Diagnostic diagnostic)
     {

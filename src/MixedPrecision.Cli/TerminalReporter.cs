@@ -31,6 +31,11 @@ public sealed class TerminalReporter(TextWriter output, IAnsiConsole console) : 
 
     public override void Progress(ProgressUpdate update)
     {
+        if (update.IsPart)
+        {
+            return;
+        }
+
         lock (gate)
         {
             if (update.Fraction is not double fraction || context is null)

@@ -18,6 +18,11 @@ public sealed class TextReporter(TextWriter output, TextWriter error, TimeProvid
 
     public override void Progress(ProgressUpdate update)
     {
+        if (update.IsPart)
+        {
+            return;
+        }
+
         lock (gate)
         {
             bool dueAgain = update.Stage != stage || clock.GetElapsedTime(printed) >= BetweenLines;

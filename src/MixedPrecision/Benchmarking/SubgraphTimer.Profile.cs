@@ -9,19 +9,23 @@ namespace MixedPrecision.Benchmarking;
 public sealed partial class SubgraphTimer
 {
     /// <summary>
-    /// The configurations of a sub-graph that are in the profile, in formats that its layers may take. A format stands for those of the same kernel, which share its timings; of these the first that a layer may take is meant.
+    /// The configurations of a sub-graph that are in the profile for every scenario, in formats that its layers may take. A format stands for those of the same kernel, which share its timings; of these the first that a layer may take is meant.
     /// </summary>
     /// <param name="subgraph">A sub-graph of the partition.</param>
     /// <param name="formats">The formats that a layer may take.</param>
     public IReadOnlyList<Configuration> Profiled(Subgraph subgraph, Func<Layer, IReadOnlyList<string>> formats)
     {
         Cut cut = CutOut(subgraph);
+        IReadOnlyList<EnteringValues> scenarios = Entering ??= Describe();
         return cut.Unavailable is not null ? [] :
         [
             .. timings.Of(subgraph.Fingerprint).Where(of => !TimingSubject.Edges.Contains(of.Comparison) && of.Formats.Count == subgraph.Layers.Count)
                 .Select(of => Meant(subgraph, of.Structure, cut.Keys.Own(of.Formats), formats)).OfType<Configuration>()
-                .Distinct().Where(c => c.Changes(NumberFormats.Baseline.Name)),
+                .Distinct().Where(c => c.Changes(NumberFormats.Baseline.Name) && IsProfiled(c)),
         ];
+
+        bool IsProfiled(Configuration configuration) => IsKnown([.. scenarios.Select(e => timings.Find(
+            cut.Keys.Of(configuration, StructureOf(subgraph, configuration), cut.Extracted.Inputs.ToDictionary(i => i, i => e.Values[i]), settings)))]);
     }
 
     private Configuration? Meant(Subgraph subgraph, string structure, string[] own, Func<Layer, IReadOnlyList<string>> formats)

@@ -105,7 +105,6 @@ public static class Codes
     public static readonly ErrorCode OutputsDisagree = new("MPB7005", "optimizations change the outputs");
     public static readonly ErrorCode NotRepeatable = new("MPB7006", "model differs from run to run");
     public static readonly ErrorCode LossOutputChangesSize = new("MPB7007", "loss's output changes its size");
-    public static readonly ErrorCode LockOfSeveralPlans = new("MPB7008", "lock of several plans");
 
     // 8xxx: cache and files
     public static readonly ErrorCode CacheNotWritable = new("MPB8001", "cache folder not writable");

@@ -42,11 +42,4 @@ public static partial class Errors
         sample with { Tensor = output },
         $"the loss reads output '{output}', whose size changes with rounding: {original} from the original and {other} from the quantized model, so that the two cannot be compared. "
         + "Name an output of fixed size as calibration.output, such as the scores or boxes before NonMaxSuppression, NonZero, Compress or TopK; add it to the model's outputs if it is none.");
-
-    /// <summary>MPB7008: a lock is of one plan.</summary>
-    public static MixedPrecisionException LockOfSeveralPlans(Place place) => new(
-        Codes.LockOfSeveralPlans,
-        place,
-        "The policy asks for a plan per scenario, and a lock holds one plan. Delete 'plans: per-scenario' to lock one plan for all scenarios; or write a policy for each scenario, with an 'output' of its own, and lock each of these; "
-        + "or build without a lock, and delete the one that is there.");
 }

@@ -3,6 +3,7 @@ using MixedPrecision.Diagnostics;
 using MixedPrecision.Policies;
 using MixedPrecision.Reporting;
 using MixedPrecision.Reporting.Page;
+using MixedPrecision.Structures;
 
 namespace MixedPrecision.Pipeline;
 
@@ -17,7 +18,7 @@ public sealed record QuantizeResult(IReadOnlyList<Manifest> Manifests, IReadOnly
 
     public string ToJson() => ReportDocuments.Together([.. Manifests.Select(m => m.ToJson())]);
 
-    public IEnumerable<string> ToLines() => [.. Manifests.SelectMany(m => m.ToLines()), .. Manifest.Shared is { } shared ? [shared.ToLine()] : Array.Empty<string>()];
+    public IEnumerable<string> ToLines() => PlanText.Lines(Manifests);
 }
 
 /// <summary>A file that was made for some scenarios, with what there is to say of it.</summary>
@@ -26,11 +27,12 @@ public sealed record QuantizeResult(IReadOnlyList<Manifest> Manifests, IReadOnly
 internal sealed record Made(Materials Materials, StageRunner Runner, Shipped Shipped, IReadOnlyList<SessionAdvice> Advice)
 {
     /// <param name="shared">The data that it shares with others, or null.</param>
-    public Delivered Delivered(SharedData? shared = null) => new(Shipped.Emitted, Reports.Manifest(Materials, Runner, Shipped, Advice, shared));
+    public Delivered Delivered(SharedData? shared = null) => new(Shipped.Emitted, Shipped.Configurations, Reports.Manifest(Materials, Runner, Shipped, Advice, shared));
 }
 
 /// <summary>A model as it is put into its place, with its manifest.</summary>
-internal sealed record Delivered(EmittedModel Emitted, Manifest Manifest);
+/// <param name="Plan">What it was emitted from: a configuration by sub-graph.</param>
+internal sealed record Delivered(EmittedModel Emitted, IReadOnlyList<Configuration> Plan, Manifest Manifest);
 
 /// <summary>Puts what was made into the output folder, whole or not at all.</summary>
 internal static class Delivery
@@ -52,29 +54,35 @@ internal static class Delivery
     public static QuantizeResult Deliver(Materials materials, StageRunner runner, string outputFolder)
     {
         using StagingFolder staging = StagingFolder.In(Path.GetFullPath(outputFolder));
+        return Ship(staging, Make(materials, runner, staging.Folder), materials.InputFiles);
+    }
+
+    /// <summary>Makes the file of the policy's plan, or that of each scenario which has a plan of its own, in a folder.</summary>
+    public static IReadOnlyList<Delivered> Make(Materials materials, StageRunner runner, string staging)
+    {
         Judgement judged = Steps.Judge(materials, runner);
         IReadOnlyList<ScenarioFile> files = ScenarioFiles.Of(materials.Policy);
         if (files.Count == 0)
         {
-            return Ship(staging, [Make(materials, runner, judged, staging.Folder).Delivered()], materials.InputFiles);
+            return [Make(materials, runner, judged, staging).Delivered()];
         }
 
         var made = new List<Made>();
         foreach ((int index, ScenarioFile file) in files.Index())
         {
             runner.Log.Say("scenario", $"{Wording.Quote(file.Label)}, {index + 1} of {files.Count}: {file.Model}");
-            string folder = Path.Combine(staging.Folder, $"scenario {index}");
+            string folder = Path.Combine(staging, $"scenario {index}");
             made.Add(Make(materials.For(file), runner.Branch(), judged, folder));
             string kept = Path.GetDirectoryName(made[^1].Shipped.Emitted.Path)!;
             // The files that it was chosen from may be large.
             Array.ForEach([.. Directory.GetDirectories(folder).Where(f => f != kept)], f => Directory.Delete(f, recursive: true));
         }
 
-        return Ship(staging, Sharing.Share(made, Path.Combine(staging.Folder, "shared"), ScenarioFiles.DataOf(materials.Policy)), materials.InputFiles);
+        return Sharing.Share(made, Path.Combine(staging, "shared"), ScenarioFiles.DataOf(materials.Policy));
     }
 
     /// <summary>Makes the file of the scenarios that the materials hold, in a folder.</summary>
-    public static Made Make(Materials materials, StageRunner runner, Judgement judged, string folder)
+    private static Made Make(Materials materials, StageRunner runner, Judgement judged, string folder)
     {
         Shipped shipped = new Shipment(materials, runner, judged, folder, NameOf(materials.Policy)).Run();
         return new Made(materials, runner, shipped, Advising.Of(materials, runner, shipped));

@@ -1,5 +1,6 @@
 using System.IO.Compression;
 using System.Runtime.InteropServices;
+using System.Security.Cryptography;
 using MixedPrecision.Onnx;
 using MixedPrecision.Reporting;
 
@@ -13,14 +14,15 @@ internal static class LockBinary
 {
     private const int Quality = 9;
 
-    /// <summary>Appends the constants of a layer.</summary>
+    /// <summary>Appends the constants of a layer; what is there already is told again, since several plans have much in common.</summary>
+    /// <param name="written">The parts that are there, by their content.</param>
     /// <param name="scales">What its input's channels are divided by, or null.</param>
     /// <param name="plain">What the weight alone gives.</param>
     /// <param name="constants">What they are.</param>
-    public static LockedPart Append(Stream stream, float[]? scales, IReadOnlyList<Tensor> plain, IReadOnlyList<Tensor> constants)
+    public static LockedPart Append(Stream stream, Dictionary<string, LockedPart> written, float[]? scales, IReadOnlyList<Tensor> plain, IReadOnlyList<Tensor> constants)
     {
-        long start = stream.Position;
-        using (var compressed = new BrotliStream(stream, new BrotliCompressionOptions { Quality = Quality }, leaveOpen: true))
+        using var part = new MemoryStream();
+        using (var compressed = new BrotliStream(part, new BrotliCompressionOptions { Quality = Quality }, leaveOpen: true))
         {
             compressed.Write(MemoryMarshal.AsBytes<float>(scales));
             foreach ((Tensor from, Tensor to) in plain.Zip(constants, (from, to) => from.ToString() == to.ToString() ? (from, to) : throw new InvalidOperationException($"{from} is prepared as {to}")))
@@ -31,7 +33,14 @@ internal static class LockBinary
             }
         }
 
-        return new LockedPart(start, stream.Position - start, scales is not null);
+        string content = $"{Convert.ToHexStringLower(SHA256.HashData(part.GetBuffer().AsSpan(0, (int)part.Length)))} {scales is not null}";
+        if (!written.TryGetValue(content, out LockedPart? known))
+        {
+            written.Add(content, known = new LockedPart(stream.Position, part.Length, scales is not null));
+            part.WriteTo(stream);
+        }
+
+        return known;
     }
 
     /// <summary>The scales of a layer's balanced channels.</summary>

@@ -16,12 +16,12 @@ internal static class LockDrift
     public static IReadOnlyList<LockedFile> DataOf(Policy policy) =>
         [.. FilesOf(policy).Where(f => Path.Exists(policy.Resolve(f.Path))).Select(f => new LockedFile(f.Key, Datasets.DataHash(policy.Resolve(f.Path), f.Path, f.IsData ? Datasets.FormatOf(policy) : null)))];
 
-    /// <summary>Versions of what writes a plan.</summary>
-    public static LockedVersions VersionsOf(Workspace workspace, IReadOnlyList<Configuration> plan) => new(
+    /// <summary>Versions of what writes plans.</summary>
+    public static LockedVersions VersionsOf(Workspace workspace, params IReadOnlyList<IReadOnlyList<Configuration>> plans) => new(
         Emission.Version,
         ExactRewrites.Version,
-        Emission.LayersOf(workspace, plan).Select(l => l.Format).Distinct().OrderBy(f => f.Name, StringComparer.Ordinal).ToDictionary(f => f.Name, f => f.Version),
-        Emission.StructuresOf(workspace, plan).DistinctBy(s => s.Name).OrderBy(s => s.Name, StringComparer.Ordinal).ToDictionary(s => s.Name, s => s.Version));
+        plans.SelectMany(p => Emission.LayersOf(workspace, p)).Select(l => l.Format).Distinct().OrderBy(f => f.Name, StringComparer.Ordinal).ToDictionary(f => f.Name, f => f.Version),
+        plans.SelectMany(p => Emission.StructuresOf(workspace, p)).DistinctBy(s => s.Name).OrderBy(s => s.Name, StringComparer.Ordinal).ToDictionary(s => s.Name, s => s.Version));
 
     /// <exception cref="MixedPrecisionException">MPB8011: the policy says something else.</exception>
     public static void CheckPolicy(string path, PrecisionLock found, Policy policy)
@@ -57,7 +57,7 @@ internal static class LockDrift
     {
         foreach ((string what, int locked, int own) in versions.Where(v => v.Locked != v.Own))
         {
-            throw Errors.LockOfOtherVersion(path, $"it was made with version {locked} of {what}, and this tool ({typeof(LockDrift).Assembly.GetName().Version!.ToString(3)}; the lock's was {Wording.Escape(found.Manifest.Engine)}) has "
+            throw Errors.LockOfOtherVersion(path, $"it was made with version {locked} of {what}, and this tool ({typeof(LockDrift).Assembly.GetName().Version!.ToString(3)}; the lock's was {Wording.Escape(found.Models[0].Manifest.Engine)}) has "
                 + (own == 0 ? "none of that name" : $"version {own}"));
         }
     }
@@ -65,9 +65,20 @@ internal static class LockDrift
     /// <exception cref="MixedPrecisionException">MPB8010: it is another model.</exception>
     public static void CheckModel(string path, PrecisionLock found, Workspace workspace, Place place)
     {
-        if (workspace.Hash != found.Manifest.Model.Sha256)
+        if (found.Models.Select(m => m.Manifest.Model.Sha256).FirstOrDefault(hash => hash != workspace.Hash) is { } other)
         {
-            throw Errors.LockModelDrift(place with { File = place.File ?? workspace.Original.DisplayName }, path, workspace.Original.DisplayName, found.Manifest.Model.Sha256, workspace.Hash);
+            throw Errors.LockModelDrift(place with { File = place.File ?? workspace.Original.DisplayName }, path, workspace.Original.DisplayName, other, workspace.Hash);
+        }
+    }
+
+    /// <summary>The policy is that of the lock, so that it asks for the models that the lock is of.</summary>
+    /// <exception cref="MixedPrecisionException">MPB8009: it does not.</exception>
+    public static void CheckModels(string path, PrecisionLock found, Policy policy)
+    {
+        string[] locked = [.. found.Models.Select(m => m.Manifest.Output.File)], own = [.. ScenarioFiles.Of(policy).Select(f => f.Model).DefaultIfEmpty(Delivery.NameOf(policy))];
+        if (!locked.SequenceEqual(own))
+        {
+            throw Errors.LockInvalid(path, $"it is of {Wording.List(locked)}, and the policy asks for {Wording.List(own)}");
         }
     }
 

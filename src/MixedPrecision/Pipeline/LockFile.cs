@@ -3,7 +3,6 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using MixedPrecision.Caching;
 using MixedPrecision.Diagnostics;
-using MixedPrecision.Policies;
 using MixedPrecision.Reporting;
 
 namespace MixedPrecision.Pipeline;
@@ -36,15 +35,6 @@ internal static class LockFile
         return File.Exists(path) || (isRequired && File.Exists(policyFile) ? throw Errors.LockMissing(path, policyFile) : false);
     }
 
-    /// <exception cref="MixedPrecisionException">MPB7008: the policy asks for several plans, and a lock is of one.</exception>
-    public static void RefuseSeveral(Policy policy)
-    {
-        if (ScenarioFiles.Of(policy).Count > 0)
-        {
-            throw Errors.LockOfSeveralPlans(policy.PlaceOf("plans"));
-        }
-    }
-
     /// <summary>Reads a lock; what it says is checked where it is used.</summary>
     /// <exception cref="MixedPrecisionException">MPB8009: it cannot be read, or is none. MPB8013: it was written by another version.</exception>
     public static PrecisionLock Read(string path)
@@ -58,7 +48,12 @@ internal static class LockFile
             }
 
             Require(json, "schema", PrecisionLock.CurrentSchema, path);
-            Require(json["manifest"] as JsonObject ?? throw new JsonException("it holds no manifest"), "schema", Manifest.CurrentSchema, path);
+            JsonArray models = json["models"] as JsonArray is { Count: > 0 } some ? some : throw new JsonException("it holds no models");
+            foreach (JsonNode? model in models)
+            {
+                Require((model as JsonObject)?["manifest"] as JsonObject ?? throw new JsonException("it holds a model without a manifest"), "schema", Manifest.CurrentSchema, path);
+            }
+
             PrecisionLock found = ReportJson.Read<PrecisionLock>(json);
             return IsWhole(found) ? found : throw new JsonException("an interval is not of two numbers, or a hash not of 64 digits");
         }
@@ -150,8 +145,12 @@ internal static class LockFile
         .. (manifest.Tried ?? []).SelectMany(t => t.Configurations).Select(c => c.Gain?.Interval),
     ];
 
-    private static bool IsWhole(PrecisionLock found) =>
-        found.Layers.Select(l => l.Sha256).Concat(found.Data.Select(d => d.Sha256)).Append(found.Manifest.Output.Sha256).Append(found.Manifest.Model.Sha256).Append(found.Manifest.Profile?.Sha256 ?? found.Manifest.Model.Sha256).All(h => h.Length == 64 && h.All(char.IsAsciiHexDigitLower))
-        && Intervals(found.Manifest).OfType<IReadOnlyList<double>>().All(i => i.Count == 2)
-        && found.Manifest.Advice.All(a => a.Gain.Count == 3);
+    private static bool IsWhole(PrecisionLock found) => found.Data.All(d => IsHash(d.Sha256)) && found.Models.All(IsWhole);
+
+    private static bool IsWhole(LockedModel model) =>
+        model.Layers.Select(l => l.Sha256).Append(model.Manifest.Output.Sha256).Append(model.Manifest.Model.Sha256).Append(model.Manifest.Profile?.Sha256 ?? model.Manifest.Model.Sha256).All(IsHash)
+        && Intervals(model.Manifest).OfType<IReadOnlyList<double>>().All(i => i.Count == 2)
+        && model.Manifest.Advice.All(a => a.Gain.Count == 3);
+
+    private static bool IsHash(string text) => text.Length == 64 && text.All(char.IsAsciiHexDigitLower);
 }

@@ -10,22 +10,22 @@ using MixedPrecision.Structures;
 namespace MixedPrecision.Pipeline;
 
 /// <summary>
-/// From a policy and its lock to the file that the lock is of, the same bytes on every machine: one reading of the lock stands in place of calibration, timings and the solver. No data are read, and nothing
-/// is measured. What has drifted from the lock is an error, and never mended silently.
+/// From a policy and its lock to the files that the lock is of, the same bytes on every machine: one reading of the lock stands in place of calibration, timings and the solver. No data are read, and nothing
+/// is measured. What has drifted from the lock is an error, and never mended silently. Files that share weights are made as they were (<see cref="Sharing"/>): each by itself, read back, and then brought together.
 /// </summary>
 internal static class LockedDelivery
 {
     private const string Stage = "lock";
 
-    /// <exception cref="MixedPrecisionException">MPB7008: the policy asks for several plans. MPB8009 to MPB8014: the lock cannot be read, or does not fit what is there.</exception>
+    /// <exception cref="MixedPrecisionException">MPB8009 to MPB8014: the lock cannot be read, or does not fit what is there.</exception>
     public static QuantizeResult Deliver(string policyFile, string outputFolder, RunOptions options, StageRunner runner)
     {
         Policy policy = Policy.Load(policyFile);
         policy = options.Budget is null ? policy : policy.WithBudget(options.Budget, new Place("--budget"));
-        LockFile.RefuseSeveral(policy);
         string path = LockFile.PathOf(policyFile);
         PrecisionLock found = LockFile.Read(path);
         LockDrift.CheckPolicy(path, found, policy);
+        LockDrift.CheckModels(path, found, policy);
         LockDrift.CheckVersions(path, found);
         PolicyFiles.CheckModel(policy);
         using Workspace workspace = Open(path, found, policy);
@@ -39,10 +39,24 @@ internal static class LockedDelivery
 
         using FileStream? constants = LockFile.OpenBinary(path, found);
         using var preparations = new Preparations(runner.Store, runner.Log.WarnOnly);
-        IReadOnlyList<Configuration> plan = LockedPlan.Read(path, found, workspace, constants);
         using StagingFolder staging = StagingFolder.In(Path.GetFullPath(outputFolder));
-        EmittedModel emitted = Emit(path, found, workspace, plan, policy, staging.Folder, preparations, runner);
-        return Delivery.Ship(staging, [new Delivered(emitted, found.Manifest)], inputs);
+        IReadOnlyList<ScenarioFile> scenarios = ScenarioFiles.Of(policy);
+        var plans = new List<IReadOnlyList<Configuration>>();
+        var emitted = new List<EmittedModel>();
+        foreach ((int index, LockedModel own) in found.Models.Index())
+        {
+            plans.Add(LockedPlan.Read(path, found, own, workspace, constants));
+            emitted.Add(Emit(own.Manifest, workspace, plans[^1], policy, scenarios.ElementAtOrDefault(index), Path.Combine(staging.Folder, $"emitted {index}"), preparations, runner));
+        }
+
+        IReadOnlyList<EmittedModel> files = scenarios.Count == 0 ? emitted
+            : Sharing.Write([.. emitted.Zip(scenarios)], Path.Combine(staging.Folder, "shared"), ScenarioFiles.DataOf(policy));
+        foreach ((EmittedModel file, LockedModel own) in files.Zip(found.Models).Where(f => f.First.Hash != f.Second.Manifest.Output.Sha256))
+        {
+            throw Errors.LockPlanDrift(new Place(path), $"the emitted model {Wording.Quote(Path.GetFileName(file.Path))} has the SHA-256 {own.Manifest.Output.Sha256}", $"this tool writes one with {file.Hash}");
+        }
+
+        return Delivery.Ship(staging, [.. files.Select((file, i) => new Delivered(file, plans[i], found.Models[i].Manifest))], inputs);
     }
 
     private static Workspace Open(string path, PrecisionLock found, Policy policy)
@@ -73,31 +87,26 @@ internal static class LockedDelivery
             : throw Errors.LockInvalid(path, $"the type of the value {Wording.Quote(value)} is none");
     }
 
+    /// <summary>Writes a model by its plan, whose layers the workspace holds, and reads it back.</summary>
+    /// <param name="scenario">The scenario that the plan is for by itself, or null.</param>
     private static EmittedModel Emit(
-        string path, PrecisionLock found, Workspace workspace, IReadOnlyList<Configuration> plan, Policy policy, string folder, Preparations preparations, StageRunner runner)
+        Manifest manifest, Workspace workspace, IReadOnlyList<Configuration> plan, Policy policy, ScenarioFile? scenario, string folder, Preparations preparations, StageRunner runner)
     {
         Content<Workspace> model = Shipment.ModelOf(workspace);
-        bool isOriginal = found.Manifest.Shipped.What == Shipment.OriginalModel;
-        EmittedModel emitted = isOriginal
-            ? Emission.Keep(runner, model, Path.Combine(folder, "emitted"), Delivery.NameOf(policy), preparations)
-            : Emission.Write(runner, model, plan, Path.Combine(folder, "emitted"), Delivery.NameOf(policy), preparations);
-        if (emitted.Hash != found.Manifest.Output.Sha256)
+        bool isApart = scenario is not null;
+        if (manifest.Shipped.What == Shipment.OriginalModel)
         {
-            throw Errors.LockPlanDrift(new Place(path), $"the emitted model has the SHA-256 {found.Manifest.Output.Sha256}", $"this tool writes one with {emitted.Hash}");
+            runner.Log.Warn(Errors.NothingGained(policy.Model, $"{scenario?.Clause}{manifest.Shipped.Why}, as the lock has it"));
+            return Emission.Keep(runner, model, folder, Delivery.NameOf(policy), preparations, isApart);
         }
 
-        if (isOriginal)
-        {
-            runner.Log.Warn(Errors.NothingGained(policy.Model, $"{found.Manifest.Shipped.Why}, as the lock has it"));
-            return emitted;
-        }
-
-        Machine machine = Machine.Detect(policy.Runtime) with { Options = AppOptions.Set(policy) };
+        EmittedModel emitted = Emission.Write(runner, model, plan, folder, Delivery.NameOf(policy), preparations, isApart);
+        Machine machine = Machine.Detect(policy.Runtime) with { Options = AppOptions.Set(scenario?.Alone(policy) ?? policy) };
         Conformity read = runner.Get(Stages.ReadBack, new ReadBackInput(
             model, emitted.Content, Emission.LayersOf(workspace, plan), Emission.StructuresOf(workspace, plan), Kernels.Of(machine), AppSession.Of(machine), preparations));
         if (read.Problem is { } problem)
         {
-            Diagnostic here = On(machine, problem, found.Manifest.Machine, isOfProfile: found.Manifest.Profile is not null);
+            Diagnostic here = On(machine, problem, manifest.Machine, isOfProfile: manifest.Profile is not null);
             runner.Log.Warn(here.Severity == Severity.Warning ? here : throw new MixedPrecisionException(here));
         }
 

@@ -11,16 +11,18 @@ namespace MixedPrecision.Pipeline;
 /// <summary>A lock's plan for a model: what took calibration, timings and the solver, read.</summary>
 internal static class LockedPlan
 {
-    /// <summary>Configurations of all sub-graphs; the model's layers then have what the lock holds of them.</summary>
+    /// <summary>Configurations of all sub-graphs; the model's layers then have what the lock holds of them for this plan.</summary>
     /// <param name="path">The lock.</param>
     /// <param name="found">What it says.</param>
+    /// <param name="own">What it says of the model that is emitted.</param>
     /// <param name="workspace">The model that it is of.</param>
     /// <param name="constants">Its file of constants, or null; read when a constant is asked for, so that it has to stay open.</param>
     /// <exception cref="MixedPrecisionException">MPB8009: the lock contradicts itself. MPB8014: the plan does not fit the model.</exception>
-    public static IReadOnlyList<Configuration> Read(string path, PrecisionLock found, Workspace workspace, FileStream? constants)
+    public static IReadOnlyList<Configuration> Read(string path, PrecisionLock found, LockedModel own, Workspace workspace, FileStream? constants)
     {
-        IReadOnlyList<Configuration> plan = Configurations(path, found, workspace);
-        ILookup<string, LockedLayer> layers = ByName(path, found);
+        workspace.Unlock();
+        IReadOnlyList<Configuration> plan = Configurations(path, own, workspace);
+        ILookup<string, LockedLayer> layers = ByName(path, own);
         IReadOnlyDictionary<string, LayerSite> producers = Balancing.Producers(workspace.Partition.View, workspace.Sites);
         workspace.Lock(site => layers.Contains(site.Layer.Name) ? Locked(path, site, [.. layers[site.Layer.Name]], producers, constants) : site);
         Check(path, workspace, plan, layers);
@@ -28,7 +30,7 @@ internal static class LockedPlan
         return plan;
     }
 
-    private static IReadOnlyList<Configuration> Configurations(string path, PrecisionLock found, Workspace workspace)
+    private static IReadOnlyList<Configuration> Configurations(string path, LockedModel found, Workspace workspace)
     {
         IReadOnlyList<PlannedSubgraph> planned = found.Manifest.Subgraphs;
         IReadOnlyList<Partitioning.Subgraph> own = workspace.Partition.Subgraphs;
@@ -61,7 +63,7 @@ internal static class LockedPlan
         return [.. planned.Select(s => new Configuration(s.Structure, [.. s.Layers.Select(l => l.Format)]))];
     }
 
-    private static ILookup<string, LockedLayer> ByName(string path, PrecisionLock found)
+    private static ILookup<string, LockedLayer> ByName(string path, LockedModel found)
     {
         Dictionary<string, string> formats = found.Manifest.Subgraphs.SelectMany(s => s.Layers).ToDictionary(l => l.Name, l => l.Format);
         var seen = new HashSet<(string, string)>();

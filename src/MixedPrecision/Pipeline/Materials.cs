@@ -41,7 +41,7 @@ internal sealed record Materials(
     public ScenarioFile? Scenario { get; private init; }
 
     /// <summary>Begins a clause of a message: for which scenario it holds, if for one by itself.</summary>
-    public string ForScenario => Scenario is null ? "" : $"for the scenario {Wording.Quote(Scenario.Label)}, ";
+    public string ForScenario => Scenario?.Clause ?? "";
 
     /// <summary>Whether weights lie in a file beside the model, since files of other scenarios are to share them.</summary>
     public bool IsApart => Scenario is not null;
@@ -49,7 +49,7 @@ internal sealed record Materials(
     /// <summary>The same where one scenario counts alone: samples, loss and formats stay, times and what the app sets are those of the scenario.</summary>
     public Materials For(ScenarioFile own)
     {
-        Policy policy = Policy with { Scenarios = [own.Scenario] };
+        Policy policy = own.Alone(Policy);
         return this with { Policy = policy, Scenarios = ScenariosOf(policy, Workspace, Data), Machine = Machine with { Options = AppOptions.Set(policy) }, Scenario = own };
     }
 

@@ -138,7 +138,7 @@ internal sealed class Measuring(Materials materials, StageRunner runner)
 
         warned = timer.Value.Warnings.Count;
 
-        runner.Log.Say(Stage, timer.Value.Measured == before ? "reused" : $"{timer.Value.Measured - before} timings taken");
+        runner.Log.SayTimings(Stage, timer.Value.Measured - before);
         return gains;
 
         void Report(int count)

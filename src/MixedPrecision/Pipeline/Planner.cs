@@ -89,6 +89,9 @@ internal sealed record PlanningSteps(
 {
     /// <summary>Bytes of the file that a plan is emitted to; asked for only where the size is limited.</summary>
     public Func<Plan, long> Emit { get; init; } = _ => throw new InvalidOperationException("nothing is emitted here");
+
+    /// <summary>Does what makes a plan, which takes many programs, and tells of it as one.</summary>
+    public Func<Func<(Plan Plan, Gains Gains)>, (Plan Plan, Gains Gains)> AsOne { get; init; } = make => make();
 }
 
 /// <summary>Finds the plan of a budget.</summary>
@@ -113,7 +116,16 @@ internal static class Planner
     /// The best of many timings is in part the luckiest: in the end what a plan uses is measured once more, together with what comes near it (<see cref="Rivals"/>).
     /// Infeasible when rules of the policy force more loss.
     /// </summary>
-    public static (Plan Plan, Gains Gains) Plan(PlanningInput input, Gains gains, double lossBudget, PlanningSteps steps)
+    public static (Plan Plan, Gains Gains) Plan(PlanningInput input, Gains gains, double lossBudget, PlanningSteps steps) => steps.AsOne(() => Make(input, gains, lossBudget, steps));
+
+    /// <summary>The same, or where that is infeasible the best plan of the least loss MSE that the rules allow.</summary>
+    public static (Plan Plan, Gains Gains) PlanOrLeast(PlanningInput input, Gains gains, double lossBudget, PlanningSteps steps)
+    {
+        (Plan plan, gains) = Plan(input, gains, lossBudget, steps);
+        return plan.Infeasibility is { } least ? Plan(input, gains, least.MinimalLoss * JustFeasible, steps) : (plan, gains);
+    }
+
+    private static (Plan Plan, Gains Gains) Make(PlanningInput input, Gains gains, double lossBudget, PlanningSteps steps)
     {
         (_, gains) = Search(input, gains, lossBudget, isQuadratic: false, steps);
         (Plan plan, gains) = Search(input, gains, lossBudget, isQuadratic: true, steps);
@@ -140,13 +152,6 @@ internal static class Planner
         }
 
         return (plan with { Bound = Math.Max(plan.Bound, plan.Gain + beyond) }, gains);
-    }
-
-    /// <summary>The same, or where that is infeasible the best plan of the least loss MSE that the rules allow.</summary>
-    public static (Plan Plan, Gains Gains) PlanOrLeast(PlanningInput input, Gains gains, double lossBudget, PlanningSteps steps)
-    {
-        (Plan plan, gains) = Plan(input, gains, lossBudget, steps);
-        return plan.Infeasibility is { } least ? Plan(input, gains, least.MinimalLoss * JustFeasible, steps) : (plan, gains);
     }
 
     /// <summary>Measures until no plan could gain more than a small gap beyond the one that is given, which stands on measured gains up to a tolerance.</summary>

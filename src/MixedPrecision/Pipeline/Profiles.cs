@@ -47,7 +47,7 @@ internal static class Profiles
     public static bool HasOtherKernels(ReadProfile? profile, Machine here) => profile?.Profile.Machine is { } device && !here.HasKernelsOf(device);
 
     /// <summary>
-    /// Times what plans of the policy's budget, of less and of a row of others use: what a build may ask for that makes a plan elsewhere, for this budget or another.
+    /// Times what plans of the policy's budget, of less and of a row of others use, in the scenarios that count: what a build may ask for that makes a plan elsewhere, for this budget or another.
     /// </summary>
     public static Gains Search(PlanningInput input, Gains gains, BudgetPolicy budget, IReadOnlyList<double> others, PlanningSteps steps) =>
         Tightened.Select(share => share * BudgetMeeting.FirstTau(budget)).Concat(others)
@@ -55,10 +55,12 @@ internal static class Profiles
 
     /// <summary>Writes what was timed.</summary>
     /// <param name="file">The profile's path.</param>
+    /// <param name="timed">Where each plan has a scenario of its own, what was timed for each: what enters a sub-graph may be the same in several, and is then told as the first has it.</param>
     /// <exception cref="MixedPrecisionException">MPB8004: it cannot be written.</exception>
-    public static ExportedProfile Write(string file, Materials materials, Measuring measuring)
+    public static ExportedProfile Write(string file, Materials materials, IReadOnlyList<Measuring> timed)
     {
-        Profile made = Profile.Of(Reports.Model(materials.Workspace), materials.Machine, materials.Scenarios.Value, [.. materials.Workspace.Partition.Layers.Select(l => l.Name)], measuring.Known);
+        var known = timed.SelectMany(m => m.Known).DistinctBy(t => t.Key).ToDictionary();
+        Profile made = Profile.Of(Reports.Model(materials.Workspace), materials.Machine, materials.Scenarios.Value, [.. materials.Workspace.Partition.Layers.Select(l => l.Name)], known);
         byte[] text = Encoding.UTF8.GetBytes(made.ToJson());
         OutputFile.Write(file, stream => stream.Write(text), makesFolder: true);
         return new ExportedProfile(Path.GetFileName(file), Convert.ToHexStringLower(SHA256.HashData(text)), made.Count);

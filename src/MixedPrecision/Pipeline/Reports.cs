@@ -82,6 +82,16 @@ internal static class Reports
                     t.Timing.Reused))]))]))],
         WarningsOf(runner));
 
+    /// <summary>What was timed in each scenario by itself, as one report; a single one as it is.</summary>
+    /// <param name="materials">Those of all scenarios, in the order of the reports.</param>
+    public static BenchmarkReport Together(Materials materials, IReadOnlyList<BenchmarkReport> own) => own is [var only] ? only : own[^1] with
+    {
+        Machine = materials.Machine,
+        Measured = own.Sum(r => r.Measured),
+        Reused = own.Sum(r => r.Reused),
+        Scenarios = [.. own.SelectMany(r => r.Scenarios).Zip(materials.Scenarios.Value, (timed, scenario) => timed with { Weight = scenario.Weight })],
+    };
+
     /// <param name="input">Null where no layer has a choice; likewise the plan.</param>
     public static SolveReport Solve(Materials materials, StageRunner runner, PlanningInput? input, Findings findings, Plan? plan, double tau) => new(
         Model(materials.Workspace),

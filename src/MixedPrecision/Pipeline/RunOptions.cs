@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using MixedPrecision.Caching;
 using MixedPrecision.Diagnostics;
 
@@ -34,7 +35,11 @@ public sealed record RunOptions(
 /// <param name="Text">What happens, for people.</param>
 /// <param name="Fraction">The share of the stage that is done, or null for a plain message.</param>
 /// <param name="Left">Estimated time left in the stage, or null when not known.</param>
-public sealed record ProgressUpdate(string Stage, string Text, double? Fraction = null, TimeSpan? Left = null);
+public sealed record ProgressUpdate(string Stage, string Text, double? Fraction = null, TimeSpan? Left = null)
+{
+    /// <summary>Whether it is one of many, of which a line of their own tells when all are done.</summary>
+    public bool IsPart { get; init; }
+}
 
 /// <summary>What a run says: passed on to the front, and warnings kept for the manifest, each once.</summary>
 internal sealed class RunLog
@@ -42,6 +47,7 @@ internal sealed class RunLog
     private readonly RunOptions options;
     private readonly List<Diagnostic> warnings;
     private readonly HashSet<Diagnostic> told;
+    private Gathering? gathering;
 
     public RunLog(RunOptions options)
         : this(options, [], [])
@@ -60,6 +66,53 @@ internal sealed class RunLog
     public void Progress(ProgressUpdate update) => options.Progress(update);
 
     public void Say(string stage, string text) => options.Progress(new ProgressUpdate(stage, text));
+
+    /// <summary>Says what became of a stage, which may be one of many (<see cref="AsOne"/>).</summary>
+    /// <param name="isWork">Whether something is done that was not known.</param>
+    public void SayOfStage(string stage, string text, bool isWork)
+    {
+        if (isWork && gathering is { HasWorked: false } first)
+        {
+            first.HasWorked = true;
+            Say(first.Stage, "started");
+        }
+
+        options.Progress(new ProgressUpdate(stage, text) { IsPart = gathering is not null });
+    }
+
+    /// <summary>Counts a stage that was run, or whose artifact was known.</summary>
+    public void Count(string stage, bool isReused) => gathering?.Count(stage, isReused);
+
+    /// <summary>Says how many timings were taken, none where all were known.</summary>
+    public void SayTimings(string stage, int taken)
+    {
+        gathering?.CountTimings(taken);
+        options.Progress(new ProgressUpdate(stage, taken == 0 ? "reused" : $"{taken} timings taken") { IsPart = gathering is not null });
+    }
+
+    /// <summary>Does work of many programs and timings, of which one line tells: what is said of each goes to the front as a part. Within such work it is part of that.</summary>
+    /// <param name="stage">Whose line it is.</param>
+    /// <param name="made">What came of it, in words; null: programs and timings are counted.</param>
+    public T AsOne<T>(string stage, Func<T> work, Func<T, string>? made = null)
+    {
+        if (gathering is not null)
+        {
+            return work();
+        }
+
+        long start = Stopwatch.GetTimestamp();
+        var own = gathering = new Gathering(stage);
+        try
+        {
+            T result = work();
+            Say(stage, own.Text(Stopwatch.GetElapsedTime(start), made?.Invoke(result)));
+            return result;
+        }
+        finally
+        {
+            gathering = null;
+        }
+    }
 
     public void Warn(Diagnostic warning)
     {

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text;
 using MixedPrecision.Data;
+using MixedPrecision.Diagnostics;
 using MixedPrecision.Policies;
 
 namespace MixedPrecision.Pipeline;
@@ -15,7 +16,14 @@ public sealed record ScenarioPlan(string Key, string Label);
 /// <param name="Label">Its name, or where it has none its sizes.</param>
 /// <param name="Key">The label as a part of a file's name; no two of a policy have the same, in whatever case.</param>
 /// <param name="Model">File name of its model.</param>
-internal sealed record ScenarioFile(ScenarioPolicy Scenario, string Label, string Key, string Model);
+internal sealed record ScenarioFile(ScenarioPolicy Scenario, string Label, string Key, string Model)
+{
+    /// <summary>Begins a clause of a message: for which scenario it holds.</summary>
+    public string Clause => $"for the scenario {Wording.Quote(Label)}, ";
+
+    /// <summary>The policy where the scenario counts alone.</summary>
+    public Policy Alone(Policy policy) => policy with { Scenarios = [Scenario] };
+}
 
 /// <summary>
 /// Names of what is emitted for each scenario: <c>model.decode.mixed.onnx</c> for a scenario <c>decode</c>. They follow from the policy alone, are of letters, digits, <c>-</c>, <c>_</c> and <c>.</c>, so that

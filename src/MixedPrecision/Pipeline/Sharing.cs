@@ -17,10 +17,9 @@ internal static class Sharing
     /// <param name="name">File name of the data.</param>
     public static IReadOnlyList<Delivered> Share(IReadOnlyList<Made> made, string folder, string name)
     {
-        string[] files = [.. SharedWeights.Write([.. made.Select(m => (m.Shipped.Emitted.Path, m.Materials.Scenario!.Model))], folder, name)];
-        (string data, string[] models) = (files[0], files[1..]);
-        string[] names = [.. models.Select(m => Path.GetFileName(m))], hashes = [.. models.Select(m => ModelFiles.HashOf([m]))];
-        EmittedModel[] emitted = [.. models.Select(model => new EmittedModel([data, model]) { Bytes = BytesOf(model) })];
+        IReadOnlyList<EmittedModel> emitted = Write([.. made.Select(m => (m.Shipped.Emitted, m.Materials.Scenario!))], folder, name);
+        string data = emitted[0].Files[0];
+        string[] names = [.. emitted.Select(e => Path.GetFileName(e.Path))], hashes = [.. emitted.Select(e => ModelFiles.HashOf([e.Path]))];
         foreach (string[] equal in names.Zip(hashes).GroupBy(f => f.Second, f => f.First).Select(g => g.ToArray()).Where(g => g.Length > 1))
         {
             made[0].Runner.Log.Say("scenario", $"{string.Join(", ", equal)}: the same plan, and the same file");
@@ -30,9 +29,17 @@ internal static class Sharing
             name,
             new FileInfo(data).Length,
             names,
-            files.Sum(f => new FileInfo(f).Length),
+            emitted.Select(e => e.Path).Prepend(data).Sum(f => new FileInfo(f).Length),
             emitted.Sum(e => e.Bytes),
             [.. names.Where((_, other) => other != i && hashes[other] == hashes[i])])))];
+    }
+
+    /// <summary>Writes the weights of models into one file of data, and each model under the name of its scenario.</summary>
+    /// <returns>Each model with the data, which come first.</returns>
+    public static IReadOnlyList<EmittedModel> Write(IReadOnlyList<(EmittedModel Emitted, ScenarioFile Scenario)> models, string folder, string name)
+    {
+        string[] files = [.. SharedWeights.Write([.. models.Select(m => (m.Emitted.Path, m.Scenario.Model))], folder, name)];
+        return [.. files[1..].Select(model => new EmittedModel([files[0], model]) { Bytes = BytesOf(model) })];
     }
 
     /// <summary>The change of the loss, measured on the file as it is shipped; null where the original was kept.</summary>

@@ -45,7 +45,8 @@ internal sealed class StageRunner(ContentStore store, RunLog log)
         byte[]? stored = Find(stage.Name, key);
         if (stored is not null && !log.Recomputes)
         {
-            log.Progress(new ProgressUpdate(stage.Name, "reused"));
+            log.Count(stage.Name, isReused: true);
+            log.SayOfStage(stage.Name, "reused", isWork: false);
             return Deserialize<TArtifact>(stored);
         }
 
@@ -102,7 +103,7 @@ internal sealed class StageRunner(ContentStore store, RunLog log)
         string?[] stored = [.. paths.Select((_, i) => FindFile(NameOf(stage, i), key))];
         if (stored.All(s => s is not null) && !log.Recomputes)
         {
-            log.Progress(new ProgressUpdate(stage, "reused"));
+            log.SayOfStage(stage, "reused", isWork: false);
             foreach ((string? from, string to) in stored.Zip(paths))
             {
                 File.Copy(from!, to, overwrite: true);
@@ -147,7 +148,7 @@ internal sealed class StageRunner(ContentStore store, RunLog log)
     /// <summary>Does work of a stage with a running report of fraction and time left.</summary>
     public T Timed<T>(string stage, Func<Action<double, string>, T> work)
     {
-        log.Progress(new ProgressUpdate(stage, "started"));
+        log.SayOfStage(stage, "started", isWork: true);
         long start = Stopwatch.GetTimestamp();
         double first = -1;
         T result = work((fraction, text) =>
@@ -157,7 +158,8 @@ internal sealed class StageRunner(ContentStore store, RunLog log)
             TimeSpan elapsed = Stopwatch.GetElapsedTime(start);
             log.Progress(new ProgressUpdate(stage, text, fraction, fraction > first ? elapsed * ((1 - fraction) / (fraction - first)) : null));
         });
-        log.Progress(new ProgressUpdate(stage, $"done in {Stopwatch.GetElapsedTime(start).TotalSeconds:0.0} s"));
+        log.Count(stage, isReused: false);
+        log.SayOfStage(stage, $"done in {Stopwatch.GetElapsedTime(start).TotalSeconds:0.0} s", isWork: true);
         return result;
     }
 

@@ -35,7 +35,10 @@ internal static class Steps
 
     /// <summary>What planning asks of the rest.</summary>
     public static PlanningSteps Planning(StageRunner runner, Measuring measuring, Func<Plan, LossChange> evaluate) => new(
-        problem => Solve(runner, problem), measuring.Add, measuring.Compare, evaluate, text => runner.Log.Say(Stages.Evaluate.Name, text), measuring.IsOver);
+        problem => Solve(runner, problem), measuring.Add, measuring.Compare, evaluate, text => runner.Log.Say(Stages.Evaluate.Name, text), measuring.IsOver)
+    {
+        AsOne = make => runner.Log.AsOne(Stages.Solve.Name, make),
+    };
 
     /// <summary>The same where plans are made and not emitted.</summary>
     public static PlanningSteps Planning(StageRunner runner, Measuring measuring) =>
@@ -139,7 +142,10 @@ internal static class Steps
     {
         SolverProblem problem = input.Problem(gains, lossBudget: 0);
         double step = Planner.Gap * (input.Floor.Total > 0 ? input.Floor.Total : 1);
-        return Solving.Frontier.With(runner.Get(Stages.Trace, new TraceInput(ContentOf(problem), step)), budgets.Select(budget => Solve(runner, problem with { LossBudget = budget })));
+        return runner.Log.AsOne(
+            Stages.Trace.Name,
+            () => Solving.Frontier.With(runner.Get(Stages.Trace, new TraceInput(ContentOf(problem), step)), budgets.Select(budget => Solve(runner, problem with { LossBudget = budget }))),
+            plans => ReportText.Count(plans.Count, "plan"));
     }
 
     /// <summary>By plan, the relative loss error of its file on evaluation samples; null where none was ever emitted and measured.</summary>

@@ -90,12 +90,27 @@ public static class Verbs
         Profiles.Guard(file, materials);
         if (!Choices.Any(materials, materials.Allowed))
         {
-            return Reports.Benchmark(materials, runner, Gains.Empty, (0, 0)) with { Exported = Profiles.Write(file, materials, new Measuring(materials, runner)) };
+            return Reports.Benchmark(materials, runner, Gains.Empty, (0, 0)) with { Exported = Profiles.Write(file, materials, []) };
         }
 
-        (PlanningInput input, Gains gains, Measuring measuring) = Prepare(materials, runner);
-        gains = Profiles.Search(input, gains, materials.Policy.Budget, Budgets, Steps.Planning(runner, measuring));
-        return Reports.Benchmark(materials, runner, gains, measuring.Counts) with { Exported = Profiles.Write(file, materials, measuring) };
+        Sensitivities sensitivities = Calibrated(materials, runner);
+        IReadOnlyList<ScenarioFile> files = ScenarioFiles.Of(materials.Policy);
+        var reports = new List<BenchmarkReport>();
+        var timed = new List<Measuring>();
+        foreach (Materials own in files.Count == 0 ? [materials] : files.Select(materials.For))
+        {
+            if (own.Scenario is { } scenario)
+            {
+                runner.Log.Say("scenario", $"{Wording.Quote(scenario.Label)}, {timed.Count + 1} of {files.Count}");
+            }
+
+            (PlanningInput input, Gains gains, Measuring measuring) = Begin(own, runner, sensitivities);
+            gains = runner.Log.AsOne(Stages.Search.Name, () => Profiles.Search(input, gains, own.Policy.Budget, Budgets, Steps.Planning(runner, measuring)));
+            timed.Add(measuring);
+            reports.Add(Reports.Benchmark(own, runner, gains, measuring.Counts));
+        }
+
+        return Reports.Together(materials, reports) with { Exported = Profiles.Write(file, materials, timed) };
     }
 
     /// <summary>The plan, before a model is written.</summary>
@@ -136,9 +151,12 @@ public static class Verbs
             // The policy's budget comes first: whatever is timed for its plan is timed, before the time of the search is over. What the others take does not depend on it, so that another budget finds that known.
             double stated = BudgetMeeting.FirstTau(materials.Policy.Budget);
             double[] own = [input.LossBudget(stated)];
-            Searching.Run(runner, input, gains, own, steps);
-            gains = Searching.Run(runner, input, gains, [.. Budgets.Select(input.LossBudget)], steps);
-            gains = Searching.Run(runner, input, gains, own, steps);
+            gains = runner.Log.AsOne(Stages.Search.Name, () =>
+            {
+                Searching.Run(runner, input, gains, own, steps);
+                Gains found = Searching.Run(runner, input, gains, [.. Budgets.Select(input.LossBudget)], steps);
+                return Searching.Run(runner, input, found, own, steps);
+            });
             Steps.WarnOfMissing(materials, runner, measuring);
             IReadOnlyList<Plan> plans = Steps.Frontier(runner, input, gains, own);
             if (plans.Count == 0)
@@ -194,7 +212,8 @@ public static class Verbs
                 return Planner.Plan(free, measuring.Add(gains, Measuring.First(free.Partition, free.Allowed, free.Structures)), budget, steps).Plan;
             }
 
-            Explanation found = Explaining.Of(input, gains, plan, tau, materials.Policy, problem => Steps.Solve(runner, problem), Without, Within, Steps.Frontier(runner, input, gains, [input.LossBudget(tau)]), gain => Reports.Text(materials, gain));
+            Explanation found = runner.Log.AsOne("explain", () => Explaining.Of(
+                input, gains, plan, tau, materials.Policy, problem => Steps.Solve(runner, problem), Without, Within, Steps.Frontier(runner, input, gains, [input.LossBudget(tau)]), gain => Reports.Text(materials, gain)));
             Steps.WarnOfMissing(materials, runner, measuring);
             return Reports.Explain(materials, runner, tau, layer is null ? found : found with { Layers = [.. found.Layers.Where(l => l.Name == layer)] });
         }
@@ -206,7 +225,6 @@ public static class Verbs
         (Materials materials, StageRunner runner) = Open(policyFile, options);
         using (materials)
         {
-            LockFile.RefuseSeveral(materials.Policy);
             Steps.CheckBudget(materials);
             return Locking.Make(materials, runner);
         }
@@ -270,12 +288,19 @@ public static class Verbs
     }
 
     /// <summary>What plans are made of, with what is measured first.</summary>
-    private static (PlanningInput Input, Gains Gains, Measuring Measuring) Prepare(Materials materials, StageRunner runner)
+    private static (PlanningInput Input, Gains Gains, Measuring Measuring) Prepare(Materials materials, StageRunner runner) => Begin(materials, runner, Calibrated(materials, runner));
+
+    /// <summary>What does not depend on the scenarios.</summary>
+    private static Sensitivities Calibrated(Materials materials, StageRunner runner)
     {
         Steps.CheckBudget(materials);
         Steps.CheckData(materials, runner);
         Steps.CheckRepeatable(materials, runner);
-        Sensitivities sensitivities = Steps.Calibrate(materials, runner);
+        return Steps.Calibrate(materials, runner);
+    }
+
+    private static (PlanningInput Input, Gains Gains, Measuring Measuring) Begin(Materials materials, StageRunner runner, Sensitivities sensitivities)
+    {
         var measuring = new Measuring(materials, runner);
         (PlanningInput input, Gains gains) = Steps.Begin(materials, measuring, Steps.Input(materials, Choices.Judged(materials.Policy, materials.Allowed, sensitivities), sensitivities));
         return (input, gains, measuring);

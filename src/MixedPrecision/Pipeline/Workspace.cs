@@ -19,6 +19,7 @@ internal sealed class Workspace : IDisposable
     private string? keptWhy;
     private bool? hasExternalData;
     private IReadOnlyList<FoundStructure>[]? structures;
+    private IReadOnlyDictionary<string, LayerSite>? unlocked;
 
     private Workspace(OnnxModel original, string path, IReadOnlyDictionary<string, TensorType> types, bool isRewritten, bool withEmbeddings)
     {
@@ -129,7 +130,10 @@ internal sealed class Workspace : IDisposable
     public bool IsRewritten { get; private set; }
 
     /// <summary>Gives layers what a lock holds of them, in place of what calibration data show.</summary>
-    public void Lock(Func<LayerSite, LayerSite> locked) => Sites = Sites.ToDictionary(s => s.Key, s => locked(s.Value));
+    public void Lock(Func<LayerSite, LayerSite> locked) => (unlocked, Sites) = (Sites, Sites.ToDictionary(s => s.Key, s => locked(s.Value)));
+
+    /// <summary>Takes back what <see cref="Lock"/> gave layers, if it gave any something: another plan may hold something else of them.</summary>
+    public void Unlock() => Sites = unlocked ?? Sites;
 
     /// <summary>Goes back to the model of the file.</summary>
     /// <param name="why">What the rewritten model gets wrong.</param>
@@ -208,6 +212,7 @@ internal sealed class Workspace : IDisposable
         Partition = Partitioner.Partition(Model, Types, withEmbeddings);
         Sites = WeightFaults.Find(Model, Partition.View, SitesOf(Types));
         structures = null;
+        unlocked = null;
     }
 
     private Dictionary<string, LayerSite> SitesOf(IReadOnlyDictionary<string, TensorType> types) => Partition.Layers.ToDictionary(

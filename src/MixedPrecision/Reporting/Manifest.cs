@@ -99,7 +99,7 @@ public sealed record ManifestBudget(string Text, double Allowed, double Measured
 {
     /// <summary>Nothing for the error of the loss, which other lines say.</summary>
     internal IEnumerable<string> ToLines() => Limits is null ? StatedTau is not null ? [] : [$"budget {Text}: measured {ReportText.Percent(Measured)}"]
-        : Limits.Where(limit => limit.Name != LossLimit.Keys[0]).Select(limit => $"budget {limit.Text}: measured {limit.MeasuredText}");
+        : Limits.Where(limit => limit.Name != LossLimit.Keys[0]).Select(limit => $"budget {limit.Text}: measured {limit.Say(limit.Measured)}{(limit.IsWithin ? "" : ", which is not within it")}");
 }
 
 /// <summary>A limit of the budget.</summary>
@@ -111,8 +111,11 @@ public sealed record ManifestBudget(string Text, double Allowed, double Measured
 /// <param name="Predicted">What was predicted of it; null where nothing was.</param>
 public sealed record ManifestLimit(string Name, string Text, double Allowed, double Measured, bool IsWithin, double? Predicted = null)
 {
-    /// <summary>What was measured, for people.</summary>
-    internal string MeasuredText => Name == SizeLimit.Key ? ReportText.Bytes((long)Measured) : ReportText.Percent(Measured);
+    /// <summary>Whether it is a least share of answers, near to all of them.</summary>
+    internal bool IsLeast => Name == LossLimit.Keys[(int)BudgetKind.Agreement];
+
+    /// <summary>A value of what it is about, for people.</summary>
+    internal string Say(double value) => Name == SizeLimit.Key ? ReportText.Bytes((long)Math.Clamp(value, 0, long.MaxValue / 2)) : IsLeast ? ReportText.NearlyAll(value) : ReportText.Percent(value);
 }
 
 /// <summary>Timings of another machine, which those of this one stand back for.</summary>

@@ -3,6 +3,10 @@ namespace MixedPrecision.Reporting;
 /// <summary>Plans for people: the lines that the report of <c>solve</c> and the manifest share.</summary>
 internal static class PlanText
 {
+    /// <summary>The models of a run, and what they share.</summary>
+    public static IEnumerable<string> Lines(IReadOnlyList<Manifest> manifests) =>
+        [.. manifests.SelectMany(m => m.ToLines()), .. manifests[0].Shared is { } shared ? [shared.ToLine()] : Array.Empty<string>()];
+
     /// <summary>"31 layers: 20 int8-dynamic, 11 fp32"; "0 layers".</summary>
     public static string Formats(IReadOnlyList<PlannedSubgraph> subgraphs)
     {

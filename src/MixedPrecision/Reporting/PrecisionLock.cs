@@ -3,18 +3,17 @@ using MixedPrecision.Formats;
 namespace MixedPrecision.Reporting;
 
 /// <summary>
-/// A lock: a plan that was made, with all that its file cannot be written without, and what it rests on. It stands beside the policy, is committed with it, and lets any machine write the same bytes without a
-/// measurement. It holds no absolute path and no clock time.
+/// A lock: the plan that was made, or that of each scenario, with all that files cannot be written without, and what it rests on. It stands beside the policy, is committed with it, and lets any machine write the same
+/// bytes without a measurement. It holds no absolute path and no clock time.
 /// </summary>
 /// <param name="Schema">Version of the lock's schema: <see cref="CurrentSchema"/>.</param>
 /// <param name="Policy">What the policy says, scalar by scalar, by the path of its key.</param>
 /// <param name="Data">Files of data, of losses and of a profile that the policy names.</param>
-/// <param name="Versions">Versions of all that writes the file.</param>
+/// <param name="Versions">Versions of all that writes the files.</param>
 /// <param name="IsRewritten">Whether exact rewrites stand: they were found to be exact.</param>
 /// <param name="Types">Types of values that only a run of the model has shown.</param>
-/// <param name="Layers">The weights of layers that are written in another format.</param>
 /// <param name="Constants">The file beside the lock that holds what cannot be computed without data; null where there is no such.</param>
-/// <param name="Manifest">The plan, what was predicted and measured, and the hashes of original and emitted model.</param>
+/// <param name="Models">What is emitted: one model, or one for each scenario that has a plan of its own, in their order.</param>
 public sealed record PrecisionLock(
     int Schema,
     IReadOnlyDictionary<string, string> Policy,
@@ -22,25 +21,29 @@ public sealed record PrecisionLock(
     LockedVersions Versions,
     bool IsRewritten,
     IReadOnlyDictionary<string, LockedType> Types,
-    IReadOnlyList<LockedLayer> Layers,
     LockedBinary? Constants,
-    Manifest Manifest)
+    IReadOnlyList<LockedModel> Models)
 {
-    public const int CurrentSchema = 1;
+    public const int CurrentSchema = 2;
 
     public string ToJson() => ReportJson.Write(this);
 }
+
+/// <summary>A model that is emitted.</summary>
+/// <param name="Layers">The weights of layers that are written in another format.</param>
+/// <param name="Manifest">The plan, what was predicted and measured, and the hashes of original and emitted model; the latter is that of all files that the model consists of, weights that it shares included.</param>
+public sealed record LockedModel(IReadOnlyList<LockedLayer> Layers, Manifest Manifest);
 
 /// <summary>A file that the policy names.</summary>
 /// <param name="Key">The policy's key that names it.</param>
 /// <param name="Sha256">SHA-256 of what it holds, in lower-case hexadecimal.</param>
 public sealed record LockedFile(string Key, string Sha256);
 
-/// <summary>Versions of all that writes the file: with others it would be another.</summary>
+/// <summary>Versions of all that writes the files: with others they would be others.</summary>
 /// <param name="Emission">Of what writes models.</param>
 /// <param name="Rewrites">Of exact rewrites.</param>
-/// <param name="Formats">By name, of the formats that the plan uses.</param>
-/// <param name="Structures">By name, of the structures that the plan uses.</param>
+/// <param name="Formats">By name, of the formats that plans use.</param>
+/// <param name="Structures">By name, of the structures that plans use.</param>
 public sealed record LockedVersions(int Emission, int Rewrites, IReadOnlyDictionary<string, int> Formats, IReadOnlyDictionary<string, int> Structures);
 
 /// <summary>What is known of a value.</summary>

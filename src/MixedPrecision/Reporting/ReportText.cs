@@ -14,16 +14,22 @@ internal static class ReportText
     /// <summary>A fraction as percent, three significant digits: 0.82 %.</summary>
     public static string Percent(double fraction) => Number(fraction * 100) + " %";
 
+    /// <summary>A fraction near to 1 as percent, two decimals: 99.95 %.</summary>
+    public static string NearlyAll(double fraction) => (fraction * 100).ToString("0.##", CultureInfo.InvariantCulture) + " %";
+
     /// <summary>A time with its unit: 0.123 ms.</summary>
     public static string Milliseconds(double milliseconds) => Number(milliseconds) + " ms";
 
     /// <summary>A factor: 1.52×.</summary>
     public static string Factor(double factor) => factor.ToString("0.00", CultureInfo.InvariantCulture) + "×";
 
-    /// <summary>A number of bytes in MB of 1,000,000 bytes, or kB when it is small.</summary>
-    public static string Bytes(long bytes) => bytes < 1_000_000
-        ? (bytes / 1e3).ToString("0.0", CultureInfo.InvariantCulture) + " kB"
-        : (bytes / 1e6).ToString("0.00", CultureInfo.InvariantCulture) + " MB";
+    /// <summary>A number of bytes in MB of 1,000,000 bytes, in kB when it is small, or in GB when it is large.</summary>
+    public static string Bytes(long bytes) => bytes switch
+    {
+        < 1_000_000 => (bytes / 1e3).ToString("0.0", CultureInfo.InvariantCulture) + " kB",
+        < 1_000_000_000 => (bytes / 1e6).ToString("0.00", CultureInfo.InvariantCulture) + " MB",
+        _ => (bytes / 1e9).ToString("0.00", CultureInfo.InvariantCulture) + " GB",
+    };
 
     /// <summary>A count: 3,407,123.</summary>
     public static string Count(long count) => count.ToString("#,0", CultureInfo.InvariantCulture);

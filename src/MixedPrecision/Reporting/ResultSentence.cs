@@ -45,7 +45,7 @@ public static class ResultSentence
         yield return $"loss error {ReportText.Percent(manifest.Measured.RelativeLossError)}{allowed}";
         foreach (ManifestLimit limit in (manifest.Budget.Limits ?? []).Where(l => l.Name != LossLimit.Keys[0]))
         {
-            yield return $"{Wording.Escape(limit.Text)} allowed and {limit.MeasuredText} measured";
+            yield return $"{Words(limit.Name)} {limit.Say(limit.Measured)} of {limit.Say(limit.Allowed)} {(limit.IsLeast ? "asked for" : "allowed")}";
         }
 
         if (manifest.Measured.Accuracy is { } accuracy)
@@ -60,6 +60,9 @@ public static class ResultSentence
         int unit = original.LastIndexOf(' ');
         return $"{(original[unit..] == mixed[mixed.LastIndexOf(' ')..] ? original[..unit] : original)} → {mixed}";
     }
+
+    /// <summary>A key in words: accuracyDrop, accuracy drop.</summary>
+    private static string Words(string key) => string.Concat(Wording.Escape(key).Select(c => char.IsAsciiLetterUpper(c) ? $" {char.ToLowerInvariant(c)}" : $"{c}"));
 
     private static string Factor(double factor) => factor.ToString(factor < 1.95 ? "0.00" : "0.0", CultureInfo.InvariantCulture) + "×";
 }

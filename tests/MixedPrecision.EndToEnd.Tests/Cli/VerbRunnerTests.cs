@@ -1,6 +1,7 @@
 using MixedPrecision.Cli;
 using MixedPrecision.Diagnostics;
 using MixedPrecision.Pipeline;
+using Spectre.Console;
 
 namespace MixedPrecision.EndToEnd.Tests.Cli;
 
@@ -63,6 +64,23 @@ public sealed class VerbRunnerTests : IDisposable
             ["calibrate: sample 1 1 %", "calibrate: a message", "calibrate: sample 3 3 %, 90 s left", "benchmark: sub-graph 1 0 %"],
             error.ToString().ReplaceLineEndings("\n").TrimEnd('\n').Split('\n'));
         Assert.Empty(output.ToString());
+    }
+
+    [Fact]
+    public void One_of_many_is_not_told_where_a_line_of_all_follows()
+    {
+        var reporter = new TextReporter(output, error, new StoppedClock());
+        using var terminal = new StringWriter();
+        var bars = new TerminalReporter(output, AnsiConsole.Create(new AnsiConsoleSettings { Out = new AnsiConsoleOutput(terminal) }));
+        foreach (Reporter each in new Reporter[] { reporter, bars })
+        {
+            each.Progress(new ProgressUpdate("solve", "started") { IsPart = true });
+            each.Progress(new ProgressUpdate("solve", "done in 0.0 s") { IsPart = true });
+            each.Progress(new ProgressUpdate("search", "done in 0.1 s, 1 program solved"));
+        }
+
+        Assert.Equal(["search: done in 0.1 s, 1 program solved"], error.ToString().Split(Environment.NewLine, StringSplitOptions.RemoveEmptyEntries));
+        Assert.Equal(["search: done in 0.1 s, 1 program solved"], terminal.ToString().Split(Environment.NewLine, StringSplitOptions.RemoveEmptyEntries));
     }
 
     public void Dispose()

@@ -65,9 +65,40 @@ public sealed class ScenariosTests : IClassFixture<AppFixture>
         ProcessRun emitted = model.Tool([.. model.Quantize(), "--json"]);
         Assert.True(emitted.ExitCode == 0, emitted.All);
         Assert.Equal(["one", "many"], Scenarios(emitted.Output));
-        ProcessRun refused = model.Tool("lock", model.Policy, "--cache", model.Cache);
-        Assert.Equal(1, refused.ExitCode);
-        Assert.Contains("error MPB7008: ", refused.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_lock_of_all_scenarios_publishes_the_same_bytes()
+    {
+        using var model = new SmallModel();
+        WritePolicy(model, "one", "many");
+        ProcessRun locked = model.Tool("lock", model.Policy, "--cache", model.Cache);
+        Success(locked);
+        Assert.Contains("locked: model.precision.lock.json", locked.Output, StringComparison.Ordinal);
+        Success(model.Tool([.. model.Quantize(), "--locked"]));
+        File.Delete(model["calibration.jsonl"]);
+        Directory.Delete(model.Cache, recursive: true);
+        ProcessRun published = Publish(model);
+        Success(published);
+        Assert.Contains("nothing is measured", published.Output, StringComparison.Ordinal);
+        Assert.DoesNotContain("calibrate: started", published.Output, StringComparison.Ordinal);
+        Assert.Equal(["model.many.mixed.onnx", "model.many.mixed.precision.json", "model.mixed.data", "model.one.mixed.onnx", "model.one.mixed.precision.json"], Published());
+        Assert.All(Published(), file => Assert.Equal(File.ReadAllBytes(Path.Combine(model.Output, file)), File.ReadAllBytes(app.Published(file))));
+
+        // Both files of the lock are inputs of the publish.
+        ProcessRun second = Publish(model);
+        Success(second);
+        Assert.Contains("nothing changed since the last run", second.Output, StringComparison.Ordinal);
+        foreach (string file in Directory.GetFiles(model.Folder, "*.precision.lock.*"))
+        {
+            File.SetLastWriteTimeUtc(file, File.GetLastWriteTimeUtc(file).AddSeconds(-5));
+            ProcessRun again = Publish(model);
+            Success(again);
+            Assert.DoesNotContain("nothing changed since the last run", again.Output, StringComparison.Ordinal);
+        }
+
+        WritePolicy(model, "one", "few");
+        Assert.Contains("error MPB8011: ", Publish(model).Output, StringComparison.Ordinal);
     }
 
     private static string?[] Scenarios(string json)

@@ -38,7 +38,9 @@ public sealed class ToolEventTests
         task.Read(Written(reporter => reporter.Result(["1.6 times as fast"])));
         task.Read(Written(reporter => reporter.Progress(new ProgressUpdate("calibrate", "sample 3", 0.5, TimeSpan.FromSeconds(4)))));
 
-        Assert.Equal([("1.6 times as fast", MessageImportance.High), ("calibrate: sample 3 50 %, 4 s left", MessageImportance.Low)], task.Messages.Select(m => (m.Message, m.Importance)));
+        task.Read(Written(reporter => reporter.Progress(new ProgressUpdate("solve", "done in 0.0 s") { IsPart = true })));
+
+        Assert.Equal([("1.6 times as fast", MessageImportance.High), ("calibrate: sample 3 50 %, 4 s left", MessageImportance.Low), ("solve: done in 0.0 s", MessageImportance.Low)], task.Messages.Select(m => (m.Message, m.Importance)));
     }
 
     [Fact]

@@ -61,5 +61,10 @@ public sealed partial class SubgraphTimerTests
         Assert.Equal((0, 1, 2), (bench.Timer.Measured, bench.Timer.Reused, bench.Timer.Missing));
         Assert.Equal([known], bench.Timer.Profiled(second, _ => ["fp32", FormatTexts.Int8Dynamic, FormatTexts.Int8Weight]));
         Assert.Empty(bench.Timer.Profiled(second, _ => ["fp32", FormatTexts.Int8Dynamic]));
+
+        // What another scenario timed is none of this one's.
+        using var larger = new Bench(TwoBlocks(seed: 1), folder.Path, batch: 8, profile: profile);
+        Assert.Empty(larger.Timer.Profiled(larger.Partition.Subgraphs[1], _ => ["fp32", FormatTexts.Int8Dynamic, FormatTexts.Int8Weight]));
+        Assert.Equal(0, larger.Timer.Missing);
     }
 }

@@ -186,9 +186,9 @@ public sealed class ConstraintTests : IDisposable
     {
         Policy("{ lossError: 5%, agreement: 50%, size: 80% }", "layers: [ { match: '*', not: [int4-weight], atLeast: int8-weight, sharedFormat: true } ]");
         LockResult locked = Verbs.Lock(folder.PolicyFile, folder.Options());
-        Assert.Equal(3, locked.Lock.Manifest.Budget.Limits!.Count);
+        Assert.Equal(3, locked.Lock.Models[0].Manifest.Budget.Limits!.Count);
         Manifest manifest = folder.Quantize().Manifest;
-        Assert.Equal(locked.Lock.Manifest.ToJson(), manifest.ToJson());
+        Assert.Equal(locked.Lock.Models[0].Manifest.ToJson(), manifest.ToJson());
         string text = File.ReadAllText(folder.PolicyFile);
         foreach ((string from, string to) in new[] { ("[int4-weight]", "[fp32]"), ("atLeast: int8-weight", "atLeast: int4-weight"), ("sharedFormat: true", "sharedFormat: false"), ("size: 80%", "size: 81%"), ("agreement: 50%", "agreement: 51%") })
         {

@@ -25,13 +25,44 @@ public sealed class ExplainTests : IDisposable
         Assert.Equal(middle.Gain, solved.Predicted.Gain.Value, 1.0);
         FrontierReport again = Verbs.Frontier(folder.PolicyFile, folder.Options());
         Assert.Equal(found.ToJson(), again.ToJson());
-        Assert.Equal(3, folder.Log.Count(l => l == "search reused"));
+        Assert.Equal(3 + 1, folder.Log.Count(l => l == "search reused"));
         Assert.Single(folder.Log, l => l.StartsWith("solve", StringComparison.Ordinal));
         Assert.DoesNotContain(folder.Log, l => l.EndsWith("started", StringComparison.Ordinal));
         Verbs.Frontier(folder.PolicyFile, folder.Options() with { Budget = "0.7%" });
         Assert.Contains("search reused", folder.Log);
         Assert.Contains("frontier reused", folder.Log);
         Assert.Contains(found.ToLines(), l => l.Contains("bought by the policy's budget", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void OneLineTellsOfManyPrograms()
+    {
+        Policy("1%");
+        FrontierReport found = Verbs.Frontier(folder.PolicyFile, folder.Options());
+        Assert.Collection(
+            Told("search", "solve", "frontier", "benchmark"),
+            l => Assert.Equal("search: started", l),
+            l => Assert.Matches(@"^search: done in [0-9]+\.[0-9] s, [1-9][0-9]* programs solved, [1-9][0-9]* reused$", l),
+            l => Assert.Equal("frontier: started", l),
+            l => Assert.Matches($@"^frontier: done in [0-9]+\.[0-9] s, {found.Points.Count} plans$", l));
+
+        Verbs.Frontier(folder.PolicyFile, folder.Options());
+        Assert.Equal(["search: reused", $"frontier: reused, {found.Points.Count} plans"], Told("search", "solve", "frontier", "benchmark"));
+
+        Policy("2%");
+        Verbs.Solve(folder.PolicyFile, folder.Options());
+        Assert.Collection(
+            Told("solve"), l => Assert.Equal("solve: started", l), l => Assert.Matches(@"^solve: done in [0-9]+\.[0-9] s, [1-9][0-9]* programs? solved(, [0-9]+ reused)?$", l));
+        Verbs.Solve(folder.PolicyFile, folder.Options());
+        Assert.Equal(["solve: reused"], Told("solve"));
+
+        Verbs.Explain(folder.PolicyFile, null, folder.Options());
+        Assert.Equal("solve: reused", Assert.Single(Told("solve")));
+        Assert.Equal(2, Told("explain").Length);
+        Verbs.Explain(folder.PolicyFile, null, folder.Options());
+        Assert.Equal(["solve: reused", "explain: reused"], Told("solve", "frontier", "explain"));
+
+        string[] Told(params string[] stages) => [.. folder.Lines.Where(l => stages.Contains(l.Split(':')[0]))];
     }
 
     [Fact]

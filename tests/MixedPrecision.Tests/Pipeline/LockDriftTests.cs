@@ -72,7 +72,7 @@ public sealed class LockDriftTests : IDisposable
     public static TheoryData<string, Action<JsonNode>> OtherVersions => new()
     {
         { "schema", json => json["schema"] = 99 },
-        { "manifest's schema", json => json["manifest"]!["schema"] = 1 },
+        { "manifest's schema", json => Model(json)["manifest"]!["schema"] = 1 },
         { "emission", json => json["versions"]!["emission"] = 1 },
         { "rewrites", json => json["versions"]!["rewrites"] = 99 },
         { "format", json => json["versions"]!["formats"]!.AsObject().First().Value!.ReplaceWith(99) },
@@ -91,14 +91,14 @@ public sealed class LockDriftTests : IDisposable
     public static TheoryData<string, Action<JsonNode>> OtherPlans => new()
     {
         { "a format", json => FirstQuantized(json)["format"] = "fp32" },
-        { "a format that does not apply", json => { FirstQuantized(json)["format"] = "int8-static(reduced)"; json["layers"]!.AsArray().Clear(); } },
-        { "a fingerprint", json => json["manifest"]!["subgraphs"]![0]!["fingerprint"] = "another" },
-        { "fewer sub-graphs", json => json["manifest"]!["subgraphs"]!.AsArray().RemoveAt(0) },
+        { "a format that does not apply", json => { FirstQuantized(json)["format"] = "int8-static(reduced)"; Model(json)["layers"]!.AsArray().Clear(); } },
+        { "a fingerprint", json => Model(json)["manifest"]!["subgraphs"]![0]!["fingerprint"] = "another" },
+        { "fewer sub-graphs", json => Model(json)["manifest"]!["subgraphs"]!.AsArray().RemoveAt(0) },
         { "a name", json => FirstQuantized(json)["name"] = "nobody" },
-        { "a structure", json => json["manifest"]!["subgraphs"]![0]!["structure"] = "multi-head-attention" },
-        { "another part", json => json["layers"]![0]!["stored"] = json["layers"]!.AsArray()[json["layers"]!.AsArray().Count - 1]!["stored"]!.DeepClone() },
-        { "the hash of constants", json => json["layers"]![0]!["sha256"] = new string('0', 64) },
-        { "the hash of the file", json => json["manifest"]!["output"]!["sha256"] = new string('0', 64) },
+        { "a structure", json => Model(json)["manifest"]!["subgraphs"]![0]!["structure"] = "multi-head-attention" },
+        { "another part", json => Model(json)["layers"]![0]!["stored"] = Model(json)["layers"]!.AsArray()[Model(json)["layers"]!.AsArray().Count - 1]!["stored"]!.DeepClone() },
+        { "the hash of constants", json => Model(json)["layers"]![0]!["sha256"] = new string('0', 64) },
+        { "the hash of the file", json => Model(json)["manifest"]!["output"]!["sha256"] = new string('0', 64) },
     };
 
     [Theory]
@@ -113,23 +113,28 @@ public sealed class LockDriftTests : IDisposable
 
     public static TheoryData<string, Action<JsonNode>> Damages => new()
     {
-        { "no manifest", json => json.AsObject().Remove("manifest") },
-        { "no layers", json => json.AsObject().Remove("layers") },
-        { "a layer without constants", json => json["layers"]!.AsArray().RemoveAt(0) },
-        { "a layer twice", json => json["layers"]!.AsArray().Add(json["layers"]![0]!.DeepClone()) },
-        { "nothing for a layer", json => json["layers"]!.AsArray().Add(null) },
-        { "nothing for what may be absent", json => json["layers"]![0]!["stored"] = null },
-        { "nothing for sub-graphs", json => json["manifest"]!["subgraphs"] = null },
+        { "no manifest", json => Model(json).AsObject().Remove("manifest") },
+        { "no layers", json => Model(json).AsObject().Remove("layers") },
+        { "no models", json => json["models"]!.AsArray().Clear() },
+        { "nothing for models", json => json["models"] = null },
+        { "a model that is none", json => json["models"]![0] = "model" },
+        { "a model twice", json => json["models"]!.AsArray().Add(Model(json).DeepClone()) },
+        { "another model's name", json => Model(json)["manifest"]!["output"]!["file"] = "other.mixed.onnx" },
+        { "a layer without constants", json => Model(json)["layers"]!.AsArray().RemoveAt(0) },
+        { "a layer twice", json => Model(json)["layers"]!.AsArray().Add(Model(json)["layers"]![0]!.DeepClone()) },
+        { "nothing for a layer", json => Model(json)["layers"]!.AsArray().Add(null) },
+        { "nothing for what may be absent", json => Model(json)["layers"]![0]!["stored"] = null },
+        { "nothing for sub-graphs", json => Model(json)["manifest"]!["subgraphs"] = null },
         { "a text for a number", json => json["versions"]!["emission"] = "5" },
-        { "a part outside", json => json["layers"]![0]!["stored"]!["offset"] = long.MaxValue },
-        { "a negative part", json => json["layers"]![0]!["stored"]!["offset"] = -1 },
-        { "a huge part", json => json["layers"]![0]!["stored"]!["length"] = long.MaxValue },
-        { "an empty part", json => json["layers"]![0]!["stored"]!["length"] = 0 },
+        { "a part outside", json => Model(json)["layers"]![0]!["stored"]!["offset"] = long.MaxValue },
+        { "a negative part", json => Model(json)["layers"]![0]!["stored"]!["offset"] = -1 },
+        { "a huge part", json => Model(json)["layers"]![0]!["stored"]!["length"] = long.MaxValue },
+        { "an empty part", json => Model(json)["layers"]![0]!["stored"]!["length"] = 0 },
         { "no file of constants", json => json.AsObject().Remove("constants") },
-        { "a hash of another form", json => json["manifest"]!["model"]!["sha256"] = "x" },
+        { "a hash of another form", json => Model(json)["manifest"]!["model"]!["sha256"] = "x" },
         { "a type that is none", json => json["types"]!["x"] = new JsonObject { ["elementType"] = 999, ["rank"] = 2 } },
         { "a rank beyond all", json => json["types"]!["x"] = new JsonObject { ["elementType"] = 1, ["rank"] = int.MaxValue } },
-        { "an interval of one number", json => json["manifest"]!["predicted"]!["interval"]!.AsArray().RemoveAt(0) },
+        { "an interval of one number", json => Model(json)["manifest"]!["predicted"]!["interval"]!.AsArray().RemoveAt(0) },
         { "a format of the plan", json => FirstQuantized(json)["format"] = "int8-dynamic" },
     };
 
@@ -142,7 +147,7 @@ public sealed class LockDriftTests : IDisposable
         Assert.NotEmpty(what);
     }
 
-    public static TheoryData<string> Texts => new("", "{", "[]", "null", "\"lock\"", "{\"schema\": 1}", "{\"schema\": 1, \"schema\": 1}", new string('[', 1000), "{\"schema\": {}, \"manifest\": 3}");
+    public static TheoryData<string> Texts => new("", "{", "[]", "null", "\"lock\"", "{\"schema\": 2}", "{\"schema\": 2, \"schema\": 2}", new string('[', 1000), "{\"schema\": {}, \"manifest\": 3}");
 
     [Theory]
     [MemberData(nameof(Texts))]
@@ -194,11 +199,11 @@ public sealed class LockDriftTests : IDisposable
         Verbs.Lock(folder.PolicyFile, folder.Options());
         Assert.False(File.Exists(Binary));
         string whole = File.ReadAllText(LockPath);
-        JsonNode Input(JsonNode json) => json["layers"]!.AsArray().First(l => l!["ranges"] is not null)!["ranges"]!["input"]!;
+        JsonNode Input(JsonNode json) => Model(json)["layers"]!.AsArray().First(l => l!["ranges"] is not null)!["ranges"]!["input"]!;
         Edit(json => Input(json)["low"] = 3);
         Refused(Codes.LockInvalid);
         File.WriteAllText(LockPath, whole);
-        Edit(json => json["layers"]!.AsArray().First(l => l!["ranges"] is not null)!.AsObject().Remove("ranges"));
+        Edit(json => Model(json)["layers"]!.AsArray().First(l => l!["ranges"] is not null)!.AsObject().Remove("ranges"));
         MixedPrecisionException e = Assert.Throws<MixedPrecisionException>(() => folder.Quantize());
         Assert.True(e.Diagnostic.Code == Codes.LockInvalid || e.Diagnostic.Code == Codes.LockPlanDrift, e.Message);
         File.WriteAllText(LockPath, whole);
@@ -219,8 +224,10 @@ public sealed class LockDriftTests : IDisposable
 
     public void Dispose() => folder.Dispose();
 
+    private static JsonNode Model(JsonNode json) => json["models"]![0]!;
+
     private static JsonNode FirstQuantized(JsonNode json) =>
-        json["manifest"]!["subgraphs"]!.AsArray().SelectMany(s => s!["layers"]!.AsArray()).First(l => l!["format"]!.GetValue<string>() != "fp32")!;
+        Model(json)["manifest"]!["subgraphs"]!.AsArray().SelectMany(s => s!["layers"]!.AsArray()).First(l => l!["format"]!.GetValue<string>() != "fp32")!;
 
     private void Edit(Action<JsonNode> edit)
     {

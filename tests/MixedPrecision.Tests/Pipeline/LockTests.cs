@@ -18,7 +18,7 @@ public class LockTests
     private const string Computed = "objective: theoretical-time";
 
     /// <summary>As de-DE and tr-TR write numbers, as sv-SE does, and invariant: tool and tests know the invariant culture alone, which has no others by name.</summary>
-    private static readonly CultureInfo[] Cultures = [Writing(",", ".", "-"), Writing(",", "\u00a0", "\u2212"), CultureInfo.InvariantCulture];
+    internal static readonly CultureInfo[] Cultures = [Writing(",", ".", "-"), Writing(",", "\u00a0", "\u2212"), CultureInfo.InvariantCulture];
 
     /// <summary>Weights rounded with moments, balanced channels, ranges, half precision, weights alone; what of it has to be stored.</summary>
     public static TheoryData<string, string, bool> Cases => new()
@@ -42,7 +42,7 @@ public class LockTests
         Assert.Equal("plan", free.Manifest.Shipped.What);
         LockResult made = In(Cultures[0], () => Verbs.Lock(folder.PolicyFile, folder.Options()));
         Assert.Equal([.. isStored ? ["model.precision.lock.bin"] : Array.Empty<string>(), "model.precision.lock.json"], made.Files.Select(Path.GetFileName));
-        Assert.Equal(isStored, made.Lock.Layers.Any(l => l.Stored is not null));
+        Assert.Equal(isStored, made.Lock.Models[0].Layers.Any(l => l.Stored is not null));
         Assert.Empty(Directory.EnumerateFileSystemEntries(Path.GetDirectoryName(folder.PolicyFile)!, ".mixed-precision-*"));
 
         foreach (string file in new[] { "calibration.jsonl", "evaluation.jsonl" })
@@ -73,7 +73,7 @@ public class LockTests
         folder.WriteModel(weightSeed: 1, scale: 3, isGated: true);
         folder.WritePolicy("100%", $"formats: int8-dynamic\n{Computed}");
         LockResult made = Verbs.Lock(folder.PolicyFile, folder.Options());
-        Assert.Single(made.Lock.Layers, l => l.Stored is { IsBalanced: true });
+        Assert.Single(made.Lock.Models[0].Layers, l => l.Stored is { IsBalanced: true });
     }
 
     [Fact]
@@ -84,8 +84,8 @@ public class LockTests
         LockResult made = Verbs.Lock(folder.PolicyFile, folder.Options());
         QuantizeResult locked = folder.Quantize();
         Assert.DoesNotContain(folder.Log, l => l.StartsWith("compare", StringComparison.Ordinal) || l.StartsWith("benchmark", StringComparison.Ordinal));
-        Assert.Equal(made.Lock.Manifest.ToJson(), locked.Manifest.ToJson());
-        Assert.Equal(made.Lock.Manifest.ToJson(), File.ReadAllText(locked.Files.Single(f => f.EndsWith(".json", StringComparison.Ordinal))));
+        Assert.Equal(made.Lock.Models[0].Manifest.ToJson(), locked.Manifest.ToJson());
+        Assert.Equal(made.Lock.Models[0].Manifest.ToJson(), File.ReadAllText(locked.Files.Single(f => f.EndsWith(".json", StringComparison.Ordinal))));
     }
 
     [Fact]
@@ -93,7 +93,7 @@ public class LockTests
     {
         using var folder = new PipelineFolder();
         folder.WritePolicy("0.000001%", $"formats: int4-weight\n{Computed}");
-        Assert.Equal("original", Verbs.Lock(folder.PolicyFile, folder.Options()).Lock.Manifest.Shipped.What);
+        Assert.Equal("original", Verbs.Lock(folder.PolicyFile, folder.Options()).Lock.Models[0].Manifest.Shipped.What);
         Assert.False(File.Exists(folder["model.precision.lock.bin"]));
         File.Delete(folder["calibration.jsonl"]);
         QuantizeResult locked = folder.Quantize();
@@ -108,8 +108,9 @@ public class LockTests
         using var folder = new PipelineFolder();
         folder.WritePolicy("100%", $"formats: int8-dynamic\n{Computed}");
         PrecisionLock made = Verbs.Lock(folder.PolicyFile, folder.Options()).Lock;
-        Machine other = made.Manifest.Machine with { Processor = "Another", InstructionSets = ["avx2"], Cores = 64 };
-        File.WriteAllText(folder["model.precision.lock.json"], (made with { Manifest = made.Manifest with { Machine = other } }).ToJson());
+        LockedModel own = Assert.Single(made.Models);
+        Machine other = own.Manifest.Machine with { Processor = "Another", InstructionSets = ["avx2"], Cores = 64 };
+        File.WriteAllText(folder["model.precision.lock.json"], (made with { Models = [own with { Manifest = own.Manifest with { Machine = other } }] }).ToJson());
         Assert.Equal("Another", folder.Quantize().Manifest.Machine.Processor);
     }
 
@@ -186,7 +187,7 @@ public class LockTests
             Manifest manifest = Examples.Manifest with
             {
                 Model = Examples.Model with { Sha256 = workspace.Hash },
-                Output = Examples.Model with { Sha256 = model.Hash },
+                Output = Examples.Model with { File = "model.mixed.onnx", Sha256 = model.Hash },
                 Subgraphs = [.. workspace.Partition.Subgraphs.Select(s => Examples.Plan[0] with
                 {
                     Index = s.Index,
@@ -196,7 +197,7 @@ public class LockTests
                 })],
             };
             using StagingFolder staging = StagingFolder.In(Path.GetDirectoryName(folder.PolicyFile)!);
-            LockResult made = Locking.Write(materials, plan, manifest, staging, folder["model.precision.lock.json"]);
+            LockResult made = Locking.Write(materials, [(plan, manifest)], staging, folder["model.precision.lock.json"]);
             Assert.Equal([StructureNames.QuantizedAttention], made.Lock.Versions.Structures.Keys);
         }
 
@@ -234,7 +235,7 @@ public class LockTests
         return culture;
     }
 
-    private static T In<T>(CultureInfo culture, Func<T> run)
+    internal static T In<T>(CultureInfo culture, Func<T> run)
     {
         CultureInfo before = CultureInfo.CurrentCulture;
         try

@@ -26,6 +26,9 @@ internal sealed class PipelineFolder : IDisposable
     /// <summary>What stages did in the last run, in order: "calibrate started", "solve reused" and so on.</summary>
     public List<string> Log { get; } = [];
 
+    /// <summary>What a reader of the last run sees of stages, but for shares that are done: "calibrate: started" and so on.</summary>
+    public List<string> Lines { get; } = [];
+
     public List<Diagnostic> Warnings { get; } = [];
 
     public string this[string file] => Path.Combine(folder, file);
@@ -33,6 +36,7 @@ internal sealed class PipelineFolder : IDisposable
     public RunOptions Options(CancellationToken? cancel = null)
     {
         Log.Clear();
+        Lines.Clear();
         Warnings.Clear();
         return new RunOptions(
             this["cache"],
@@ -42,6 +46,11 @@ internal sealed class PipelineFolder : IDisposable
                 if (update.Text is "started" or "reused")
                 {
                     Log.Add($"{update.Stage} {update.Text}");
+                }
+
+                if (update is { IsPart: false, Fraction: null })
+                {
+                    Lines.Add($"{update.Stage}: {update.Text}");
                 }
             },
             Warnings.Add,

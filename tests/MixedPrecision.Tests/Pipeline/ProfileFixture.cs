@@ -65,19 +65,21 @@ public sealed class ProfileFixture : IDisposable
     {
         foreach (JsonObject timing in Timings(profile))
         {
-            double gain = Formats(timing).Sum(f => f == "int8-dynamic" ? dynamic : f == "int8-weight" ? weight : 0);
-            timing["timing"] = new JsonObject
-            {
-                ["originalMilliseconds"] = 1,
-                ["milliseconds"] = 1 - gain,
-                ["gain"] = gain,
-                ["gainInterval"] = new JsonArray(gain - 0.01, gain + 0.01),
-                ["confidence"] = 0.95,
-                ["pairs"] = 9,
-                ["warnings"] = new JsonArray(),
-            };
+            Set(timing, Formats(timing).Sum(f => f == "int8-dynamic" ? dynamic : f == "int8-weight" ? weight : 0));
         }
     }
+
+    /// <summary>Gives a timing an original of 1 ms and a gain.</summary>
+    internal static void Set(JsonObject timing, double gain) => timing["timing"] = new JsonObject
+    {
+        ["originalMilliseconds"] = 1,
+        ["milliseconds"] = 1 - gain,
+        ["gain"] = gain,
+        ["gainInterval"] = new JsonArray(gain - 0.01, gain + 0.01),
+        ["confidence"] = 0.95,
+        ["pairs"] = 9,
+        ["warnings"] = new JsonArray(),
+    };
 
     public void Dispose() => folder.Dispose();
 }

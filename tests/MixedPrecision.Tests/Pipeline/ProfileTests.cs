@@ -266,10 +266,10 @@ public sealed class ProfileTests(ProfileFixture fixture) : IClassFixture<Profile
     {
         using PipelineFolder folder = fixture.With(json => ProfileFixture.Set(json, dynamic: 0.1, weight: 0.3));
         PrecisionLock made = Verbs.Lock(folder.PolicyFile, folder.Options()).Lock;
-        Assert.Equal(made.Manifest.Profile!.Sha256, Assert.Single(made.Data, d => d.Key == "runtime.profile").Sha256);
+        Assert.Equal(made.Models[0].Manifest.Profile!.Sha256, Assert.Single(made.Data, d => d.Key == "runtime.profile").Sha256);
         string text = File.ReadAllText(folder[Name]);
         File.Delete(folder[Name]);
-        Assert.Equal(made.Manifest.ToJson(), folder.Quantize().Manifest.ToJson());
+        Assert.Equal(made.Models[0].Manifest.ToJson(), folder.Quantize().Manifest.ToJson());
         Assert.DoesNotContain("calibrate started", folder.Log);
         File.WriteAllText(folder[Name], text + "\n");
         Diagnostic found = Assert.Throws<MixedPrecisionException>(() => folder.Quantize()).Diagnostic;

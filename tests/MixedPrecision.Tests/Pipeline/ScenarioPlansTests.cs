@@ -201,19 +201,6 @@ public class ScenarioPlansTests
     }
 
     [Fact]
-    public void ALockIsOfOnePlan()
-    {
-        using var folder = new PipelineFolder();
-        TwoSides.Write(folder);
-        Diagnostic refused = Assert.Throws<MixedPrecisionException>(() => Verbs.Lock(folder.PolicyFile, folder.Options())).Diagnostic;
-        Assert.Equal(Codes.LockOfSeveralPlans, refused.Code);
-        Assert.Equal("plans", File.ReadAllLines(folder.PolicyFile)[refused.Place.Line!.Value - 1][..5]);
-        File.WriteAllText(folder["model.precision.lock.json"], "{}");
-        Assert.Equal(Codes.LockOfSeveralPlans, Assert.Throws<MixedPrecisionException>(() => folder.Quantize()).Diagnostic.Code);
-        Assert.False(Directory.Exists(folder["out"]));
-    }
-
-    [Fact]
     public void NoFileReplacesAnInputOrWhatAnotherPolicyEmitted()
     {
         using var folder = new PipelineFolder();

@@ -26,7 +26,7 @@ public class ResultSentenceTests
 
     [Fact]
     public void SaysWhatIsSlowerAndEachLimit() => Assert.Equal(
-        "docarea: 1.25× slower, loss error 0.42 %, accuracyDrop: 1% allowed and 0.2 % measured, 13.65 → 8.35 MB",
+        "docarea: 1.25× slower, loss error 0.42 %, accuracy drop 0.2 % of 1 % allowed, 13.65 → 8.35 MB",
         ResultSentence.Of(Shipped with
         {
             Budget = new ManifestBudget("accuracyDrop: 1%", 0.01, 0.002, null, 0.01, [new ManifestLimit("accuracyDrop", "accuracyDrop: 1%", 0.01, 0.002, true)]),

@@ -29,7 +29,7 @@ internal static class AttemptsSection
             Tag("p", [("class", "key")], Tag("span", [("class", "dot predicted"), ("aria-hidden", "true")]), "predicted ", Tag("span", [("class", "dot found"), ("aria-hidden", "true")]), "measured"),
             Table.Of(
                 $"Plans by attempt; the budget is {budget.Text}",
-                [new("Attempt"), new("Solved for", true), new("Formats"), new("Predicted error", true), new("Measured error", true), new("Measured of the budget", true), new("Verdict")],
+                [new("Attempt"), new("Solved for", true), new("Formats"), new("Predicted error", true), new("Measured error", true), new(data.Limits.Count < 2 ? "Measured of the budget" : $"Measured {BudgetSection.Words(data.Limits[0].Name)}", true), new("Verdict")],
                 attempts.Select((a, i) => (IReadOnlyList<Cell>)
                 [
                     ReportText.Count(i + 1),

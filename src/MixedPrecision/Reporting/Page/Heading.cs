@@ -1,3 +1,4 @@
+using MixedPrecision.Policies;
 using static MixedPrecision.Reporting.Page.Markup;
 using static MixedPrecision.Reporting.ReportText;
 
@@ -30,30 +31,25 @@ internal static class Heading
             return All(Name(NameOf(manifest.Model)), $" ships as it was: {manifest.Shipped.Why}.");
         }
 
-        Markup speed = data.Speedup is { } factor ? All($" runs {Factor(factor)} as fast as ", Name(NameOf(manifest.Model)), " and ") : " ";
+        Markup speed = data.Speedup is { } factor ? All($" runs {Factor(factor)} as fast as ", Name(NameOf(manifest.Model)), " and ")
+            : data.TimedElsewhere is { } profile && data.Unit == Quantity.Milliseconds ? All($" is predicted to save {Milliseconds(manifest.Predicted.Gain.Value)} a run on ", Name(profile.Machine.Processor), " (end-to-end time was not measured) and ")
+            : " ";
         string size = manifest.Bytes.Mixed == manifest.Bytes.Original ? $"is as large ({Bytes(manifest.Bytes.Mixed)})"
             : $"is {Percent(Math.Abs(Change(manifest)))} {(Change(manifest) < 0 ? "smaller" : "larger")} ({Bytes(manifest.Bytes.Original)} → {Bytes(manifest.Bytes.Mixed)})";
         string loss = !data.IsMeasured ? "its loss was not measured"
-            : $"its {Budgeted(manifest)} is {Percent(manifest.Budget.Measured)} of the {Percent(manifest.Budget.Allowed)} {AllowedOr(manifest)}, on {Count(manifest.Samples.Evaluation, "sample")} that calibration did not read";
+            : $"its {BudgetSection.Words(data.Limits[0].Name)} is {data.Limits[0].Say(manifest.Budget.Measured)} of the {BudgetSection.Allowed(data.Limits[0])}, on {Count(manifest.Samples.Evaluation, "sample")} that calibration did not read";
         string accuracy = manifest.Measured.Accuracy is { } a ? $", and its accuracy went from {Percent(a.Original)} to {Percent(a.Mixed)}" : "";
         // A number is not parted from its unit.
-        return All(Name(manifest.Output.File), speed, $"{size}; {loss}{accuracy}.".Replace(" %", "\u00a0%", StringComparison.Ordinal).Replace(" MB", "\u00a0MB", StringComparison.Ordinal));
+        return All(Name(manifest.Output.File), speed, $"{size}; {loss}{accuracy}{Others(data)}.".Replace(" %", "\u00a0%", StringComparison.Ordinal).Replace(" MB", "\u00a0MB", StringComparison.Ordinal).Replace(" GB", "\u00a0GB", StringComparison.Ordinal));
     }
+
+    /// <summary>Whether all limits are kept, where there are several.</summary>
+    private static string Others(PageData data) => !data.IsMeasured || data.Limits.Count < 2 ? ""
+        : data.Limits.Where(l => !l.IsWithin).Select(l => BudgetSection.Words(l.Name)).ToArray() is { Length: > 0 } over ? $"; not within its limit: {string.Join(", ", over)}"
+        : $"; all {Count(data.Limits.Count)} limits of the budget are kept";
 
     /// <summary>The file without its folders, as either system writes them.</summary>
     private static string NameOf(ModelSummary model) => model.File.Split('/', '\\')[^1];
-
-    /// <summary>What the budget is about, from the policy's word for it.</summary>
-    private static string Budgeted(Manifest manifest) => manifest.Budget.Text.Split(':')[0] switch
-    {
-        "lossIncrease" => "increase of the mean loss",
-        "accuracyDrop" => "drop of accuracy",
-        "agreement" => "share of equal answers",
-        _ => "loss error",
-    };
-
-    /// <summary>Whether the figure must not be more, or not be less.</summary>
-    private static string AllowedOr(Manifest manifest) => manifest.Budget.Text.StartsWith("agreement", StringComparison.Ordinal) ? "asked for" : "allowed";
 
     private static double Change(Manifest manifest) => manifest.Bytes.Original > 0 ? ((double)manifest.Bytes.Mixed / manifest.Bytes.Original) - 1 : 0;
 
@@ -67,9 +63,14 @@ internal static class Heading
                 : $"over {Count(manifest.Measured.Scenarios.Count, "scenario")} by their weights");
         }
 
-        if (data.IsMeasured)
+        else if (data.TimedElsewhere is { } profile && data.Unit == Quantity.Milliseconds)
         {
-            yield return Figure(char.ToUpperInvariant(Budgeted(manifest)[0]) + Budgeted(manifest)[1..], Percent(manifest.Budget.Measured), $"of {Percent(manifest.Budget.Allowed)} {AllowedOr(manifest)}", Meter(manifest.Budget));
+            yield return Figure("Predicted to save", Milliseconds(manifest.Predicted.Gain.Value), All("a run on ", Name(profile.Machine.Processor), "; end-to-end time was not measured"));
+        }
+
+        foreach (ManifestLimit limit in data.Limits.Where(l => data.IsMeasured && l.Name != SizeLimit.Key))
+        {
+            yield return Figure(BudgetSection.Title(limit), limit.Say(limit.Measured), $"of {BudgetSection.Allowed(limit)}", BudgetSection.Meter(BudgetSection.Used(limit), "meter"));
         }
 
         if (manifest.Measured.Accuracy is { } accuracy)
@@ -77,18 +78,11 @@ internal static class Heading
             yield return Figure("Accuracy", Percent(accuracy.Mixed), $"from {Percent(accuracy.Original)}");
         }
 
-        yield return Figure("Size", Bytes(manifest.Bytes.Mixed), $"from {Bytes(manifest.Bytes.Original)}");
+        yield return data.Limits.FirstOrDefault(l => l.Name == SizeLimit.Key) is { } size
+            ? Figure("Size", Bytes(manifest.Bytes.Mixed), $"of {BudgetSection.Allowed(size)}, from {Bytes(manifest.Bytes.Original)}", BudgetSection.Meter(BudgetSection.Used(size), "meter"))
+            : Figure("Size", Bytes(manifest.Bytes.Mixed), $"from {Bytes(manifest.Bytes.Original)}");
         yield return Figure("Layers in fewer bits", Count(data.Layers.Count(l => l.IsChanged)), $"of {Count(data.Layers.Count)}");
     }
 
-    private static Markup Figure(string name, string value, string note, Markup more = default) => Tag("div", Tag("dt", name), Tag("dd", Tag("b", value), Tag("span", [("class", "note")], note), more));
-
-    /// <summary>How much of the budget is used.</summary>
-    private static Markup Meter(ManifestBudget budget)
-    {
-        double used = budget.Allowed > 0 ? Math.Clamp(budget.Measured / budget.Allowed, 0, 1) : 0;
-        return Tag(
-            "svg", [("class", "meter"), ("viewBox", "0 0 100 4"), ("preserveAspectRatio", "none"), ("aria-hidden", "true")],
-            Drawing.Rectangle("track", 0, 0, 100, 4), Drawing.Rectangle("used", 0, 0, used * 100, 4));
-    }
+    private static Markup Figure(string name, string value, Markup note, Markup more = default) => Tag("div", Tag("dt", name), Tag("dd", Tag("b", value), Tag("span", [("class", "note")], note), more));
 }

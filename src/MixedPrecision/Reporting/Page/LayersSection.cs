@@ -12,7 +12,7 @@ internal static class LayersSection
     public static Section? Of(PageData data) => data.Layers.Count == 0 ? null : new Section(
         "layers",
         "The model, layer by layer",
-        Tag("p", "Each bar is a layer, in the model's order; its height is the bits of its format." + (LayerStrip.IsBare(data) ? "" : " Below it, the share of the allowed loss MSE that it is predicted to take, and what its sub-graph gains.")),
+        Tag("p", $"Each bar is a layer, in the model's order{(LayerStrip.HasRows(data) ? ", row by row" : "")}; its height is the bits of its format." + (LayerStrip.IsBare(data) ? "" : " Below it, the share of the allowed loss MSE that it is predicted to take, and what its sub-graph gains.")),
         Legend(data),
         LayerStrip.Draw(data),
         Table.Details($"All {ReportText.Count(data.Layers.Count, "layer")} in a table", data.Layers.Count <= MostAtOnce, Numbers(data)),

@@ -14,6 +14,13 @@ internal sealed record PageData(Manifest Manifest, double? MeanSquareLoss, IRead
 
     public string Unit => Manifest.Predicted.Gain.Unit;
 
+    /// <summary>Limits of the budget; a manifest of before tells of the first alone.</summary>
+    public IReadOnlyList<ManifestLimit> Limits => Manifest.Budget is { Limits: { Count: > 0 } limits } ? limits
+        : [new ManifestLimit(Manifest.Budget.Text.Split(':')[0], Manifest.Budget.Text, Manifest.Budget.Allowed, Manifest.Budget.Measured, IsWithin: true)];
+
+    /// <summary>Where sub-graphs were timed, if that is elsewhere and no run was timed end to end; or null.</summary>
+    public ManifestProfile? TimedElsewhere => Manifest.Measured.Scenarios.Count == 0 ? Manifest.Profile : null;
+
     public IReadOnlyList<FrontierPoint> Frontier => Manifest.Frontier ?? [];
 
     /// <summary>How many times faster, over all scenarios by their weights; null where none was timed.</summary>

@@ -28,6 +28,10 @@ internal static class PredictionSection
             double saved = measured.Scenarios.Sum(s => s.Weight * (s.OriginalMilliseconds - s.MixedMilliseconds));
             rows.Add(Row("Gain of a run", WithInterval(manifest.Predicted.Gain), ReportText.Milliseconds(saved), saved / manifest.Predicted.Gain.Value));
         }
+        else if (data.Unit == Milliseconds && data.TimedElsewhere is not null)
+        {
+            rows.Add(Row("Gain of a run", WithInterval(manifest.Predicted.Gain), "not measured", 0));
+        }
         else if (data.Unit == "bytes")
         {
             double saved = manifest.Bytes.Original - manifest.Bytes.Mixed;
@@ -37,7 +41,7 @@ internal static class PredictionSection
         return new Section(
             "prediction",
             "Predicted against measured",
-            Tag("p", $"Predicted from {ReportText.Count(manifest.Samples.Calibration, "sample")} and from the timings of sub-graphs; measured on the emitted file, on {ReportText.Count(manifest.Samples.Evaluation, "other sample")}. The mean loss changed by {ReportText.Number(measured.MeanLossChange)}."),
+            Tag("p", $"Predicted from {ReportText.Count(manifest.Samples.Calibration, "sample")} and from the timings of sub-graphs{(data.TimedElsewhere is null ? "" : " in the profile")}; measured on the emitted file, on {ReportText.Count(manifest.Samples.Evaluation, "other sample")}. The mean loss changed by {ReportText.Number(measured.MeanLossChange)}."),
             Table.Of("What ships, as predicted and as measured", [new("Figure"), new("Predicted", true), new("Measured", true), new("Measured / predicted", true)], rows),
             manifest.Solver is { } solver ? Tag("p", [("class", "note")], Proof(solver, data.Unit)) : default);
     }

@@ -22,7 +22,7 @@ public static class ReportPage
         [
             .. new[]
             {
-                WarningsSection.Of(data), FrontierSection.Of(data), LayersSection.Of(data), PredictionSection.Of(data), TimingsSection.Of(data), AttemptsSection.Of(data),
+                WarningsSection.Of(data), BudgetSection.Of(data), FrontierSection.Of(data), LayersSection.Of(data), PredictionSection.Of(data), TimingsSection.Of(data), AttemptsSection.Of(data),
                 StrategiesSection.Of(data), NextSection.Of(data), ProvenanceSection.Of(data),
             }.OfType<Section>().Select(s => s.ToMarkup()),
         ];

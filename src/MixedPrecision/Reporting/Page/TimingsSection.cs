@@ -12,12 +12,21 @@ internal static class TimingsSection
         RangeRow[] rows = [.. manifest.Compared.Where(c => c.MeasuredGain is not null).Select(Row)];
         Markup[] content =
         [
+            .. data.TimedElsewhere is { } profile ? new[] { Elsewhere(profile) } : [],
             .. manifest.Measured.Scenarios.Count == 0 ? [] : new[] { Scenarios(manifest.Measured.Scenarios) },
             .. manifest.Compared.Count == 0 ? [] : new[] { Tag("h3", "Files that were compared"), rows.Length == 0 ? default : Compared(rows), Numbers(manifest) },
             .. manifest.Tried is { Count: > 0 } tried ? new[] { Tried(data, tried) } : [],
         ];
         return content.Length == 0 ? null : new Section("timings", "Timings", content);
     }
+
+    private static Markup Elsewhere(ManifestProfile profile) => Tag(
+        "p",
+        "End-to-end time was not measured on this machine. Sub-graphs were timed on ",
+        Name(profile.Machine.Processor),
+        $" with ONNX Runtime {profile.Machine.Runtime}, as the profile ",
+        Name(profile.File),
+        $" tells: {ReportText.Count(profile.Timings, "timing")}{(profile.Missing > 0 ? $", {ReportText.Count(profile.Missing)} that were asked for are missing" : "")}. What follows from them is a prediction for that device.");
 
     private static Markup Scenarios(IReadOnlyList<MeasuredScenario> scenarios) => Table.Of(
         "Time of a run, by scenario",

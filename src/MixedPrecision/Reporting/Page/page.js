@@ -4,7 +4,8 @@
 
   for (const drawing of document.querySelectorAll("[data-points]")) {
     const leftOf = point => point.getBoundingClientRect().left;
-    const points = [...drawing.querySelectorAll("[data-point]")].sort((a, b) => leftOf(a) - leftOf(b));
+    const points = [...drawing.querySelectorAll("[data-point]")];
+    if (!("inOrder" in drawing.dataset)) points.sort((a, b) => leftOf(a) - leftOf(b));
     const readout = document.getElementById(drawing.dataset.points);
     const show = point => {
       readout.textContent = point.getAttribute("aria-label");

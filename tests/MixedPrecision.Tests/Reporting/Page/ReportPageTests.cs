@@ -182,6 +182,78 @@ public class ReportPageTests
     }
 
     [Fact]
+    public void EveryLimitOfABudgetStandsBesideWhatWasMeasuredOfIt()
+    {
+        ManifestLimit[] limits =
+        [
+            new("lossError", "lossError: 1%", 0.01, 0.0073, true, 0.0081), new("accuracyDrop", "accuracyDrop: 0.5%", 0.005, -0.0005, true), new("agreement", "agreement: 99%", 0.99, 0.9925, true), new("size", "size: 10 MB", 1e7, 9e6, true),
+        ];
+        ManifestBudget budget = Examples.Manifest.Budget with { Text = "lossError: 1%, accuracyDrop: 0.5%, agreement: 99%, size: 10 MB", Allowed = 0.01, Measured = 0.0073, Limits = limits };
+        XElement tree = PageText.Tree(Examples.Manifest with { Budget = budget });
+        Assert.Equal(
+            [
+                "Loss error|0.73 %|at most 1 %|0.81 %||kept", "Drop of accuracy|-0.05 %|at most 0.5 %|–||kept", "Share of equal answers|99.25 %|at least 99 %|–||kept", "Size|9.00 MB|at most 10.00 MB|–||kept",
+            ],
+            tree.ById("budget").Descendants("tbody").Single().Elements().Select(r => string.Join('|', r.Elements().Select(c => c.Value))));
+        Assert.Equal(["73", "0", "75", "90"], tree.ById("budget").Descendants("rect").Where(r => (string?)r.Attribute("class") == "used").Select(r => (string?)r.Attribute("width")));
+        string head = tree.All("header").Single().Value;
+        Assert.Contains("its loss error is 0.73\u00a0% of the 1\u00a0% allowed", head, StringComparison.Ordinal);
+        Assert.Contains("; all 4 limits of the budget are kept.", head, StringComparison.Ordinal);
+        Assert.All(["Loss error0.73 %of 1 % allowed", "Drop of accuracy-0.05 %of 0.5 % allowed", "Share of equal answers99.25 %of 99 % asked for", "Size9.00 MBof 10.00 MB allowed, from 13.60 MB"], f => Assert.Contains(f, head, StringComparison.Ordinal));
+
+        XElement over = PageText.Tree(Examples.Manifest with { Budget = budget with { Limits = [.. limits[..3], limits[3] with { Measured = 1.1e7, IsWithin = false }] } });
+        Assert.Equal("not kept", over.ById("budget").Descendants("tbody").Single().Elements().Last().Elements().Last().Value);
+        Assert.Contains("; not within its limit: size.", over.All("header").Single().Value, StringComparison.Ordinal);
+        Assert.DoesNotContain(PageText.Tree(Examples.Manifest).Descendants(), e => (string?)e.Attribute("id") == "budget");
+    }
+
+    /// <summary>Where times are another machine's, no run was timed: nothing looks as if it were.</summary>
+    [Fact]
+    public void WithAProfileNoSpeedUpIsTold()
+    {
+        Manifest profiled = Examples.Manifest with
+        {
+            Profile = new ManifestProfile("phone.profile.json", new string('c', 64), Examples.Machine with { Processor = "Far CPU" }, 482, 3),
+            Measured = Measurement.Of(Examples.Loss, []),
+            Compared = [Examples.Compared[0] with { MeasuredGain = null }],
+        };
+        XElement tree = PageText.Tree(profiled);
+        string head = tree.All("header").Single().Value;
+        Assert.Contains("is predicted to save 3.5 ms a run on Far CPU (end-to-end time was not measured)", head, StringComparison.Ordinal);
+        Assert.Contains("Predicted to save3.5 msa run on Far CPU; end-to-end time was not measured", head, StringComparison.Ordinal);
+        Assert.DoesNotContain("×", head, StringComparison.Ordinal);
+        Assert.StartsWith("End-to-end time was not measured on this machine. Sub-graphs were timed on Far CPU", tree.ById("timings").Elements("p").First().Value, StringComparison.Ordinal);
+        Assert.Contains("Gain of a run3.5 ms [3.25, 3.75]not measured–", tree.ById("prediction").Value, StringComparison.Ordinal);
+        Assert.Contains(profiled.ToLines(), l => l.StartsWith("times: those of Far CPU", StringComparison.Ordinal) && l.Contains("end-to-end time was not measured", StringComparison.Ordinal));
+        Assert.Contains("1.58×", PageText.Tree(Examples.Manifest).All("header").Single().Value, StringComparison.Ordinal);
+        Assert.DoesNotContain("not measured", PageText.Tree(Examples.Manifest).Value, StringComparison.Ordinal);
+    }
+
+    /// <summary>Hundreds of layers are drawn in rows that fit beside each other on a screen, in order, each sub-graph in one row.</summary>
+    [Theory]
+    [InlineData(60, 3, 1)]
+    [InlineData(600, 3, 3)]
+    [InlineData(600, 1, 4)]
+    [InlineData(600, 600, 3)]
+    public void ManyLayersAreDrawnInRows(int layers, int together, int rows)
+    {
+        PlannedSubgraph[] subgraphs =
+        [
+            .. Enumerable.Range(0, layers).Chunk(together).Select((own, index) => new PlannedSubgraph(index, "0123456789abcdef", "exported", new ReportedGain(1, [1, 1], "milliseconds"),
+                [.. own.Select(i => Examples.Plan[0].Layers[0] with { Name = $"/layers.{i}/{Hostile}" })])),
+        ];
+        XElement strip = PageText.Tree(Examples.Manifest with { Subgraphs = subgraphs }).Descendants("svg").Single(s => (string?)s.Attribute("data-points") == "layer-readout");
+        double total = (double)strip.Attribute("width")!, height = (double)strip.Attribute("height")!;
+        Assert.InRange(total, 100, 944);
+        (double X, double Y)[] places = [.. strip.Elements("g").Select(g => g.Elements("rect").First()).Select(r => ((double)r.Attribute("x")!, (double)r.Attribute("y")!))];
+        Assert.Equal(layers, places.Length);
+        Assert.Equal(rows, places.Select(p => p.Y).Distinct().Count());
+        Assert.All(places.Zip(places.Skip(1)), pair => Assert.True(pair.Second.Y > pair.First.Y || (pair.Second.Y == pair.First.Y && pair.Second.X > pair.First.X)));
+        Assert.All(together > 3 ? [] : places.Chunk(together), own => Assert.Single(own.Select(p => p.Y).Distinct()));
+        Assert.All(strip.Descendants("rect"), r => Assert.True((double)r.Attribute("x")! + (double)r.Attribute("width")! <= total && (double)r.Attribute("y")! + (double)r.Attribute("height")! <= height + 0.01));
+    }
+
+    [Fact]
     public void EveryFamilyOfFormatsHasALook()
     {
         Assert.All(FormatFamilies.All, f => Assert.NotEqual("f-other", FormatLook.Of(f.Name).Class));
