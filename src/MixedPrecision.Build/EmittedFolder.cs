@@ -27,9 +27,18 @@ internal sealed class EmittedFolder : IDisposable
         this.held = held;
     }
 
-    private string Emitted => Path.Combine(folder, "emitted");
+    private string Emitted => EmittedIn(folder);
 
-    private string StampFile => Path.Combine(folder, "stamp");
+    private string StampFile => StampIn(folder);
+
+    /// <summary>Where the emitted files of a policy's folder lie.</summary>
+    public static string EmittedIn(string folder) => Path.Combine(folder, "emitted");
+
+    /// <summary>What came of the models of a policy's folder, in order; nothing where no run succeeded.</summary>
+    public static IReadOnlyList<ToolEvent> ResultsIn(string folder) => File.Exists(StampIn(folder)) ? [.. Stamp.Read(StampIn(folder)).Results.Select(ToolEvent.TryParse).OfType<ToolEvent>()] : [];
+
+    /// <summary>Whether a file is made for whoever publishes, and is not published.</summary>
+    public static bool IsReport(string file) => file.EndsWith(".report.html", StringComparison.Ordinal) || file.EndsWith(".report.txt", StringComparison.Ordinal);
 
     /// <summary>The folder, once no other run has it; null when cancelled.</summary>
     /// <param name="waiting">Called once when another run has it.</param>
@@ -54,9 +63,6 @@ internal sealed class EmittedFolder : IDisposable
         }
         return null;
     }
-
-    /// <summary>Full paths of the pages for people among what is here.</summary>
-    public IEnumerable<string> Pages => Directory.Exists(Emitted) ? Directory.GetFiles(Emitted, "*.report.html").OrderBy(file => file, StringComparer.Ordinal) : [];
 
     /// <summary>The warnings of the run that made what is here, or null where a run is needed: nothing is here, or something changed.</summary>
     public IReadOnlyList<string>? WarningsIfCurrent(IReadOnlyList<string> settings) =>
@@ -110,6 +116,8 @@ internal sealed class EmittedFolder : IDisposable
     /// <summary>The errors of a lock that another holds: ERROR_SHARING_VIOLATION on Windows, EWOULDBLOCK on Linux and on macOS.</summary>
     private static bool IsHeld(IOException exception) => (exception.HResult & 0xFFFF)
         == (RuntimeInformation.IsOSPlatform(OSPlatform.Windows) ? 32 : RuntimeInformation.IsOSPlatform(OSPlatform.OSX) ? 35 : 11);
+
+    private static string StampIn(string folder) => Path.Combine(folder, "stamp");
 
     private static void Put(string source, string target)
     {

@@ -18,6 +18,7 @@ public class MixedPrecisionQuantize : ToolTask
     private const string CrashMark = "Unhandled exception";
 
     private readonly List<string> warnings = [];
+    private readonly List<string> results = [];
     private string lastWords = "it wrote nothing";
     private volatile bool cancelled;
 
@@ -41,6 +42,10 @@ public class MixedPrecisionQuantize : ToolTask
 
     /// <summary>Whether the policy has to have a lock, which has to fit: <c>--locked</c>.</summary>
     public bool Locked { get; set; }
+
+    /// <summary>The policy, where nothing changed and the result of an earlier run counts; else nothing.</summary>
+    [Output]
+    public ITaskItem[] Reused { get; private set; } = [];
 
     /// <summary>Folder of the run under way.</summary>
     protected string RunFolder { get; set; } = "";
@@ -114,9 +119,9 @@ public class MixedPrecisionQuantize : ToolTask
     {
         if (ToolEvent.TryParse(singleLine) is { } parsed)
         {
-            if (parsed.Kind == "warning")
+            if (parsed.Kind is "warning" or "result")
             {
-                warnings.Add(singleLine);
+                (parsed.Kind == "warning" ? warnings : results).Add(singleLine);
             }
             parsed.LogTo(Log);
             return;
@@ -149,7 +154,7 @@ public class MixedPrecisionQuantize : ToolTask
             {
                 ToolEvent.TryParse(line)?.LogTo(Log);
             }
-            SayWherePagesAre(folder);
+            Reused = [new TaskItem(Escaping.Escape(Policy))];
             return !Log.HasLoggedErrors;
         }
         RunFolder = folder.NewRun();
@@ -162,8 +167,7 @@ public class MixedPrecisionQuantize : ToolTask
             if (File.Exists(InputsFile))
             {
                 IEnumerable<string> tool = Directory.GetFiles(Path.GetDirectoryName(ToolAssembly)!, "*.dll");
-                folder.Commit(OutputDirectory, Stamp.Of(settings, [Policy, .. File.ReadAllLines(InputsFile), .. tool], OutputDirectory, warnings, began));
-                SayWherePagesAre(folder);
+                folder.Commit(OutputDirectory, Stamp.Of(settings, [Policy, .. File.ReadAllLines(InputsFile), .. tool], OutputDirectory, warnings, results, began));
             }
             return succeeded;
         }
@@ -173,17 +177,8 @@ public class MixedPrecisionQuantize : ToolTask
         }
     }
 
-    /// <summary>A page is made for whoever publishes, and is not published.</summary>
-    private void SayWherePagesAre(EmittedFolder folder)
-    {
-        foreach (string page in folder.Pages)
-        {
-            Log.LogMessage(MessageImportance.High, "report: {0}", page);
-        }
-    }
-
     private void LogError(string code, string anchor, string file, string text) =>
-        Log.LogError(null, code, null, new Uri(new Uri(ToolAssembly), "errors.md").AbsoluteUri + anchor, file, 0, 0, 0, 0, "{0}", text);
+        Log.LogError(null, code, null, Escaping.HelpLink(ToolAssembly, anchor), file, 0, 0, 0, 0, "{0}", text);
 
     private IEnumerable<string> Arguments()
     {

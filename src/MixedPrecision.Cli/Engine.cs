@@ -37,7 +37,7 @@ internal static class Engine
             Verb.Lock => Verbs.Lock(invocation.File, options) is var made && invocation.Json ? [made.ToJson()] : [.. made.ToLines()],
             Verb.Gradient => Verbs.Gradient(invocation.File, invocation.Output!, invocation.Loss, invocation.WithRespectTo, options),
             Verb.Report => Verbs.Report(invocation.File, invocation.Output, options),
-            _ => Quantize(invocation, options),
+            _ => Quantize(invocation, options, reporter),
         };
     }
 
@@ -56,13 +56,19 @@ internal static class Engine
             : [.. told.SelectMany(t => t.Lines.Prepend($"for the scenario {Wording.Quote(t.Label)} alone"))];
     }
 
-    private static IReadOnlyList<string> Quantize(Invocation invocation, RunOptions options)
+    private static IReadOnlyList<string> Quantize(Invocation invocation, RunOptions options, Reporter reporter)
     {
         QuantizeResult result = Verbs.Quantize(invocation.File, invocation.Output!, options);
         if (invocation.InputsFile is not null)
         {
             OutputGuard.Check([invocation.InputsFile], result.InputFiles);
             File.WriteAllLines(invocation.InputsFile, result.InputFiles);
+        }
+
+        if (reporter is MSBuildReporter build)
+        {
+            BuildResult.Tell(result, invocation.File, Path.GetFullPath(invocation.Output!), build);
+            return [];
         }
 
         return invocation.Json ? [result.ToJson()] : [.. result.ToLines()];

@@ -12,8 +12,9 @@ public sealed class MSBuildReporter(TextWriter output, params IReadOnlyList<stri
 {
     private readonly Lock gate = new();
 
+    // One line a stage: what became of it. That it began is seen where progress is.
     public override void Progress(ProgressUpdate update) =>
-        Write(new Event(update is { Fraction: null, IsPart: false } ? "message" : "progress", TextReporter.Line(update)));
+        Write(new Event(update is { Fraction: null, IsPart: false, Text: not "started" } ? "message" : "progress", TextReporter.Line(update)));
 
     public override void Diagnose(Diagnostic diagnostic)
     {
@@ -35,6 +36,21 @@ public sealed class MSBuildReporter(TextWriter output, params IReadOnlyList<stri
         foreach (string line in lines)
         {
             Write(new Event("message", line));
+        }
+    }
+
+    /// <summary>What came of a model, in one sentence.</summary>
+    /// <param name="output">File name of the emitted model.</param>
+    /// <param name="originals">Full paths of the files of the original model, its own first.</param>
+    public void Emitted(string sentence, string output, IReadOnlyList<string> originals) =>
+        Write(new Event("result", sentence) { Output = output, Originals = string.Join('\n', originals) });
+
+    /// <summary>Lines that a file holds too: they are in the log of a build that asks for more than results.</summary>
+    public void Details(IEnumerable<string> lines)
+    {
+        foreach (string line in lines)
+        {
+            Write(new Event("progress", line));
         }
     }
 
@@ -62,6 +78,10 @@ public sealed class MSBuildReporter(TextWriter output, params IReadOnlyList<stri
         public int? Column { get; init; }
 
         public string? HelpLink { get; init; }
+
+        public string? Output { get; init; }
+
+        public string? Originals { get; init; }
     }
 }
 

@@ -1,6 +1,7 @@
 // Stands in for mixed-precision in the tests of the targets. The policy's first line says what happens (emit, fail or
 // crash), its second line names a data file, and a line "wait: N" lets a run take N milliseconds more. Each run appends
-// its arguments to runs.txt beside the policy. With --without-sockets it runs another program instead, see there.
+// its arguments to runs.txt beside the policy. "output: NAME" names the emitted model, "original: PATH" the model that it
+// came from, and with "two" there are two. With --without-sockets it runs another program instead, see there.
 using System.Globalization;
 using System.Net.Sockets;
 using System.Text;
@@ -25,7 +26,8 @@ string output = arguments[Array.IndexOf(arguments, "--output") + 1];
 File.AppendAllText(Path.Combine(folder, "runs.txt"), string.Join('|', arguments) + "\n");
 
 string[] lines = File.ReadAllLines(policy);
-string model = Path.Combine(output, "model.mixed.onnx");
+string name = Option("output") ?? "model.mixed.onnx";
+string model = Path.Combine(output, name);
 switch (lines[0])
 {
     case "fail":
@@ -44,14 +46,23 @@ switch (lines[0])
         }
         Say(new { kind = "progress", text = "calibrate: halfway" });
         Say(new { kind = "warning", code = "MPB7001", file = policy, line = 2, column = 1, text = "a warning" });
-        Say(new { kind = "message", text = "1.62 times as fast" });
+        Say(new { kind = "message", text = "calibrate: done in 0.1 s" });
         File.WriteAllText(model, string.Join('\n', lines) + "\n");
         Thread.Sleep(lines.Where(line => line.StartsWith("wait: ", StringComparison.Ordinal)).Sum(line => int.Parse(line[6..], CultureInfo.InvariantCulture)));
         File.AppendAllText(model, File.ReadAllText(data));
-        File.WriteAllText(Path.Combine(output, "model.mixed.precision.json"), "{}");
-        File.WriteAllText(Path.Combine(output, "model.mixed.report.html"), "<!doctype html>");
+        File.WriteAllText(Path.ChangeExtension(model, ".precision.json"), "{}");
+        File.WriteAllText(Path.ChangeExtension(model, ".report.html"), "<!doctype html>");
+        File.WriteAllText(Path.ChangeExtension(model, ".report.txt"), "as text");
+        string originals = Path.GetFullPath(Option("original") ?? "model.onnx", folder) + "\n" + Path.GetFullPath("model.onnx.data", folder);
+        foreach (string emitted in lines.Contains("two") ? [name, "second." + name] : new[] { name })
+        {
+            File.WriteAllText(Path.Combine(output, emitted), File.ReadAllText(model));
+            Say(new { kind = "result", text = $"{emitted[..^5]}: 1.62× faster, 13.6 → 8.35 MB", output = emitted, originals });
+        }
         File.WriteAllLines(arguments[Array.IndexOf(arguments, "--inputs-file") + 1], [policy, data]);
         return 0;
 }
+
+string? Option(string key) => lines.FirstOrDefault(line => line.StartsWith(key + ": ", StringComparison.Ordinal))?[(key.Length + 2)..];
 
 static void Say(object line) => Console.WriteLine(JsonSerializer.Serialize(line));

@@ -130,4 +130,7 @@ public static class Codes
     public static readonly ErrorCode Defect = new("MPB9003", "defect of the tool");
     public static readonly ErrorCode MemoryExhausted = new("MPB9004", "memory exhausted");
     public static readonly ErrorCode LayerUnknown = new("MPB9005", "layer unknown");
+    public static readonly ErrorCode TwoModelsOfOneName = new("MPB9006", "two models of one name");
+    public static readonly ErrorCode OriginalPublishedToo = new("MPB9007", "original and emitted model published");
+    public static readonly ErrorCode ModelNotReplaced = new("MPB9008", "model cannot be replaced");
 }

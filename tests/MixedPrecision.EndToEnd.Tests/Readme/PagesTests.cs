@@ -63,6 +63,30 @@ public sealed class PagesTests : IDisposable
     }
 
     [Fact]
+    public void The_page_of_the_properties_has_those_of_the_package_with_their_defaults()
+    {
+        Markdown page = Markdown.Read("build/docs/properties.md");
+        string props = File.ReadAllText(Repository.Path("build/MixedPrecision.Build.props")), targets = File.ReadAllText(Repository.Path("build/MixedPrecision.Build.targets"));
+        Dictionary<string, string> defaults = Regex.Matches(props, @"<(MixedPrecision\w+) Condition=""'\$\(\1\)' == ''"">(.*)</\1>").ToDictionary(match => match.Groups[1].Value, match => match.Groups[2].Value);
+        IReadOnlyList<string[]> properties = page.Table("property"), items = page.Table("item");
+
+        Assert.Equal(
+            Regex.Matches(props + targets, @"\$\((MixedPrecision[A-Za-z]+)\)").Select(match => match.Groups[1].Value).Distinct().Order(StringComparer.Ordinal),
+            properties.Select(row => Markdown.QuotedIn(row[0]).Single()).Order(StringComparer.Ordinal));
+        Assert.All(properties, row =>
+        {
+            string? real = defaults.GetValueOrDefault(Markdown.QuotedIn(row[0]).Single());
+            Assert.Equal(real?.Contains("$(", StringComparison.Ordinal) == true ? null : real, Markdown.QuotedIn(row[1]).SingleOrDefault());
+        });
+        Assert.Equal(
+            Regex.Matches(targets, @"@\((MixedPrecision[A-Za-z]+)\b").Select(match => match.Groups[1].Value).Distinct(),
+            items.Select(row => Markdown.QuotedIn(row[0]).Single()));
+        Assert.Equal(
+            Regex.Matches(targets, @"%\(_MixedPrecisionModel\.([A-Z][A-Za-z]+)\)' == ''").Select(match => match.Groups[1].Value).Order(StringComparer.Ordinal),
+            items.SelectMany(row => Markdown.QuotedIn(row[1])).Order(StringComparer.Ordinal));
+    }
+
+    [Fact]
     public void The_page_of_the_manifest_has_every_field_in_order() =>
         Assert.Equal(Schemas.FieldsOf("build/manifest.schema.json"), Markdown.Read("build/docs/manifest.md").Table("field").Select(row => Markdown.QuotedIn(row[0]).Single()));
 

@@ -102,13 +102,13 @@ public sealed class ReadmeTests
     public void Its_folders_are_those_of_the_repository() =>
         Assert.Equal(Folders().Order(StringComparer.Ordinal), Readme.Table("folder").Select(row => Markdown.QuotedIn(row[0]).Single()).Order(StringComparer.Ordinal));
 
-    /// <summary>Public properties: those that the props describe, each of which props or targets really use.</summary>
+    /// <summary>Public properties and items: those that the props describe, each of which props or targets really use.</summary>
     private static string[] Properties()
     {
         string props = File.ReadAllText(Repository.Path("build/MixedPrecision.Build.props"));
         string used = props + File.ReadAllText(Repository.Path("build/MixedPrecision.Build.targets"));
         string[] described = [.. Regex.Matches(props, "^ {6}(MixedPrecision[A-Za-z]+) ", RegexOptions.Multiline).Select(match => match.Groups[1].Value)];
-        string[] found = [.. Regex.Matches(used, @"\$\((MixedPrecision[A-Za-z]+)\)").Select(match => match.Groups[1].Value).Distinct()];
+        string[] found = [.. Regex.Matches(used, @"[$@]\((MixedPrecision[A-Za-z]+)\b").Select(match => match.Groups[1].Value).Distinct()];
         Assert.Equal(found.Order(StringComparer.Ordinal), described.Order(StringComparer.Ordinal));
         return described;
     }

@@ -13,6 +13,7 @@ public sealed class AppFixture : IDisposable
     public const string Model = "model.mixed.onnx";
     public const string Manifest = "model.mixed.precision.json";
     public const string Report = "model.mixed.report.html";
+    public const string TextReport = "model.mixed.report.txt";
 
     private readonly string root = Directory.CreateTempSubdirectory("mixed précision test ").FullName;
 

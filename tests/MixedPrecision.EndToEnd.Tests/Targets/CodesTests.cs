@@ -13,6 +13,7 @@ public sealed class CodesTests
     [Theory]
     [InlineData("build/MixedPrecision.Build.targets")]
     [InlineData("src/MixedPrecision.Build/MixedPrecisionQuantize.cs")]
+    [InlineData("src/MixedPrecision.Build/MixedPrecisionFiles.cs")]
     public void Every_code_and_every_link_is_one_of_the_list(string file)
     {
         string text = File.ReadAllText(Repository.Path(file));

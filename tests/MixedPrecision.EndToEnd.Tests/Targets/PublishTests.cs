@@ -32,7 +32,10 @@ public sealed class PublishTests : IClassFixture<AppFixture>
         Assert.True(File.Exists(app.Published(Manifest)));
         Assert.True(File.Exists(app.Stage("emitted/" + AppFixture.Report)));
         Assert.False(File.Exists(app.Published(AppFixture.Report)));
-        Assert.Contains("1.62 times as fast", published.Output, StringComparison.Ordinal);
+        Assert.Contains("calibrate: done in 0.1 s", published.Output, StringComparison.Ordinal);
+        Assert.Contains("App -> out/\n      model.mixed: 1.62× faster, 13.6 → 8.35 MB\n", published.Output, StringComparison.Ordinal);
+        Assert.False(File.Exists(app.Published(AppFixture.TextReport)));
+        Assert.Contains("report: " + app.Stage("emitted/" + AppFixture.TextReport), published.Output, StringComparison.Ordinal);
         Assert.Contains(WhereTheReportIs, published.Output, StringComparison.Ordinal);
         Assert.Contains(Warning, published.Output, StringComparison.Ordinal);
         string[] arguments = Assert.Single(app.RunLines).Split('|');
@@ -53,6 +56,7 @@ public sealed class PublishTests : IClassFixture<AppFixture>
         Success(second);
         Assert.Equal(1, app.Runs);
         Assert.Contains(Warning, second.Output, StringComparison.Ordinal);
+        Assert.Contains("    model.mixed: 1.62× faster, 13.6 → 8.35 MB; reused, nothing changed\n", second.Output, StringComparison.Ordinal);
         Assert.Contains(WhereTheReportIs, second.Output, StringComparison.Ordinal);
         int[] costs = [.. new[] { "_MixedPrecisionPrepare", "_MixedPrecisionQuantize", "_MixedPrecisionAddItems" }.Select(target => AppFixture.MillisecondsOf(second.Output, target)).OfType<int>()];
         Assert.True(costs.Length >= 2, second.Output);

@@ -21,7 +21,7 @@ public sealed class ScenariosTests : IClassFixture<AppFixture>
         WritePolicy(model, "one", "many");
         Success(Publish(model));
         Assert.Equal(["model.many.mixed.onnx", "model.many.mixed.precision.json", "model.mixed.data", "model.one.mixed.onnx", "model.one.mixed.precision.json"], Published());
-        Assert.Equal(Sorted(Published(), "model.many.mixed.report.html", "model.one.mixed.report.html"), Emitted());
+        Assert.Equal(Sorted(Published(), "model.many.mixed.report.html", "model.many.mixed.report.txt", "model.one.mixed.report.html", "model.one.mixed.report.txt"), Emitted());
         using (JsonDocument manifest = JsonDocument.Parse(File.ReadAllText(app.Published("model.many.mixed.precision.json"))))
         {
             Assert.Equal("many", manifest.RootElement.GetProperty("scenario").GetString());
@@ -37,7 +37,7 @@ public sealed class ScenariosTests : IClassFixture<AppFixture>
         WritePolicy(model, "one", "few");
         Success(Publish(model));
         Assert.Equal(["model.few.mixed.onnx", "model.few.mixed.precision.json", "model.mixed.data", "model.one.mixed.onnx", "model.one.mixed.precision.json"], Published());
-        Assert.Equal(Sorted(Published(), "model.few.mixed.report.html", "model.one.mixed.report.html"), Emitted());
+        Assert.Equal(Sorted(Published(), "model.few.mixed.report.html", "model.few.mixed.report.txt", "model.one.mixed.report.html", "model.one.mixed.report.txt"), Emitted());
 
         WritePolicy(model, "one");
         Success(Publish(model));

@@ -44,6 +44,25 @@ public sealed class ToolEventTests
     }
 
     [Fact]
+    public void A_stage_is_one_line()
+    {
+        var task = new TaskProbe();
+        task.Read(Written(reporter => reporter.Progress(new ProgressUpdate("calibrate", "started"))));
+        task.Read(Written(reporter => reporter.Progress(new ProgressUpdate("calibrate", "done in 0.2 s"))));
+
+        Assert.Equal([("calibrate: started", MessageImportance.Low), ("calibrate: done in 0.2 s", MessageImportance.High)], task.Messages.Select(m => (m.Message, m.Importance)));
+    }
+
+    [Fact]
+    public void A_result_says_what_it_came_from()
+    {
+        ToolEvent? result = ToolEvent.TryParse(Written(reporter => reporter.Emitted("m: 2.0× faster", "m.mixed.onnx", ["/a b/m.onnx", "/a b/m.data"])));
+
+        Assert.Equal(("result", "m: 2.0× faster", "m.mixed.onnx"), (result?.Kind, result?.Text, result?.Output));
+        Assert.Equal(["/a b/m.onnx", "/a b/m.data"], result?.Originals);
+    }
+
+    [Fact]
     public void Any_text_arrives_as_it_is() =>
         Gen.String.Where(text => text.All(c => !char.IsSurrogate(c))).Sample(
             text => ToolEvent.TryParse(Written(reporter => reporter.Result([text])))?.Text == text, iter: 500);

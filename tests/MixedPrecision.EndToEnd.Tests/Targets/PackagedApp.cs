@@ -1,0 +1,145 @@
+using System.IO.Compression;
+using System.Text;
+
+namespace MixedPrecision.EndToEnd.Tests.Targets;
+
+/// <summary>
+/// A folder with projects that get props, targets and tasks as a package, from a feed of their own into a packages folder of their own; without a network. The tool is the fake one.
+/// </summary>
+internal sealed class PackagedApp : IDisposable
+{
+    public const string Package = "<PackageReference Include=\"MixedPrecision.Build\" Version=\"9.9.9\" PrivateAssets=\"all\" />";
+
+    private readonly string root = Directory.CreateTempSubdirectory("mixed-precision-app-").FullName;
+
+    /// <param name="folder">Name of the folder of the projects.</param>
+    /// <param name="isIsolated">Whether the packages folder is its own; else it is the user's, and the SDK may fetch packs that it needs.</param>
+    public PackagedApp(string folder = "app", bool isIsolated = true)
+    {
+        Folder = Directory.CreateDirectory(Path.Combine(root, folder)).FullName;
+        Packages = Path.Combine(root, "packages");
+        IsIsolated = isIsolated;
+        string feed = Directory.CreateDirectory(Path.Combine(root, "feed")).FullName;
+        WritePackage(Path.Combine(feed, "MixedPrecision.Build.9.9.9.nupkg"));
+        File.WriteAllText(Path.Combine(root, "NuGet.config"), $"""
+            <configuration>
+              <packageSources>{(isIsolated ? "<clear />" : "")}<add key="local" value="{feed}" /></packageSources>
+            </configuration>
+            """);
+        // Nothing of a repository that the temporary folder may lie in.
+        File.WriteAllText(Path.Combine(root, "Directory.Build.props"), "<Project />");
+        File.WriteAllText(Path.Combine(root, "Directory.Build.targets"), "<Project />");
+        File.WriteAllText(Path.Combine(root, "Directory.Packages.props"), "<Project />");
+    }
+
+    /// <summary>Full path of the folder of the projects.</summary>
+    public string Folder { get; }
+
+    /// <summary>Full path of the packages folder.</summary>
+    public string Packages { get; }
+
+    private bool IsIsolated { get; }
+
+    public string this[string file] => Path.Combine(Folder, file);
+
+    public string Read(string file) => File.ReadAllText(this[file]);
+
+    /// <summary>Names of the published files of a project whose names begin so, sorted.</summary>
+    public string[] Published(string start, string folder = "out") =>
+        [.. Directory.GetFiles(this[folder], start + "*", SearchOption.AllDirectories).Select(file => Path.GetRelativePath(this[folder], file)).Order(StringComparer.Ordinal)];
+
+    /// <summary>How often the tool ran for policies of a folder.</summary>
+    public int Runs(string folder = "") => File.Exists(this[Path.Combine(folder, "runs.txt")]) ? File.ReadAllLines(this[Path.Combine(folder, "runs.txt")]).Length : 0;
+
+    public void Write(string file, string text)
+    {
+        Directory.CreateDirectory(Path.GetDirectoryName(this[file])!);
+        File.WriteAllText(this[file], text, new UTF8Encoding(false));
+    }
+
+    /// <summary>A policy that emits, and its data beside it.</summary>
+    public void WritePolicy(string file = "model.policy.yaml", string more = "")
+    {
+        Write(file, "emit\ndata.txt\n" + more);
+        Write(Path.Combine(Path.GetDirectoryName(file)!, "data.txt"), "data");
+    }
+
+    /// <summary>A project with the package.</summary>
+    /// <param name="properties">Further properties.</param>
+    /// <param name="items">Further items.</param>
+    public void WriteProject(
+        string file = "App.csproj", string properties = "<MixedPrecisionPolicy>model.policy.yaml</MixedPrecisionPolicy>", string items = "", string sdk = "Microsoft.NET.Sdk",
+        string framework = "<TargetFramework>net10.0</TargetFramework>", string program = "System.Console.WriteLine(1);", string source = "Program.cs")
+    {
+        Write(file, $"""
+            <Project Sdk="{sdk}">
+              <PropertyGroup>
+                <OutputType>Exe</OutputType>
+                {framework}
+                <MixedPrecisionToolPath>{Path.Combine(AppContext.BaseDirectory, "fake-tool.dll")}</MixedPrecisionToolPath>
+                {properties}
+              </PropertyGroup>
+              <ItemGroup>
+                {Package}
+                {items}
+              </ItemGroup>
+            </Project>
+            """);
+        Write(Path.Combine(Path.GetDirectoryName(file)!, source), program);
+    }
+
+    public ProcessRun Dotnet(params string[] arguments) => ProcessRun.Dotnet(Folder, [("NUGET_PACKAGES", IsIsolated ? Packages : null)], [.. arguments, "-nodeReuse:false"]);
+
+    /// <summary>Publishes into <c>out</c>, which has to succeed.</summary>
+    public ProcessRun Publish(params string[] more) => Succeed(["publish", "-o", "out", .. more]);
+
+    public ProcessRun Succeed(params string[] arguments)
+    {
+        ProcessRun run = Dotnet(arguments);
+        Assert.True(run.ExitCode == 0, run.All);
+        return run;
+    }
+
+    public void Dispose()
+    {
+        if (Directory.Exists(Packages) && !OperatingSystem.IsWindows())
+        {
+            SetMode(Packages, "u+w");
+        }
+
+        Directory.Delete(root, recursive: true);
+    }
+
+    /// <summary>Changes the rights of a folder and of all that is in it.</summary>
+    public static void SetMode(string folder, string mode)
+    {
+        using var process = System.Diagnostics.Process.Start("chmod", ["-R", mode, folder]);
+        process.WaitForExit();
+    }
+
+    private static void WritePackage(string file)
+    {
+        using ZipArchive package = ZipFile.Open(file, ZipArchiveMode.Create);
+        using (var writer = new StreamWriter(package.CreateEntry("MixedPrecision.Build.nuspec").Open()))
+        {
+            writer.Write("""
+                <package xmlns="http://schemas.microsoft.com/packaging/2013/05/nuspec.xsd">
+                  <metadata>
+                    <id>MixedPrecision.Build</id>
+                    <version>9.9.9</version>
+                    <authors>tests</authors>
+                    <description>As the real one, with a tool that only pretends.</description>
+                    <developmentDependency>true</developmentDependency>
+                  </metadata>
+                </package>
+                """);
+        }
+
+        foreach (string name in new[] { "MixedPrecision.Build.props", "MixedPrecision.Build.targets" })
+        {
+            package.CreateEntryFromFile(Repository.Path("build/" + name), "build/" + name);
+        }
+
+        package.CreateEntryFromFile(Path.Combine(AppContext.BaseDirectory, "MixedPrecision.Build.dll"), "tasks/netstandard2.0/MixedPrecision.Build.dll");
+    }
+}

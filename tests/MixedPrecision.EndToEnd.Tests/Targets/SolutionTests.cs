@@ -1,0 +1,64 @@
+namespace MixedPrecision.EndToEnd.Tests.Targets;
+
+/// <summary>A solution of an app and the library that owns the policy, in the new file format and as a graph of isolated projects.</summary>
+public sealed class SolutionTests : IDisposable
+{
+    private readonly PackagedApp app = new();
+
+    public SolutionTests()
+    {
+        app.WritePolicy("Library/model.policy.yaml");
+        app.WriteProject("Library/Library.csproj", properties: "<MixedPrecisionPolicy>model.policy.yaml</MixedPrecisionPolicy><OutputType>Library</OutputType>", program: "public class It;");
+        app.Write("App/App.csproj", """
+            <Project Sdk="Microsoft.NET.Sdk">
+              <PropertyGroup>
+                <OutputType>Exe</OutputType>
+                <TargetFramework>net10.0</TargetFramework>
+              </PropertyGroup>
+              <ItemGroup>
+                <ProjectReference Include="../Library/Library.csproj" />
+              </ItemGroup>
+            </Project>
+            """);
+        app.Write("App/Program.cs", "System.Console.WriteLine(1);");
+        app.Write("All.slnx", """
+            <Solution>
+              <Project Path="Library/Library.csproj" />
+              <Project Path="App/App.csproj" />
+            </Solution>
+            """);
+    }
+
+    [Fact]
+    public void Publishing_it_publishes_the_model_with_both()
+    {
+        ProcessRun published = app.Succeed("publish", "All.slnx");
+        Assert.Equal(["model.mixed.onnx", "model.mixed.precision.json"], app.Published("model.mixed", "App/bin/Release/net10.0/publish"));
+        Assert.Equal(["model.mixed.onnx", "model.mixed.precision.json"], app.Published("model.mixed", "Library/bin/Release/net10.0/publish"));
+        Assert.Equal(1, app.Runs("Library"));
+        Assert.Contains("    model.mixed: 1.62× faster", published.Output, StringComparison.Ordinal);
+        app.Succeed("clean", "All.slnx", "-c", "Release");
+        Assert.False(Directory.Exists(app["Library/obj/Release/net10.0/mixed-precision"]));
+    }
+
+    [Fact]
+    public void A_graph_of_isolated_projects_publishes_it()
+    {
+        app.Succeed("restore", "All.slnx");
+        app.Succeed("msbuild", "App/App.csproj", "-t:Publish", "-p:Configuration=Release;_IsPublishing=true", "-graph", "-isolate");
+        Assert.Equal(["model.mixed.onnx", "model.mixed.precision.json"], app.Published("model.mixed", "App/bin/Release/net10.0/publish"));
+        Assert.Equal(1, app.Runs("Library"));
+    }
+
+    [Fact]
+    public void Building_and_packing_it_and_looking_at_it_in_an_editor_run_nothing()
+    {
+        app.Succeed("build", "All.slnx");
+        app.Succeed("pack", "All.slnx", "-o", "packed");
+        app.Succeed("msbuild", "Library/Library.csproj", "-t:Compile;GetCopyToPublishDirectoryItems", "-p:DesignTimeBuild=true;BuildingInsideVisualStudio=true;SkipCompilerExecution=true;ProvideCommandLineArgs=true");
+        Assert.Equal(0, app.Runs("Library"));
+        Assert.Empty(Directory.GetDirectories(app["Library/obj"], "mixed-precision", SearchOption.AllDirectories));
+    }
+
+    public void Dispose() => app.Dispose();
+}
