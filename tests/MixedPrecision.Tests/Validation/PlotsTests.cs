@@ -18,7 +18,7 @@ public class PlotsTests
     {
         string[] loss = TextsOf(Plots.Loss(Loss)), time = TextsOf(Plots.Time(Time)), choice = TextsOf(Plots.Choice(Choice)), range = TextsOf(Plots.Range(Range, 1));
         Assert.Contains("predicted loss MSE", loss);
-        Assert.Contains("by single layers", time);
+        Assert.All(["by single layers alone", "by sub-graphs alone", "by sub-graphs, in the whole"], series => Assert.Contains(series, time));
         Assert.Subset(choice.ToHashSet(), ChoiceExperiment.Strategies.ToHashSet());
         Assert.Contains(range, t => t.StartsWith('…') && t.EndsWith("on and on, int8-weight", StringComparison.Ordinal));
     }
