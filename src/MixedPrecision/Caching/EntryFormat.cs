@@ -48,12 +48,8 @@ internal static class EntryFormat
     public static string? Check(Stream entry, long length, string stage, ReadOnlySpan<byte> key, Stream copy)
     {
         byte[] header = new byte[HeaderLength];
-        if (length < HeaderLength || entry.ReadAtLeast(header, HeaderLength, throwOnEndOfStream: false) < HeaderLength)
-            return $"truncated: {length} bytes, fewer than a header's {HeaderLength}";
-        if (!header.AsSpan().StartsWith(Mark))
-            return "header: the mark of the format is missing";
-        if (!header.AsSpan(MarkLength, HashLength).SequenceEqual(Identity(stage, key)))
-            return "wrong key: the entry answers another stage or key";
+        if (CheckHeader(header.AsSpan(0, entry.ReadAtLeast(header, HeaderLength, throwOnEndOfStream: false)), length, stage, key) is { } damage)
+            return damage;
         if (BinaryPrimitives.ReadInt64LittleEndian(header.AsSpan(MarkLength + HashLength)) != length - HeaderLength)
             return "header: it states another length";
         copy.Write(header);
@@ -74,14 +70,18 @@ internal static class EntryFormat
         return sha.GetHashAndReset();
     }
 
+    /// <param name="start">The entry, as far as a header goes at least.</param>
+    /// <param name="length">Bytes of the whole entry.</param>
+    private static string? CheckHeader(ReadOnlySpan<byte> start, long length, string stage, ReadOnlySpan<byte> key) =>
+        start.Length < HeaderLength ? $"truncated: {length} bytes, fewer than a header's {HeaderLength}"
+        : !start.StartsWith(Mark) ? "header: the mark of the format is missing"
+        : !start.Slice(MarkLength, HashLength).SequenceEqual(Identity(stage, key)) ? "wrong key: the entry answers another stage or key"
+        : null;
+
     private static string? Check(ReadOnlySpan<byte> entry, string stage, CacheKey key)
     {
-        if (entry.Length < HeaderLength)
-            return $"truncated: {entry.Length} bytes, fewer than a header's {HeaderLength}";
-        if (!entry.StartsWith(Mark))
-            return "header: the mark of the format is missing";
-        if (!entry.Slice(MarkLength, HashLength).SequenceEqual(Identity(stage, key.Hash)))
-            return "wrong key: the entry answers another stage or key";
+        if (CheckHeader(entry, entry.Length, stage, key.Hash) is { } damage)
+            return damage;
         long stated = BinaryPrimitives.ReadInt64LittleEndian(entry[(MarkLength + HashLength)..]);
         ReadOnlySpan<byte> content = entry[HeaderLength..];
         if (content.Length != stated)

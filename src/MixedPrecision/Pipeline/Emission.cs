@@ -74,6 +74,10 @@ internal static class Emission
         return new EmittedModel(Make(workspace, LayersOf(workspace, plan), StructuresOf(workspace, plan), Path.Combine(folder, name), preparations));
     }
 
+    /// <summary>What plans are compared with where the gain of exact rewrites is none of theirs: the original, or where that was rewritten at no loss, the rewritten model, drafted in a folder.</summary>
+    public static Content<string> Reference(Workspace workspace, string folder, string name, Preparations preparations) =>
+        workspace.MayGainAsItIs ? Draft(workspace, Reports.Baselines(workspace), folder, name, preparations).Content : Shipment.PathOf(workspace);
+
     /// <summary>The layers that leave the baseline, in the model's order.</summary>
     public static IReadOnlyList<LayerFormat> LayersOf(Workspace workspace, IReadOnlyList<Configuration> plan) =>
     [

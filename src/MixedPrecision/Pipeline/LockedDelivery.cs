@@ -94,7 +94,7 @@ internal static class LockedDelivery
     {
         Content<Workspace> model = Shipment.ModelOf(workspace);
         bool isApart = scenario is not null;
-        if (manifest.Shipped.What == Shipment.OriginalModel)
+        if (manifest.Shipped.What == ShippedModel.Original)
         {
             runner.Log.Warn(Errors.NothingGained(policy.Model, $"{scenario?.Clause}{manifest.Shipped.Why}, as the lock has it"));
             return Emission.Keep(runner, model, folder, Delivery.NameOf(policy), preparations, isApart);

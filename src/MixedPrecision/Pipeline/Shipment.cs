@@ -62,9 +62,6 @@ internal sealed class Shipment(Materials materials, StageRunner runner, Judgemen
     private readonly Dictionary<string, EmittedModel> files = [];
     private int folders;
 
-    /// <summary>What is shipped where nothing is gained (<see cref="ShippedModel.What"/>).</summary>
-    public const string OriginalModel = "original";
-
     /// <summary>The original as stages read it, with its exact rewrites.</summary>
     public static Content<Workspace> ModelOf(Workspace workspace) => new(
         Caching.CacheKey.Of(("model", workspace.Hash)).With("defaults", workspace.Model.Defaults.Count).With("embeddings", workspace.Partition.Layers.Count(l => l.Kind == LayerKind.Embedding))
@@ -336,7 +333,7 @@ internal sealed class Shipment(Materials materials, StageRunner runner, Judgemen
 
         Steps.WarnOfNothingGained(materials, runner, findings, why);
         EmittedModel kept = Emission.Keep(runner, model, Path.Combine(staging, "original"), name, materials.Preparations, materials.IsApart);
-        return new Shipped(OriginalModel, why, Reports.Baselines(materials.Workspace), kept, findings, null, null, [], compared ?? []);
+        return new Shipped(ShippedModel.Original, why, Reports.Baselines(materials.Workspace), kept, findings, null, null, [], compared ?? []);
     }
 
     private Content<string> Original => PathOf(materials.Workspace);

@@ -93,8 +93,7 @@ internal static class Surpluses
         string folder = Directory.CreateTempSubdirectory("mixed-precision-").FullName;
         try
         {
-            string original = materials.Workspace.MayGainAsItIs
-                ? Draft(Reports.Baselines(materials.Workspace), "original") : materials.Workspace.Path;
+            string original = Emission.Reference(materials.Workspace, Path.Combine(folder, "reference"), Name, materials.Preparations).Value;
             var gains = new double?[plans.Count];
             double[] originals = new double[plans.Count];
             int[][] groups = [.. Enumerable.Range(0, plans.Count).Chunk(Together)];

@@ -32,9 +32,7 @@ internal sealed class Trials(Materials materials, StageRunner quiet, string fold
     private readonly Lazy<Content<IReadOnlyList<Sample>>> unseen = new(() => new Content<IReadOnlyList<Sample>>(
         materials.Data.Evaluation.Key.With("first", sizes.Samples), () => [.. materials.Data.Evaluation.Value.Take(sizes.Samples)]));
 
-    private readonly Lazy<Content<string>> reference = new(() => materials.Workspace.MayGainAsItIs
-        ? Emission.Draft(materials.Workspace, Reports.Baselines(materials.Workspace), Path.Combine(folder, "reference"), Name, materials.Preparations).Content
-        : Shipment.PathOf(materials.Workspace));
+    private readonly Lazy<Content<string>> reference = new(() => Emission.Reference(materials.Workspace, Path.Combine(folder, "reference"), Name, materials.Preparations));
 
     /// <summary>What was measured of plans, in their order.</summary>
     /// <param name="onCalibration">Whether the loss is measured on calibration samples too; of plans that were measured before it is not.</param>

@@ -102,4 +102,8 @@ public sealed record ComparedModel(
 /// <summary>What is shipped under the emitted name.</summary>
 /// <param name="What">"plan", "uniform" and the format, "exact" (every layer as it is, exact rewrites alone), "original", or "rules" where nothing is left but what rules pin.</param>
 /// <param name="Why">The reason.</param>
-public sealed record ShippedModel(string What, string Why);
+public sealed record ShippedModel(string What, string Why)
+{
+    /// <summary>What is shipped where nothing was gained.</summary>
+    public const string Original = "original";
+}

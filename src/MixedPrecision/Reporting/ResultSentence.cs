@@ -10,12 +10,10 @@ namespace MixedPrecision.Reporting;
 /// </summary>
 public static class ResultSentence
 {
-    private const string Original = "original";
-
     public static string Of(Manifest manifest)
     {
         string name = Path.GetFileNameWithoutExtension(manifest.Model.File) + (manifest.Scenario is null ? "" : $" ({manifest.Scenario})");
-        string[] parts = manifest.Shipped.What == Original
+        string[] parts = manifest.Shipped.What == ShippedModel.Original
             ? ["the original is shipped, since nothing was gained"]
             : [.. Speed(manifest.Measured.Scenarios), .. Quality(manifest), Sizes(manifest.Bytes)];
         return $"{Wording.Escape(name)}: {string.Join(", ", parts)}".Replace('/', '∕').Replace('\\', '∖');
