@@ -22,6 +22,13 @@ internal sealed record ProcessRun(int ExitCode, string Output, string Error)
         return End(process);
     }
 
+    /// <summary>Runs a program in a folder.</summary>
+    public static ProcessRun Of(string program, string folder, IReadOnlyList<(string Name, string? Value)> environment, params string[] arguments)
+    {
+        using Process process = Start(program, folder, environment, arguments);
+        return End(process);
+    }
+
     /// <summary>What a process wrote, once it has ended.</summary>
     public static ProcessRun End(Process process)
     {
@@ -33,9 +40,11 @@ internal sealed record ProcessRun(int ExitCode, string Output, string Error)
 
     public static Process StartDotnet(string folder, params string[] arguments) => StartDotnet(folder, [], arguments);
 
-    public static Process StartDotnet(string folder, IReadOnlyList<(string Name, string? Value)> environment, params string[] arguments)
+    public static Process StartDotnet(string folder, IReadOnlyList<(string Name, string? Value)> environment, params string[] arguments) => Start("dotnet", folder, environment, arguments);
+
+    private static Process Start(string program, string folder, IReadOnlyList<(string Name, string? Value)> environment, string[] arguments)
     {
-        var start = new ProcessStartInfo("dotnet", arguments)
+        var start = new ProcessStartInfo(program, arguments)
         {
             WorkingDirectory = folder,
             RedirectStandardOutput = true,
@@ -55,6 +64,6 @@ internal sealed record ProcessRun(int ExitCode, string Output, string Error)
         {
             start.Environment[name] = value;
         }
-        return Process.Start(start) ?? throw new InvalidOperationException("dotnet did not start.");
+        return Process.Start(start) ?? throw new InvalidOperationException($"{program} did not start.");
     }
 }

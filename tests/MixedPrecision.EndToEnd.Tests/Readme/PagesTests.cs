@@ -63,6 +63,37 @@ public sealed class PagesTests : IDisposable
     }
 
     [Fact]
+    public void The_table_of_the_policy_has_every_key_and_no_other() =>
+        Assert.Equal(Schemas.PolicyKeys().Order(StringComparer.Ordinal), Markdown.Read("build/docs/policy.md").Table("key").Select(row => Markdown.QuotedIn(row[0]).Single()).Order(StringComparer.Ordinal));
+
+    [Fact]
+    public void The_table_of_settings_has_the_properties_of_the_package_and_the_options_of_the_tool()
+    {
+        IReadOnlyList<string[]> rows = Markdown.Read("build/docs/properties.md").Table("setting");
+        string help = ProcessRun.Dotnet(AppContext.BaseDirectory, "exec", Path.Combine(AppContext.BaseDirectory, "mixed-precision.dll"), "quantize", "--help").Output;
+        string[] options = [.. Regex.Matches(help, "^  (?:-[a-z], )?(--[a-z-]+)(?: <([A-Z]+)>)?", RegexOptions.Multiline).Select(match => $"{match.Groups[1].Value} {match.Groups[2].Value}".Trim())];
+
+        Assert.NotEmpty(options);
+        Assert.Equal(options.Order(StringComparer.Ordinal), rows.SelectMany(row => Markdown.QuotedIn(row[2])).Where(option => option.StartsWith('-')).Order(StringComparer.Ordinal));
+        Assert.Equal(PublicProperties.All.Order(StringComparer.Ordinal), rows.SelectMany(row => Markdown.QuotedIn(row[1])).Order(StringComparer.Ordinal));
+        Assert.Subset(Schemas.PolicyKeys().ToHashSet(), rows.SelectMany(row => Markdown.QuotedIn(row[3])).ToHashSet());
+    }
+
+    [Fact]
+    public void The_folders_of_the_repository_are_all_told_of() =>
+        Assert.Equal(Folders().Order(StringComparer.Ordinal), Markdown.Read("build/docs/contributing.md").Table("folder").Select(row => Markdown.QuotedIn(row[0]).Single()).Order(StringComparer.Ordinal));
+
+    /// <summary>What the page tells to change, when something is added, is there.</summary>
+    [Fact]
+    public void Files_that_the_page_for_contributors_names_exist()
+    {
+        string page = File.ReadAllText(Repository.Path("build/docs/contributing.md"));
+        string[] sources = [.. new[] { "src", "tests" }.SelectMany(folder => Directory.EnumerateFiles(Repository.Path(folder), "*.cs", SearchOption.AllDirectories)).Select(file => file.Replace('\\', '/'))];
+        Assert.All(Regex.Matches(page, "`([A-Za-z/.]+\\.cs)`").Select(match => match.Groups[1].Value), name => Assert.Contains(sources, file => file.EndsWith("/" + name, StringComparison.Ordinal)));
+        Assert.All(Regex.Matches(page, "`([A-Za-z]+Tests)`").Select(match => match.Groups[1].Value), name => Assert.Contains(sources, file => file.EndsWith($"/{name}.cs", StringComparison.Ordinal)));
+    }
+
+    [Fact]
     public void The_page_of_the_properties_has_those_of_the_package_with_their_defaults()
     {
         Markdown page = Markdown.Read("build/docs/properties.md");
@@ -89,6 +120,16 @@ public sealed class PagesTests : IDisposable
     [Fact]
     public void The_page_of_the_manifest_has_every_field_in_order() =>
         Assert.Equal(Schemas.FieldsOf("build/manifest.schema.json"), Markdown.Read("build/docs/manifest.md").Table("field").Select(row => Markdown.QuotedIn(row[0]).Single()));
+
+    /// <summary>The folders that a reader of the repository meets: projects, the engine's folders, and what the package has besides.</summary>
+    private static IEnumerable<string> Folders()
+    {
+        string[] projects = [.. new[] { "samples", "src", "tests" }.SelectMany(Below).Where(folder => Directory.EnumerateFiles(Repository.Path(folder), "*.csproj").Any())];
+        return ["build", .. Below("build"), .. projects, .. Below("src/MixedPrecision")];
+    }
+
+    private static IEnumerable<string> Below(string folder) => Directory.EnumerateDirectories(Repository.Path(folder))
+        .Select(path => Path.GetFileName(path)).Where(name => name is not ("bin" or "obj")).Select(name => $"{folder}/{name}");
 
     public void Dispose() => Directory.Delete(folder, recursive: true);
 }

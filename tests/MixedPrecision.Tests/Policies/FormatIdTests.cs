@@ -95,21 +95,21 @@ public class FormatIdTests
         Assert.Contains(words, error.Message, StringComparison.Ordinal);
     }
 
+    /// <summary>The page of the formats: what each is, what it does to a layer, its parameters, the presets.</summary>
     [Fact]
-    public void The_table_of_the_read_me_has_a_row_for_each() => Assert.Equal(
-        FormatFamilies.All.Select(f => f.Name),
-        Regex.Matches(Section("README.md", "| format | weight |"), @"^\| `([a-z0-9-]+)` \|", RegexOptions.Multiline).Select(m => m.Groups[1].Value));
-
-    [Fact]
-    public void The_page_about_policies_explains_each()
+    public void The_page_of_the_formats_explains_each()
     {
-        string section = Section("build/docs/policy.md", "## `formats`");
-        Assert.All(FormatFamilies.Presets.Keys, preset => Assert.Contains($"`{preset}`", section, StringComparison.Ordinal));
-        string[] rows = [.. section.Split('\n').Where(line => line.StartsWith("| `", StringComparison.Ordinal))];
+        string page = File.ReadAllText(RepositoryRoot.Path("build/docs/formats.md")).ReplaceLineEndings("\n");
+        string[] rows = [.. page.Split('\n').Where(line => line.StartsWith("| `", StringComparison.Ordinal))];
         Assert.Equal(
             FormatFamilies.All.Select(f => $"| `{f.Name}` | {f.Summary} | {f.PrecisionText} |").Concat(FormatFamilies.All.SelectMany(f => f.Parameters.Select(p =>
                 $"| `{f.Name}` | `{p.Name}` | {string.Join(", ", p.Values.Select(v => $"`{p.Text(v)}`"))} | {p.DefaultText} | {p.Summary} |"))),
-            rows);
+            rows.Where(row => row.Split(" | ").Length != 4));
+        Assert.Equal(FormatFamilies.All.Select(f => f.Name), rows.Where(row => row.Split(" | ").Length == 4).Select(row => row.Split('`')[1]));
+        string presets = Section("build/docs/formats.md", "## Presets");
+        Assert.All(FormatFamilies.Presets, preset => Assert.Equal(
+            preset.Value.Select(text => FormatId.Parse(text).Text),
+            Regex.Matches(Regex.Match(presets, $"`{preset.Key}`[^`]* is (.*?)\\.(?: |\n|$)").Groups[1].Value, "`([^`]+)`").Select(match => FormatId.Parse(match.Groups[1].Value).Text)));
     }
 
     [Fact]
