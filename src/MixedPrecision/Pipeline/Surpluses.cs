@@ -103,20 +103,11 @@ internal static class Surpluses
             string original = Emission.Reference(materials.Workspace, Path.Combine(folder, "reference"), Name, materials.Preparations).Value;
             var timings = new WholeTiming?[plans.Count];
             int[][] groups = [.. Enumerable.Range(0, plans.Count).Chunk(Together)];
-            foreach (int[] group in groups)
+            Disturbance.Repeat(groups, g => g.Select(i => timings[i]).OfType<WholeTiming>().Select(t => t.OriginalMilliseconds), known: [], (group, _) =>
             {
                 Compare(group);
                 context.Report((group[^1] + 1.0) / plans.Count, "");
-            }
-
-            for (int repetition = 0; repetition < Disturbance.MostRepetitions; repetition++)
-            {
-                foreach (int[] group in groups.Where(g => g.Any(i => timings[i] is { } timing && Disturbance.Is(timing.OriginalMilliseconds, timings.Where(t => t is not null).Min(t => t!.OriginalMilliseconds)))))
-                {
-                    Compare(group);
-                }
-            }
-
+            });
             return [.. timings];
 
             string Draft(IReadOnlyList<Configuration> plan, string name)
