@@ -13,6 +13,11 @@ namespace MixedPrecision.Pipeline;
 /// <param name="Layers">The layers, in the model's order.</param>
 internal sealed record UniformFormat(string Kernel, IReadOnlyList<string> Layers);
 
+/// <summary>What the model of a format in all layers that may take it gained, end to end.</summary>
+/// <param name="Share">As a share of the original's time.</param>
+/// <param name="OriginalMilliseconds">What the original took in the same run, the mean over the scenarios by their weights.</param>
+internal sealed record WholeTiming(double Share, double OriginalMilliseconds);
+
 /// <summary>What <see cref="Stages.Whole"/> reads: like a timing's, its key tells nothing of the values of weights.</summary>
 /// <param name="Subgraphs">Fingerprints.</param>
 /// <param name="Entering">What enters them in each scenario.</param>
@@ -23,7 +28,7 @@ internal sealed record WholeInput(
     IReadOnlyList<UniformFormat> Formats,
     Machine Machine,
     TimingSettings Settings,
-    [property: Incidental] Func<StageContext, List<double?>> Measure);
+    [property: Incidental] Func<StageContext, List<WholeTiming?>> Measure);
 
 /// <summary>
 /// What sub-graphs in a format save in the whole model beyond what they save alone: there weights lie in other caches, threads are awake, and what one sub-graph leaves another takes. Found out by one model for each format, in all layers that may take it,
@@ -58,22 +63,24 @@ internal static class Surpluses
             return gains;
         }
 
-        List<double?> whole = runner.Get(Stages.Whole, new WholeInput(
+        List<WholeTiming?> whole = runner.Get(Stages.Whole, new WholeInput(
             [.. input.Partition.Subgraphs.Select(s => s.Fingerprint)],
             [.. entering.Select(e => string.Create(CultureInfo.InvariantCulture, $"{e.Weight}: {string.Join("; ", e.Values.OrderBy(v => v.Key, StringComparer.Ordinal).Select(v => $"{v.Key} {v.Value}"))}"))],
             [.. uniform.Select(u => new UniformFormat(NumberFormats.Get(u.Format).KernelIdentity, [.. input.Partition.Subgraphs.SelectMany(s => s.Layers.Where((_, l) => u.Plan[s.Index].Formats[l] == u.Format)).Select(l => l.Name)]))],
             materials.Machine,
             TimingSettings.Trial,
             context => Measure(materials, runner.Log, [.. uniform.Select(u => u.Plan)], context)));
-        return gains.With([.. uniform.Zip(whole).Where(u => u.Second is not null).SelectMany(u => Of(input.Partition, gains, u.First.Format, u.First.Plan, u.Second!.Value))]);
+        // As for sub-graphs, gains count in the shortest time that the original was seen to take.
+        double milliseconds = whole.Where(w => w is not null).Select(w => w!.OriginalMilliseconds).DefaultIfEmpty().Min();
+        return gains.With([.. uniform.Zip(whole).Where(u => u.Second is not null).SelectMany(u => Of(input.Partition, gains, u.First.Format, u.First.Plan, u.Second!.Share * milliseconds))]);
     }
 
     /// <summary>The surplus of a format in each sub-graph, in equal shares of the time of layers, which is an equal part of that of their sub-graph.</summary>
-    /// <param name="whole">What its model gains, as a share of the original's time.</param>
+    /// <param name="whole">Milliseconds that its model gains.</param>
     private static IEnumerable<(Subgraph Subgraph, IReadOnlyList<string> Formats, double Share)> Of(Partition partition, Gains gains, string format, IReadOnlyList<Configuration> plan, double whole)
     {
         double PartOf(Subgraph subgraph) => plan[subgraph.Index].Formats.Count(f => f == format) / (double)subgraph.Layers.Count;
-        double share = ((whole * gains.OriginalMilliseconds) - gains.Sum(partition, plan).Centre) / partition.Subgraphs.Sum(s => PartOf(s) * gains.OriginalOf(s).Sum());
+        double share = (whole - gains.Sum(partition, plan).Centre) / partition.Subgraphs.Sum(s => PartOf(s) * gains.OriginalOf(s).Sum());
         return partition.Subgraphs.Where(s => PartOf(s) > 0).Select(s => (s, plan[s.Index].Formats, share * PartOf(s)));
     }
 
@@ -88,30 +95,20 @@ internal static class Surpluses
     private static bool MayGain(PlanningInput input, Gains gains, string format, IReadOnlyList<Configuration> plan) => input.Partition.Subgraphs.Any(s =>
         plan[s.Index].Formats.Contains(format) && gains.Of(s).Any(g => g.Gain.Centre > 0 && g.Configuration.Formats.Contains(format)));
 
-    private static List<double?> Measure(Materials materials, RunLog log, IReadOnlyList<IReadOnlyList<Configuration>> plans, StageContext context)
+    private static List<WholeTiming?> Measure(Materials materials, RunLog log, IReadOnlyList<IReadOnlyList<Configuration>> plans, StageContext context)
     {
         string folder = Directory.CreateTempSubdirectory("mixed-precision-").FullName;
         try
         {
             string original = Emission.Reference(materials.Workspace, Path.Combine(folder, "reference"), Name, materials.Preparations).Value;
-            var gains = new double?[plans.Count];
-            double[] originals = new double[plans.Count];
+            var timings = new WholeTiming?[plans.Count];
             int[][] groups = [.. Enumerable.Range(0, plans.Count).Chunk(Together)];
-            foreach (int[] group in groups)
+            Disturbance.Repeat(groups, g => g.Select(i => timings[i]).OfType<WholeTiming>().Select(t => t.OriginalMilliseconds), known: [], (group, _) =>
             {
                 Compare(group);
                 context.Report((group[^1] + 1.0) / plans.Count, "");
-            }
-
-            for (int repetition = 0; repetition < Disturbance.MostRepetitions; repetition++)
-            {
-                foreach (int[] group in groups.Where(g => g.Any(i => gains[i] is not null && Disturbance.Is(originals[i], originals.Where(o => o > 0).Min()))))
-                {
-                    Compare(group);
-                }
-            }
-
-            return [.. gains];
+            });
+            return [.. timings];
 
             string Draft(IReadOnlyList<Configuration> plan, string name)
             {
@@ -123,16 +120,16 @@ internal static class Surpluses
             void Compare(int[] group)
             {
                 string[] files = [.. group.Select((plan, i) => Draft(plans[plan], $"{i}"))];
-                foreach ((int plan, double gain, double milliseconds) in Running(group, files))
+                foreach ((int plan, WholeTiming timing) in Running(group, files))
                 {
-                    if (originals[plan] == 0 || milliseconds < originals[plan])
+                    if (timings[plan] is not { } before || timing.OriginalMilliseconds < before.OriginalMilliseconds)
                     {
-                        (gains[plan], originals[plan]) = (gain, milliseconds);
+                        timings[plan] = timing;
                     }
                 }
             }
 
-            IEnumerable<(int Plan, double Gain, double OriginalMilliseconds)> Running(int[] group, string[] files)
+            IEnumerable<(int Plan, WholeTiming Timing)> Running(int[] group, string[] files)
             {
                 try
                 {
@@ -141,7 +138,7 @@ internal static class Surpluses
                     return [.. group.Select((plan, i) =>
                     {
                         (Gain share, double milliseconds) = Trials.ShareOf([.. times.Select(t => t.Of(i + 1))]);
-                        return (plan, share.Centre, milliseconds);
+                        return (plan, new WholeTiming(share.Centre, milliseconds));
                     })];
                 }
                 catch (MixedPrecisionException e) when (e.Diagnostic.Code == Codes.EmittedModelDoesNotRun)

@@ -42,19 +42,11 @@ internal sealed class Trials(Materials materials, StageRunner quiet, string fold
         IReadOnlyList<Configuration>[] open = [.. plans.DistinctBy(Problems.KeyOf).Where(p => !known.ContainsKey(Problems.KeyOf(p)))];
         IReadOnlyList<Configuration>[][] groups = [.. open.Where(p => p.Any(c => c.Changes(Problems.Baseline))).Chunk(Together)];
         int done = 0;
-        foreach (IReadOnlyList<Configuration>[] group in groups)
-        {
-            Measure(group, onCalibration, attempt: 0, () => report((double)done / open.Length, $"file {++done} of {open.Length}"));
-        }
-
-        for (int attempt = 1; attempt <= Disturbance.MostRepetitions; attempt++)
-        {
-            double fastest = known.Values.Where(t => t.OriginalMilliseconds > 0).Select(t => t.OriginalMilliseconds).DefaultIfEmpty().Min();
-            foreach (IReadOnlyList<Configuration>[] group in groups.Where(g => Disturbance.Is(known[Problems.KeyOf(g[0])].OriginalMilliseconds, fastest)))
-            {
-                Measure(group, onCalibration, attempt, () => report(1, "again, since the original took longer than elsewhere"));
-            }
-        }
+        Disturbance.Repeat(groups, g => g.Select(p => known[Problems.KeyOf(p)].OriginalMilliseconds), [.. known.Values.Select(t => t.OriginalMilliseconds).Where(o => o > 0)], (group, attempt) => Measure(
+            group,
+            onCalibration,
+            attempt,
+            attempt == 0 ? () => report((double)done / open.Length, $"file {++done} of {open.Length}") : () => report(1, "again, since the original took longer than elsewhere")));
 
         foreach (IReadOnlyList<Configuration> unchanged in open.Where(p => !known.ContainsKey(Problems.KeyOf(p))))
         {

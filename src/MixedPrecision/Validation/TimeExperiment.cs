@@ -1,9 +1,9 @@
 namespace MixedPrecision.Validation;
 
-/// <summary>A random plan: what is predicted of its gain, and what was measured end to end of its file. Gains are shares of the original's time, which the clock of the machine does not move.</summary>
+/// <summary>A random plan: what is predicted of its gain, and what was measured end to end of its file. Gains are shares of the time of the whole original, which the clock of the machine does not move.</summary>
 /// <param name="Plan">Its number.</param>
 /// <param name="Layers">Layers that it changes.</param>
-/// <param name="InWhole">The sum over its sub-graphs, each timed as a whole in its configuration, and what formats save in the whole model beyond that, over the time of all sub-graphs: what plans are chosen by.</param>
+/// <param name="InWhole">The sum over its sub-graphs, each timed as a whole in its configuration, and what formats save in the whole model beyond that: what plans are chosen by.</param>
 /// <param name="BySubgraphs">The sum over its sub-graphs without that, likewise.</param>
 /// <param name="ByLayers">The sum over its layers, each timed alone in its format, likewise.</param>
 /// <param name="Measured">Of the whole model.</param>
