@@ -43,6 +43,12 @@ public class MixedPrecisionQuantize : ToolTask
     /// <summary>Whether the policy has to have a lock, which has to fit: <c>--locked</c>.</summary>
     public bool Locked { get; set; }
 
+    /// <summary>Full path of the native library of the ONNX Runtime that the app references, for this host; empty: the app references none: <c>--onnxruntime</c>.</summary>
+    public string RuntimeLibrary { get; set; } = "";
+
+    /// <summary>Version of that package: <c>--onnxruntime-version</c>.</summary>
+    public string RuntimeVersion { get; set; } = "";
+
     /// <summary>The policy, where nothing changed and the result of an earlier run counts; else nothing.</summary>
     [Output]
     public ITaskItem[] Reused { get; private set; } = [];
@@ -146,7 +152,7 @@ public class MixedPrecisionQuantize : ToolTask
 
     private bool Execute(EmittedFolder folder)
     {
-        string[] settings = ["policy " + Policy, "cache " + CacheDirectory, "tool " + ToolAssembly, "locked " + Locked];
+        string[] settings = ["policy " + Policy, "cache " + CacheDirectory, "tool " + ToolAssembly, "locked " + Locked, "onnxruntime " + RuntimeLibrary];
         if (folder.WarningsIfCurrent(settings) is { } kept)
         {
             Log.LogMessage(MessageImportance.Low, "MixedPrecision: nothing changed since the last run of '{0}'", Policy);
@@ -184,7 +190,8 @@ public class MixedPrecisionQuantize : ToolTask
     {
         yield return "quantize";
         yield return Policy;
-        foreach (string argument in Option("--output", OutputDirectory).Concat(Option("--cache", CacheDirectory)).Concat(Option("--inputs-file", InputsFile)))
+        foreach (string argument in Option("--output", OutputDirectory).Concat(Option("--cache", CacheDirectory)).Concat(Option("--inputs-file", InputsFile))
+            .Concat(Option("--onnxruntime", RuntimeLibrary)).Concat(Option("--onnxruntime-version", RuntimeVersion)))
         {
             yield return argument;
         }

@@ -1,3 +1,5 @@
+using MixedPrecision.Execution;
+
 namespace MixedPrecision.Cli;
 
 /// <summary>What the tool can be asked for.</summary>
@@ -58,6 +60,9 @@ public sealed record Invocation(
 {
     /// <summary><c>--locked</c>.</summary>
     public bool IsLocked { get; init; }
+
+    /// <summary><c>--onnxruntime</c> and <c>--onnxruntime-version</c>: the ONNX Runtime that the app ships, or null: the tool's own.</summary>
+    public AppRuntime? Runtime { get; init; }
 
     /// <summary><c>--export</c>: the file that <c>benchmark</c> writes a profile to, or null.</summary>
     public string? Export { get; init; }

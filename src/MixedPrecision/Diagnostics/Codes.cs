@@ -133,4 +133,7 @@ public static class Codes
     public static readonly ErrorCode TwoModelsOfOneName = new("MPB9006", "two models of one name");
     public static readonly ErrorCode OriginalPublishedToo = new("MPB9007", "original and emitted model published");
     public static readonly ErrorCode ModelNotReplaced = new("MPB9008", "model cannot be replaced");
+    public static readonly ErrorCode HostNotSupported = new("MPB9009", "host not supported");
+    public static readonly ErrorCode ToolNotRestored = new("MPB9010", "tool not restored");
+    public static readonly ErrorCode OtherRuntime = new("MPB9011", "ONNX Runtime unlike the app's");
 }

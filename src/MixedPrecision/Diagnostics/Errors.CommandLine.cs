@@ -29,4 +29,15 @@ public static partial class Errors
         Codes.MemoryExhausted,
         Place.None,
         $"Memory was exhausted: {what.TrimEnd('.')}. Give the process more memory (a container's limit counts), fewer or smaller samples, or smaller scenarios.");
+
+    /// <param name="file">The app's native library.</param>
+    /// <param name="app">Version of the app's ONNX Runtime.</param>
+    /// <param name="reason">Why the tool cannot run it, as a clause.</param>
+    /// <param name="own">Version of the tool's own.</param>
+    /// <param name="needed">The oldest version that it can run.</param>
+    public static Diagnostic OtherRuntime(string file, string app, string reason, string own, string needed) => new(
+        Codes.OtherRuntime,
+        Severity.Warning,
+        new Place(file),
+        $"The app runs ONNX Runtime {app}, which the tool cannot: {reason}. Loss, kernels and times are those of {own}, the tool's own. Reference Microsoft.ML.OnnxRuntime {own}, or {needed} or newer, in the app.");
 }

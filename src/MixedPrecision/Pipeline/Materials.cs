@@ -100,6 +100,11 @@ internal sealed record Materials(
         PolicyFiles.Check(policy);
         Machine machine = Machine.Detect(policy.Runtime) with { Options = AppOptions.Set(policy) };
         ReadProfile? profile = isProfiled ? Profiles.Find(policy, machine, log) : null;
+        if (options.RuntimeWarning is not null)
+        {
+            log.Warn(options.RuntimeWarning);
+        }
+
         Machine strictest = StrictestOf(machine, profile);
         foreach (Diagnostic warning in PolicyWarnings.Of(policy, profile?.Profile.Machine.Cores ?? Environment.ProcessorCount))
         {

@@ -23,6 +23,9 @@ public sealed record RunOptions(
     /// <summary>Whether the policy has to have a lock, which has to fit.</summary>
     public bool IsLocked { get; init; }
 
+    /// <summary>What is to be said of the ONNX Runtime that this process runs, where it is not the app's; else null.</summary>
+    public Diagnostic? RuntimeWarning { get; init; }
+
     /// <summary>Where a policy asks for a plan per scenario, the scenario whose plan <c>solve</c>, <c>frontier</c> and <c>explain</c> are to tell of (<see cref="ScenarioPlan.Key"/>); null: the first.</summary>
     public string? Scenario { get; init; }
 

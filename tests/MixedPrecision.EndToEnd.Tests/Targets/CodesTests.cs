@@ -14,6 +14,7 @@ public sealed class CodesTests
     [InlineData("build/MixedPrecision.Build.targets")]
     [InlineData("src/MixedPrecision.Build/MixedPrecisionQuantize.cs")]
     [InlineData("src/MixedPrecision.Build/MixedPrecisionFiles.cs")]
+    [InlineData("src/MixedPrecision.Build/MixedPrecisionTool.cs")]
     public void Every_code_and_every_link_is_one_of_the_list(string file)
     {
         string text = File.ReadAllText(Repository.Path(file));

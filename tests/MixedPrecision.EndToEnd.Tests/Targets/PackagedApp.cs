@@ -117,7 +117,7 @@ internal sealed class PackagedApp : IDisposable
         process.WaitForExit();
     }
 
-    private static void WritePackage(string file)
+    internal static void WritePackage(string file)
     {
         using ZipArchive package = ZipFile.Open(file, ZipArchiveMode.Create);
         using (var writer = new StreamWriter(package.CreateEntry("MixedPrecision.Build.nuspec").Open()))
