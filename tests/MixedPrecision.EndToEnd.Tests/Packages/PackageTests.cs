@@ -11,7 +11,7 @@ using MixedPrecision.EndToEnd.Tests.Targets;
 namespace MixedPrecision.EndToEnd.Tests.Packages;
 
 /// <summary>What is in the packages, and what an app gets that has them.</summary>
-[Collection(nameof(Packed))]
+[Collection(nameof(RepositoryBuilds))]
 public sealed class PackageTests(PackedFixture packed, ITestOutputHelper output)
 {
     private const string Main = "MixedPrecision.Build";

@@ -151,6 +151,6 @@ public sealed class PackedFixture : IDisposable
     }
 }
 
-/// <summary>Tests that share the packages, which are packed once.</summary>
-[CollectionDefinition(nameof(Packed))]
-public sealed class Packed : ICollectionFixture<PackedFixture>;
+/// <summary>Tests that build this repository's own projects, hence one after another; the packages among them are made once.</summary>
+[CollectionDefinition(nameof(RepositoryBuilds))]
+public sealed class RepositoryBuilds : ICollectionFixture<PackedFixture>;

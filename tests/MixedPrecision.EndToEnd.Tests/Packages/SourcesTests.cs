@@ -3,7 +3,7 @@ using System.Text.RegularExpressions;
 namespace MixedPrecision.EndToEnd.Tests.Packages;
 
 /// <summary>Where the tool comes from, and what is said where it does not.</summary>
-[Collection(nameof(Packed))]
+[Collection(nameof(RepositoryBuilds))]
 public sealed class SourcesTests(PackedFixture packed)
 {
     private static string Tool => $"MixedPrecision.Cli.{PackedFixture.Host}";
@@ -34,7 +34,7 @@ public sealed class SourcesTests(PackedFixture packed)
     {
         string app = packed.NewApp("Without");
         string feed = packed.NewFolder("main alone");
-        File.Copy(packed.PathOf("MixedPrecision.Build"), Path.Combine(feed, "main.nupkg"));
+        File.Copy(packed.PathOf("MixedPrecision.Build"), Path.Combine(feed, Path.GetFileName(packed.PathOf("MixedPrecision.Build"))));
         File.WriteAllText(Path.Combine(app, "model.policy.yaml"), "");
         string packages = packed.NewFolder("other packages");
         ProcessRun Publish(params string[] more) => packed.Dotnet(app, packages, ["publish", "-o", "out", "-nodeReuse:false", .. more]);
@@ -74,7 +74,7 @@ public sealed class SourcesTests(PackedFixture packed)
             Assert.True(run.ExitCode == 0, run.All);
             Assert.Contains($"{library}: warning MPB9011: The app runs ONNX Runtime {version}, which the tool cannot: {reason}. Loss, kernels and times are those of {PackedFixture.OwnRuntime()}, the tool's own.", run.Error, StringComparison.Ordinal);
             string manifest = File.ReadAllText(Path.Combine(packed.Model.Output, "model.mixed.precision.json"));
-            Assert.Contains("MPB9011", manifest, StringComparison.Ordinal);
+            Assert.Contains($"The app runs ONNX Runtime {version}, which the tool cannot", manifest, StringComparison.Ordinal);
             Assert.Contains($"\"{PackedFixture.OwnRuntime()}\"", manifest, StringComparison.Ordinal);
         }
     }

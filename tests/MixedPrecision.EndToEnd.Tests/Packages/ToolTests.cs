@@ -1,7 +1,7 @@
 namespace MixedPrecision.EndToEnd.Tests.Packages;
 
 /// <summary>The command line as a .NET tool.</summary>
-[Collection(nameof(Packed))]
+[Collection(nameof(RepositoryBuilds))]
 public sealed class ToolTests(PackedFixture packed)
 {
     [Fact]
