@@ -13,7 +13,7 @@ public sealed class ToolTests(PackedFixture packed)
         Assert.Contains("mixed-precision", installed.Output, StringComparison.Ordinal);
 
         string command = Path.Combine(tools, OperatingSystem.IsWindows() ? "mixed-precision.exe" : "mixed-precision");
-        Shows(ProcessRun.Run(command, folder, [.. packed.Model.Environment, ("DOTNET_ROOT", Path.GetDirectoryName(ProcessRun.DotnetHost))], "inspect", packed.Model["model.onnx"]));
+        Shows(ProcessRun.Of(command, folder, [.. packed.Model.Environment, ("DOTNET_ROOT", Path.GetDirectoryName(ProcessRun.DotnetHost))], "inspect", packed.Model["model.onnx"]));
     }
 
     [Fact]

@@ -4,6 +4,7 @@ using System.Text.RegularExpressions;
 namespace MixedPrecision.EndToEnd.Tests.Readme;
 
 /// <summary>The README's commands, run as they stand there, in this repository; with a cache of their own, as on a new machine.</summary>
+[Collection(nameof(Packages.RepositoryBuilds))]
 public sealed partial class CommandsTests : IDisposable
 {
     private const string TestCommand = "dotnet test MixedPrecision.Build.sln -c Release";
