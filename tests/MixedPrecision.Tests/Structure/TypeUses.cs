@@ -91,11 +91,12 @@ internal static class TypeUses
         _ => [],
     };
 
-    /// <summary>A type and the types it is made of: elements of arrays, arguments of generics.</summary>
+    /// <summary>A type and the types it is made of: elements of arrays, arguments of generics, signatures of function pointers.</summary>
     private static IEnumerable<TypeReference> Parts(TypeReference type) => type switch
     {
         GenericParameter => [],
         GenericInstanceType generic => generic.GenericArguments.SelectMany(Parts).Concat(Parts(generic.ElementType)),
+        FunctionPointerType pointer => pointer.Parameters.Select(p => p.ParameterType).Append(pointer.ReturnType).SelectMany(Parts),
         TypeSpecification specification => Parts(specification.ElementType),
         _ => [type],
     };
