@@ -43,6 +43,9 @@ public class MixedPrecisionQuantize : ToolTask
     /// <summary>Whether the policy has to have a lock, which has to fit: <c>--locked</c>.</summary>
     public bool Locked { get; set; }
 
+    /// <summary>What the app is published for, such as win-x64; empty: nothing in particular: <c>--runtime-identifier</c>.</summary>
+    public string RuntimeIdentifier { get; set; } = "";
+
     /// <summary>The policy, where nothing changed and the result of an earlier run counts; else nothing.</summary>
     [Output]
     public ITaskItem[] Reused { get; private set; } = [];
@@ -146,7 +149,7 @@ public class MixedPrecisionQuantize : ToolTask
 
     private bool Execute(EmittedFolder folder)
     {
-        string[] settings = ["policy " + Policy, "cache " + CacheDirectory, "tool " + ToolAssembly, "locked " + Locked];
+        string[] settings = ["policy " + Policy, "cache " + CacheDirectory, "tool " + ToolAssembly, "locked " + Locked, "runtime " + RuntimeIdentifier];
         if (folder.WarningsIfCurrent(settings) is { } kept)
         {
             Log.LogMessage(MessageImportance.Low, "MixedPrecision: nothing changed since the last run of '{0}'", Policy);
@@ -184,7 +187,7 @@ public class MixedPrecisionQuantize : ToolTask
     {
         yield return "quantize";
         yield return Policy;
-        foreach (string argument in Option("--output", OutputDirectory).Concat(Option("--cache", CacheDirectory)).Concat(Option("--inputs-file", InputsFile)))
+        foreach (string argument in Option("--output", OutputDirectory).Concat(Option("--cache", CacheDirectory)).Concat(Option("--inputs-file", InputsFile)).Concat(Option("--runtime-identifier", RuntimeIdentifier)))
         {
             yield return argument;
         }

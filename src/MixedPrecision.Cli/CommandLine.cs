@@ -18,6 +18,7 @@ public sealed partial class CommandLine
     private readonly Option<bool> json = new("--json") { Description = "Print the result as one JSON document on standard output, and nothing else there." };
     private readonly Option<string> inputsFile = new("--inputs-file") { Description = "Write the paths of all files that were read, one per line.", HelpName = "FILE" };
     private readonly Option<bool> locked = new("--locked") { Description = "The policy has to have a lock that fits: what 'lock' writes." };
+    private readonly Option<string> runtimeIdentifier = new("--runtime-identifier") { Hidden = true };
     private readonly Option<bool> showKeys = new("--show-keys") { Description = "Say of each stage what its result depends on: the parts of the key that it is kept by." };
     private readonly Option<string> export = new("--export") { Description = "Write a profile of this machine: all timings that a plan may ask for, to be named by 'runtime.profile' where it is made.", HelpName = "FILE" };
     private readonly Option<string> emitted = new("--emitted") { Description = "Time an emitted model against the original, end to end, in place of sub-graphs.", HelpName = "FILE" };
@@ -45,7 +46,7 @@ public sealed partial class CommandLine
             Command(Verb.Solve, "Choose the fastest plan within the budget.", run, policy, json, budget, cache, showKeys, log),
             Command(Verb.Frontier, "Show what each budget would buy: all plans that no other beats.", run, policy, json, budget, cache, showKeys, log),
             Explain(run),
-            Command(Verb.Quantize, "Emit the quantized model, verify it, and write the precision manifest.", run, policy, output, json, budget, cache, inputsFile, locked, showKeys, log),
+            Command(Verb.Quantize, "Emit the quantized model, verify it, and write the precision manifest.", run, policy, output, json, budget, cache, inputsFile, locked, runtimeIdentifier, showKeys, log),
             Command(Verb.Lock, "Fix the plan: write all that the model is emitted from beside the policy, to be committed.", run, policy, json, cache, showKeys, log),
             Command(Verb.Validate, "Hold predictions of loss and time against measurements of the model, and the plan against simpler ways to choose.", run, policy, results, samples, json, cache, showKeys, log),
             Command(Verb.Gradient, "Write the model's gradient graph as a model that anyone can run.", run, model, file, loss, withRespectTo, log),
@@ -141,6 +142,7 @@ public sealed partial class CommandLine
         options.Contains(withRespectTo) && parsed.GetValue(withRespectTo) is { Length: > 0 } names ? names : null)
     {
         IsLocked = options.Contains(locked) && parsed.GetValue(locked),
+        RuntimeIdentifier = options.Contains(runtimeIdentifier) ? parsed.GetValue(runtimeIdentifier) : null,
         Export = options.Contains(export) ? parsed.GetValue(export) : null,
         Emitted = options.Contains(emitted) ? parsed.GetValue(emitted) : null,
         Layer = verb == Verb.Explain ? parsed.GetValue(layer) : null,

@@ -59,6 +59,9 @@ public sealed record Invocation(
     /// <summary><c>--locked</c>.</summary>
     public bool IsLocked { get; init; }
 
+    /// <summary><c>--runtime-identifier</c>: what <c>dotnet publish</c> publishes the app for, or null.</summary>
+    public string? RuntimeIdentifier { get; init; }
+
     /// <summary><c>--export</c>: the file that <c>benchmark</c> writes a profile to, or null.</summary>
     public string? Export { get; init; }
 

@@ -100,6 +100,7 @@ internal sealed record Materials(
         PolicyFiles.Check(policy);
         Machine machine = Machine.Detect(policy.Runtime) with { Options = AppOptions.Set(policy) };
         ReadProfile? profile = isProfiled ? Profiles.Find(policy, machine, log) : null;
+        Profiles.CheckRuntime(policy, profile?.Profile.Machine ?? machine, options.RuntimeIdentifier, log);
         Machine strictest = StrictestOf(machine, profile);
         foreach (Diagnostic warning in PolicyWarnings.Of(policy, profile?.Profile.Machine.Cores ?? Environment.ProcessorCount))
         {

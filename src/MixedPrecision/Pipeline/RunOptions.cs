@@ -23,6 +23,9 @@ public sealed record RunOptions(
     /// <summary>Whether the policy has to have a lock, which has to fit.</summary>
     public bool IsLocked { get; init; }
 
+    /// <summary>The runtime identifier that the app is published for, such as win-x64; null: that of whatever the plan is made for.</summary>
+    public string? RuntimeIdentifier { get; init; }
+
     /// <summary>Where a policy asks for a plan per scenario, the scenario whose plan <c>solve</c>, <c>frontier</c> and <c>explain</c> are to tell of (<see cref="ScenarioPlan.Key"/>); null: the first.</summary>
     public string? Scenario { get; init; }
 
