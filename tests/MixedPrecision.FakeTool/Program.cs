@@ -56,7 +56,7 @@ switch (lines[0])
         File.WriteAllText(Path.ChangeExtension(model, ".precision.json"), "{}");
         File.WriteAllText(Path.ChangeExtension(model, ".report.html"), "<!doctype html>");
         File.WriteAllText(Path.ChangeExtension(model, ".report.txt"), "as text");
-        string originals = Path.GetFullPath(Option("original") ?? "model.onnx", folder) + "\n" + Path.GetFullPath("model.onnx.data", folder);
+        string original = Path.GetFullPath(Option("original") ?? "model.onnx", folder), originals = $"{original}\n{original}.data";
         foreach (string emitted in lines.Contains("two") ? [name, "second." + name] : new[] { name })
         {
             File.WriteAllText(Path.Combine(output, emitted), File.ReadAllText(model));

@@ -19,9 +19,9 @@ public sealed class ContainerTests
         app.WritePolicy();
         app.WriteProject(framework: "<TargetFramework>net10.0</TargetFramework><UseAppHost>false</UseAppHost>");
         using HttpListener registry = StartRegistry(out int port);
-        app.Succeed("publish", "-t:PublishContainer", $"-p:ContainerBaseImage=localhost:{port}/{BaseImage}:1", $"-p:ContainerArchiveOutputPath={app["image.tar.gz"]}");
+        app.Succeed("publish", "-t:PublishContainer", $"-p:ContainerBaseImage=localhost:{port}/{BaseImage}:1", $"-p:ContainerArchiveOutputPath={app["image.tar"]}");
 
-        string[] files = [.. Layers(app["image.tar.gz"]).SelectMany(FilesOf)];
+        string[] files = [.. Layers(app["image.tar"]).SelectMany(FilesOf)];
         Assert.Equal(["App.dll", "model.mixed.onnx", "model.mixed.precision.json"], files.Where(file => file is "App.dll" || file.Contains("model", StringComparison.Ordinal)).Order(StringComparer.Ordinal));
         Assert.Equal(1, app.Runs());
     }
@@ -70,7 +70,7 @@ public sealed class ContainerTests
     private static IEnumerable<byte[]> Layers(string archive)
     {
         using FileStream file = File.OpenRead(archive);
-        using var reader = new TarReader(new GZipStream(file, CompressionMode.Decompress));
+        using var reader = new TarReader(file);
         while (reader.GetNextEntry() is { } entry)
         {
             if (entry.Name.EndsWith("layer.tar", StringComparison.Ordinal))

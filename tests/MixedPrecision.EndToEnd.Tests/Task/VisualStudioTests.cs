@@ -26,6 +26,14 @@ public sealed partial class VisualStudioTests
         ["RemoveDuplicates"] = ["Inputs"],
     };
 
+    /// <summary>Members that MSBuild 17.0 has; help links are the longest forms of LogError and LogWarning.</summary>
+    private static readonly string[] Members =
+    [
+        "CommandLineBuilder..ctor", "CommandLineBuilder.AppendFileNameIfNotNull", "CommandLineBuilder.AppendSwitch", "ITaskItem.GetMetadata", "ITaskItem.get_ItemSpec", "OutputAttribute..ctor", "RequiredAttribute..ctor",
+        "Task..ctor", "Task.get_Log", "TaskItem..ctor", "TaskLoggingHelper.LogError", "TaskLoggingHelper.LogMessage", "TaskLoggingHelper.LogWarning", "TaskLoggingHelper.get_HasLoggedErrors",
+        "ToolTask..ctor", "ToolTask.Cancel", "ToolTask.Execute", "ToolTask.GenerateFullPathToTool", "ToolTask.LogEventsFromTextOutput", "ToolTask.get_ExitCode",
+    ];
+
     [Fact]
     public void The_tasks_are_for_every_runtime_and_need_nothing_but_MSBuild()
     {
@@ -37,6 +45,17 @@ public sealed partial class VisualStudioTests
         Assert.Equal(
             [("Microsoft.Build.Framework", new Version(15, 1, 0, 0)), ("Microsoft.Build.Utilities.Core", new Version(15, 1, 0, 0)), ("netstandard", new Version(2, 0, 0, 0))],
             references.OrderBy(reference => reference.Name, StringComparer.Ordinal));
+        string[] members =
+        [
+            .. from handle in assembly.MemberReferences
+               let member = assembly.GetMemberReference(handle)
+               where member.Parent.Kind == HandleKind.TypeReference
+               let type = assembly.GetTypeReference((TypeReferenceHandle)member.Parent)
+               where assembly.GetString(type.Namespace).StartsWith("Microsoft.Build.", StringComparison.Ordinal)
+               select $"{assembly.GetString(type.Name)}.{assembly.GetString(member.Name)}",
+        ];
+        Assert.NotEmpty(members);
+        Assert.Subset(Members.ToHashSet(), members.ToHashSet());
         Assert.Equal(".NETStandard,Version=v2.0", typeof(Build.MixedPrecisionQuantize).Assembly.GetCustomAttribute<System.Runtime.Versioning.TargetFrameworkAttribute>()!.FrameworkName);
     }
 
