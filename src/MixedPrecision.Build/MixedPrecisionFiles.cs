@@ -20,7 +20,7 @@ public class MixedPrecisionFiles : Task
     [Required]
     public ITaskItem[] Models { get; set; } = [];
 
-    /// <summary>The project's items that may be published, with <c>TargetPath</c>.</summary>
+    /// <summary>The items of the project, and of those that it refers to, that may be published, with <c>TargetPath</c>.</summary>
     public ITaskItem[] Content { get; set; } = [];
 
     /// <summary>Full path of the tool's assembly, beside which the page about errors lies.</summary>
@@ -31,7 +31,7 @@ public class MixedPrecisionFiles : Task
     [Output]
     public ITaskItem[] Files { get; private set; } = [];
 
-    /// <summary>Those of the project's items that give way to an emitted model.</summary>
+    /// <summary>Those of the items that give way to an emitted model.</summary>
     [Output]
     public ITaskItem[] Replaced { get; private set; } = [];
 
@@ -113,7 +113,7 @@ public class MixedPrecisionFiles : Task
 
     private void Warn(string policy, string original, string emitted) => Log.LogWarning(
         null, "MPB9007", null, Escaping.HelpLink(ToolAssembly, "#mpb9007-original-and-emitted-model-published"), policy, 0, 0, 0, 0, "{0}",
-        $"The original '{original}' is published beside '{emitted}'. Set MixedPrecisionReplace, or Replace=\"true\" on the policy's MixedPrecisionModel item, to true: the emitted model then takes the original's name and place. Or take the original out of the project's content; or, where the app loads both, set it to false.");
+        $"The original '{original}' is published beside '{emitted}'. Set MixedPrecisionReplace, or Replace=\"true\" on the policy's MixedPrecisionModel item, to true: the emitted model then takes the original's name and place. Or take the original out of the content of the project that has it; or, where the app loads both, set it to false.");
 
     private void LogError(string code, string anchor, string file, string text) =>
         Log.LogError(null, code, null, Escaping.HelpLink(ToolAssembly, anchor), file, 0, 0, 0, 0, "{0}", text);

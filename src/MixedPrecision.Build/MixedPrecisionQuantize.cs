@@ -49,6 +49,9 @@ public class MixedPrecisionQuantize : ToolTask
     /// <summary>Version of that package: <c>--onnxruntime-version</c>.</summary>
     public string RuntimeVersion { get; set; } = "";
 
+    /// <summary>What the app is published for, such as win-x64; empty: nothing in particular: <c>--runtime-identifier</c>.</summary>
+    public string RuntimeIdentifier { get; set; } = "";
+
     /// <summary>The policy, where nothing changed and the result of an earlier run counts; else nothing.</summary>
     [Output]
     public ITaskItem[] Reused { get; private set; } = [];
@@ -152,7 +155,7 @@ public class MixedPrecisionQuantize : ToolTask
 
     private bool Execute(EmittedFolder folder)
     {
-        string[] settings = ["policy " + Policy, "cache " + CacheDirectory, "tool " + ToolAssembly, "locked " + Locked, "onnxruntime " + RuntimeLibrary];
+        string[] settings = ["policy " + Policy, "cache " + CacheDirectory, "tool " + ToolAssembly, "locked " + Locked, "onnxruntime " + RuntimeLibrary, "runtime " + RuntimeIdentifier];
         if (folder.WarningsIfCurrent(settings) is { } kept)
         {
             Log.LogMessage(MessageImportance.Low, "MixedPrecision: nothing changed since the last run of '{0}'", Policy);
@@ -191,7 +194,7 @@ public class MixedPrecisionQuantize : ToolTask
         yield return "quantize";
         yield return Policy;
         foreach (string argument in Option("--output", OutputDirectory).Concat(Option("--cache", CacheDirectory)).Concat(Option("--inputs-file", InputsFile))
-            .Concat(Option("--onnxruntime", RuntimeLibrary)).Concat(Option("--onnxruntime-version", RuntimeVersion)))
+            .Concat(Option("--onnxruntime", RuntimeLibrary)).Concat(Option("--onnxruntime-version", RuntimeVersion)).Concat(Option("--runtime-identifier", RuntimeIdentifier)))
         {
             yield return argument;
         }

@@ -21,6 +21,7 @@ public sealed partial class CommandLine
     private readonly Option<bool> locked = new("--locked") { Description = "The policy has to have a lock that fits: what 'lock' writes." };
     private readonly Option<string> runtime = new("--onnxruntime") { Hidden = true };
     private readonly Option<string> runtimeVersion = new("--onnxruntime-version") { Hidden = true };
+    private readonly Option<string> runtimeIdentifier = new("--runtime-identifier") { Hidden = true };
     private readonly Option<bool> showKeys = new("--show-keys") { Description = "Say of each stage what its result depends on: the parts of the key that it is kept by." };
     private readonly Option<string> export = new("--export") { Description = "Write a profile of this machine: all timings that a plan may ask for, to be named by 'runtime.profile' where it is made.", HelpName = "FILE" };
     private readonly Option<string> emitted = new("--emitted") { Description = "Time an emitted model against the original, end to end, in place of sub-graphs.", HelpName = "FILE" };
@@ -48,7 +49,7 @@ public sealed partial class CommandLine
             Command(Verb.Solve, "Choose the fastest plan within the budget.", run, policy, json, budget, cache, showKeys, log),
             Command(Verb.Frontier, "Show what each budget would buy: all plans that no other beats.", run, policy, json, budget, cache, showKeys, log),
             Explain(run),
-            Command(Verb.Quantize, "Emit the quantized model, verify it, and write the precision manifest.", run, policy, output, json, budget, cache, inputsFile, locked, runtime, runtimeVersion, showKeys, log),
+            Command(Verb.Quantize, "Emit the quantized model, verify it, and write the precision manifest.", run, policy, output, json, budget, cache, inputsFile, locked, runtime, runtimeVersion, runtimeIdentifier, showKeys, log),
             Command(Verb.Lock, "Fix the plan: write all that the model is emitted from beside the policy, to be committed.", run, policy, json, cache, showKeys, log),
             Command(Verb.Validate, "Hold predictions of loss and time against measurements of the model, and the plan against simpler ways to choose.", run, policy, results, samples, json, cache, showKeys, log),
             Command(Verb.Gradient, "Write the model's gradient graph as a model that anyone can run.", run, model, file, loss, withRespectTo, log),
@@ -145,6 +146,7 @@ public sealed partial class CommandLine
     {
         IsLocked = options.Contains(locked) && parsed.GetValue(locked),
         Runtime = options.Contains(runtime) && parsed.GetValue(runtime) is { } library ? new AppRuntime(Path.GetFullPath(library), parsed.GetValue(runtimeVersion) ?? "") : null,
+        RuntimeIdentifier = options.Contains(runtimeIdentifier) ? parsed.GetValue(runtimeIdentifier) : null,
         Export = options.Contains(export) ? parsed.GetValue(export) : null,
         Emitted = options.Contains(emitted) ? parsed.GetValue(emitted) : null,
         Layer = verb == Verb.Explain ? parsed.GetValue(layer) : null,

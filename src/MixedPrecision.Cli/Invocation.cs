@@ -64,6 +64,9 @@ public sealed record Invocation(
     /// <summary><c>--onnxruntime</c> and <c>--onnxruntime-version</c>: the ONNX Runtime that the app ships, or null: the tool's own.</summary>
     public AppRuntime? Runtime { get; init; }
 
+    /// <summary><c>--runtime-identifier</c>: what <c>dotnet publish</c> publishes the app for, or null.</summary>
+    public string? RuntimeIdentifier { get; init; }
+
     /// <summary><c>--export</c>: the file that <c>benchmark</c> writes a profile to, or null.</summary>
     public string? Export { get; init; }
 

@@ -1,7 +1,8 @@
 // Stands in for mixed-precision in the tests of the targets. The policy's first line says what happens (emit, fail or
 // crash), its second line names a data file, and a line "wait: N" lets a run take N milliseconds more. Each run appends
 // its arguments to runs.txt beside the policy. "output: NAME" names the emitted model, "original: PATH" the model that it
-// came from, and with "two" there are two. With --without-sockets it runs another program instead, see there.
+// came from, and with "two" there are two. With --without-sockets or --without-network it runs another program instead,
+// see there.
 using System.Globalization;
 using System.Net.Sockets;
 using System.Text;
@@ -12,9 +13,11 @@ Console.OutputEncoding = new UTF8Encoding(encoderShouldEmitUTF8Identifier: false
 switch (args[0])
 {
     case "--without-sockets":
-        return WithoutSockets.Execute(args[1..]);
+        return WithoutSockets.Execute(args[1..], isNetworkAlone: false);
+    case "--without-network":
+        return WithoutSockets.Execute(args[1..], isNetworkAlone: true);
     case "--open-socket":
-        using (new Socket(AddressFamily.InterNetwork, SocketType.Dgram, ProtocolType.Udp))
+        using (args.Contains("unix") ? new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified) : new Socket(AddressFamily.InterNetwork, SocketType.Dgram, ProtocolType.Udp))
         {
             return 0;
         }
@@ -53,7 +56,7 @@ switch (lines[0])
         File.WriteAllText(Path.ChangeExtension(model, ".precision.json"), "{}");
         File.WriteAllText(Path.ChangeExtension(model, ".report.html"), "<!doctype html>");
         File.WriteAllText(Path.ChangeExtension(model, ".report.txt"), "as text");
-        string originals = Path.GetFullPath(Option("original") ?? "model.onnx", folder) + "\n" + Path.GetFullPath("model.onnx.data", folder);
+        string original = Path.GetFullPath(Option("original") ?? "model.onnx", folder), originals = $"{original}\n{original}.data";
         foreach (string emitted in lines.Contains("two") ? [name, "second." + name] : new[] { name })
         {
             File.WriteAllText(Path.Combine(output, emitted), File.ReadAllText(model));

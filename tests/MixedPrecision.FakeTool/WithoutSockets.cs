@@ -3,8 +3,9 @@ using System.Runtime.InteropServices;
 namespace MixedPrecision.FakeTool;
 
 /// <summary>
-/// Turns this process into another program under a filter of the Linux kernel (seccomp) that ends it, and all that it starts, at the first attempt to
-/// open a socket of whatever kind: signal 31, hence exit code 159. Needs no rights and no package, and misses nothing, however short-lived.
+/// Turns this process into another program under a filter of the Linux kernel (seccomp), which is on all that it starts as well. It ends a process at the first
+/// attempt to open a socket of whatever kind: signal 31, hence exit code 159. Or it lets sockets fail that could lead off the machine, as if there were no network: those of the
+/// IP protocols. Needs no rights and no package, and misses nothing, however short-lived.
 /// </summary>
 internal static partial class WithoutSockets
 {
@@ -18,15 +19,31 @@ internal static partial class WithoutSockets
     private const ushort Return = 0x06;
     private const uint EndProcess = 0x80000000;
     private const uint Allow = 0x7fff0000;
+    private const uint FailAsUnsupported = 0x00050000 | 97;
 
-    /// <summary>The number of the system call that opens a socket; it stands at byte 0 of what the filter sees.</summary>
+    // Where the kernel shows the number of the system call, and its first argument: of a socket the family of addresses.
+    private const uint Call = 0;
+    private const uint FirstArgument = 16;
+    private const uint InternetFamily = 2;
+    private const uint InternetFamily6 = 10;
+
+    /// <summary>The number of the system call that opens a socket.</summary>
     private static uint SocketCall => RuntimeInformation.ProcessArchitecture == Architecture.X64 ? 41u : 198u;
 
     /// <param name="command">Full path of the program, and its arguments.</param>
+    /// <param name="isNetworkAlone">Whether only sockets fail that could lead off the machine; else any socket ends the program.</param>
     /// <returns>Only when it could not be started.</returns>
-    public static unsafe int Execute(string[] command)
+    public static unsafe int Execute(string[] command, bool isNetworkAlone)
     {
-        Instruction[] instructions = [new(Load, 0, 0, 0), new(JumpIfEqual, 0, 1, SocketCall), new(Return, 0, 0, EndProcess), new(Return, 0, 0, Allow)];
+        // Jumps count the instructions that they pass over.
+        Instruction[] instructions = isNetworkAlone
+            ?
+            [
+                new(Load, 0, 0, Call), new(JumpIfEqual, 0, 4, SocketCall),
+                new(Load, 0, 0, FirstArgument), new(JumpIfEqual, 1, 0, InternetFamily), new(JumpIfEqual, 0, 1, InternetFamily6),
+                new(Return, 0, 0, FailAsUnsupported), new(Return, 0, 0, Allow),
+            ]
+            : [new(Load, 0, 0, Call), new(JumpIfEqual, 0, 1, SocketCall), new(Return, 0, 0, EndProcess), new(Return, 0, 0, Allow)];
         fixed (Instruction* first = instructions)
         {
             var program = new Program { Length = (ushort)instructions.Length, First = first };

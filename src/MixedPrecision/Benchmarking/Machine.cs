@@ -36,6 +36,15 @@ public sealed record Machine(
     /// <summary>Whether ONNX Runtime has the same kernels on another machine: of the same version, architecture and instruction sets.</summary>
     public bool HasKernelsOf(Machine other) => Architecture == other.Architecture && Runtime == other.Runtime && InstructionSets.SequenceEqual(other.InstructionSets);
 
+    /// <summary>Whether a runtime identifier names the system and the architecture of this machine, as far as it names any: <c>linux-musl-x64</c> does on Linux, and <c>any</c> everywhere.</summary>
+    public bool Fits(string runtimeIdentifier)
+    {
+        string[] parts = runtimeIdentifier.ToLowerInvariant().Split('-');
+        string system = string.Concat(parts[0].TakeWhile(char.IsAsciiLetter));
+        return (system is "any" or "unix" || (system switch { "win" => "windows", "osx" => "macos", _ => system }) == OperatingSystem)
+            && (parts.Length == 1 || parts.Skip(1).Contains(Architecture));
+    }
+
     /// <summary>This machine, with the provider and the threads that the app uses.</summary>
     public static Machine Detect(RuntimePolicy runtime)
     {

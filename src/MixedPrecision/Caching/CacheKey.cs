@@ -56,14 +56,7 @@ public sealed class CacheKey
     public CacheKey WithBytes(string name, ReadOnlySpan<byte> bytes) =>
         Append(name, PartKind.Bytes, Convert.ToHexStringLower(SHA256.HashData(bytes)));
 
-    /// <summary>Adds the SHA-256 of a file's content; the same as <see cref="WithBytes"/> of that content.</summary>
-    public CacheKey WithFile(string name, string path)
-    {
-        using FileStream stream = File.OpenRead(path);
-        return Append(name, PartKind.Bytes, Convert.ToHexStringLower(SHA256.HashData(stream)));
-    }
-
-    /// <summary>The parts in order, to find out why two keys differ; bytes, files and keys appear as their SHA-256 in hexadecimal.</summary>
+    /// <summary>The parts in order, to find out why two keys differ; bytes and keys appear as their SHA-256 in hexadecimal.</summary>
     public IReadOnlyList<(string Name, string Value)> Describe() => [.. parts.Select(part => (part.Name, part.Value))];
 
     public override string ToString() => Hex;

@@ -89,6 +89,7 @@ public static class Codes
     public static readonly ErrorCode ProfileInvalid = new("MPB5005", "profile cannot be used");
     public static readonly ErrorCode ProfileDiffers = new("MPB5006", "profile of other conditions");
     public static readonly ErrorCode ProfileLacks = new("MPB5007", "timings missing in the profile");
+    public static readonly ErrorCode DeviceUnlikeApp = new("MPB5008", "app for another device");
 
     // 6xxx: solver
     public static readonly ErrorCode BudgetInfeasible = new("MPB6001", "budget infeasible");

@@ -41,4 +41,16 @@ public static partial class Errors
         Severity.Warning,
         place,
         $"The profile {Wording.Quote(profile)} lacks {missing} of the configurations that the search asked for. They were not measured here, and the plan does without them. To have them: {Export}.");
+
+    /// <summary>MPB5008: a warning: the app is published for another system or architecture than what the plan is made for.</summary>
+    /// <param name="place">Where the policy names the profile, or the policy.</param>
+    /// <param name="runtimeIdentifier">What the app is published for.</param>
+    /// <param name="profile">The profile as the policy names it, or null.</param>
+    /// <param name="device">System and architecture that the plan is made for.</param>
+    public static Diagnostic DeviceUnlikeApp(Place place, string runtimeIdentifier, string? profile, string device) => new(
+        Codes.DeviceUnlikeApp,
+        Severity.Warning,
+        place,
+        $"The app is published for {Wording.Quote(runtimeIdentifier)}, and the plan is made for {(profile is null ? "this machine" : $"the device of the profile {Wording.Quote(profile)}")}, {Wording.Escape(device)}: it need not be fast there, nor is it known to keep the budget on another processor. "
+        + $"To have a plan for such a device: {Export}; and name the file by 'runtime.profile'.");
 }

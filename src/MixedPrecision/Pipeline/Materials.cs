@@ -53,8 +53,15 @@ internal sealed record Materials(
         return this with { Policy = policy, Scenarios = ScenariosOf(policy, Workspace, Data), Machine = Machine with { Options = AppOptions.Set(policy) }, Scenario = own };
     }
 
-    /// <summary>The policy as stages read it: by what stands in its file, and the budget, which an option may set.</summary>
-    public Content<Policy> PolicyContent => new(CacheKey.Of(("budget", Policy.Budget.ToString())).WithFile("policy", Path.GetFullPath(Policy.File)), () => Policy);
+    /// <summary>What checks of the data read of the policy; names of keys stand for their places, which every line that is written above them moves.</summary>
+    public Content<Policy> DataPolicy => new(
+        CacheKey.Of(
+            ("budget", Policy.Budget.ToString()),
+            ("calibration data", Policy.Calibration.Data ?? ""),
+            ("evaluation data", Policy.Evaluation?.Data ?? ""),
+            ("labels", string.Join('\n', Policy.Calibration.Losses.Select(l => l.Labels))),
+            ("ignored label", $"{Policy.Calibration.IgnoreLabel}")),
+        () => Policy with { Places = ((string[])["budget", "calibration.data", "evaluation.data"]).ToDictionary(key => key, key => new Place(key)) });
 
     /// <summary>The most bytes that the emitted files may have, or null: any number.</summary>
     public long? MostBytes => Policy.Budget.Size?.Bytes(Workspace.Bytes);
@@ -100,6 +107,7 @@ internal sealed record Materials(
         PolicyFiles.Check(policy);
         Machine machine = Machine.Detect(policy.Runtime) with { Options = AppOptions.Set(policy) };
         ReadProfile? profile = isProfiled ? Profiles.Find(policy, machine, log) : null;
+        Profiles.CheckRuntime(policy, profile?.Profile.Machine ?? machine, options.RuntimeIdentifier, log);
         if (options.RuntimeWarning is not null)
         {
             log.Warn(options.RuntimeWarning);

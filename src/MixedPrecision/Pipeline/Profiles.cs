@@ -43,6 +43,16 @@ internal static class Profiles
         return found;
     }
 
+    /// <summary>Warns of an app that is published for another system or architecture than what the plan is made for.</summary>
+    /// <param name="device">The machine of the profile, or this one.</param>
+    public static void CheckRuntime(Policy policy, Machine device, string? runtimeIdentifier, RunLog log)
+    {
+        if (runtimeIdentifier is not null && !device.Fits(runtimeIdentifier))
+        {
+            log.Warn(Errors.DeviceUnlikeApp(policy.PlaceOf(PolicyFiles.Profile), runtimeIdentifier, policy.Runtime.Profile, $"{device.OperatingSystem} {device.Architecture}"));
+        }
+    }
+
     /// <summary>Whether kernels of this machine may be others than those of the profile's: what is checked of them here then tells little of there.</summary>
     public static bool HasOtherKernels(ReadProfile? profile, Machine here) => profile?.Profile.Machine is { } device && !here.HasKernelsOf(device);
 

@@ -26,6 +26,9 @@ public sealed record RunOptions(
     /// <summary>What is to be said of the ONNX Runtime that this process runs, where it is not the app's; else null.</summary>
     public Diagnostic? RuntimeWarning { get; init; }
 
+    /// <summary>The runtime identifier that the app is published for, such as win-x64; null: that of whatever the plan is made for.</summary>
+    public string? RuntimeIdentifier { get; init; }
+
     /// <summary>Where a policy asks for a plan per scenario, the scenario whose plan <c>solve</c>, <c>frontier</c> and <c>explain</c> are to tell of (<see cref="ScenarioPlan.Key"/>); null: the first.</summary>
     public string? Scenario { get; init; }
 

@@ -142,6 +142,7 @@ internal sealed record ReadBackInput(
 internal sealed record Conformity(Diagnostic? Problem, IReadOnlyList<string> Notes, Diagnostic? Kernel = null);
 
 /// <summary>What <see cref="Stages.CheckData"/> reads.</summary>
+/// <param name="Policy"><see cref="Materials.DataPolicy"/>: a warning's place is the name of a key.</param>
 internal sealed record CheckDataInput(Content<Policy> Policy, Content<IReadOnlyList<Sample>> Calibration, Content<IReadOnlyList<Sample>> Evaluation);
 
 /// <summary>What <see cref="Stages.Name"/> reads.</summary>

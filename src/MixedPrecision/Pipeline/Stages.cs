@@ -163,7 +163,7 @@ internal static class Stages
     /// <summary>Policy and samples → warnings of data that say less than they seem to.</summary>
     public static readonly Stage<CheckDataInput, List<Diagnostic>> CheckData = new(
         "data",
-        Version: 2,
+        Version: 3,
         (input, _) => [.. SampleChecks.Warnings(input.Policy.Value, input.Calibration.Value, input.Evaluation.Value)]);
 
     /// <summary>Model and scenarios → whether each name of a dimension stands for one size.</summary>

@@ -207,9 +207,9 @@ internal static class Steps
     /// <summary>Warns of data that say less than they seem to.</summary>
     public static void CheckData(Materials materials, StageRunner runner)
     {
-        foreach (Diagnostic warning in runner.Get(Stages.CheckData, new CheckDataInput(materials.PolicyContent, materials.Data.Calibration, materials.Data.Evaluation)))
+        foreach (Diagnostic warning in runner.Get(Stages.CheckData, new CheckDataInput(materials.DataPolicy, materials.Data.Calibration, materials.Data.Evaluation)))
         {
-            runner.Log.Warn(warning);
+            runner.Log.Warn(warning with { Place = materials.Policy.PlaceOf(warning.Place.File!) });
         }
     }
 

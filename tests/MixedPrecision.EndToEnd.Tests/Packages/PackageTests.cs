@@ -107,7 +107,7 @@ public sealed class PackageTests(PackedFixture packed, ITestOutputHelper output)
     public void The_zip_of_the_faster_tests_has_what_the_targets_use_of_it()
     {
         string zip = Path.Combine(packed.NewFolder("zip"), "zip.nupkg");
-        PackagedApp.WritePackage(zip);
+        PackagedApp.WritePackage(zip, "1.0.0");
         using ZipArchive fake = ZipFile.OpenRead(zip), real = packed.Open(Main);
         string[] names = [.. fake.Entries.Select(entry => entry.FullName).Where(name => !name.EndsWith(".nuspec", StringComparison.Ordinal))];
 

@@ -8,8 +8,8 @@ namespace MixedPrecision.EndToEnd.Tests.Targets;
 /// </summary>
 internal sealed class PackagedApp : IDisposable
 {
-    public const string Package = "<PackageReference Include=\"MixedPrecision.Build\" Version=\"9.9.9\" PrivateAssets=\"all\" />";
-
+    // A version of its own for each, since a packages folder that is shared keeps what it has of a version.
+    private readonly string version = $"9.9.9-test{Guid.NewGuid():N}";
     private readonly string root = Directory.CreateTempSubdirectory("mixed-precision-app-").FullName;
 
     /// <param name="folder">Name of the folder of the projects.</param>
@@ -17,10 +17,10 @@ internal sealed class PackagedApp : IDisposable
     public PackagedApp(string folder = "app", bool isIsolated = true)
     {
         Folder = Directory.CreateDirectory(Path.Combine(root, folder)).FullName;
-        Packages = Path.Combine(root, "packages");
+        Packages = isIsolated ? Path.Combine(root, "packages") : Environment.GetEnvironmentVariable("NUGET_PACKAGES") ?? Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.UserProfile), ".nuget", "packages");
         IsIsolated = isIsolated;
         string feed = Directory.CreateDirectory(Path.Combine(root, "feed")).FullName;
-        WritePackage(Path.Combine(feed, "MixedPrecision.Build.9.9.9.nupkg"));
+        WritePackage(Path.Combine(feed, $"MixedPrecision.Build.{version}.nupkg"), version);
         File.WriteAllText(Path.Combine(root, "NuGet.config"), $"""
             <configuration>
               <packageSources>{(isIsolated ? "<clear />" : "")}<add key="local" value="{feed}" /></packageSources>
@@ -80,7 +80,7 @@ internal sealed class PackagedApp : IDisposable
                 {properties}
               </PropertyGroup>
               <ItemGroup>
-                {Package}
+                <PackageReference Include="MixedPrecision.Build" Version="{version}" PrivateAssets="all" />
                 {items}
               </ItemGroup>
             </Project>
@@ -88,7 +88,7 @@ internal sealed class PackagedApp : IDisposable
         Write(Path.Combine(Path.GetDirectoryName(file)!, source), program);
     }
 
-    public ProcessRun Dotnet(params string[] arguments) => ProcessRun.Dotnet(Folder, [("NUGET_PACKAGES", IsIsolated ? Packages : null)], [.. arguments, "-nodeReuse:false"]);
+    public ProcessRun Dotnet(params string[] arguments) => ProcessRun.Dotnet(Folder, [("NUGET_PACKAGES", Packages)], [.. arguments, "-nodeReuse:false"]);
 
     /// <summary>Publishes into <c>out</c>, which has to succeed.</summary>
     public ProcessRun Publish(params string[] more) => Succeed(["publish", "-o", "out", .. more]);
@@ -102,7 +102,13 @@ internal sealed class PackagedApp : IDisposable
 
     public void Dispose()
     {
-        if (Directory.Exists(Packages) && !OperatingSystem.IsWindows())
+        string extracted = Path.Combine(Packages, "mixedprecision.build", version);
+        if (!IsIsolated && Directory.Exists(extracted))
+        {
+            Directory.Delete(extracted, recursive: true);
+        }
+
+        if (IsIsolated && Directory.Exists(Packages) && !OperatingSystem.IsWindows())
         {
             SetMode(Packages, "u+w");
         }
@@ -117,16 +123,16 @@ internal sealed class PackagedApp : IDisposable
         process.WaitForExit();
     }
 
-    internal static void WritePackage(string file)
+    internal static void WritePackage(string file, string version)
     {
         using ZipArchive package = ZipFile.Open(file, ZipArchiveMode.Create);
         using (var writer = new StreamWriter(package.CreateEntry("MixedPrecision.Build.nuspec").Open()))
         {
-            writer.Write("""
+            writer.Write($"""
                 <package xmlns="http://schemas.microsoft.com/packaging/2013/05/nuspec.xsd">
                   <metadata>
                     <id>MixedPrecision.Build</id>
-                    <version>9.9.9</version>
+                    <version>{version}</version>
                     <authors>tests</authors>
                     <description>As the real one, with a tool that only pretends.</description>
                     <developmentDependency>true</developmentDependency>

@@ -1,6 +1,8 @@
+using System.IO.Compression;
+
 namespace MixedPrecision.EndToEnd.Tests.Targets;
 
-/// <summary>A solution of an app and the library that owns the policy, in the new file format and as a graph of isolated projects.</summary>
+/// <summary>A solution of an app and the library that owns the policy, in both file formats and as a graph of isolated projects.</summary>
 public sealed class SolutionTests : IDisposable
 {
     private readonly PackagedApp app = new();
@@ -27,6 +29,25 @@ public sealed class SolutionTests : IDisposable
               <Project Path="App/App.csproj" />
             </Solution>
             """);
+        app.Write("All.sln", string.Join("\r\n", (string[])
+        [
+            "",
+            "Microsoft Visual Studio Solution File, Format Version 12.00",
+            .. new[] { ("Library", '1'), ("App", '2') }.SelectMany(project => (string[])
+            [
+                $"Project(\"{{FAE04EC0-301F-11D3-BF4B-00C04F79EFBC}}\") = \"{project.Item1}\", \"{project.Item1}\\{project.Item1}.csproj\", \"{Identifier(project.Item2)}\"",
+                "EndProject",
+            ]),
+            "Global",
+            "\tGlobalSection(SolutionConfigurationPlatforms) = preSolution",
+            "\t\tRelease|Any CPU = Release|Any CPU",
+            "\tEndGlobalSection",
+            "\tGlobalSection(ProjectConfigurationPlatforms) = postSolution",
+            .. "12".SelectMany(project => (string[])["ActiveCfg", "Build.0"], (project, what) => $"\t\t{Identifier(project)}.Release|Any CPU.{what} = Release|Any CPU"),
+            "\tEndGlobalSection",
+            "EndGlobal",
+            "",
+        ]));
     }
 
     [Fact]
@@ -37,6 +58,17 @@ public sealed class SolutionTests : IDisposable
         Assert.Equal(["model.mixed.onnx", "model.mixed.precision.json"], app.Published("model.mixed", "Library/bin/Release/net10.0/publish"));
         Assert.Equal(1, app.Runs("Library"));
         Assert.Contains("    model.mixed: 1.62× faster", published.Output, StringComparison.Ordinal);
+
+        foreach (string project in new[] { "App", "Library" })
+        {
+            Directory.Delete(app[project + "/bin/Release/net10.0/publish"], recursive: true);
+        }
+
+        published = app.Succeed("publish", "All.sln", "--no-build");
+        Assert.Equal(["model.mixed.onnx", "model.mixed.precision.json"], app.Published("model.mixed", "App/bin/Release/net10.0/publish"));
+        Assert.Equal(["model.mixed.onnx", "model.mixed.precision.json"], app.Published("model.mixed", "Library/bin/Release/net10.0/publish"));
+        Assert.Equal(1, app.Runs("Library"));
+        Assert.Contains("; reused, nothing changed", published.Output, StringComparison.Ordinal);
         app.Succeed("clean", "All.slnx", "-c", "Release");
         Assert.False(Directory.Exists(app["Library/obj/Release/net10.0/mixed-precision"]));
     }
@@ -55,10 +87,17 @@ public sealed class SolutionTests : IDisposable
     {
         app.Succeed("build", "All.slnx");
         app.Succeed("pack", "All.slnx", "-o", "packed");
+        using (ZipArchive package = ZipFile.OpenRead(app["packed/Library.1.0.0.nupkg"]))
+        {
+            Assert.DoesNotContain(package.Entries, entry => entry.FullName.Contains("model", StringComparison.Ordinal) || entry.FullName.Contains("MixedPrecision", StringComparison.Ordinal));
+        }
+
         app.Succeed("msbuild", "Library/Library.csproj", "-t:Compile;GetCopyToPublishDirectoryItems", "-p:DesignTimeBuild=true;BuildingInsideVisualStudio=true;SkipCompilerExecution=true;ProvideCommandLineArgs=true");
         Assert.Equal(0, app.Runs("Library"));
         Assert.Empty(Directory.GetDirectories(app["Library/obj"], "mixed-precision", SearchOption.AllDirectories));
     }
 
     public void Dispose() => app.Dispose();
+
+    private static string Identifier(char digit) => new Guid(new string(digit, 32)).ToString("B");
 }

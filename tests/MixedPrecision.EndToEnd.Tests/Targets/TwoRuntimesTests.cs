@@ -26,6 +26,8 @@ public sealed class TwoRuntimesTests
 
         Assert.All(runs, run => Assert.True(run.ExitCode == 0, run.All));
         Assert.All(runtimes, runtime => Assert.Equal(["model.mixed.onnx", "model.mixed.precision.json"], app.Published("model.mixed", runtime)));
+        // The tool is told of each, and warns of one that is not the machine's.
+        Assert.All(runtimes, runtime => Assert.Contains($"|--runtime-identifier|{runtime}|", app.Read("runs.txt"), StringComparison.Ordinal));
         Assert.All(runtimes, runtime => Assert.EndsWith("wait: 1000\ndata", app.Read(runtime + "/model.mixed.onnx"), StringComparison.Ordinal));
     }
 }

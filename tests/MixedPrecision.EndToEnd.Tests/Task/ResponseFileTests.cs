@@ -16,10 +16,11 @@ public sealed class ResponseFileTests
             Policy = "/app/model.policy.yaml",
             CacheDirectory = "/cache",
             Locked = true,
+            RuntimeIdentifier = "win-x64",
             Run = "/app/obj/run",
         });
 
-        Assert.Equal(new Invocation(Verb.Quantize, "/app/model.policy.yaml", "/app/obj/run/emitted", "/cache", null, false, LogFormat.MSBuild, "/app/obj/run/read.txt") { IsLocked = true }, invocation);
+        Assert.Equal(new Invocation(Verb.Quantize, "/app/model.policy.yaml", "/app/obj/run/emitted", "/cache", null, false, LogFormat.MSBuild, "/app/obj/run/read.txt") { IsLocked = true, RuntimeIdentifier = "win-x64" }, invocation);
     }
 
     [Fact]

@@ -68,17 +68,6 @@ public sealed class CacheKeyTests
     }
 
     [Fact]
-    public void FileEntersByItsContentOnly()
-    {
-        using var folder = new TemporaryFolder();
-        File.WriteAllText(folder.Combine("one"), "weights");
-        File.WriteAllText(folder.Combine("other"), "weights");
-        string expected = CacheKey.Of().WithBytes("model", "weights"u8).Hex;
-        Assert.Equal(expected, CacheKey.Of().WithFile("model", folder.Combine("one")).Hex);
-        Assert.Equal(expected, CacheKey.Of().WithFile("model", folder.Combine("other")).Hex);
-    }
-
-    [Fact]
     public void DescribesItsPartsInOrder() =>
         Assert.Equal([("stage", "solve"), ("budget", "0.01")], CacheKey.Of(("stage", "solve")).With("budget", 0.01).Describe());
 

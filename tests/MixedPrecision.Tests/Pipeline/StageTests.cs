@@ -66,6 +66,24 @@ public class StageTests
     }
 
     [Fact]
+    public void ACommentRunsNoStageNorDoesAPolicyThatComesBack()
+    {
+        using var folder = new PipelineFolder();
+        folder.WritePolicy("1%", "objective: memory");
+        string first = folder.Quantize().ToJson();
+        folder.WritePolicy("1% # as agreed", "objective: memory # the disk is small\n# runtime: { threads: 2 }");
+        Assert.Equal(first, folder.Quantize().ToJson());
+        Assert.DoesNotContain(folder.Log, l => l.EndsWith("started", StringComparison.Ordinal));
+
+        folder.WritePolicy("2.5%", "objective: memory");
+        folder.Quantize();
+        Assert.Contains("solve started", folder.Log);
+        folder.WritePolicy("1%", "objective: memory");
+        Assert.Equal(first, folder.Quantize().ToJson());
+        Assert.DoesNotContain(folder.Log, l => l.EndsWith("started", StringComparison.Ordinal));
+    }
+
+    [Fact]
     public void NewWeightsReuseAllTimings()
     {
         using var folder = new PipelineFolder();
