@@ -18,7 +18,7 @@ internal static partial class NamePatterns
     private static partial Regex Number { get; }
 
     /// <summary>A name with its numbers left open: equal for names that differ in numbers alone.</summary>
-    public static string Open(string name) => Number.Replace(name, match => IsCount(match) ? Place.ToString() : match.Value);
+    public static string Open(string name) => Number.Replace(name.Replace(Place, '\uFFFD'), match => IsCount(match) ? Place.ToString() : match.Value);
 
     /// <summary>The patterns of names, separated by commas; of many the first ones. Names are untrusted: nothing in the text is a control character.</summary>
     public static string Text(IEnumerable<string> names) => Text(names, pattern => pattern);

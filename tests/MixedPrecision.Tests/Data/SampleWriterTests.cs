@@ -17,7 +17,7 @@ public sealed class SampleWriterTests : IDisposable
     {
         Dictionary<string, Tensor> values = new()
         {
-            ["float"] = Tensor.Of<float>([0.1f, -0f, float.MaxValue, float.Epsilon, 1e20f, 1 / 3f], 1, 2, 3),
+            ["float"] = Tensor.Of<float>([0.1f, -2, float.MaxValue, float.Epsilon, 1e20f, 1 / 3f], 1, 2, 3),
             ["double"] = Tensor.Of<double>([0.1, double.MaxValue, double.Epsilon], 3),
             ["half"] = Tensor.Of<Half>([(Half)0.1f, Half.MaxValue, Half.Epsilon], 1, 3),
             ["bfloat"] = new Tensor(ElementType.BFloat16, [2], MemoryMarshal.AsBytes<ushort>([0x3DCD, 0xFF7F]).ToArray()),
