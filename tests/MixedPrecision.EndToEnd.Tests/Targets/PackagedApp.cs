@@ -135,7 +135,7 @@ internal sealed class PackagedApp : IDisposable
                 """);
         }
 
-        foreach (string name in new[] { "MixedPrecision.Build.props", "MixedPrecision.Build.targets", "InputRecorder.cs" })
+        foreach (string name in new[] { "MixedPrecision.Build.props", "MixedPrecision.Build.targets" })
         {
             package.CreateEntryFromFile(Repository.Path("build/" + name), "build/" + name);
         }
