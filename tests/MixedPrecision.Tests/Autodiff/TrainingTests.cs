@@ -1,5 +1,8 @@
+using System.Text.Json;
 using MixedPrecision.Autodiff;
 using MixedPrecision.Benchmarks.Training;
+using MixedPrecision.Data;
+using MixedPrecision.Diagnostics;
 using MixedPrecision.Execution;
 using MixedPrecision.Onnx;
 
@@ -30,7 +33,7 @@ public sealed class TrainingTests
     {
         const int Steps = 6;
         Dictionary<string, Tensor> inputs = Inputs(out _);
-        TrainingState state = TrainingState.Begin(seed: 1);
+        TrainingState state = TrainingState.Begin(CharacterNetwork.Parameters, seed: 1);
         string[] names = [.. CharacterNetwork.Parameters.Select(p => p.Name)];
         using var training = new OnnxModel(CharacterNetwork.ForTraining(Batch), "", "training.onnx");
         using Session session = Session.Create(GradientModel.Build(training, CharacterNetwork.Loss, names), SessionSettings.Default);
@@ -59,14 +62,14 @@ public sealed class TrainingTests
     {
         using var folder = new TemporaryFolder();
         string path = folder.Combine("training.state");
-        TrainingState state = TrainingState.Begin(seed: 3);
+        TrainingState state = TrainingState.Begin(CharacterNetwork.Parameters, seed: 3);
         state.Step = 7;
         state.Write(path);
 
-        TrainingState read = TrainingState.Read(path)!;
+        TrainingState read = TrainingState.Read(CharacterNetwork.Parameters, path)!;
         Assert.Equal(7, read.Step);
         Assert.Equal(state.Arrays.SelectMany(a => a).SelectMany(a => a), read.Arrays.SelectMany(a => a).SelectMany(a => a));
-        Assert.Null(TrainingState.Read(folder.Combine("none")));
+        Assert.Null(TrainingState.Read(CharacterNetwork.Parameters, folder.Combine("none")));
     }
 
     [Fact]
@@ -83,6 +86,27 @@ public sealed class TrainingTests
         CharacterPictures.Draw(Pictures - 1, again);
         Assert.Equal(once, again);
         Assert.All(counts, c => Assert.InRange(c, 60, 140));
+    }
+
+    [Fact]
+    public void TheSamplesPicturesAreThoseThatAreDrawn()
+    {
+        string folder = RepositoryRoot.Path("samples/Characters/pictures");
+        using JsonDocument labels = JsonDocument.Parse(File.ReadAllBytes(Path.Combine(folder, "labels.json")));
+        var drawn = new float[Pixels];
+        foreach ((string set, int seed) in new[] { ("calibration", CharacterPictures.CalibrationSeed), ("evaluation", CharacterPictures.EvaluationSeed) })
+        {
+            for (int i = 0; i < 20; i++)
+            {
+                string file = $"{set}/{i:000}.png";
+                char character = Glyphs.Characters[CharacterPictures.Draw(seed + i, drawn)];
+                Image image = Image.Read(Path.Combine(folder, file), new Place(file), channels: 1);
+
+                Assert.Equal(character.ToString(), labels.RootElement.GetProperty("labels").GetProperty(file).GetString());
+                Assert.Equal(CharacterPictures.Size, image.Width);
+                Assert.All(drawn.Zip(image.Values), p => Assert.Equal(Math.Clamp(255 * p.First, 0, 255), p.Second, 0.51f));
+            }
+        }
     }
 
     /// <summary>Pictures, their labels, and random parameters of which none is zero.</summary>
