@@ -11,6 +11,7 @@ public sealed partial class CommandLine
     private readonly Argument<string> after = new("AFTER") { Description = "The precision manifest that is held against it." };
     private readonly Option<string> draft = new("--output", "-o") { Description = "The file that the policy goes to; beside the model by default, as model.policy.yaml. It must not exist.", HelpName = "FILE" };
     private readonly Argument<string> archive = new("FILE") { Description = "The archive, a tar file." };
+    private readonly Argument<string> shell = ShellArgument();
     private readonly Option<TimeSpan?> olderThan = new("--older-than")
     {
         Description = "Remove what was not used for as long: minutes, hours, days or weeks, such as 30d.",
@@ -29,6 +30,8 @@ public sealed partial class CommandLine
     private Command Diff(Run run) => Of(Verb.Diff, "diff", "Say what differs between two manifests; one line if nothing does.", run, [before, after], json);
 
     private Command Init(Run run) => Of(Verb.Init, "init", "Write a commented policy for a model, with loss and scenarios guessed, and show a line of the data that it needs.", run, [model], draft, json);
+
+    private Command Completion(Run run) => Of(Verb.Completion, "completion", "Print a script by which a shell completes verbs and options.", run, [shell], json);
 
     private Command Cache(Run run)
     {
@@ -72,6 +75,13 @@ public sealed partial class CommandLine
             },
             cancel));
         return command;
+    }
+
+    private static Argument<string> ShellArgument()
+    {
+        var argument = new Argument<string>("SHELL") { Description = "bash, zsh or pwsh." };
+        argument.AcceptOnlyFromAmong([.. CompletionScript.Shells]);
+        return argument;
     }
 
     private static T? Read<T>(ArgumentResult result, Func<string, T?> parse, string expected) where T : struct

@@ -48,12 +48,14 @@ public sealed partial class CommandLine
             Command(Verb.Quantize, "Emit the quantized model, verify it, and write the precision manifest.", run, policy, output, json, budget, cache, inputsFile, locked, showKeys, log),
             Command(Verb.Lock, "Fix the plan: write all that the model is emitted from beside the policy, to be committed.", run, policy, json, cache, showKeys, log),
             Command(Verb.Validate, "Hold predictions of loss and time against measurements of the model, and the plan against simpler ways to choose.", run, policy, results, samples, json, cache, showKeys, log),
-            Command(Verb.Gradient, "Write the model's gradient graph as a model that anyone can run.", run, model, file, loss, withRespectTo, log),
-            Command(Verb.Report, "Write a manifest as a page to look at.", run, manifest, page, log),
+            Command(Verb.Gradient, "Write the model's gradient graph as a model that anyone can run.", run, model, file, loss, withRespectTo, json, log),
+            Command(Verb.Report, "Write a manifest as a page to look at.", run, manifest, page, json, log),
             Show(run),
             Diff(run),
             Init(run),
+            Data(run),
             Cache(run),
+            Completion(run),
         };
         // The parser's slash forms of --help would take paths such as /?:name for it.
         HelpOption help = root.Options.OfType<HelpOption>().Single();

@@ -35,8 +35,8 @@ internal static class Engine
             Verb.Explain => EachPlan(invocation, options, own => Verbs.Explain(invocation.File, invocation.Layer, own) is var report && invocation.Json ? [report.ToJson()] : [.. report.ToLines()]),
             Verb.Validate => Verbs.Validate(invocation.File, invocation.Output!, options, invocation.Samples) is var result && invocation.Json ? [result.ToJson()] : [.. result.ToLines()],
             Verb.Lock => Verbs.Lock(invocation.File, options) is var made && invocation.Json ? [made.ToJson()] : [.. made.ToLines()],
-            Verb.Gradient => Verbs.Gradient(invocation.File, invocation.Output!, invocation.Loss, invocation.WithRespectTo, options),
-            Verb.Report => Verbs.Report(invocation.File, invocation.Output, options),
+            Verb.Gradient => Verbs.Gradient(invocation.File, invocation.Output!, invocation.Loss, invocation.WithRespectTo, options) is var gradient && invocation.Json ? [gradient.ToJson()] : [.. gradient.ToLines()],
+            Verb.Report => Verbs.Report(invocation.File, invocation.Output, options) is var page && invocation.Json ? [page.ToJson()] : [.. page.ToLines()],
             _ => Quantize(invocation, options, reporter),
         };
     }

@@ -18,6 +18,15 @@ internal static class FileVerbs
             case Verb.Init:
                 var options = new RunOptions(null, null, reporter.Progress, reporter.Diagnose, cancel);
                 return Verbs.Init(invocation.File, invocation.Output, options) is var draft && invocation.Json ? [draft.ToJson()] : [.. draft.ToLines()];
+            case Verb.Data:
+                var request = new DataRequest(invocation.File, invocation.From, invocation.Output!)
+                {
+                    Evaluation = invocation.Evaluation, Labels = invocation.Labels, Tokenizer = invocation.Tokenizer, Images = invocation.Images,
+                };
+                request = invocation.Samples is { } samples ? request with { Samples = samples } : request;
+                return Verbs.Data(request, new RunOptions(null, null, reporter.Progress, reporter.Diagnose, cancel)) is var data && invocation.Json ? [data.ToJson()] : [.. data.ToLines()];
+            case Verb.Completion:
+                return invocation.Json ? [CompletionScript.Json(invocation.File)] : CompletionScript.Lines(invocation.File);
             case Verb.CacheInfo:
                 return Verbs.CacheInfo(Folder(invocation)) is var contents && invocation.Json ? [contents.ToJson()] : [.. contents.ToLines()];
             case Verb.CachePrune or Verb.CacheClear or Verb.CacheExport or Verb.CacheImport:

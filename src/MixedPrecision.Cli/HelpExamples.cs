@@ -23,12 +23,18 @@ public static class HelpExamples
         ["show"] = ["mixed-precision show out/model.mixed.precision.json"],
         ["diff"] = ["mixed-precision diff before/model.mixed.precision.json after/model.mixed.precision.json"],
         ["init"] = ["mixed-precision init model.onnx"],
+        ["data"] =
+        [
+            "mixed-precision data model.onnx images -o calibration.jsonl --images \"resize: 256, crop: 224, mean: [0.485, 0.456, 0.406], deviation: [0.229, 0.224, 0.225]\"",
+            "mixed-precision data model.onnx sentences.csv -o calibration.jsonl --evaluation evaluation.jsonl --labels category --tokenizer vocab.txt",
+        ],
         ["cache"] = ["mixed-precision cache info"],
         ["cache info"] = ["mixed-precision cache info"],
         ["cache prune"] = ["mixed-precision cache prune --older-than 30d --keep 2GB"],
         ["cache clear"] = ["mixed-precision cache clear"],
         ["cache export"] = ["mixed-precision cache export cache.tar"],
         ["cache import"] = ["mixed-precision cache import cache.tar"],
+        ["completion"] = ["mixed-precision completion bash"],
     };
 
     /// <summary>Examples of a command; none of one that is no verb.</summary>

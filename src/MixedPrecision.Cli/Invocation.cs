@@ -17,6 +17,8 @@ public enum Verb
     Show,
     Diff,
     Init,
+    Data,
+    Completion,
     CacheInfo,
     CachePrune,
     CacheClear,
@@ -35,8 +37,8 @@ public enum LogFormat
 }
 
 /// <summary>One command line, read.</summary>
-/// <param name="File">The model for <c>inspect</c>, <c>gradient</c> and <c>init</c>, the manifest for <c>report</c>, <c>show</c> and <c>diff</c>, the archive for <c>cache export</c> and <c>cache import</c>, empty for the rest of <c>cache</c>, the policy for the other verbs.</param>
-/// <param name="Output"><c>--output</c>; a folder for <c>quantize</c> and <c>validate</c>, a file for <c>gradient</c>, <c>report</c> and <c>init</c>, null for the others.</param>
+/// <param name="File">The model for <c>inspect</c>, <c>gradient</c>, <c>init</c> and <c>data</c>, the shell for <c>completion</c>, the manifest for <c>report</c>, <c>show</c> and <c>diff</c>, the archive for <c>cache export</c> and <c>cache import</c>, empty for the rest of <c>cache</c>, the policy for the other verbs.</param>
+/// <param name="Output"><c>--output</c>; a folder for <c>quantize</c> and <c>validate</c>, a file for <c>gradient</c>, <c>report</c>, <c>init</c> and <c>data</c>, null for the others.</param>
 /// <param name="CacheFolder"><c>--cache</c>, or null: the user's cache folder.</param>
 /// <param name="Budget"><c>--budget</c>, or null: the policy's.</param>
 /// <param name="Json"><c>--json</c>: the result as one JSON document on standard output, and nothing else there.</param>
@@ -73,6 +75,21 @@ public sealed record Invocation(
 
     /// <summary>The manifest that <c>diff</c> holds against <see cref="File"/>, or null.</summary>
     public string? Other { get; init; }
+
+    /// <summary>What <c>data</c> is to be made from.</summary>
+    public IReadOnlyList<string> From { get; init; } = [];
+
+    /// <summary><c>--evaluation</c>, or null.</summary>
+    public string? Evaluation { get; init; }
+
+    /// <summary><c>--labels</c>.</summary>
+    public IReadOnlyList<string> Labels { get; init; } = [];
+
+    /// <summary><c>--tokenizer</c>, or null.</summary>
+    public string? Tokenizer { get; init; }
+
+    /// <summary><c>--images</c>, or null.</summary>
+    public string? Images { get; init; }
 
     /// <summary><c>--older-than</c>, or null.</summary>
     public TimeSpan? OlderThan { get; init; }

@@ -13,7 +13,11 @@ Console.OutputEncoding = new UTF8Encoding(encoderShouldEmitUTF8Identifier: false
 
 Reporter reporter = ReporterFor(LogFormat.Text);
 // No trace is shown: neither of a defect here, nor of one on a thread that nobody waits for, after which the process cannot go on.
-AppDomain.CurrentDomain.UnhandledException += (_, failure) => Environment.Exit(DefectReport.Tell((Exception)failure.ExceptionObject, reporter));
+AppDomain.CurrentDomain.UnhandledException += (_, failure) =>
+{
+    reporter.Abandon();
+    Environment.Exit(DefectReport.Tell((Exception)failure.ExceptionObject, reporter));
+};
 try
 {
     var commandLine = new CommandLine();
@@ -34,6 +38,7 @@ try
         return code;
     }
     // The run did not heed the cancellation in time, and ends with the process: what it would have cleared up goes now.
+    reporter.Abandon();
     StagingFolder.DisposeAll();
     return VerbRunner.Cancelled;
 }

@@ -16,6 +16,11 @@ public abstract class Reporter
     /// <summary>Runs the work; what is shown only meanwhile (bars) ends with it.</summary>
     public virtual void During(Action work) => work();
 
+    /// <summary>Leaves the terminal as it was, where the process ends and the work does not.</summary>
+    public virtual void Abandon()
+    {
+    }
+
     /// <summary>The page about a code, beside the tool, as a link; null where the code has none.</summary>
     public static string HelpLink(ErrorCode code)
     {

@@ -29,6 +29,16 @@ public sealed class TerminalReporter(TextWriter output, IAnsiConsole console) : 
                 }
             });
 
+    /// <summary>The line of a bar ends, and the cursor, which bars hide, is shown again.</summary>
+    public override void Abandon()
+    {
+        if (context is not null)
+        {
+            console.Cursor.Show(true);
+            console.WriteLine();
+        }
+    }
+
     public override void Progress(ProgressUpdate update)
     {
         if (update.IsPart)

@@ -14,13 +14,19 @@ internal static class ImageFolder
 
     private const int MostFiles = 1_000_000;
 
-    public static IEnumerable<Sample> Read(string folder, string displayName, WantedValues wanted, DataFormat format)
+    public static IEnumerable<Sample> Read(string folder, string displayName, WantedValues wanted, DataFormat format) => Each(folder, displayName, wanted, format).Select(read => read());
+
+    /// <summary>The same, each image to be read when it is asked for: they are many, and large.</summary>
+    public static IEnumerable<Func<Sample>> Each(string folder, string displayName, WantedValues wanted, DataFormat format)
     {
         var input = new ImageInput(wanted.Inputs, format.Images ?? ImagePolicy.Default, displayName);
         IReadOnlyList<string> images = Files(folder);
         ImageLabels? labels = LabelsOf(folder, images, format);
         string[] keys = [.. wanted.Names.Where(name => name != input.Name)];
         foreach (string image in images)
+            yield return () => SampleOf(image);
+
+        Sample SampleOf(string image)
         {
             var place = new Place($"{displayName}/{image}");
             var values = new Dictionary<string, Tensor> { [input.Name] = input.Read(Path.Combine(folder, image), place) };
@@ -30,7 +36,7 @@ internal static class ImageFolder
                     values[key] = Tensor.Of<long>([label], 1);
             }
 
-            yield return wanted.Sample(place.File!, values, values.Keys, place);
+            return wanted.Sample(place.File!, values, values.Keys, place);
         }
     }
 

@@ -14,8 +14,8 @@ internal readonly ref struct JsonPlace(Place line, ReadOnlySpan<byte> text, stri
 
     public string Key { get; } = key;
 
-    /// <summary>The place of the reader's current token.</summary>
-    public Place At(in Utf8JsonReader reader) => JsonLines.At(line, text, reader.TokenStartIndex);
+    /// <summary>The place of the reader's current token; that of the line where the text is not at hand.</summary>
+    public Place At(in Utf8JsonReader reader) => text.IsEmpty ? line : JsonLines.At(line, text, reader.TokenStartIndex);
 }
 
 /// <summary>Nested JSON arrays of numbers or truth values, or a single one, as a tensor.</summary>

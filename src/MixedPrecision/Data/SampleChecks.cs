@@ -85,7 +85,7 @@ public static class SampleChecks
     }
 
     /// <summary>SHA-256 of a sample's inputs: names, types, shapes and values.</summary>
-    private static string Hash(Sample sample)
+    public static string Hash(Sample sample)
     {
         using var sha = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         foreach ((string name, Tensor value) in sample.Inputs.OrderBy(i => i.Key, StringComparer.Ordinal))

@@ -9,6 +9,9 @@ namespace MixedPrecision.Data;
 /// </summary>
 public static class SampleReader
 {
+    /// <summary>The ending of tables, which no policy reads: names of classes become numbers by all of them together.</summary>
+    internal const string Table = ".CSV";
+
     private static readonly DataFormat Plain = new(null, null, "");
 
     /// <summary>The first samples of a file, each checked against what the model declares.</summary>
@@ -32,26 +35,31 @@ public static class SampleReader
     {
         if (maximum is < 1)
             throw new ArgumentOutOfRangeException(nameof(maximum));
-        if (!Path.Exists(path))
-            throw Errors.DataNotFound(displayName);
-        if (inputs.FirstOrDefault(input => !ElementWriter.Supports(input.Type.ElementType)) is { } other)
-            throw Errors.DataInputUnsupported(displayName, other.Name, other.TypeInWords);
-
-        var wanted = new WantedValues(inputs, labelKey, fields ?? []);
+        WantedValues wanted = Wanted(path, displayName, inputs, labelKey, fields ?? []);
         return Guarded(displayName, () =>
         {
-            IEnumerable<Sample> samples = KindOf(path) switch
-            {
-                "folder" => ImageFolder.Read(path, displayName, wanted, format ?? Plain),
-                ".TXT" or ".TSV" => TextLines.Read(path, displayName, wanted, format ?? Plain),
-                ".JSONL" or ".NDJSON" => JsonLines.Read(path, displayName, wanted),
-                ".NPZ" => NumpyArchive.Read(path, displayName, wanted, maximum ?? int.MaxValue),
-                ".NPY" => NumpyArchive.ReadSingle(path, displayName, wanted, maximum ?? int.MaxValue),
-                _ => throw Errors.DataFormatUnknown(displayName, [".jsonl", ".ndjson", ".npz", ".npy", ".txt", ".tsv"]),
-            };
-            List<Sample> read = [.. samples.Take(maximum ?? int.MaxValue)];
+            List<Sample> read = [.. Open(path, displayName, wanted, maximum ?? int.MaxValue, format ?? Plain).Take(maximum ?? int.MaxValue)];
             return read.Count > 0 ? read : throw Errors.DataEmpty(displayName);
         });
+    }
+
+    /// <summary>All samples of a file, a folder or a table, one after another; images are read when they are asked for.</summary>
+    /// <param name="classes">Of tables, names of the classes in their order, by label.</param>
+    internal static IEnumerable<Func<Sample>> Each(
+        string path, string displayName, IReadOnlyList<InputDeclaration> inputs, IReadOnlyList<DataField> fields, DataFormat format, IReadOnlyDictionary<string, IReadOnlyList<string>> classes)
+    {
+        WantedValues wanted = Wanted(path, displayName, inputs, null, fields);
+        IEnumerable<Func<Sample>> all = KindOf(path) switch
+        {
+            "folder" => ImageFolder.Each(path, displayName, wanted, format).Select(read => (Func<Sample>)(() => Guarded(displayName, read))),
+            Table => CsvSamples.Read(path, displayName, wanted, format, classes).Select(Known),
+            _ => Open(path, displayName, wanted, int.MaxValue, format, Table.ToLowerInvariant()).Select(Known),
+        };
+        using IEnumerator<Func<Sample>> samples = Guarded(displayName, all.GetEnumerator);
+        while (Guarded(displayName, samples.MoveNext))
+            yield return samples.Current;
+
+        static Func<Sample> Known(Sample sample) => () => sample;
     }
 
     /// <summary>Keys that the first sample has, where that can be told without the model; empty when the data is missing or damaged.</summary>
@@ -63,6 +71,7 @@ public static class SampleReader
         {
             "folder" => ImageFolder.HasLabels(path, format ?? Plain) ? [ImageFolder.Label] : [],
             ".TSV" => [ImageFolder.Label],
+            Table => CsvSamples.Columns(path, displayName),
             ".JSONL" or ".NDJSON" => JsonLines.Keys(path, displayName),
             ".NPZ" => NumpyArchive.Keys(path),
             _ => [],
@@ -81,7 +90,23 @@ public static class SampleReader
         return Convert.ToHexStringLower(SHA256.HashData(stream));
     });
 
-    private static string KindOf(string path) => Directory.Exists(path) ? "folder" : Path.GetExtension(path).ToUpperInvariant();
+    private static WantedValues Wanted(string path, string displayName, IReadOnlyList<InputDeclaration> inputs, string? labelKey, IReadOnlyList<DataField> fields) =>
+        !Path.Exists(path) ? throw Errors.DataNotFound(displayName)
+        : inputs.FirstOrDefault(input => !ElementWriter.Supports(input.Type.ElementType)) is { } other ? throw Errors.DataInputUnsupported(displayName, other.Name, other.TypeInWords)
+        : new WantedValues(inputs, labelKey, fields);
+
+    /// <param name="others">Further endings that are read where this is asked for.</param>
+    private static IEnumerable<Sample> Open(string path, string displayName, WantedValues wanted, int maximum, DataFormat format, params string[] others) => KindOf(path) switch
+    {
+        "folder" => ImageFolder.Read(path, displayName, wanted, format),
+        ".TXT" or ".TSV" => TextLines.Read(path, displayName, wanted, format),
+        ".JSONL" or ".NDJSON" => JsonLines.Read(path, displayName, wanted),
+        ".NPZ" => NumpyArchive.Read(path, displayName, wanted, maximum),
+        ".NPY" => NumpyArchive.ReadSingle(path, displayName, wanted, maximum),
+        _ => throw Errors.DataFormatUnknown(displayName, [".jsonl", ".ndjson", ".npz", ".npy", ".txt", ".tsv", .. others]),
+    };
+
+    internal static string KindOf(string path) => Directory.Exists(path) ? "folder" : Path.GetExtension(path).ToUpperInvariant();
 
     private static T Guarded<T>(string displayName, Func<T> read)
     {

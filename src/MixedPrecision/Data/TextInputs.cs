@@ -47,6 +47,9 @@ internal sealed class TextInputs
         Past,
     }
 
+    /// <summary>Whether text gives all that a model takes.</summary>
+    public static bool AreOfText(IReadOnlyList<InputDeclaration> inputs) => inputs.All(i => RoleOf(i) != Role.None) && inputs.Count(i => RoleOf(i) == Role.Tokens) == 1;
+
     /// <summary>The value of each input for a text.</summary>
     public Dictionary<string, Tensor> Of(string text, Place place)
     {

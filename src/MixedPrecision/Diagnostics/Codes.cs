@@ -65,6 +65,9 @@ public static class Codes
     public static readonly ErrorCode DimensionSizesDiffer = new("MPB3017", "one name for two sizes");
     public static readonly ErrorCode EvaluationSeen = new("MPB3018", "evaluation samples seen before");
     public static readonly ErrorCode SingleSample = new("MPB3019", "a single sample");
+    public static readonly ErrorCode DataNotTable = new("MPB3020", "not a table");
+    public static readonly ErrorCode DataBeyondTable = new("MPB3021", "token beyond the model's table");
+    public static readonly ErrorCode DataNotFinite = new("MPB3022", "value without a JSON form");
 
     // 4xxx: calibration
     public static readonly ErrorCode NoGradientRule = new("MPB4001", "operator without a gradient");

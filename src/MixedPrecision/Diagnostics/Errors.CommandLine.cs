@@ -23,7 +23,7 @@ public static partial class Errors
     public static MixedPrecisionException LayerUnknown(string model, string layer, IReadOnlyList<string> layers) => new(
         Codes.LayerUnknown,
         new Place(model, Node: layer),
-        $"The model has no layer {Wording.Quote(layer)}{Wording.DidYouMean(layer, layers)} It has {Wording.List(layers)}; 'mixed-precision inspect MODEL' prints them all.");
+        $"The model has no layer {Wording.Quote(layer)}{Wording.DidYouMean(layer, layers)} It has {Wording.List(layers)}; 'mixed-precision inspect MODEL --json' has them all.");
 
     public static MixedPrecisionException MemoryExhausted(string what) => new(
         Codes.MemoryExhausted,

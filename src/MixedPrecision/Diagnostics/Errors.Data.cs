@@ -91,4 +91,24 @@ public static partial class Errors
     /// <summary>MPB3019: one sample is no sample.</summary>
     public static Diagnostic SingleSample(Place place, string purpose, string sample) => new(Codes.SingleSample, Severity.Warning, place,
         $"there is one sample for {purpose}, {sample}: what is measured on it says nothing of others. A few hundred are good");
+
+    /// <summary>MPB3020: a .csv file is no table.</summary>
+    public static MixedPrecisionException DataNotTable(Place place, string found) => new(Codes.DataNotTable, place,
+        $"this is no table of comma-separated values: found {found}; expected a header, and in each row as many fields, in double quotes where they hold commas, quotes (doubled) or line breaks");
+
+    /// <summary>MPB3021: a number picks no row of the table that the model has.</summary>
+    public static MixedPrecisionException DataBeyondTable(Place place, string input, long found, long rows) => new(Codes.DataBeyondTable, place,
+        $"{Wording.Quote(input)}: found {found}, and the model's table has {rows} rows, from 0; is the tokenizer that of this model?");
+
+    /// <summary>MPB3022: JSON has no infinite numbers.</summary>
+    public static MixedPrecisionException DataNotFinite(Place place, string input) => new(Codes.DataNotFinite, place,
+        $"{Wording.Quote(input)}: found an infinite number, which JSON lines cannot hold; give the samples to the policy as .npz, as they are");
+
+    /// <summary>MPB3015: a table's column of text without a tokenizer.</summary>
+    public static MixedPrecisionException DataTokenizerMissing(string file, string? column) => new(Codes.TokenizerUnusable, new Place(file),
+        $"{(column is null ? "lines of text need" : $"the text in the column {Wording.Quote(column)} needs")} a tokenizer, and beside the model there is none; name the model's vocab.txt, tokenizer.json or tokenizer.model by --tokenizer");
+
+    /// <summary>MPB3005: too few samples for two files.</summary>
+    public static MixedPrecisionException DataNotShared(string evaluation) => new(Codes.DataEmpty, new Place(evaluation),
+        "there is one sample, and it cannot be in both files; give more, or leave out --evaluation");
 }

@@ -25,26 +25,15 @@ internal static class DraftedSample
     /// <returns>The line, and whether values are left out of it.</returns>
     public static (string Line, bool IsAbridged) Of(OnnxModel model, IReadOnlyList<InputDeclaration> inputs, IReadOnlyList<Dimension>? label)
     {
-        bool isAbridged = false;
-        var members = new List<string>();
-        foreach (InputDeclaration input in inputs.Where(i => EmptyCaches.Of(i, _ => null) is null))
-        {
-            long[] shape = Shape(input.Type.Shape ?? []);
-            bool isLong = shape.Aggregate(1.0, (count, size) => count * size) > MostShown;
-            isAbridged |= isLong;
-            members.Add($"{JsonSerializer.Serialize(input.Name, Literal)}: {Nested(shape, 0, isLong, index => Value(model, input, index))}");
-        }
-
-        if (label is not null)
-        {
-            long[] shape = Shape(label);
-            bool isLong = shape.Aggregate(1.0, (count, size) => count * size) > MostShown;
-            isAbridged |= isLong;
-            members.Add($"\"{PolicyDrafting.Label}\": {Nested(shape, 0, isLong, _ => "0")}");
-        }
-
-        return ($"{{{string.Join(", ", members)}}}", isAbridged);
+        (string Name, long[] Shape, Func<long, string> Value)[] members =
+        [
+            .. inputs.Where(i => EmptyCaches.Of(i, _ => null) is null).Select(i => (i.Name, Shape(i.Type.Shape ?? []), (Func<long, string>)(index => Value(model, i, index)))),
+            .. label is null ? [] : new[] { (PolicyDrafting.Label, Shape(label), (Func<long, string>)(_ => "0")) },
+        ];
+        return ($"{{{string.Join(", ", members.Select(m => $"{JsonSerializer.Serialize(m.Name, Literal)}: {Nested(m.Shape, 0, IsLong(m.Shape), m.Value)}"))}}}", members.Any(m => IsLong(m.Shape)));
     }
+
+    private static bool IsLong(long[] shape) => shape.Aggregate(1.0, (count, size) => count * size) > MostShown;
 
     private static long[] Shape(IReadOnlyList<Dimension> dimensions) => [.. dimensions.Select((d, axis) =>
         d.Size is > 0 and long size ? size : axis == 0 && dimensions.Count > 1 || d.Symbol?.Contains("batch", StringComparison.OrdinalIgnoreCase) == true ? 1 : Open)];

@@ -26,7 +26,7 @@ internal static class Reasons
         if (options.Formats.All(f => f == Problems.Baseline))
         {
             return formats == 0 ? [new ExcludedNode(layer.Name, layer.Operator, "the policy names no other format than the original's")]
-                : LeftAlone.Of(layer.Name, layer.Operator, options.NotApplicable, isAll: true);
+                : LeftAlone.Of(layer.Name, layer.Operator, options.NotApplicable, []);
         }
 
         Gain[] known = [.. findings.Gains.Of(subgraph).Where(g => g.Configuration.Formats[index] != Problems.Baseline).Select(g => g.Gain)];

@@ -110,7 +110,7 @@ internal static class Steps
     }
 
     /// <summary>Gives the model's layers what calibration data show of what they read and give, as far as formats that they may take need it.</summary>
-    private static Observations Observe(Materials materials, StageRunner runner)
+    public static Observations Observe(Materials materials, StageRunner runner)
     {
         Workspace workspace = materials.Workspace;
         string[] values = [.. Taking(f => f.ReadsMoments).Select(s => s.MomentsOf).OfType<string>().Distinct()];

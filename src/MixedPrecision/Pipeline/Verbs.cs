@@ -78,6 +78,8 @@ public static partial class Verbs
                 return Export(materials, runner, exportFile);
             }
 
+            // Of some formats no layer can be written before its values are known.
+            Steps.Observe(materials, runner);
             var measuring = new Measuring(materials, runner);
             Gains gains = measuring.Add(Gains.Empty, Measuring.First(
                 materials.Workspace.Partition, materials.Allowed, s => Choices.Structures(materials.Policy, materials.Workspace, materials.Allowed, s)));
@@ -262,8 +264,7 @@ public static partial class Verbs
     }
 
     /// <summary>Writes the gradient graph of a whole model as a model of its own: see <see cref="GradientModel"/>.</summary>
-    /// <returns>What was written, for people.</returns>
-    public static IReadOnlyList<string> Gradient(
+    public static WrittenGradient Gradient(
         string modelFile, string outputFile, string? loss, IReadOnlyList<string>? withRespectTo, RunOptions options)
     {
         using OnnxModel model = OnnxModel.Load(modelFile);
@@ -271,7 +272,7 @@ public static partial class Verbs
         ModelProto gradient = GradientModel.Build(model, loss, withRespectTo);
         options.Cancel.ThrowIfCancellationRequested();
         OutputFile.Write(outputFile, gradient.WriteTo);
-        return [$"{outputFile}: {gradient.Graph.Node.Count} nodes; outputs: {string.Join(", ", gradient.Graph.Output.Select(o => o.Name))}"];
+        return new WrittenGradient(outputFile, gradient.Graph.Node.Count, [.. gradient.Graph.Output.Select(o => o.Name)]);
     }
 
     /// <summary>Null where a layer has a format to choose; else all that there is to tell, which is warned of.</summary>
@@ -309,16 +310,15 @@ public static partial class Verbs
     /// <summary>Writes the page of a manifest: see <see cref="ReportPage"/>.</summary>
     /// <param name="manifestFile">The manifest.</param>
     /// <param name="outputFile">Where the page goes; null: beside the manifest, under its name.</param>
-    /// <returns>What was written, for people.</returns>
     /// <exception cref="MixedPrecisionException">MPB8007: the manifest cannot be read; MPB8005: the page would replace it; MPB8004: the page cannot be written.</exception>
-    public static IReadOnlyList<string> Report(string manifestFile, string? outputFile, RunOptions options)
+    public static WrittenPage Report(string manifestFile, string? outputFile, RunOptions options)
     {
         string output = outputFile ?? PageOf(manifestFile);
         OutputGuard.Check([Path.GetFullPath(output)], [Path.GetFullPath(manifestFile)]);
         string page = ReportPage.Write(ManifestFile.Read(manifestFile));
         options.Cancel.ThrowIfCancellationRequested();
         OutputFile.Write(output, stream => stream.Write(Encoding.UTF8.GetBytes(page)));
-        return [output];
+        return new WrittenPage(output);
     }
 
     private static string PageOf(string manifestFile) =>

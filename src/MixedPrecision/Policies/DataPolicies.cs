@@ -1,3 +1,5 @@
+using MixedPrecision.Diagnostics;
+
 namespace MixedPrecision.Policies;
 
 /// <summary>How images become values of the model's input: (pixel · scale − mean) / deviation, after resizing and cropping.</summary>
@@ -20,6 +22,13 @@ public sealed record ImagePolicy(
     string? Labels)
 {
     public static readonly ImagePolicy Default = new(null, null, null, [0], [1], ChannelOrder.Rgb, null, null);
+
+    /// <summary>Reads the section without a policy around it: <c>resize: 256, crop: 224</c>, with or without braces.</summary>
+    /// <param name="text">The section.</param>
+    /// <param name="source">Where it stands, for messages.</param>
+    /// <exception cref="MixedPrecisionException">A key or value is not known, as in a policy.</exception>
+    public static ImagePolicy Parse(string text, string source) =>
+        PolicyKeys.Images.Read(YamlReader.Parse(source, text.TrimStart().StartsWith('{') ? text : $"{{ {text} }}") ?? new YamlMapping(new Place(source), []), "images");
 }
 
 /// <summary>Order of an image's channels.</summary>

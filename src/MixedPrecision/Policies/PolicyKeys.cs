@@ -47,7 +47,7 @@ internal static class PolicyKeys
 
     private static readonly ValueReader<string> Provider = Values.Choice([("cpu", "cpu")]);
 
-    private static readonly ValueReader<ImagePolicy> Images =
+    public static readonly ValueReader<ImagePolicy> Images =
         new Section<ImagePolicy>("images", "a section such as { resize: 256, crop: 224, mean: [0.485, 0.456, 0.406], deviation: [0.229, 0.224, 0.225] }", _ => ImagePolicy.Default)
             .Optional("resize", ImageValues.Size("pixels of the shorter side, or [height, width]"), (section, value) => section with { Resize = value })
             .Optional("crop", ImageValues.Size("pixels of a side, or [height, width]"), (section, value) => section with { Crop = value })

@@ -39,13 +39,10 @@ public sealed record BenchmarkReport(
         }
 
         yield return $"{Model.File} on {Machine.Processor}: {ReportText.Count(Measured, "timing")} taken, {Reused} reused";
-        foreach (BenchmarkedScenario scenario in Scenarios)
+        IReadOnlyDictionary<string, string> names = FormatNames.Short(Scenarios.SelectMany(s => s.Subgraphs).SelectMany(s => s.Configurations).SelectMany(c => c.Formats));
+        foreach (string line in Scenarios.SelectMany(s => Lines(s, names)))
         {
-            yield return $"scenario {scenario.Name}, weight {ReportText.Number(scenario.Weight)}:";
-            foreach (string line in ReportText.Table([.. scenario.Subgraphs.SelectMany(s => s.Configurations.Select(c => Row(s, c)))]))
-            {
-                yield return line;
-            }
+            yield return line;
         }
 
         if (Exported is not null)
@@ -59,17 +56,60 @@ public sealed record BenchmarkReport(
         }
     }
 
-    private static string[] Row(BenchmarkedSubgraph subgraph, BenchmarkedConfiguration configuration) =>
+    /// <summary>Of each kind of sub-graph what gains most; all of it where that reads in a screen.</summary>
+    /// <param name="names">Short names of the formats.</param>
+    private static IEnumerable<string> Lines(BenchmarkedScenario scenario, IReadOnlyDictionary<string, string> names)
+    {
+        BenchmarkedConfiguration[] all = [.. scenario.Subgraphs.SelectMany(s => s.Configurations)];
+        int most = all.Length <= Grouped.MostRows ? all.Length : Math.Max(1, Grouped.MostRows / scenario.Subgraphs.Count(s => s.Configurations.Count > 0));
+        var rows = new List<string[]>();
+        foreach (BenchmarkedSubgraph subgraph in scenario.Subgraphs)
+        {
+            IEnumerable<BenchmarkedConfiguration> shown = subgraph.Configurations.Count <= most ? subgraph.Configurations
+                : subgraph.Configurations.Where(c => c.Timing is not null).OrderByDescending(c => c.Timing!.GainInterval[0]).Take(most);
+            rows.AddRange(shown.Select((configuration, i) => Row(subgraph, configuration, names, i == 0)));
+        }
+
+        return
+        [
+            $"scenario {Wording.Escape(scenario.Name)}, weight {ReportText.Number(scenario.Weight)}{(rows.Count < all.Length ? $": {ReportText.Count(rows.Count)} of {ReportText.Count(all.Length)} configurations, of each kind of sub-graph what gains most; --json has all" : "")}:",
+            .. ReportText.Table(rows),
+            .. all.Length == rows.Count ? [] : all.Where(c => c.Timing is null).GroupBy(c => c.Unavailable ?? "")
+                .Select(g => $"not available: {ReportText.Count(g.Count(), "configuration")}{(g.Key.Length > 0 ? $": {Wording.Escape(g.Key)}" : "")}"),
+        ];
+    }
+
+    private static string[] Row(BenchmarkedSubgraph subgraph, BenchmarkedConfiguration configuration, IReadOnlyDictionary<string, string> names, bool isFirst) =>
     [
-        subgraph.Fingerprint[..Math.Min(8, subgraph.Fingerprint.Length)],
+        isFirst ? NamePatterns.Numbers([.. subgraph.Indices]) : "",
+        isFirst ? subgraph.Fingerprint[..Math.Min(8, subgraph.Fingerprint.Length)] : "",
         configuration.Timing is { } timing
             ? $"{ReportText.Milliseconds(timing.OriginalMilliseconds)} → {ReportText.Milliseconds(timing.Milliseconds)}"
             : "not available",
-        configuration.Timing is not { } t ? configuration.Unavailable ?? ""
+        configuration.Timing is not { } t ? Wording.Escape(configuration.Unavailable ?? "")
             : t.GainInterval[0] > 0 || t.GainInterval[1] < 0 ? $"gain {ReportText.Number(t.Gain)} ms [{ReportText.Number(t.GainInterval[0])}, {ReportText.Number(t.GainInterval[1])}]"
             : "no significant difference",
-        configuration.Structure == Policies.StructureNames.Exported ? string.Join(' ', configuration.Formats) : $"{configuration.Structure}: {string.Join(' ', configuration.Formats)}",
+        $"{(configuration.Structure == Policies.StructureNames.Exported ? "" : $"{configuration.Structure}: ")}{Formats(configuration.Formats, names)}",
     ];
+
+    /// <summary>Formats in the order of the layers; of many those that follow each other together.</summary>
+    private static string Formats(IReadOnlyList<string> formats, IReadOnlyDictionary<string, string> names)
+    {
+        var runs = new List<(string Format, int Count)>();
+        foreach (string format in formats)
+        {
+            if (runs.Count > 0 && runs[^1].Format == format)
+            {
+                runs[^1] = (format, runs[^1].Count + 1);
+            }
+            else
+            {
+                runs.Add((format, 1));
+            }
+        }
+
+        return string.Join(' ', runs.Select(r => r.Count == 1 ? names[r.Format] : $"{ReportText.Count(r.Count)}×{names[r.Format]}"));
+    }
 }
 
 /// <summary>End-to-end times of an emitted model.</summary>

@@ -17,23 +17,41 @@ public sealed record CalibrateReport(
 {
     public string ToJson() => ReportJson.Write(this);
 
-    /// <summary>A summary for people: per layer and format the relative loss error that it alone would cause.</summary>
+    /// <summary>
+    /// A summary for people: per layer and format the relative loss error that it alone would cause. More layers than a screen has rows are put together by the numbers in their names, those of another
+    /// order of magnitude apart: what matters stays in sight.
+    /// </summary>
     public IEnumerable<string> ToLines()
     {
+        string[] formats = [.. Layers.SelectMany(l => l.Formats.Keys).Distinct()];
+        IReadOnlyDictionary<string, string> shown = FormatNames.Short(formats);
         yield return $"{Model.File}: {Loss} over {ReportText.Count(Samples, "sample")}, root mean square {ReportText.Number(Math.Sqrt(MeanSquareLoss))}";
         yield return "relative loss error of each layer in each format alone:";
-        string[] formats = [.. Layers.SelectMany(l => l.Formats.Keys).Distinct()];
-        string[][] rows = [[.. formats, "layer"], .. Layers.Select(l => formats.Select(f => Cell(l, f)).Append(l.Name).ToArray())];
+        string[][] rows =
+        [
+            [.. formats.Select(f => shown[f]), "layer"],
+            .. Grouped.Of(Layers, l => l.Name, l => (NamePatterns.Open(l.Name), Magnitude(l)), l => Magnitude(l))
+                .Select(group => formats.Select(f => Cell(group, f)).Append($"{(group.Count > 1 ? $"{ReportText.Count(group.Count, "layer")}: " : "")}{NamePatterns.Text(group.Select(l => l.Name))}").ToArray()),
+        ];
         foreach (string line in ReportText.Table(rows).Concat(ReportText.Warnings(Warnings)))
         {
             yield return line;
         }
     }
 
-    private string Cell(CalibratedLayer layer, string format) =>
-        layer.Formats.TryGetValue(format, out CalibratedFormat? sensitivity) && MeanSquareLoss > 0
-            ? ReportText.Percent(Math.Sqrt(sensitivity.Measured / MeanSquareLoss))
-            : "–";
+    private string Cell(IReadOnlyList<CalibratedLayer> layers, string format)
+    {
+        double[] errors = [.. layers.SelectMany(l => Error(l, format) is { } error ? new[] { error } : [])];
+        string least = errors.Length > 0 ? ReportText.Percent(errors.Min()) : "–", greatest = errors.Length > 0 ? ReportText.Percent(errors.Max()) : "–";
+        return least == greatest ? least : $"{least[..^2]}–{greatest}";
+    }
+
+    private double? Error(CalibratedLayer layer, string format) =>
+        layer.Formats.TryGetValue(format, out CalibratedFormat? sensitivity) && MeanSquareLoss > 0 ? Math.Sqrt(sensitivity.Measured / MeanSquareLoss) : null;
+
+    /// <summary>Power of ten of the greatest error.</summary>
+    private int Magnitude(CalibratedLayer layer) =>
+        layer.Formats.Keys.Select(f => Error(layer, f)).Max() is > 0 and var error ? (int)Math.Floor(Math.Log10(error)) : int.MinValue;
 }
 
 /// <summary>The sensitivities of one layer.</summary>

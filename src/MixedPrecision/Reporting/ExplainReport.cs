@@ -112,7 +112,7 @@ public sealed record ExplainReport(ModelSummary Model, double Budget, string Uni
                 ? $"{Model.File}: no plan is within the budget of {ReportText.Percent(Budget)}: rules force a predicted relative loss error of {ReportText.Percent(none.LeastTau)}"
                 : $"{Model.File}: {PlanText.Gain(Plan.Gain, Unit)} saved at a predicted relative loss error of {ReportText.Percent(Plan.Tau)} of {ReportText.Percent(Budget)} allowed",
             .. (Plan.Infeasible?.Layers ?? []).Take(MostLayers).Select(l => $"forced: {Wording.Quote(l.Name)} loses {ReportText.Percent(l.Tau)} by itself"),
-            .. ReportText.Table([.. Plan.Layers.GroupBy(l => (l.Format, l.Operator, l.Reason)).Select(g => new[] { $"{g.Count()} {g.Key.Operator}", g.Key.Format, g.Key.Reason, g.First().Name + (g.Count() > 1 ? ", …" : "") })]),
+            .. ReportText.Table([.. Plan.Layers.GroupBy(l => (l.Format, l.Operator, l.Reason)).Select(g => new[] { $"{g.Count()} {g.Key.Operator}", g.Key.Format, g.Key.Reason, NamePatterns.Text(g.Select(l => l.Name)) })]),
             .. Plan.Layers.Where(l => l.Format == FormatFamilies.Baseline && l.Detail.Length > 0).GroupBy(l => l.Reason).Select(g => $"{g.Key}: {Wording.Quote(g.First().Name)} ({g.First().Detail})"),
             .. Plan.Rules.Select(LineOf),
             .. Plan.Limits.Select(LineOf),

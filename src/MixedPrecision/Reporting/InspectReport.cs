@@ -1,4 +1,5 @@
 using MixedPrecision.Diagnostics;
+
 namespace MixedPrecision.Reporting;
 
 /// <summary>What <c>inspect</c> finds in a model, before anything is measured.</summary>
@@ -18,27 +19,29 @@ public sealed record InspectReport(
 {
     public string ToJson() => ReportJson.Write(this);
 
-    /// <summary>A summary for people.</summary>
+    /// <summary>A summary for people, which reads in a screen: equal sub-graphs stand together, and so do layers that differ in numbers of their names alone.</summary>
     public IEnumerable<string> ToLines()
     {
         InspectedLayer[] layers = [.. Subgraphs.SelectMany(s => s.Layers)];
         int different = Subgraphs.Select(s => s.Fingerprint).Distinct().Count();
         yield return $"{Model.File}: {ReportText.Count(Model.Nodes, "node")}, opset {Model.Opset}, {ReportText.Bytes(Model.Bytes)}";
-        yield return $"inputs: {string.Join("; ", Inputs.Select(i => $"{Wording.Escape(i.Name)} {Wording.Escape(i.Type)}"))}";
-        yield return $"outputs: {string.Join("; ", Outputs.Select(o => $"{Wording.Escape(o.Name)} {Wording.Escape(o.Type)}"))}";
+        yield return $"inputs: {string.Join("; ", Inputs.Select(i => $"{Wording.Escape(i.Name)} {Wording.EscapeWhole(i.Type)}"))}";
+        yield return $"outputs: {string.Join("; ", Outputs.Select(o => $"{Wording.Escape(o.Name)} {Wording.EscapeWhole(o.Type)}"))}";
         yield return $"{ReportText.Count(layers.Length, "layer")} with {ReportText.Count(layers.Sum(l => l.Parameters), "parameter")} in "
             + $"{ReportText.Count(Subgraphs.Count, "sub-graph")} of which {different} differ";
-        foreach (string line in ReportText.Table([.. Subgraphs.SelectMany(Rows)]))
+        foreach (string line in ReportText.Table([.. Rows()]))
         {
             yield return line;
         }
 
-        foreach (IGrouping<string, int> structure in Subgraphs.SelectMany(s => s.Structures.Select(name => (name, s.Index))).GroupBy(s => s.name, s => s.Index))
+        foreach (IGrouping<string, string> alike in Subgraphs.SelectMany(s => s.Structures.Select(name => (name, s.Index)))
+            .GroupBy(s => s.name, s => s.Index)
+            .GroupBy(s => $"{ReportText.Count(s.Count(), "sub-graph")} ({NamePatterns.Numbers([.. s])})", s => s.Key))
         {
-            yield return $"may be written as {structure.Key}: {ReportText.Count(structure.Count(), "sub-graph")} ({string.Join(", ", structure)})";
+            yield return $"{alike.Key} may be written as {string.Join(", ", alike)}";
         }
 
-        foreach (string line in LeftAlone.Lines(layers.SelectMany(l => LeftAlone.Of(l.Name, l.Operator, l.NotApplicable, l.Formats.Count == 0)).Concat(Excluded)))
+        foreach (string line in LeftAlone.Lines(layers.SelectMany(l => LeftAlone.Of(l.Name, l.Operator, l.NotApplicable, l.Formats)).Concat(Excluded)))
         {
             yield return line;
         }
@@ -49,14 +52,34 @@ public sealed record InspectReport(
         }
     }
 
-    private static IEnumerable<string[]> Rows(InspectedSubgraph subgraph) => subgraph.Layers.Select((layer, i) => new[]
+    /// <summary>Sub-graphs, hash, layers, shape, names. Where even kinds of layers are too many for each kind of sub-graph, they stand for the whole model.</summary>
+    private IEnumerable<string[]> Rows()
     {
-        i == 0 ? subgraph.Index.ToString(System.Globalization.CultureInfo.InvariantCulture) : "",
-        i == 0 ? subgraph.Fingerprint[..Math.Min(8, subgraph.Fingerprint.Length)] : "",
-        layer.Operator,
-        ReportText.Shape(layer.WeightShape),
-        layer.Name,
-    });
+        (InspectedSubgraph Subgraph, InspectedLayer Layer)[] layers = [.. Subgraphs.SelectMany(s => s.Layers.Select(l => (s, l)))];
+        string shown = "";
+        foreach (IReadOnlyList<(InspectedSubgraph Subgraph, InspectedLayer Layer)> group in Grouped.Of(
+            layers,
+            l => (l.Subgraph.Fingerprint, l.Layer.Operator, ReportText.Shape(l.Layer.WeightShape), NamePatterns.Open(l.Layer.Name)),
+            l => (l.Subgraph.Fingerprint, l.Layer.Operator, ReportText.Shape(l.Layer.WeightShape)),
+            l => (l.Layer.Operator, ReportText.Shape(l.Layer.WeightShape), NamePatterns.Open(l.Layer.Name)),
+            l => (l.Subgraph.Fingerprint, Grouped.KindOf(l.Layer.Operator, l.Layer.WeightShape)),
+            l => Grouped.KindOf(l.Layer.Operator, l.Layer.WeightShape)))
+        {
+            string[] hashes = [.. group.Select(l => l.Subgraph.Fingerprint).Distinct()];
+            string numbers = NamePatterns.Numbers([.. group.Select(l => l.Subgraph.Index)]);
+            string hash = hashes is [var only] ? only[..Math.Min(8, only.Length)] : "";
+            bool isNew = hash.Length == 0 || hash != shown;
+            shown = hash;
+            yield return
+            [
+                isNew ? numbers : "",
+                isNew ? hash : "",
+                $"{ReportText.Count(group.Count)} {Wording.Escape(group[0].Layer.Operator)}",
+                Grouped.Shape(group.Select(l => l.Layer.WeightShape)),
+                NamePatterns.Text(group.Select(l => l.Layer.Name)),
+            ];
+        }
+    }
 }
 
 /// <summary>A value at the border of a model.</summary>

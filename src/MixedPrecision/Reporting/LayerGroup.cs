@@ -5,38 +5,49 @@ namespace MixedPrecision.Reporting;
 
 /// <summary>Layers of a plan that are alike: a model of equal blocks has few of them.</summary>
 /// <param name="Operator">Their operator.</param>
-/// <param name="WeightShape">Shape of their weights; empty for products of two activations.</param>
+/// <param name="Shape">Shape of their weights, or the range of it.</param>
 /// <param name="Format">The format that they have.</param>
 /// <param name="Structure">How their sub-graphs are written.</param>
 /// <param name="Why">Why they have it.</param>
 /// <param name="LossMse">The loss MSE that they are predicted to add, each by itself; null where it is not known, or where they stay as they are.</param>
 /// <param name="Names">Their names, in the order of the model.</param>
-internal sealed record LayerGroup(string Operator, IReadOnlyList<long> WeightShape, string Format, string Structure, string Why, double? LossMse, IReadOnlyList<string> Names)
+internal sealed record LayerGroup(string Operator, string Shape, string Format, string Structure, string Why, double? LossMse, IReadOnlyList<string> Names)
 {
-    private const int MostNames = 2;
-
-    /// <summary>The layers of a plan, those together that differ in nothing but their names and numbers; in the order of their first ones.</summary>
+    /// <summary>
+    /// The layers of a plan, those together that differ in nothing but their names and numbers, and where that leaves more than a screen in sizes either; in the order of their first ones.
+    /// </summary>
     /// <param name="tried">What was timed of sub-graphs, or null.</param>
     /// <param name="budget">The loss MSE that is allowed, or null where that is not known.</param>
     public static IReadOnlyList<LayerGroup> Of(IReadOnlyList<PlannedSubgraph> subgraphs, IReadOnlyList<TriedSubgraph>? tried, double? budget)
     {
         ILookup<string, TriedConfiguration> known = (tried ?? []).SelectMany(t => t.Configurations.Select(c => (t.Fingerprint, c))).ToLookup(t => t.Fingerprint, t => t.c);
-        return [.. subgraphs
-            .SelectMany(s => s.Layers.Select((layer, index) => (s.Structure, Layer: layer, Why: WhyOf(layer, index, known[s.Fingerprint], budget))))
-            .GroupBy(l => (l.Layer.Operator, Shape: ReportText.Shape(l.Layer.WeightShape), l.Layer.Format, l.Structure, l.Why))
-            .Select(g => new LayerGroup(g.Key.Operator, g.First().Layer.WeightShape, g.Key.Format, g.Key.Structure, g.Key.Why, LossOf(g.Select(l => l.Layer)), [.. g.Select(l => l.Layer.Name)]))];
+        (string Structure, PlannedLayer Layer, string Why)[] layers = [.. subgraphs.SelectMany(s => s.Layers.Select((layer, index) =>
+            (s.Structure, layer, WhyOf(layer, LayerVerdicts.Of(layer, LayerVerdicts.Changing(index, known[s.Fingerprint]), budget)))))];
+        return [.. Grouped.Of(
+            layers,
+            l => (l.Layer.Operator, ReportText.Shape(l.Layer.WeightShape), l.Layer.Format, l.Structure, l.Why),
+            l => (Grouped.KindOf(l.Layer.Operator, l.Layer.WeightShape), l.Layer.Format, l.Structure, l.Why)).Select(group => new LayerGroup(
+                group[0].Layer.Operator, Grouped.Shape(group.Select(l => l.Layer.WeightShape)), group[0].Layer.Format, group[0].Structure, group[0].Why, LossOf(group.Select(l => l.Layer)), [.. group.Select(l => l.Layer.Name)]))];
     }
 
+    /// <summary>The groups of a plan as lines.</summary>
     /// <param name="budget">The loss MSE that is allowed, or null where that is not known.</param>
-    public string[] Row(double? budget) =>
+    public static IEnumerable<string> Lines(IReadOnlyList<PlannedSubgraph> subgraphs, IReadOnlyList<TriedSubgraph>? tried, double? budget)
+    {
+        IReadOnlyList<LayerGroup> groups = Of(subgraphs, tried, budget);
+        return groups.Count == 0 ? []
+            : [$"layers, {ReportText.Count(groups.Count, "kind")} of them in {ReportText.Count(subgraphs.Count, "sub-graph")}:", .. ReportText.Table([.. groups.Select(g => g.Row(budget))])];
+    }
+
+    private string[] Row(double? budget) =>
     [
-        $"{ReportText.Count(Names.Count)} {Operator}",
-        ReportText.Shape(WeightShape),
-        Format,
-        Structure == Structures.Structure.Exported ? "" : Structure,
+        $"{ReportText.Count(Names.Count)} {Wording.Escape(Operator)}",
+        Shape,
+        Wording.Escape(Format),
+        Structure == Structures.Structure.Exported ? "" : Wording.Escape(Structure),
         LossMse is { } mse ? budget is { } allowed ? $"{ReportText.Percent(mse / allowed)} of the allowed loss MSE" : $"loss MSE {ReportText.Number(mse)}" : "",
         Why,
-        string.Join(", ", Names.Take(MostNames).Select(Wording.Quote)) + (Names.Count > MostNames ? ", …" : ""),
+        NamePatterns.Quoted(Names),
     ];
 
     private static double? LossOf(IEnumerable<PlannedLayer> layers)
@@ -46,26 +57,14 @@ internal sealed record LayerGroup(string Operator, IReadOnlyList<long> WeightSha
     }
 
     /// <summary>A clause without numbers: layers that have a format for one reason have the same.</summary>
-    private static string WhyOf(PlannedLayer layer, int index, IEnumerable<TriedConfiguration> tried, double? budget)
+    private static string WhyOf(PlannedLayer layer, LayerVerdict verdict) => verdict switch
     {
-        if (layer.Pinned is { } rule)
-        {
-            return $"the rule {Wording.Quote(rule)} sets it";
-        }
-
-        if (layer.Format != FormatFamilies.Baseline)
-        {
-            return "";
-        }
-
-        if (layer.Sensitivity.Count == 0)
-        {
-            return layer.NotApplicable.Count > 0 ? "no format applies" : "no other format was judged";
-        }
-
-        double[] gains = [.. tried.Where(t => index < t.Formats.Count && t.Formats[index] != FormatFamilies.Baseline).Select(t => t.Gain).OfType<ReportedGain>().Select(g => g.Interval is [double low, _] ? low : g.Value)];
-        return gains.Length > 0 && gains.All(low => low <= 0) ? "no format was found to gain"
-            : budget is { } allowed && layer.Sensitivity.Values.Min() > allowed ? "too sensitive by itself"
-            : "the gain is not worth the loss";
-    }
+        LayerVerdict.Pinned => $"the rule {Wording.Quote(layer.Pinned!)} sets it",
+        LayerVerdict.Changed => "",
+        LayerVerdict.NotApplicable => "no format applies",
+        LayerVerdict.NotJudged => "no other format was judged",
+        LayerVerdict.NothingGains => "no format was found to gain",
+        LayerVerdict.TooSensitive => "too sensitive by itself",
+        _ => "the gain is not worth the loss",
+    };
 }

@@ -26,8 +26,6 @@ public sealed record LayerDifference(string Operator, IReadOnlyList<long> Weight
 public sealed record ManifestDiff(
     string Before, string After, bool IsSame, IReadOnlyList<ManifestDifference> Differences, IReadOnlyList<LayerDifference> Layers, IReadOnlyList<string> Others)
 {
-    private const int MostNames = 3;
-
     public string ToJson() => ReportJson.Write(this);
 
     /// <summary>For people; the manifests may be a stranger's, hence nothing in them reaches the terminal as a control character.</summary>
@@ -49,5 +47,5 @@ public sealed record ManifestDiff(
 
     private static string LineOf(LayerDifference layers) =>
         $"{ReportText.Count(layers.Names.Count, "layer")}: {layers.Operator} {ReportText.Shape(layers.WeightShape)}, {layers.Before ?? "absent"} → {layers.After ?? "absent"}: "
-        + string.Join(", ", layers.Names.Take(MostNames).Select(Wording.Quote)) + (layers.Names.Count > MostNames ? ", …" : "");
+        + NamePatterns.Quoted(layers.Names);
 }

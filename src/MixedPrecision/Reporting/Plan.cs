@@ -12,7 +12,11 @@ public sealed record ModelSummary(string File, string Sha256, long Bytes, int Op
 /// <param name="Value">Best estimate.</param>
 /// <param name="Interval">Lower and upper end of its confidence interval, of a sum the sums of the ends; equal where the gain is computed.</param>
 /// <param name="Unit">"milliseconds" a run, weighted over the scenarios; "bytes"; or "multiply-accumulates" a run, counted in those of fp32.</param>
-public sealed record ReportedGain(double Value, IReadOnlyList<double> Interval, string Unit);
+public sealed record ReportedGain(double Value, IReadOnlyList<double> Interval, string Unit)
+{
+    /// <summary>Ends of the interval, or twice the value where a manifest has none.</summary>
+    internal (double Low, double High) Ends => Interval is [double low, double high] ? (low, high) : (Value, Value);
+}
 
 /// <summary>A sub-graph in a configuration.</summary>
 /// <param name="Index">Its place, from 0.</param>

@@ -59,13 +59,7 @@ internal static class PlanText
         _ => $"{ReportText.Number(gain)} {unit}",
     };
 
-    /// <summary>One row a layer: sub-graph, format, operator, shape, name.</summary>
-    public static IEnumerable<string> Layers(IReadOnlyList<PlannedSubgraph> subgraphs) => ReportText.Table([.. subgraphs.SelectMany(s => s.Layers.Select((layer, i) => new[]
-    {
-        i == 0 ? s.Index.ToString(System.Globalization.CultureInfo.InvariantCulture) : "",
-        layer.Format,
-        layer.Operator,
-        ReportText.Shape(layer.WeightShape),
-        layer.Name + (layer.Pinned is null ? "" : $" (pinned by '{layer.Pinned}')"),
-    }))]);
+    /// <summary>The loss MSE that a plan is allowed, as far as its prediction tells it.</summary>
+    public static double? Allowed(double tau, Prediction predicted) =>
+        tau > 0 && predicted is { RelativeLossError: > 0 and var error, LossMse: var mse } ? tau * tau * mse / (error * error) : null;
 }

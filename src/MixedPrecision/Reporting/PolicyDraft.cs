@@ -35,6 +35,7 @@ public sealed record PolicyDraft(
         .. Scenarios.Select(s => $"scenario {s.Key}: {string.Join(", ", s.Value.Select(size => $"{size.Key} {ReportText.Count(size.Value)}"))}"),
         $"next: write {Data} beside it, a few hundred samples that resemble what the app sees, on each line one as{(IsAbridged ? ", abridged," : "")}",
         "  " + Sample,
+        $"or:   mixed-precision data MODEL FROM --output {Path.Combine(Path.GetDirectoryName(Policy) ?? "", Data)} makes them of images, texts, tables, arrays or recorded inputs",
         $"then: mixed-precision quantize {Policy} --output DIR, or the property MixedPrecisionPolicy and dotnet publish",
     ];
 }

@@ -64,6 +64,9 @@ internal static class ReportJson
 [JsonSerializable(typeof(ExplainReport))]
 [JsonSerializable(typeof(ManifestDiff))]
 [JsonSerializable(typeof(PolicyDraft))]
+[JsonSerializable(typeof(DataReport))]
+[JsonSerializable(typeof(WrittenGradient))]
+[JsonSerializable(typeof(WrittenPage))]
 [JsonSerializable(typeof(CacheContents))]
 [JsonSerializable(typeof(CacheChange))]
 internal sealed partial class ReportJsonContext : JsonSerializerContext;

@@ -40,7 +40,7 @@ internal static class ReportText
     /// <summary>"768×192", or a dash for a product of two activations.</summary>
     public static string Shape(IReadOnlyList<long> shape) => shape.Count == 0 ? "–" : string.Join('×', shape);
 
-    /// <summary>Rows with their columns aligned, indented by two spaces; no line ends in a space. Cells may be untrusted text.</summary>
+    /// <summary>Rows with their columns aligned, indented by two spaces; no line ends in a space. Cells may be untrusted text; one that may be long is cut by the caller.</summary>
     public static IEnumerable<string> Table(IReadOnlyList<IReadOnlyList<string>> cells)
     {
         if (cells.Count == 0)
@@ -48,7 +48,7 @@ internal static class ReportText
             return [];
         }
 
-        string[][] rows = [.. cells.Select(row => row.Select(Wording.Escape).ToArray())];
+        string[][] rows = [.. cells.Select(row => row.Select(Wording.EscapeWhole).ToArray())];
         int[] widths = [.. Enumerable.Range(0, rows.Max(r => r.Length)).Select(column => rows.Max(r => column < r.Length ? r[column].Length : 0))];
         return rows.Select(row => ("  " + string.Join("  ", row.Select((cell, column) => cell.PadRight(widths[column])))).TrimEnd());
     }

@@ -34,7 +34,7 @@ public sealed record SolveReport(
         .. Size is null ? [] : new[] { $"size: about {ReportText.Bytes(Size.Predicted)} of {ReportText.Bytes(Size.Allowed)} allowed" },
         .. Solver is null ? [] : new[] { PlanText.Solver(Solver) },
         .. ReportText.Table([.. Strategies.Select(s => PlanText.Row(s, Predicted.Gain.Unit))]),
-        .. PlanText.Layers(Subgraphs),
+        .. LayerGroup.Lines(Subgraphs, null, PlanText.Allowed(Budget, Predicted)),
         .. ReportText.Warnings(Warnings),
     ];
 }

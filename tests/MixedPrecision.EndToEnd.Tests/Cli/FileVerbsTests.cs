@@ -53,6 +53,67 @@ public sealed class FileVerbsTests : IDisposable
         Assert.Contains("\"leftEntries\": ", Succeeded(model.Tool("cache", "prune", "--older-than", "30d", "--keep", "2GB", "--cache", model.Cache, "--json")).Output, StringComparison.Ordinal);
     }
 
+    /// <summary>What is asked of a model's files alone, as JSON: one document, and nothing else on standard output.</summary>
+    [Fact]
+    public void Results_are_one_JSON_document_for_programs()
+    {
+        Succeeded(model.Tool(model.Quantize()));
+        string manifest = Path.Combine(model.Output, "model.mixed.precision.json");
+        File.WriteAllText(model["model.csv"], string.Join(',', Enumerable.Range(0, 64)) + ",label\n" + string.Concat(Enumerable.Range(0, 8).Select(row => string.Join(',', Enumerable.Range(row, 64)) + $",{row % 4}\n")));
+        string[][] verbs =
+        [
+            ["inspect", model["model.onnx"]],
+            ["report", manifest],
+            ["show", manifest],
+            ["diff", manifest, manifest],
+            ["init", model["model.onnx"], "-o", model["new.policy.yaml"]],
+            ["data", model["model.onnx"], model["model.csv"], "-o", model["made.jsonl"]],
+            ["completion", "bash"],
+        ];
+        foreach (string[] verb in verbs)
+        {
+            using JsonDocument json = JsonDocument.Parse(Succeeded(model.Tool([.. verb, "--json"])).Output);
+            Assert.Equal(JsonValueKind.Object, json.RootElement.ValueKind);
+        }
+
+        ProcessRun made = Succeeded(model.Tool(verbs[5]));
+        Assert.StartsWith($"{model["made.jsonl"]}: 8 samples, ", made.Output, StringComparison.Ordinal);
+        Assert.Contains("labels: label", made.Output, StringComparison.Ordinal);
+        string policy = model["made.policy.yaml"];
+        File.WriteAllText(policy, File.ReadAllText(model.Policy).Replace("calibration.jsonl", "made.jsonl", StringComparison.Ordinal));
+        Succeeded(model.Tool("calibrate", policy, "--cache", model.Cache));
+    }
+
+    [Theory]
+    [InlineData("mixed-precision qua", "quantize")]
+    [InlineData("mixed-precision cache ", "prune")]
+    [InlineData("mixed-precision data m.onnx --la", "--labels")]
+    [InlineData("mixed-precision completion ", "zsh")]
+    public void Shells_ask_what_may_follow(string line, string expected) =>
+        Assert.Contains(expected, Succeeded(model.Tool($"[suggest:{line.Length}]", line)).Output.Split('\n').Select(found => found.TrimEnd()));
+
+    /// <summary>In bash itself: the script is what a shell understands, and completes by what the tool says.</summary>
+    [Fact]
+    public void The_script_for_bash_completes()
+    {
+        if (OperatingSystem.IsWindows())
+        {
+            return;
+        }
+
+        string script = model["complete.sh"];
+        File.WriteAllText(script, $$"""
+            mixed-precision() { dotnet "{{Path.Combine(AppContext.BaseDirectory, "mixed-precision.dll")}}" "$@"; }
+            eval "$(mixed-precision completion bash)"
+            COMP_LINE="mixed-precision insp" COMP_POINT=20 COMP_CWORD=1 COMP_WORDS=(mixed-precision insp)
+            _mixed_precision
+            echo "${COMPREPLY[*]}"
+            """);
+        using var process = System.Diagnostics.Process.Start(new System.Diagnostics.ProcessStartInfo("/bin/bash", [script]) { RedirectStandardOutput = true, RedirectStandardError = true })!;
+        ProcessRun run = ProcessRun.End(process);
+        Assert.Equal("inspect\n", run.Output);
+    }
+
     [Theory]
     [InlineData("'quantise'; did you mean 'quantize'?", "mixed-precision --help", "quantise", "p.yaml", "--output", "out")]
     [InlineData("'inf'; did you mean 'info'?", "mixed-precision cache --help", "cache", "inf")]

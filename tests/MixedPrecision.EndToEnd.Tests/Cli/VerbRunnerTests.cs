@@ -83,6 +83,29 @@ public sealed class VerbRunnerTests : IDisposable
         Assert.Equal(["search: done in 0.1 s, 1 program solved"], terminal.ToString().Split(Environment.NewLine, StringSplitOptions.RemoveEmptyEntries));
     }
 
+    /// <summary>Bars hide the cursor; a process that ends while they are shown brings it back, whatever becomes of the work.</summary>
+    [Fact]
+    public void A_terminal_is_left_as_it_was()
+    {
+        const string Hide = "\u001b[?25l", Show = "\u001b[?25h";
+        using var terminal = new StringWriter();
+        var bars = new TerminalReporter(output, AnsiConsole.Create(new AnsiConsoleSettings { Ansi = AnsiSupport.Yes, Interactive = InteractionSupport.Yes, Out = new AnsiConsoleOutput(terminal) }));
+        string during = "";
+        bars.Abandon();
+        Assert.Empty(terminal.ToString());
+        Assert.Throws<OperationCanceledException>(() => bars.During(() =>
+        {
+            bars.Progress(new ProgressUpdate("calibrate", "sample 1", 0.1));
+            Thread.Sleep(300);
+            bars.Abandon();
+            during = terminal.ToString();
+            throw new OperationCanceledException();
+        }));
+        Assert.Contains(Hide, during, StringComparison.Ordinal);
+        Assert.True(during.LastIndexOf(Show, StringComparison.Ordinal) > during.LastIndexOf(Hide, StringComparison.Ordinal), "the cursor stays hidden");
+        Assert.True(terminal.ToString().LastIndexOf(Show, StringComparison.Ordinal) > terminal.ToString().LastIndexOf(Hide, StringComparison.Ordinal), "the cursor stays hidden after an error");
+    }
+
     public void Dispose()
     {
         output.Dispose();

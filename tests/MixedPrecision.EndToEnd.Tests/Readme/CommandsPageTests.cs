@@ -26,6 +26,10 @@ public sealed class CommandsPageTests
             option.Description + (option.Required ? " Required." : ""))),
         new Markdown(Page.Path, verb.Section).Table("option").Select(row => (row[0], row[1]))));
 
+    /// <summary>Programs can ask for every result.</summary>
+    [Fact]
+    public void Each_gives_its_result_as_JSON() => Assert.All(Verbs, verb => Assert.Contains(verb.Command.Options, option => option.Name == "--json"));
+
     [Fact]
     public void Each_has_the_examples_of_the_help_and_they_are_valid() => Assert.All(Verbs, verb =>
     {

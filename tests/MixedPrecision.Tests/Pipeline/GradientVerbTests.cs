@@ -1,7 +1,9 @@
+using System.Text.Json;
 using Google.Protobuf;
 using MixedPrecision.Execution;
 using MixedPrecision.Onnx;
 using MixedPrecision.Pipeline;
+using MixedPrecision.Reporting;
 using MixedPrecision.Tests.Onnx;
 
 namespace MixedPrecision.Tests.Pipeline;
@@ -20,8 +22,11 @@ public class GradientVerbTests
         File.WriteAllBytes(external.Path, proto.ToByteArray());
 
         string file = elsewhere.Combine("gradient.onnx");
-        Verbs.Gradient(external.Path, file, null, null, new RunOptions(null, null, _ => { }, _ => { }, TestContext.Current.CancellationToken));
+        WrittenGradient made = Verbs.Gradient(external.Path, file, null, null, new RunOptions(null, null, _ => { }, _ => { }, TestContext.Current.CancellationToken));
         using OnnxModel gradient = OnnxModel.Load(file);
+        Assert.Equal($"{file}: {gradient.Graph.Node.Count} nodes; outputs: {string.Join(", ", gradient.Graph.Output.Select(o => o.Name))}", Assert.Single(made.ToLines()));
+        using JsonDocument json = JsonDocument.Parse(made.ToJson());
+        Assert.Contains("x.grad", json.RootElement.GetProperty("outputs").EnumerateArray().Select(o => o.GetString()));
         Assert.Empty(ModelFiles.External(gradient));
         using Session session = Session.Open(file, SessionSettings.Plain);
         IReadOnlyDictionary<string, Tensor> results = session.Run(new Dictionary<string, Tensor> { ["x"] = Tensor.Of<float>(new float[2 * ExternalModel.Width], 2, ExternalModel.Width) });

@@ -19,7 +19,7 @@ public class ReportVerbTests
 
         string manifest = folder["out/model.mixed.precision.json"];
         File.Delete(page);
-        Assert.Equal([page], Verbs.Report(manifest, null, folder.Options()));
+        Assert.Equal(page, Verbs.Report(manifest, null, folder.Options()).File);
         Assert.Equal(written, File.ReadAllText(page));
         Verbs.Report(manifest, folder["elsewhere.html"], folder.Options());
         Assert.Equal(written, File.ReadAllText(folder["elsewhere.html"]));

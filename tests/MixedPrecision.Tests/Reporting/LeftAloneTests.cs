@@ -7,7 +7,7 @@ public class LeftAloneTests
     [Fact]
     public void EachReasonStandsOnceForEachKind() => Assert.Equal(
         [
-            "5 convolutions ('c0', 'c1', 'c2', …): too slow",
+            "5 convolutions ('c{0–4}'): too slow",
             "2 matrix products ('m', 'g'): too slow",
             "1 convolution ('c9'): too small",
             "2 LSTM nodes ('a', 'b'): step by step",
@@ -23,10 +23,15 @@ public class LeftAloneTests
     public void ReasonsOfALayerNameTheirFormats()
     {
         var reasons = new Dictionary<string, string> { ["a"] = "no kernel", ["b"] = "no kernel", ["c"] = "slower" };
-        Assert.Equal(["not a, b: no kernel", "not c: slower"], LeftAlone.Of("x", "Conv", reasons, isAll: true).Select(n => n.Reason));
-        Assert.Equal(["no kernel"], LeftAlone.Of("x", "Conv", reasons.Take(2).ToDictionary(), isAll: true).Select(n => n.Reason));
-        Assert.Equal(["not a, b: no kernel"], LeftAlone.Of("x", "Conv", reasons.Take(2).ToDictionary(), isAll: false).Select(n => n.Reason));
-        Assert.Empty(LeftAlone.Of("x", "Conv", new Dictionary<string, string>(), isAll: false));
+        Assert.Equal(["not a, b: no kernel", "not c: slower"], LeftAlone.Of("x", "Conv", reasons, []).Select(n => n.Reason));
+        Assert.Equal(["no kernel"], LeftAlone.Of("x", "Conv", reasons.Take(2).ToDictionary(), []).Select(n => n.Reason));
+        Assert.Equal(["not a, b: no kernel"], LeftAlone.Of("x", "Conv", reasons.Take(2).ToDictionary(), ["c"]).Select(n => n.Reason));
+        Assert.Empty(LeftAlone.Of("x", "Conv", new Dictionary<string, string>(), ["a"]));
+
+        // A family stands without parameters where the reason keeps all of it.
+        var family = new Dictionary<string, string> { ["w(block=1)"] = "no kernel", ["w(block=2)"] = "no kernel", ["d"] = "slower" };
+        Assert.Equal(["not w: no kernel", "not d: slower"], LeftAlone.Of("x", "Conv", family, ["s"]).Select(n => n.Reason));
+        Assert.Equal(["not w(block=1), w(block=2): no kernel", "not d: slower"], LeftAlone.Of("x", "Conv", family, ["w(block=3)"]).Select(n => n.Reason));
     }
 
     [Fact]

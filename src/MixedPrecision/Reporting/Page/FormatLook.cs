@@ -12,7 +12,7 @@ internal readonly record struct FormatLook(string Class, int Bits)
     /// <param name="format">As a manifest has it; also one that no version knows.</param>
     public static FormatLook Of(string format)
     {
-        string family = Family(format);
+        string family = FormatNames.Family(format);
         return new FormatLook(
             family switch
             {
@@ -29,13 +29,10 @@ internal readonly record struct FormatLook(string Class, int Bits)
             BitsOf(family));
     }
 
-    /// <summary>The name without parameters.</summary>
-    public static string Family(string format) => format.Split('(')[0];
-
     /// <summary>The name with its parameters set back.</summary>
     public static Markup Show(string format)
     {
-        string family = Family(format);
+        string family = FormatNames.Family(format);
         string parameters = format[family.Length..].Trim('(', ')').Replace(",", ", ", StringComparison.Ordinal);
         return Markup.All(
             Markup.Tag("span", [("class", "format")], Markup.Tag("span", [("class", $"swatch {Of(format).Class}"), ("aria-hidden", "true")]), family),

@@ -69,7 +69,7 @@ internal static class NextSection
     /// <summary>Families that no layer was judged in and none was found not to have.</summary>
     private static IEnumerable<Markup> OtherFormats(PageData data)
     {
-        HashSet<string> seen = [.. data.Layers.SelectMany(l => l.Layer.Sensitivity.Keys.Concat(l.Layer.NotApplicable.Keys).Append(l.Layer.Format)).Select(FormatLook.Family)];
+        HashSet<string> seen = [.. data.Layers.SelectMany(l => l.Layer.Sensitivity.Keys.Concat(l.Layer.NotApplicable.Keys).Append(l.Layer.Format)).Select(FormatNames.Family)];
         string[] others = [.. FormatFamilies.All.Select(f => f.Name).Where(name => !seen.Contains(name))];
         if (data.Layers.Count > 0 && others.Length > 0)
         {

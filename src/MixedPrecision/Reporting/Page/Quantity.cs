@@ -38,9 +38,6 @@ internal static class Quantity
     public static string ShareInColumn(double? fraction) => fraction is not { } f ? None
         : f is > 0 and < LeastShare ? "< 0.01 %" : (f * 100).ToString("#,0.00", CultureInfo.InvariantCulture) + " %";
 
-    /// <summary>Ends of the interval, or twice the value where a manifest has none.</summary>
-    public static (double Low, double High) Ends(ReportedGain gain) => gain.Interval is [double low, double high] ? (low, high) : (gain.Value, gain.Value);
-
     public static string Percent(double? fraction) => fraction is { } f ? ReportText.Percent(f) : None;
 
     /// <summary>Microseconds and less as decimals too: one column has one unit.</summary>

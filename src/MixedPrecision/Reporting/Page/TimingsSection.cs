@@ -62,7 +62,7 @@ internal static class TimingsSection
 
     private static RangeMark Mark(string cls, ReportedGain gain)
     {
-        (double low, double high) = Ends(gain);
+        (double low, double high) = gain.Ends;
         return new RangeMark(cls, low, gain.Value, high);
     }
 
