@@ -5,6 +5,7 @@ using MixedPrecision.Benchmarks.Operators;
 using MixedPrecision.Benchmarks.Preparing;
 using MixedPrecision.Benchmarks.Reducing;
 using MixedPrecision.Benchmarks.Training;
+using MixedPrecision.Benchmarks.Training.Search;
 
 // Each benchmark prints ratios against a baseline that is measured in the same run.
 return args switch
@@ -40,6 +41,7 @@ return args switch
     ["reductions", string folder, .. string[] names] => ReductionsBenchmark.Run(folder, names),
     ["train", string folder] => TrainBenchmark.Run(folder, double.PositiveInfinity),
     ["train", string folder, string seconds] => TrainBenchmark.Run(folder, Number(seconds)),
+    ["train-search", string folder, .. string[] seconds] => SearchTraining.Run(folder, seconds.Length > 0 ? Number(seconds[0]) : double.PositiveInfinity),
     _ => Usage(),
 };
 
@@ -72,6 +74,7 @@ static int Usage()
         between FOLDER [NAME…]                 what operators between layers gain in 8 bits, and what error they add, by kind
         reductions FOLDER [NAME…]              loss MSE of int8-static in all layers by how these are prepared, for the models of convolutions, docarea and doclm
         train FOLDER [SECONDS]                 a classifier of characters that are drawn as it goes, into FOLDER/characters; breaks off after SECONDS, to go on when called again
+        train-search FOLDER [SECONDS]          an encoder that finds entries of .NET's documentation, from the files beside the SDK, into FOLDER/search; breaks off likewise
         """);
     return 1;
 }

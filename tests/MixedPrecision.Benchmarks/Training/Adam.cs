@@ -1,5 +1,3 @@
-using System.Runtime.InteropServices;
-
 namespace MixedPrecision.Benchmarks.Training;
 
 /// <summary>Adam with decoupled weight decay (Loshchilov and Hutter), a warm-up and a cosine down to 0.</summary>
@@ -24,70 +22,5 @@ internal sealed class Adam(int steps, double rate)
             squares[i] += (1 - Second) * ((gradient[i] * gradient[i]) - squares[i]);
             values[i] -= now * ((means[i] / correctFirst / (MathF.Sqrt(squares[i] / correctSecond) + Epsilon)) + (decays ? Decay * values[i] : 0));
         }
-    }
-}
-
-/// <summary>What training has come to: parameters and what the optimizer keeps of them.</summary>
-internal sealed class TrainingState
-{
-    private TrainingState()
-    {
-    }
-
-    /// <summary>Steps done.</summary>
-    public int Step { get; set; }
-
-    /// <summary>By the order of the parameters: values, running means of gradients, and of their squares, as bytes of floats.</summary>
-    public byte[][][] Arrays { get; } = [.. CharacterNetwork.Parameters.Select(p => Enumerable.Range(0, 3).Select(_ => new byte[p.Shape.Aggregate(4L, (a, b) => a * b)]).ToArray())];
-
-    public static Span<float> Floats(byte[] bytes) => MemoryMarshal.Cast<byte, float>(bytes.AsSpan());
-
-    public static TrainingState Begin(int seed)
-    {
-        var state = new TrainingState();
-        var random = new Random(seed);
-        foreach ((Parameter parameter, byte[][] arrays) in CharacterNetwork.Parameters.Zip(state.Arrays))
-        {
-            foreach (ref float value in Floats(arrays[0]))
-            {
-                double normal = Math.Sqrt(-2 * Math.Log(1 - random.NextDouble())) * Math.Cos(2 * Math.PI * random.NextDouble());
-                value = parameter.Mean + (float)(parameter.Deviation * normal);
-            }
-        }
-
-        return state;
-    }
-
-    public static TrainingState? Read(string path)
-    {
-        if (!File.Exists(path))
-        {
-            return null;
-        }
-
-        using var reader = new BinaryReader(File.OpenRead(path));
-        var state = new TrainingState { Step = reader.ReadInt32() };
-        foreach (byte[] array in state.Arrays.SelectMany(a => a))
-        {
-            reader.BaseStream.ReadExactly(array);
-        }
-
-        return state;
-    }
-
-    /// <summary>Writes it, whole or not at all.</summary>
-    public void Write(string path)
-    {
-        string part = path + ".part";
-        using (var writer = new BinaryWriter(File.Create(part)))
-        {
-            writer.Write(Step);
-            foreach (byte[] array in Arrays.SelectMany(a => a))
-            {
-                writer.Write(array);
-            }
-        }
-
-        File.Move(part, path, overwrite: true);
     }
 }

@@ -8,10 +8,6 @@ namespace MixedPrecision.Benchmarks.Training;
 /// <param name="Outputs">Channels given.</param>
 internal sealed record NormalizedConvolution(string Name, int Inputs, int Outputs, int Kernel, int Stride);
 
-/// <summary>A parameter of the network.</summary>
-/// <param name="Deviation">Of its first values; 0: all are <paramref name="Mean"/>.</param>
-internal sealed record Parameter(string Name, long[] Shape, float Mean, double Deviation);
-
 /// <summary>
 /// A residual network for pictures of characters: a stem, and five blocks of two convolutions of 3×3, of 64 channels on 16×16 places, then of 128 on 8×8, a mean over space and a layer of scores. It is written in two ways: for training, with parameters as inputs and
 /// normalizations by the batch, and as exporters write one for use, with normalizations folded into the convolutions.
@@ -72,7 +68,7 @@ internal static class CharacterNetwork
         graph.Input.AddRange(Parameters.Select(p => Type(ElementType.Float, p.Shape).ToProto(p.Name)));
         graph.Output.Add(Type(ElementType.Float).ToProto(Loss));
         graph.Output.AddRange(Convolutions.SelectMany(c => new[] { c.Name + MeanName, c.Name + VarianceName }.Select(s => Type(ElementType.Float, 1, c.Outputs, 1, 1).ToProto(s))));
-        return Model(builder, graph, opset: 18);
+        return TrainedModel.Of(builder, graph, opset: 18);
     }
 
     /// <summary>Input: images [batch, 1, 32, 32]; output: scores [batch, 36].</summary>
@@ -97,7 +93,7 @@ internal static class CharacterNetwork
         var graph = new GraphProto { Name = "characters" };
         graph.Input.Add(new TensorType(ElementType.Float, [new(null, "batch"), .. new long[] { 1, CharacterPictures.Size, CharacterPictures.Size }.Select(Dimension.Of)]).ToProto(Image));
         graph.Output.Add(new TensorType(ElementType.Float, [new(null, "batch"), Dimension.Of(Glyphs.Characters.Length)]).ToProto(Scores));
-        return Model(builder, graph, opset: 17);
+        return TrainedModel.Of(builder, graph, opset: 17);
     }
 
     /// <summary>Up to the mean over space, [batch, 128].</summary>
@@ -142,12 +138,4 @@ internal static class CharacterNetwork
     }
 
     private static TensorType Type(int elementType, params long[] shape) => new(elementType, [.. shape.Select(Dimension.Of)]);
-
-    private static ModelProto Model(GraphBuilder builder, GraphProto graph, int opset)
-    {
-        builder.AppendTo(graph);
-        var model = new ModelProto { IrVersion = 8, ProducerName = "MixedPrecision.Benchmarks", Graph = graph };
-        model.OpsetImport.Add(new OperatorSetIdProto { Version = opset });
-        return model;
-    }
 }

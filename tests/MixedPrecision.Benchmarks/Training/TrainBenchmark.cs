@@ -1,6 +1,5 @@
-using System.Diagnostics;
+using System.Text.Json;
 using Google.Protobuf;
-using MixedPrecision.Autodiff;
 using MixedPrecision.Benchmarks.Targets;
 using MixedPrecision.Execution;
 using MixedPrecision.Onnx;
@@ -14,25 +13,22 @@ internal static class TrainBenchmark
 {
     public const int Steps = 1200;
 
-    private const int Batch = 64, StatisticBatches = 32, Calibration = 128, Evaluation = 1000;
+    private const int Batch = 64, StatisticBatches = 32, Calibration = 128, Evaluation = 1000, EvaluationPictures = 500;
 
     private const double Rate = 3e-3;
 
     /// <summary>Seeds of pictures: those of training, calibration and evaluation differ.</summary>
     private const int TrainingSeed = 100_000_000, CalibrationSeed = 1, EvaluationSeed = 50_000_000;
 
-    /// <param name="folder">Takes a folder with model and data; while it is trained, the state.</param>
+    /// <param name="folder">Takes a folder with model and data, some of these as pictures too; while it is trained, the state.</param>
     /// <param name="seconds">After so many it breaks off, to go on when it is called again.</param>
     /// <returns>2 when it broke off.</returns>
     public static int Run(string folder, double seconds)
     {
         folder = Path.Combine(folder, ConvolutionCases.Characters);
         Directory.CreateDirectory(folder);
-        string kept = Path.Combine(folder, "training.state");
-        TrainingState state = TrainingState.Read(kept) ?? TrainingState.Begin(seed: 1);
-        bool isDone = Train(state, kept, seconds);
-        Console.WriteLine($"{state.Step} of {Steps} steps of {Batch} pictures");
-        if (!isDone)
+        var trainer = new Trainer(CharacterNetwork.ForTraining(Batch), CharacterNetwork.Loss, Steps, Rate, step => Inputs(TrainingSeed + (step * Batch)));
+        if (trainer.Run(CharacterNetwork.Parameters, Path.Combine(folder, "training.state"), seconds) is not TrainingState state)
         {
             return 2;
         }
@@ -41,6 +37,7 @@ internal static class TrainBenchmark
         SampleFiles.WriteArchive(Fresh("calibration.npz"), Samples(CalibrationSeed, Calibration));
         IReadOnlyList<IReadOnlyDictionary<string, Tensor>> evaluation = Samples(EvaluationSeed, Evaluation);
         SampleFiles.WriteArchive(Fresh("evaluation.npz"), evaluation);
+        WritePictures(Path.Combine(folder, "pictures"), ("calibration", CalibrationSeed, Calibration), ("evaluation", EvaluationSeed, EvaluationPictures));
         Print(model, evaluation);
         using FileStream file = File.Create(Path.Combine(folder, "model.onnx"));
         model.WriteTo(file);
@@ -54,45 +51,14 @@ internal static class TrainBenchmark
         }
     }
 
-    private static bool Train(TrainingState state, string kept, double seconds)
-    {
-        const int Told = 25;
-        long start = Stopwatch.GetTimestamp();
-        using var training = new OnnxModel(CharacterNetwork.ForTraining(Batch), "", "training.onnx");
-        string[] names = [.. CharacterNetwork.Parameters.Select(p => p.Name)], gradients = [.. names.Select(n => n + ".grad")];
-        using Session session = Session.Create(GradientModel.Build(training, CharacterNetwork.Loss, names), SessionSettings.Default);
-        var adam = new Adam(Steps, Rate);
-        double sum = 0;
-        while (state.Step < Steps && Stopwatch.GetElapsedTime(start).TotalSeconds < seconds)
-        {
-            IReadOnlyDictionary<string, Tensor> results = session.Run(Inputs(state, TrainingSeed + (state.Step * Batch)), [CharacterNetwork.Loss, .. gradients]);
-            Parallel.For(0, names.Length, i =>
-            {
-                byte[][] arrays = state.Arrays[i];
-                adam.Change(
-                    state.Step, TrainingState.Floats(arrays[0]), TrainingState.Floats(arrays[1]), TrainingState.Floats(arrays[2]), results[gradients[i]].Values<float>(), CharacterNetwork.Parameters[i].Deviation > 0);
-            });
-            state.Step++;
-            sum += results[CharacterNetwork.Loss].Values<float>()[0];
-            if (state.Step % Told == 0)
-            {
-                Console.WriteLine($"step {state.Step}: loss {sum / Told:0.000}, {Stopwatch.GetElapsedTime(start).TotalSeconds:0} s");
-                sum = 0;
-            }
-        }
-
-        state.Write(kept);
-        return state.Step == Steps;
-    }
-
     /// <summary>Parameters, and the statistics of the channels with them over pictures of training.</summary>
     private static Dictionary<string, float[]> Values(TrainingState state)
     {
-        Dictionary<string, float[]> values = CharacterNetwork.Parameters.Zip(state.Arrays).ToDictionary(p => p.First.Name, p => TrainingState.Floats(p.Second[0]).ToArray());
+        Dictionary<string, float[]> values = state.Values;
         using Session session = Session.Create(CharacterNetwork.ForTraining(Batch), SessionSettings.Default);
         for (int batch = 0; batch < StatisticBatches; batch++)
         {
-            foreach ((string name, Tensor value) in session.Run(Inputs(state, TrainingSeed + (batch * Batch)), CharacterNetwork.Statistics))
+            foreach ((string name, Tensor value) in session.Run(Trainer.With(Inputs(TrainingSeed + (batch * Batch)), state), CharacterNetwork.Statistics))
             {
                 float[] mean = values.TryGetValue(name, out float[]? known) ? known : values[name] = new float[value.Count];
                 for (int i = 0; i < mean.Length; i++)
@@ -105,16 +71,30 @@ internal static class TrainBenchmark
         return values;
     }
 
-    private static Dictionary<string, Tensor> Inputs(TrainingState state, int seed)
+    private static Dictionary<string, Tensor> Inputs(int seed)
     {
         (Tensor pictures, Tensor labels) = Draw(seed, Batch);
-        var inputs = new Dictionary<string, Tensor> { [CharacterNetwork.Image] = pictures, [CharacterNetwork.Label] = labels };
-        foreach ((Parameter parameter, byte[][] arrays) in CharacterNetwork.Parameters.Zip(state.Arrays))
+        return new() { [CharacterNetwork.Image] = pictures, [CharacterNetwork.Label] = labels };
+    }
+
+    /// <summary>Writes pictures as files of 8 bits, a folder for each set, and beside the folders what they show.</summary>
+    private static void WritePictures(string folder, params (string Name, int Seed, int Count)[] sets)
+    {
+        var labels = new Dictionary<string, string>();
+        var picture = new float[CharacterPictures.Size * CharacterPictures.Size];
+        foreach ((string name, int seed, int count) in sets)
         {
-            inputs.Add(parameter.Name, new Tensor(ElementType.Float, parameter.Shape, arrays[0]));
+            Directory.CreateDirectory(Path.Combine(folder, name));
+            for (int i = 0; i < count; i++)
+            {
+                string file = $"{name}/{i:000}.png";
+                labels[file] = Glyphs.Characters[CharacterPictures.Draw(seed + i, picture)].ToString();
+                GreyPng.Write(Path.Combine(folder, file), CharacterPictures.Size, [.. picture.Select(p => (byte)Math.Clamp(MathF.Round(255 * p), 0, 255))]);
+            }
         }
 
-        return inputs;
+        var all = new { classes = Glyphs.Characters.Select(c => c.ToString()), labels };
+        File.WriteAllText(Path.Combine(folder, "labels.json"), JsonSerializer.Serialize(all, new JsonSerializerOptions { WriteIndented = true, IndentSize = 1, NewLine = "\n" }) + "\n");
     }
 
     /// <summary>Pictures [count, 1, 32, 32] and labels [count].</summary>

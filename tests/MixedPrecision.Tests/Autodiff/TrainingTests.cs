@@ -30,7 +30,7 @@ public sealed class TrainingTests
     {
         const int Steps = 6;
         Dictionary<string, Tensor> inputs = Inputs(out _);
-        TrainingState state = TrainingState.Begin(seed: 1);
+        TrainingState state = TrainingState.Begin(CharacterNetwork.Parameters, seed: 1);
         string[] names = [.. CharacterNetwork.Parameters.Select(p => p.Name)];
         using var training = new OnnxModel(CharacterNetwork.ForTraining(Batch), "", "training.onnx");
         using Session session = Session.Create(GradientModel.Build(training, CharacterNetwork.Loss, names), SessionSettings.Default);
@@ -59,14 +59,14 @@ public sealed class TrainingTests
     {
         using var folder = new TemporaryFolder();
         string path = folder.Combine("training.state");
-        TrainingState state = TrainingState.Begin(seed: 3);
+        TrainingState state = TrainingState.Begin(CharacterNetwork.Parameters, seed: 3);
         state.Step = 7;
         state.Write(path);
 
-        TrainingState read = TrainingState.Read(path)!;
+        TrainingState read = TrainingState.Read(CharacterNetwork.Parameters, path)!;
         Assert.Equal(7, read.Step);
         Assert.Equal(state.Arrays.SelectMany(a => a).SelectMany(a => a), read.Arrays.SelectMany(a => a).SelectMany(a => a));
-        Assert.Null(TrainingState.Read(folder.Combine("none")));
+        Assert.Null(TrainingState.Read(CharacterNetwork.Parameters, folder.Combine("none")));
     }
 
     [Fact]
