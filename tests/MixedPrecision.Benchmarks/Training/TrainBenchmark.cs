@@ -17,6 +17,8 @@ internal static class TrainBenchmark
 
     private const double Rate = 3e-3;
 
+    private static readonly JsonSerializerOptions Indented = new() { WriteIndented = true, IndentSize = 1, NewLine = "\n" };
+
     /// <summary>Seeds of pictures: those of training, calibration and evaluation differ.</summary>
     private const int TrainingSeed = 100_000_000, CalibrationSeed = 1, EvaluationSeed = 50_000_000;
 
@@ -94,7 +96,7 @@ internal static class TrainBenchmark
         }
 
         var all = new { classes = Glyphs.Characters.Select(c => c.ToString()), labels };
-        File.WriteAllText(Path.Combine(folder, "labels.json"), JsonSerializer.Serialize(all, new JsonSerializerOptions { WriteIndented = true, IndentSize = 1, NewLine = "\n" }) + "\n");
+        File.WriteAllText(Path.Combine(folder, "labels.json"), JsonSerializer.Serialize(all, Indented) + "\n");
     }
 
     /// <summary>Pictures [count, 1, 32, 32] and labels [count].</summary>

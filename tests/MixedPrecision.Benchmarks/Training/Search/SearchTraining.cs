@@ -12,9 +12,9 @@ namespace MixedPrecision.Benchmarks.Training.Search;
 /// </summary>
 internal static class SearchTraining
 {
-    private const int Steps = 3000, Batch = 128, Calibration = 256, Evaluation = 500, HeldOutOf = 16;
+    private const int Steps = 1200, Batch = 128, Calibration = 256, Evaluation = 500, HeldOutOf = 16;
 
-    private const double Rate = 1e-3;
+    private const double Rate = 1.5e-3;
 
     private static readonly JsonSerializerOptions Readable = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
