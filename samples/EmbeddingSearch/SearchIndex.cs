@@ -4,8 +4,9 @@ using System.Numerics.Tensors;
 namespace EmbeddingSearch;
 
 /// <summary>One result.</summary>
+/// <param name="Entry">The document.</param>
 /// <param name="Score">Cosine of the angle between question and description, at most 1.</param>
-public sealed record Result(string Name, string Text, double Score);
+public sealed record Result(Document Entry, double Score);
 
 /// <summary>What a question found.</summary>
 /// <param name="EncodeMilliseconds">Time for the vector of the question: what mixed precision makes faster.</param>
@@ -37,7 +38,7 @@ public sealed class SearchIndex : IDisposable
         double encode = Stopwatch.GetElapsedTime(start).TotalMilliseconds;
         start = Stopwatch.GetTimestamp();
         IEnumerable<(int Place, float Score)> nearest = vector is null ? [] : Scores(vector).Select((score, place) => (place, score)).OrderByDescending(document => document.score).Take(count);
-        Result[] results = [.. nearest.Select(document => new Result(Documents[document.Place].Name, Documents[document.Place].Text, document.Score))];
+        Result[] results = [.. nearest.Select(document => new Result(Documents[document.Place], document.Score))];
         return new Answer(results, Documents.Count, encode, Stopwatch.GetElapsedTime(start).TotalMilliseconds);
     }
 

@@ -27,6 +27,9 @@ internal static class CharacterPictures
 {
     public const int Size = 32;
 
+    /// <summary>The first seeds of pictures to train with, to calibrate and to evaluate with: they never meet.</summary>
+    public const int TrainingSeed = 100_000_000, CalibrationSeed = 1, EvaluationSeed = 50_000_000;
+
     /// <summary>Lines that a stretch of a curve is drawn with.</summary>
     private const int Parts = 5;
 

@@ -19,9 +19,6 @@ internal static class TrainBenchmark
 
     private static readonly JsonSerializerOptions Indented = new() { WriteIndented = true, IndentSize = 1, NewLine = "\n" };
 
-    /// <summary>Seeds of pictures: those of training, calibration and evaluation differ.</summary>
-    private const int TrainingSeed = 100_000_000, CalibrationSeed = 1, EvaluationSeed = 50_000_000;
-
     /// <param name="folder">Takes a folder with model and data, some of these as pictures too; while it is trained, the state.</param>
     /// <param name="seconds">After so many it breaks off, to go on when it is called again.</param>
     /// <returns>2 when it broke off.</returns>
@@ -29,17 +26,17 @@ internal static class TrainBenchmark
     {
         folder = Path.Combine(folder, ConvolutionCases.Characters);
         Directory.CreateDirectory(folder);
-        var trainer = new Trainer(CharacterNetwork.ForTraining(Batch), CharacterNetwork.Loss, Steps, Rate, step => Inputs(TrainingSeed + (step * Batch)));
+        var trainer = new Trainer(CharacterNetwork.ForTraining(Batch), CharacterNetwork.Loss, Steps, Rate, step => Inputs(CharacterPictures.TrainingSeed + (step * Batch)));
         if (trainer.Run(CharacterNetwork.Parameters, Path.Combine(folder, "training.state"), seconds) is not TrainingState state)
         {
             return 2;
         }
 
         ModelProto model = CharacterNetwork.ForUse(Values(state));
-        SampleFiles.WriteArchive(Fresh("calibration.npz"), Samples(CalibrationSeed, Calibration));
-        IReadOnlyList<IReadOnlyDictionary<string, Tensor>> evaluation = Samples(EvaluationSeed, Evaluation);
+        SampleFiles.WriteArchive(Fresh("calibration.npz"), Samples(CharacterPictures.CalibrationSeed, Calibration));
+        IReadOnlyList<IReadOnlyDictionary<string, Tensor>> evaluation = Samples(CharacterPictures.EvaluationSeed, Evaluation);
         SampleFiles.WriteArchive(Fresh("evaluation.npz"), evaluation);
-        WritePictures(Path.Combine(folder, "pictures"), ("calibration", CalibrationSeed, Calibration), ("evaluation", EvaluationSeed, EvaluationPictures));
+        WritePictures(Path.Combine(folder, "pictures"), ("calibration", CharacterPictures.CalibrationSeed, Calibration), ("evaluation", CharacterPictures.EvaluationSeed, EvaluationPictures));
         Print(model, evaluation);
         using FileStream file = File.Create(Path.Combine(folder, "model.onnx"));
         model.WriteTo(file);
@@ -60,7 +57,7 @@ internal static class TrainBenchmark
         using Session session = Session.Create(CharacterNetwork.ForTraining(Batch), SessionSettings.Default);
         for (int batch = 0; batch < StatisticBatches; batch++)
         {
-            foreach ((string name, Tensor value) in session.Run(Trainer.With(Inputs(TrainingSeed + (batch * Batch)), state), CharacterNetwork.Statistics))
+            foreach ((string name, Tensor value) in session.Run(Trainer.With(Inputs(CharacterPictures.TrainingSeed + (batch * Batch)), state), CharacterNetwork.Statistics))
             {
                 float[] mean = values.TryGetValue(name, out float[]? known) ? known : values[name] = new float[value.Count];
                 for (int i = 0; i < mean.Length; i++)

@@ -19,7 +19,7 @@ public sealed class EmbeddingSearchTests(SearchApp app) : IClassFixture<SearchAp
         JsonElement[] results = [.. answer.GetProperty("results").EnumerateArray()];
         double[] scores = [.. results.Select(result => result.GetProperty("score").GetDouble())];
         Assert.Equal(5, results.Length);
-        Assert.Equal(asked.GetProperty("name").GetString(), results[0].GetProperty("name").GetString());
+        Assert.Equal(asked.GetProperty("name").GetString(), results[0].GetProperty("entry").GetProperty("name").GetString());
         Assert.Equal(1, scores[0], 0.01);
         Assert.Equal(scores.OrderDescending(), scores);
         Assert.Equal(documents.Length, answer.GetProperty("documents").GetInt32());

@@ -1,5 +1,8 @@
+using System.Text.Json;
 using MixedPrecision.Autodiff;
 using MixedPrecision.Benchmarks.Training;
+using MixedPrecision.Data;
+using MixedPrecision.Diagnostics;
 using MixedPrecision.Execution;
 using MixedPrecision.Onnx;
 
@@ -83,6 +86,27 @@ public sealed class TrainingTests
         CharacterPictures.Draw(Pictures - 1, again);
         Assert.Equal(once, again);
         Assert.All(counts, c => Assert.InRange(c, 60, 140));
+    }
+
+    [Fact]
+    public void TheSamplesPicturesAreThoseThatAreDrawn()
+    {
+        string folder = RepositoryRoot.Path("samples/Characters/pictures");
+        using JsonDocument labels = JsonDocument.Parse(File.ReadAllBytes(Path.Combine(folder, "labels.json")));
+        var drawn = new float[Pixels];
+        foreach ((string set, int seed) in new[] { ("calibration", CharacterPictures.CalibrationSeed), ("evaluation", CharacterPictures.EvaluationSeed) })
+        {
+            for (int i = 0; i < 20; i++)
+            {
+                string file = $"{set}/{i:000}.png";
+                char character = Glyphs.Characters[CharacterPictures.Draw(seed + i, drawn)];
+                Image image = Image.Read(Path.Combine(folder, file), new Place(file), channels: 1);
+
+                Assert.Equal(character.ToString(), labels.RootElement.GetProperty("labels").GetProperty(file).GetString());
+                Assert.Equal(CharacterPictures.Size, image.Width);
+                Assert.All(drawn.Zip(image.Values), p => Assert.Equal(Math.Clamp(255 * p.First, 0, 255), p.Second, 0.51f));
+            }
+        }
     }
 
     /// <summary>Pictures, their labels, and random parameters of which none is zero.</summary>
