@@ -26,14 +26,16 @@ public sealed record Comparison(int Documents, Measured Original, Measured Mixed
         {
             foreach (SearchIndex index in both)
             {
-                times[index].One.Add(Milliseconds(() => index.Encoder.Encode(query)));
+                times[index].One.Add(index.Search(query, 10).EncodeMilliseconds);
             }
         }
         for (int round = 0; round < Rounds; round++)
         {
             foreach (SearchIndex index in both)
             {
-                times[index].All.Add(Milliseconds(() => index.Encoder.EncodeAll(texts)));
+                long start = Stopwatch.GetTimestamp();
+                index.Encoder.EncodeAll(texts);
+                times[index].All.Add(Stopwatch.GetElapsedTime(start).TotalMilliseconds);
             }
         }
 
@@ -57,13 +59,6 @@ public sealed record Comparison(int Documents, Measured Original, Measured Mixed
 
     private static string Row(string name, Measured model) =>
         $"{name,-15}{model.QueryMilliseconds,9:0.000} ms{model.DocumentsMilliseconds,10:0} ms{model.Bytes / 1e6,9:0.00} MB{100 * model.First,11:0.0} %{100 * model.FirstTen,12:0.0} %";
-
-    private static double Milliseconds(Action run)
-    {
-        long start = Stopwatch.GetTimestamp();
-        run();
-        return Stopwatch.GetElapsedTime(start).TotalMilliseconds;
-    }
 
     private static double Median(List<double> times) => times.Order().ElementAt(times.Count / 2);
 }

@@ -1,5 +1,6 @@
 using DocArea;
 using Microsoft.ML.OnnxRuntime;
+using SessionOptions = Microsoft.ML.OnnxRuntime.SessionOptions;
 
 namespace EmbeddingSearch;
 
@@ -7,7 +8,8 @@ namespace EmbeddingSearch;
 /// <param name="modelFile">The original or the emitted model: the app runs them alike.</param>
 public sealed class Encoder(string modelFile) : IDisposable
 {
-    private const int BatchSize = 8;
+    /// <summary>Texts of a run, as in the policy's scenario.</summary>
+    private const int BatchSize = 32;
 
     private readonly InferenceSession session = Open(modelFile);
     private readonly RunOptions runOptions = new();
