@@ -9,7 +9,7 @@ public sealed class EmbeddingSearchTests(SearchApp app) : IClassFixture<SearchAp
     [Theory]
     [InlineData("mixed")]
     [InlineData("original")]
-    public async Task The_best_result_answers_the_question(string model)
+    public async ValueTask The_best_result_answers_the_question(string model)
     {
         JsonElement[] documents = [.. File.ReadLines(Repository.Path("samples/EmbeddingSearch/documents.jsonl")).Select(line => JsonDocument.Parse(line).RootElement)];
         JsonElement asked = documents[documents.Length / 2];
@@ -27,7 +27,7 @@ public sealed class EmbeddingSearchTests(SearchApp app) : IClassFixture<SearchAp
     }
 
     [Fact]
-    public async Task Before_and_after_stand_side_by_side()
+    public async ValueTask Before_and_after_stand_side_by_side()
     {
         JsonElement comparison = await Get("/api/comparison"), original = comparison.GetProperty("original"), mixed = comparison.GetProperty("mixed");
 
@@ -43,7 +43,7 @@ public sealed class EmbeddingSearchTests(SearchApp app) : IClassFixture<SearchAp
     }
 
     [Fact]
-    public async Task The_page_needs_nothing_from_elsewhere()
+    public async ValueTask The_page_needs_nothing_from_elsewhere()
     {
         HttpResponseMessage response = await app.Client.GetAsync("/");
         string page = await response.Content.ReadAsStringAsync();
@@ -58,7 +58,7 @@ public sealed class EmbeddingSearchTests(SearchApp app) : IClassFixture<SearchAp
     [InlineData("/api/search", "missing")]
     [InlineData("/api/search?q=stream&model=best", "'mixed' or 'original'")]
     [InlineData("/api/search?q=stream&count=0", "from 1 to 50")]
-    public async Task A_question_that_cannot_be_answered_is_told_why(string address, string reason)
+    public async ValueTask A_question_that_cannot_be_answered_is_told_why(string address, string reason)
     {
         HttpResponseMessage response = await app.Client.GetAsync(address);
 
@@ -67,11 +67,11 @@ public sealed class EmbeddingSearchTests(SearchApp app) : IClassFixture<SearchAp
     }
 
     [Fact]
-    public async Task A_long_question_is_refused_and_one_without_words_finds_nothing()
+    public async ValueTask A_long_question_is_refused_and_one_without_words_finds_nothing()
     {
         Assert.Equal(HttpStatusCode.BadRequest, (await app.Client.GetAsync("/api/search?q=" + new string('a', 401))).StatusCode);
         Assert.Empty((await Get("/api/search?q=%E2%80%A6")).GetProperty("results").EnumerateArray());
     }
 
-    private async Task<JsonElement> Get(string address) => await app.Client.GetFromJsonAsync<JsonElement>(address);
+    private async ValueTask<JsonElement> Get(string address) => await app.Client.GetFromJsonAsync<JsonElement>(address);
 }
