@@ -1,4 +1,3 @@
-using MixedPrecision.Autodiff;
 using MixedPrecision.Benchmarks.Training;
 using MixedPrecision.Benchmarks.Training.Search;
 using MixedPrecision.Execution;
