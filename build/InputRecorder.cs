@@ -3,6 +3,7 @@
 // It depends on Microsoft.ML.OnnxRuntime (1.16 or newer) and the class library of .NET 8 or newer alone.
 // </auto-generated>
 #nullable enable
+#pragma warning disable CA5394 // Chance decides which runs are kept; it guards nothing.
 
 using System;
 using System.Buffers;
