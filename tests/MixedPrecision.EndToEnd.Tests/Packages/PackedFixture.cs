@@ -151,6 +151,6 @@ public sealed class PackedFixture : IDisposable
     }
 }
 
-/// <summary>Tests that build this repository's own projects, hence one after another; the packages among them are made once.</summary>
-[CollectionDefinition(nameof(RepositoryBuilds))]
+/// <summary>Tests that build this repository's own projects or time models, hence one after another and beside no other; the packages among them are made once.</summary>
+[CollectionDefinition(nameof(RepositoryBuilds), DisableParallelization = true)]
 public sealed class RepositoryBuilds : ICollectionFixture<PackedFixture>;
