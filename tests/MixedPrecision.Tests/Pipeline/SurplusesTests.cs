@@ -14,10 +14,8 @@ public class SurplusesTests
     {
         using var folder = new PipelineFolder();
         folder.WritePolicy("1%", "formats: [int8-dynamic, int8-weight]");
-        File.WriteAllText(folder.PolicyFile, File.ReadAllText(folder.PolicyFile).Replace("batch: 16", "batch: 8192", StringComparison.Ordinal));
-        (PlanningInput input, Gains gains) = Begin(folder);
+        (PlanningInput input, Gains gains, Gains alone) = BeginWhereSomethingGains(folder);
         Assert.Contains("whole started", folder.Log);
-        Gains alone = gains.With(surpluses: []);
         var shares = new Dictionary<string, List<double>>();
         foreach (Subgraph subgraph in input.Partition.Subgraphs)
         {
@@ -58,6 +56,27 @@ public class SurplusesTests
         (_, Gains gains) = Begin(folder);
         Assert.DoesNotContain(folder.Log, l => l.StartsWith("whole", StringComparison.Ordinal));
         Assert.Equal(gains.Content.Key.Hex, gains.With(surpluses: []).Content.Key.Hex);
+    }
+
+    /// <summary>With the first size of the batch at which the model takes long enough here, and some format gains: of other sizes nothing is measured.</summary>
+    private static (PlanningInput Input, Gains Gains, Gains Alone) BeginWhereSomethingGains(PipelineFolder folder)
+    {
+        string policy = File.ReadAllText(folder.PolicyFile);
+        foreach (int batch in new[] { 8192, 32768, 131072 })
+        {
+            File.WriteAllText(folder.PolicyFile, policy.Replace("batch: 16", $"batch: {batch}", StringComparison.Ordinal));
+            (PlanningInput input, Gains gains) = Begin(folder);
+            Gains alone = gains.With(surpluses: []);
+            bool isMeasured = alone.OriginalMilliseconds >= 1
+                && input.Partition.Subgraphs.Any(s => alone.Of(s).Any(g => g.Gain.Centre > 0 && g.Configuration.Formats.Any(f => f != Problems.Baseline)));
+            Assert.Equal(isMeasured, folder.Log.Contains("whole started"));
+            if (isMeasured)
+            {
+                return (input, gains, alone);
+            }
+        }
+
+        throw new InvalidOperationException("No format gains at any size.");
     }
 
     private static (PlanningInput Input, Gains Gains) Begin(PipelineFolder folder)
