@@ -21,7 +21,10 @@ internal static class FileVerbs
             case Verb.Data:
                 var request = new DataRequest(invocation.File, invocation.From, invocation.Output!)
                 {
-                    Evaluation = invocation.Evaluation, Labels = invocation.Labels, Tokenizer = invocation.Tokenizer, Images = invocation.Images,
+                    Evaluation = invocation.Evaluation,
+                    Labels = invocation.Labels,
+                    Tokenizer = invocation.Tokenizer,
+                    Images = invocation.Images,
                 };
                 request = invocation.Samples is { } samples ? request with { Samples = samples } : request;
                 return Verbs.Data(request, new RunOptions(null, null, reporter.Progress, reporter.Diagnose, cancel)) is var data && invocation.Json ? [data.ToJson()] : [.. data.ToLines()];
