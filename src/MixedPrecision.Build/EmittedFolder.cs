@@ -99,7 +99,7 @@ internal sealed class EmittedFolder : IDisposable
     }
 
     /// <summary>Takes away what is left of a run.</summary>
-    public void Delete(string run)
+    public static void Delete(string run)
     {
         try
         {
@@ -107,7 +107,7 @@ internal sealed class EmittedFolder : IDisposable
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
-            // A tool that was ended by force may still hold a file: the next run takes it away.
+            // A tool that was ended by force may still hold a file: the next run takes it away, or `dotnet clean`.
         }
     }
 

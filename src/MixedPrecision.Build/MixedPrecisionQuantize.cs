@@ -182,7 +182,7 @@ public class MixedPrecisionQuantize : ToolTask
         }
         finally
         {
-            folder.Delete(RunFolder);
+            EmittedFolder.Delete(RunFolder);
         }
     }
 

@@ -99,7 +99,7 @@ public class MixedPrecisionTool : ToolTask
         }
         finally
         {
-            Delete(Folder);
+            EmittedFolder.Delete(Folder);
         }
 
         ToolAssembly = Find() ?? "";
@@ -179,16 +179,4 @@ public class MixedPrecisionTool : ToolTask
 
     private void LogError(string code, string anchor, string text) =>
         Log.LogError(null, code, null, new Uri(ErrorsPage).AbsoluteUri + anchor, Project, 0, 0, 0, 0, "{0}", text);
-
-    private static void Delete(string folder)
-    {
-        try
-        {
-            Directory.Delete(folder, recursive: true);
-        }
-        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
-        {
-            // It lies in obj, and goes with `dotnet clean`.
-        }
-    }
 }

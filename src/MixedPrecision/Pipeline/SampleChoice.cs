@@ -1,3 +1,4 @@
+using System.Numerics;
 using MixedPrecision.Data;
 using MixedPrecision.Diagnostics;
 using MixedPrecision.Onnx;
@@ -104,26 +105,19 @@ internal sealed class SampleInspection(OnnxModel model, IReadOnlyList<InputDecla
         }
     }
 
-    private static long? Beyond(Tensor value, long rows)
+    /// <summary>The first number that picks no row of a table; those below zero count from its end.</summary>
+    private static long? Beyond(Tensor value, long rows) =>
+        value.ElementType == ElementType.Int32 ? Beyond(value.Values<int>(), rows) : Beyond(value.Values<long>(), rows);
+
+    private static long? Beyond<T>(ReadOnlySpan<T> tokens, long rows)
+        where T : IBinaryInteger<T>
     {
-        if (value.ElementType == ElementType.Int32)
+        foreach (T token in tokens)
         {
-            foreach (int token in value.Values<int>())
+            long number = long.CreateChecked(token);
+            if (number >= rows || number < -rows)
             {
-                if (token >= rows || token < -rows)
-                {
-                    return token;
-                }
-            }
-
-            return null;
-        }
-
-        foreach (long token in value.Values<long>())
-        {
-            if (token >= rows || token < -rows)
-            {
-                return token;
+                return number;
             }
         }
 
