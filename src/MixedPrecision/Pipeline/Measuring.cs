@@ -94,8 +94,9 @@ internal sealed class Measuring(Materials materials, StageRunner runner)
     }
 
     /// <summary>The gains with what formats save in the whole model beyond that.</summary>
-    public Gains AddSurpluses(PlanningInput input, Gains gains) =>
-        materials.Policy.Objective == Objective.Time ? Surpluses.Add(materials, runner, input, gains, timer.Value.Entering!) : gains;
+    /// <param name="ofAll">Of formats, too, that gain nowhere.</param>
+    public Gains AddSurpluses(PlanningInput input, Gains gains, bool ofAll = false) =>
+        materials.Policy.Objective == Objective.Time ? Surpluses.Add(materials, runner, input, gains, timer.Value.Entering!, ofAll) : gains;
 
     /// <summary>The gains with those of configurations that are timed once more, those of one sub-graph together; what is computed is exact as it is.</summary>
     public Gains Compare(Gains gains, IReadOnlyList<SubgraphConfiguration> configurations) =>

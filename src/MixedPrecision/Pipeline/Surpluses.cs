@@ -50,14 +50,15 @@ internal static class Surpluses
     /// <summary>The gains with what is found, where timings are taken on this machine.</summary>
     /// <param name="input">Layers that may take formats; gains of these alone and together are known.</param>
     /// <param name="entering">What enters the sub-graphs.</param>
-    public static Gains Add(Materials materials, StageRunner runner, PlanningInput input, Gains gains, IReadOnlyList<EnteringValues> entering)
+    /// <param name="ofAll">Whether formats count too that gain nowhere, which no plan takes but one that is drawn at random.</param>
+    public static Gains Add(Materials materials, StageRunner runner, PlanningInput input, Gains gains, IReadOnlyList<EnteringValues> entering, bool ofAll)
     {
         if (materials.Profile is not null || gains.OriginalMilliseconds < LeastMilliseconds || materials.Workspace.Bytes > MostBytes)
         {
             return gains;
         }
 
-        (string Format, IReadOnlyList<Configuration> Plan)[] uniform = [.. materials.Policy.Formats.Where(f => f != Problems.Baseline).Select(f => (f, Uniform(input, gains, f))).Where(u => MayGain(input, gains, u.f, u.Item2))];
+        (string Format, IReadOnlyList<Configuration> Plan)[] uniform = [.. materials.Policy.Formats.Where(f => f != Problems.Baseline).Select(f => (f, Uniform(input, gains, f))).Where(u => MayGain(input, gains, u.f, u.Item2, ofAll))];
         if (uniform.Length == 0)
         {
             return gains;
@@ -92,8 +93,8 @@ internal static class Surpluses
     })];
 
     /// <summary>Whether it changes anything, and gains in some sub-graph: else no plan takes it.</summary>
-    private static bool MayGain(PlanningInput input, Gains gains, string format, IReadOnlyList<Configuration> plan) => input.Partition.Subgraphs.Any(s =>
-        plan[s.Index].Formats.Contains(format) && gains.Of(s).Any(g => g.Gain.Centre > 0 && g.Configuration.Formats.Contains(format)));
+    private static bool MayGain(PlanningInput input, Gains gains, string format, IReadOnlyList<Configuration> plan, bool ofAll) => input.Partition.Subgraphs.Any(s =>
+        plan[s.Index].Formats.Contains(format) && (ofAll || gains.Of(s).Any(g => g.Gain.Centre > 0 && g.Configuration.Formats.Contains(format))));
 
     private static List<WholeTiming?> Measure(Materials materials, RunLog log, IReadOnlyList<IReadOnlyList<Configuration>> plans, StageContext context)
     {

@@ -69,6 +69,7 @@ internal sealed class Validating
         IReadOnlyList<Trial> measured = runner.Timed("loss and time", report => trials.Measure(plans, onCalibration: true, report));
         SolverProblem problem = input.Problem(gains, 0);
         Gains alone = gains.With(surpluses: []);
+        Gains whole = measuring.AddSurpluses(input, alone, ofAll: true);
         LossPoint[] loss = [.. plans.Zip(measured, (plan, trial) => new LossPoint(
             trial.Number, Changed(plan), TaylorOf(input, plan), Strategies.Of(problem, plan).Loss, trial.OnCalibration!.LossMse, trial.Loss!.LossMse))];
         // What is saved is a share of the time of the whole: sub-graphs, each run by itself, have the cost of a run more.
@@ -76,7 +77,7 @@ internal sealed class Validating
         TimePoint[] time = [.. plans.Zip(measured, (plan, trial) => new TimePoint(
             trial.Number,
             Changed(plan),
-            gains.Sum(input.Partition, plan).Centre / milliseconds,
+            whole.Sum(input.Partition, plan).Centre / milliseconds,
             alone.Sum(input.Partition, plan).Centre / milliseconds,
             AloneOf(input, alone, plan) / milliseconds,
             trial.Gain.Centre,
@@ -91,7 +92,7 @@ internal sealed class Validating
             Reports.Model(Workspace),
             materials.Machine,
             LossExperiment.Summarize(loss, sensitivities.Samples, unseen?.Samples ?? 0, sensitivities.MeanSquareLoss, unseen?.MeanSquareLoss ?? 0),
-            TimeExperiment.Summarize(time, gains.OriginalMilliseconds),
+            TimeExperiment.Summarize(time, gains.OriginalMilliseconds, milliseconds),
             ChoiceExperiment.Summarize(choice, budgets),
             RangeExperiment.Summarize(range, sensitivities.MeanSquareLoss),
             [.. Workspace.Notes, .. runner.Log.Warnings.Concat(quiet.Log.Warnings).Select(w => w.Message).Distinct()]));

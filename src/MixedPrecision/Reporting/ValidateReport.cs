@@ -28,7 +28,7 @@ public sealed record ValidateReport(
         $"{Model.File} on {Machine.Processor}",
         $"loss: predicted from {ReportText.Count(Loss.CalibrationSamples, "sample")}, measured on these and on {ReportText.Count(Loss.EvaluationSamples, "other")}; random plans:",
         .. ReportText.Table([.. Loss.Fits.Select(Row)]),
-        $"time: the sub-graphs of the original take {ReportText.Milliseconds(Time.SubgraphMilliseconds)}{(Time.WholeMilliseconds is double whole ? $", the whole {ReportText.Milliseconds(whole)}" : "")}; random plans:",
+        $"time: the sub-graphs of the original take {ReportText.Milliseconds(Time.SubgraphMilliseconds)}, the whole {ReportText.Milliseconds(Time.WholeMilliseconds)}; random plans:",
         .. ReportText.Table([.. Time.Fits.Select(Row)]),
         $"choice: {ReportText.Count(Choice.Plans, "plan")} at {ReportText.Count(Choice.BudgetMses.Count, "budget")}; {ChoiceExperiment.Time} against others at equal measured loss error:",
         .. ReportText.Table([.. Choice.Strategies.Select(Row)]),

@@ -39,6 +39,10 @@ public class SurplusesTests
         Assert.All(shares.Values, s => Assert.Single(s.Distinct()));
         Assert.NotEqual(gains.Content.Key.Hex, alone.Content.Key.Hex);
 
+        // Random plans have formats that gain nowhere, too.
+        (_, Gains ofAll) = Begin(folder, ofAll: true);
+        Assert.All(input.Partition.Subgraphs, s => Assert.All(alone.Of(s).Where(g => g.Configuration.Formats.Distinct().Count() == 1), g => Assert.NotEqual(g.Gain, ofAll.Find(new SubgraphConfiguration(s, g.Configuration)))));
+
         folder.WriteModel(weightSeed: 11);
         (_, Gains again) = Begin(folder);
         Assert.Contains("whole reused", folder.Log);
@@ -79,12 +83,14 @@ public class SurplusesTests
         throw new InvalidOperationException("No format gains at any size.");
     }
 
-    private static (PlanningInput Input, Gains Gains) Begin(PipelineFolder folder)
+    private static (PlanningInput Input, Gains Gains) Begin(PipelineFolder folder, bool ofAll = false)
     {
         RunOptions options = folder.Options();
         var runner = new StageRunner(new ContentStore(folder["cache"]), new RunLog(options));
         using Materials materials = Materials.Open(folder.PolicyFile, options, runner);
         Sensitivities sensitivities = Steps.Calibrate(materials, runner);
-        return Steps.Begin(materials, new Measuring(materials, runner), Steps.Input(materials, materials.Allowed, sensitivities));
+        var measuring = new Measuring(materials, runner);
+        (PlanningInput input, Gains gains) = Steps.Begin(materials, measuring, Steps.Input(materials, materials.Allowed, sensitivities));
+        return (input, ofAll ? measuring.AddSurpluses(input, gains.With(surpluses: []), ofAll) : gains);
     }
 }
