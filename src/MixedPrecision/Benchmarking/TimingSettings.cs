@@ -20,6 +20,9 @@ public sealed record TimingSettings(TimeSpan Budget, double Precision = 0.01, do
     /// <summary>For a whole model in one scenario.</summary>
     public static readonly TimingSettings WholeModel = new(TimeSpan.FromSeconds(4));
 
+    /// <summary>For a whole model in one scenario where its time is told, and decides nothing.</summary>
+    public static readonly TimingSettings Told = new(TimeSpan.FromSeconds(1));
+
     /// <summary>For one of the many models of an experiment, whole, in one scenario.</summary>
     public static readonly TimingSettings Trial = new(TimeSpan.FromSeconds(1.5));
 

@@ -279,8 +279,10 @@ internal sealed class Shipment(Materials materials, StageRunner runner, Judgemen
             return [.. contestants.Select(c => within.Contains(c) ? c with { Predicted = Predicted(c, gains) } : c)];
         }
 
+        // Another objective is computed: no time decides on what is shipped.
+        TimingSettings settings = materials.Policy.Objective == Objective.Time ? TimingSettings.WholeModel : TimingSettings.Told;
         List<ScenarioComparison> comparisons = runner.Get(Stages.Compare, new CompareInput(
-            Original, [.. within.Select(c => c.Emitted.Content)], materials.Scenarios, materials.Machine, TimingSettings.WholeModel));
+            Original, [.. within.Select(c => c.Emitted.Content)], materials.Scenarios, materials.Machine, settings));
         return [.. contestants.Select(c => Array.IndexOf(within, c) is var i and >= 0 ? c with { Times = [.. comparisons.Select(s => s.Of(i + 1))] } : c)];
     }
 

@@ -3,11 +3,14 @@ using MixedPrecision.Policies;
 
 namespace MixedPrecision.Tests.Calibration;
 
-/// <summary>Whether a model is calibrated whole, sub-graph by sub-graph, in tiles or after a stop: the result is the same.</summary>
-public class MemoryTests
+/// <summary>Whether a model is calibrated whole, sub-graph by sub-graph, in tiles or after a stop: the result is the same. Nothing of it is a matter of size, so that a small decoder does; one way is gone with a real one too.</summary>
+public sealed class MemoryTests(MemoryTests.Whole small) : IClassFixture<MemoryTests.Whole>
 {
     private const double Flips = 0.1;
     private static readonly string[] Formats = ["fp32", "int8-dynamic", "int8-dynamic(products)", "int8-weight", "int4-weight", "bf16", "fp8-e4m3"];
+
+    /// <summary>Weights of the feed-forward layers and of the output are taken in tiles, of which they have several.</summary>
+    private static readonly CalibrationMemory Tiles = new(WholeModel: 0, Weight: 20_000, GradientTile: 10_000);
 
     public static TheoryData<string, CalibrationMemory> Ways => new()
     {
@@ -15,7 +18,7 @@ public class MemoryTests
         { "computed twice", new CalibrationMemory(WholeModel: 0, KeptValues: 0) },
         { "whole, computed twice", new CalibrationMemory(KeptValues: 0) },
         { "one sample at a time", new CalibrationMemory(WholeModel: 0, Group: 0) },
-        { "in tiles", new CalibrationMemory(WholeModel: 0, Weight: 100_000, GradientTile: 50_000) },
+        { "in tiles", Tiles },
     };
 
     [Theory]
@@ -23,23 +26,32 @@ public class MemoryTests
     public void TheResultIsThatOfTheWholeModel(string way, CalibrationMemory memory)
     {
         Assert.NotEmpty(way);
-        using CalibrationFixture fixture = Fixture();
-        Same(fixture.Calibrate(Formats), fixture.Calibrate(Formats, memory), 1e-4);
+        Same(small.Result, small.Fixture.Calibrate(Formats, memory), 1e-4);
+    }
+
+    [Fact]
+    public void SoItIsOfARealModel()
+    {
+        using var fixture = new CalibrationFixture(
+            SharedFolder.Model("doclm"),
+            SharedFolder.Path("models", "doclm", "calibration.jsonl"),
+            new CalibrationPolicy(null, LossKind.NextToken, null, 2, null),
+            samples: 2);
+        Same(fixture.Calibrate(Formats), fixture.Calibrate(Formats, new CalibrationMemory(WholeModel: 0, KeptValues: 0)), 1e-4);
     }
 
     /// <summary>Without a format that needs sums by column or block, tiles still have to meet their own columns of the weight.</summary>
     [Fact]
     public void TilesGiveTheSameWhenOnlyTheBaselineIsJudged()
     {
-        using CalibrationFixture fixture = Fixture();
-        Same(fixture.Calibrate(["fp32"]), fixture.Calibrate(["fp32"], new CalibrationMemory(WholeModel: 0, Weight: 100_000, GradientTile: 50_000)), 1e-4);
+        CalibrationFixture fixture = small.Fixture;
+        Same(fixture.Calibrate(["fp32"]), fixture.Calibrate(["fp32"], Tiles), 1e-4);
     }
 
     [Fact]
     public void AStoppedCalibrationGoesOnWhereItStopped()
     {
-        using CalibrationFixture fixture = Fixture();
-        Sensitivities whole = fixture.Calibrate(Formats);
+        CalibrationFixture fixture = small.Fixture;
         CalibrationProgress? stopped = null;
         using var cancel = new CancellationTokenSource();
         Assert.Throws<OperationCanceledException>(() => fixture.Calibrate(
@@ -57,16 +69,10 @@ public class MemoryTests
         var seen = new List<int>();
         Sensitivities resumed = fixture.Calibrate(Formats, new CalibrationMemory(Group: 0), resume: stopped, report: update => seen.Add(update.Sample));
         Assert.Equal(3, seen.Min());
-        Same(whole, resumed, 1e-6);
+        Same(small.Result, resumed, 1e-6);
         Sensitivities straight = fixture.Calibrate(Formats, new CalibrationMemory(Group: 0));
         Assert.Equal(System.Text.Json.JsonSerializer.Serialize(straight), System.Text.Json.JsonSerializer.Serialize(resumed));
     }
-
-    private static CalibrationFixture Fixture() => new(
-        SharedFolder.Model("doclm"),
-        SharedFolder.Path("models", "doclm", "calibration.jsonl"),
-        new CalibrationPolicy(null, LossKind.NextToken, null, 5, null),
-        samples: 5);
 
     /// <summary>As the cache keeps it.</summary>
     private static CalibrationProgress Copy(CalibrationProgress progress) =>
@@ -96,4 +102,26 @@ public class MemoryTests
 
     private static void Near(double expected, double actual, double tolerance, string what) =>
         Assert.True(Math.Abs(expected - actual) <= (tolerance * Math.Abs(expected)) + Least, $"{what}: {actual} where the whole model gave {expected}");
+
+    /// <summary>A decoder, and what the whole of it gives.</summary>
+    public sealed class Whole : IDisposable
+    {
+        private readonly TemporaryFolder folder = new();
+
+        public Whole()
+        {
+            Fixture = DecoderTests.Write(folder.Path, blocks: 2, isTied: false);
+            Result = Fixture.Calibrate(Formats);
+        }
+
+        internal CalibrationFixture Fixture { get; }
+
+        internal Sensitivities Result { get; }
+
+        public void Dispose()
+        {
+            Fixture.Dispose();
+            folder.Dispose();
+        }
+    }
 }

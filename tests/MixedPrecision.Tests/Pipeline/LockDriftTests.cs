@@ -5,18 +5,11 @@ using MixedPrecision.Pipeline;
 namespace MixedPrecision.Tests.Pipeline;
 
 /// <summary>What a lock rests on may not drift from it unnoticed, and its files are not trusted.</summary>
-public sealed class LockDriftTests : IDisposable
+public sealed class LockDriftTests(LockDriftTests.Locked locked) : IClassFixture<LockDriftTests.Locked>, IDisposable
 {
     private const string More = "formats: int8-dynamic\nobjective: theoretical-time";
 
-    private readonly PipelineFolder folder = new();
-
-    public LockDriftTests()
-    {
-        folder.WriteModel(weightSeed: 1, scale: 3, isGated: true);
-        folder.WritePolicy("100%", More);
-        Verbs.Lock(folder.PolicyFile, folder.Options());
-    }
+    private readonly PipelineFolder folder = new(locked.Folder);
 
     private string LockPath => folder["model.precision.lock.json"];
 
@@ -242,5 +235,20 @@ public sealed class LockDriftTests : IDisposable
         Assert.True(code == e.Diagnostic.Code, e.Message);
         Assert.False(Directory.Exists(folder["out"]));
         return e.Diagnostic;
+    }
+
+    /// <summary>What each test damages a copy of.</summary>
+    public sealed class Locked : IDisposable
+    {
+        public Locked()
+        {
+            Folder.WriteModel(weightSeed: 1, scale: 3, isGated: true);
+            Folder.WritePolicy("100%", More);
+            Verbs.Lock(Folder.PolicyFile, Folder.Options());
+        }
+
+        internal PipelineFolder Folder { get; } = new();
+
+        public void Dispose() => Folder.Dispose();
     }
 }

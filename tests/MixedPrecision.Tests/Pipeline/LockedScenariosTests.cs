@@ -10,7 +10,7 @@ using MixedPrecision.Reporting;
 namespace MixedPrecision.Tests.Pipeline;
 
 /// <summary>One lock holds the plans of all scenarios; the files that share their weights come out as they did.</summary>
-public class LockedScenariosTests
+public sealed class LockedScenariosTests(LockedTwoSides sides) : IClassFixture<LockedTwoSides>
 {
     private static readonly string[] Bytewise = ["quantize started", "read-back started"];
     private static readonly string[] Known = ["quantize reused", "read-back reused"];
@@ -29,8 +29,7 @@ public class LockedScenariosTests
     [MemberData(nameof(Cases))]
     public void EveryFileComesOutWithoutDataCacheOrMeasurement(string budget, bool isExternal, string[] stages, int parts, int told)
     {
-        using var folder = new PipelineFolder();
-        TwoSides.Write(folder);
+        using PipelineFolder folder = sides.Solved();
         if (budget.Length > 0)
         {
             TwoSides.WritePolicy(folder, budget);
@@ -72,8 +71,7 @@ public class LockedScenariosTests
     [Fact]
     public void TheSizesOfEachScenarioAreFixedAsTheAppDoes()
     {
-        using var folder = new PipelineFolder();
-        TwoSides.Write(folder);
+        using PipelineFolder folder = sides.Solved();
         File.WriteAllText(folder.PolicyFile, File.ReadAllText(folder.PolicyFile).Replace("threads: 1", "threads: 1, freeDimensions: true", StringComparison.Ordinal));
         LockResult made = Verbs.Lock(folder.PolicyFile, folder.Options());
         Assert.Equal(
@@ -96,9 +94,7 @@ public class LockedScenariosTests
     [MemberData(nameof(OtherScenarios))]
     public void OtherScenariosAreAnotherPolicyUntilLockedAgain(string from, string to, string key)
     {
-        using var folder = new PipelineFolder();
-        TwoSides.Write(folder);
-        Verbs.Lock(folder.PolicyFile, folder.Options());
+        using PipelineFolder folder = sides.Locked();
         string locked = File.ReadAllText(folder["model.precision.lock.json"]);
         File.WriteAllText(folder.PolicyFile, File.ReadAllText(folder.PolicyFile).Replace(from, to, StringComparison.Ordinal));
         Diagnostic drift = Assert.Throws<MixedPrecisionException>(() => folder.Quantize()).Diagnostic;
@@ -129,9 +125,7 @@ public class LockedScenariosTests
     [MemberData(nameof(Edits))]
     public void ALockThatWasEdited(string what, Action<JsonArray> edit, string code)
     {
-        using var folder = new PipelineFolder();
-        TwoSides.Write(folder);
-        Verbs.Lock(folder.PolicyFile, folder.Options());
+        using PipelineFolder folder = sides.Locked();
         JsonNode json = JsonNode.Parse(File.ReadAllText(folder["model.precision.lock.json"]))!;
         edit(json["models"]!.AsArray());
         File.WriteAllText(folder["model.precision.lock.json"], json.ToJsonString());

@@ -21,6 +21,17 @@ internal sealed class PipelineFolder : IDisposable
         WritePolicy("1%");
     }
 
+    /// <summary>A copy of another one, with what is in its cache.</summary>
+    public PipelineFolder(PipelineFolder other)
+    {
+        foreach (string file in Directory.EnumerateFiles(other.folder, "*", SearchOption.AllDirectories))
+        {
+            string copy = this[Path.GetRelativePath(other.folder, file)];
+            Directory.CreateDirectory(Path.GetDirectoryName(copy)!);
+            File.Copy(file, copy);
+        }
+    }
+
     public string PolicyFile => this["model.policy.yaml"];
 
     /// <summary>What stages did in the last run, in order: "calibrate started", "solve reused" and so on.</summary>

@@ -9,15 +9,14 @@ using MixedPrecision.Reporting;
 namespace MixedPrecision.Tests.Pipeline;
 
 /// <summary>A plan and a file for each scenario, which share the weights that are equal.</summary>
-public class ScenarioPlansTests
+public sealed class ScenarioPlansTests(LockedTwoSides sides) : IClassFixture<LockedTwoSides>
 {
     private static readonly string[] Models = [TwoSides.Left, TwoSides.Right];
 
     [Fact]
     public void EachScenarioHasThePlanThatIsBestForIt()
     {
-        using var folder = new PipelineFolder();
-        TwoSides.Write(folder);
+        using PipelineFolder folder = sides.Solved();
         QuantizeResult result = folder.Quantize();
         Assert.Equal(
             [TwoSides.Data, .. Models.SelectMany(m => new[] { m, Path.ChangeExtension(m, ".precision.json"), Path.ChangeExtension(m, ".report.html") })],
@@ -40,8 +39,7 @@ public class ScenarioPlansTests
     [Fact]
     public void EqualWeightsAreStoredOnceAndEveryFileLoadsThem()
     {
-        using var folder = new PipelineFolder();
-        TwoSides.Write(folder);
+        using PipelineFolder folder = sides.Solved();
         QuantizeResult result = folder.Quantize();
         SharedData shared = result.Manifest.Shared!;
         Assert.Equal((TwoSides.Data, new FileInfo(result.Files[0]).Length), (shared.File, shared.Bytes));
@@ -80,8 +78,7 @@ public class ScenarioPlansTests
     [Fact]
     public void ScenariosOfOnePlanHaveAFileEach()
     {
-        using var folder = new PipelineFolder();
-        TwoSides.Write(folder);
+        using PipelineFolder folder = sides.Solved();
         TwoSides.WritePolicy(folder, "50%");
         QuantizeResult result = folder.Quantize();
         Assert.Single(folder.Log, l => l == "quantize started");
@@ -95,8 +92,7 @@ public class ScenarioPlansTests
     [Fact]
     public void WhereNothingIsGainedEachScenarioKeepsTheOriginal()
     {
-        using var folder = new PipelineFolder();
-        TwoSides.Write(folder);
+        using PipelineFolder folder = sides.Solved();
         TwoSides.WritePolicy(folder, "0.0000001%");
         QuantizeResult result = folder.Quantize();
         Assert.All(result.Manifests, m => Assert.Equal("original", m.Shipped.What));
@@ -113,8 +109,7 @@ public class ScenarioPlansTests
     [Fact]
     public void AModelWithExternalDataIsTakenToo()
     {
-        using var folder = new PipelineFolder();
-        TwoSides.Write(folder);
+        using PipelineFolder folder = sides.Solved();
         using (OnnxModel model = OnnxModel.Load(folder["model.onnx"]))
         {
             Quantizer.Save(model, model.Proto.Clone(), folder["model.onnx"], isApart: true);
@@ -130,8 +125,7 @@ public class ScenarioPlansTests
     [Fact]
     public void ASingleScenarioIsAsWithoutTheSwitch()
     {
-        using var folder = new PipelineFolder();
-        TwoSides.Write(folder);
+        using PipelineFolder folder = sides.Solved();
         string one = "scenarios: [ { name: only, inputs: { m: 64, n: 1 } }, { inputs: { m: 1, n: 64 }, weight: 0 } ]";
         TwoSides.WritePolicy(folder, "50%", one);
         QuantizeResult without = folder.Quantize("without");
@@ -145,8 +139,7 @@ public class ScenarioPlansTests
     [Fact]
     public void SolveFrontierAndExplainTellOfEachScenario()
     {
-        using var folder = new PipelineFolder();
-        TwoSides.Write(folder);
+        using PipelineFolder folder = sides.Solved();
         IReadOnlyList<ScenarioPlan> plans = Verbs.PlansOf(folder.PolicyFile);
         Assert.Equal([new("Left-side", "Left side"), new("right-side-2", "right: side/2")], plans);
         foreach ((ScenarioPlan plan, string layer) in plans.Zip(["left", "right"]))
@@ -171,8 +164,7 @@ public class ScenarioPlansTests
     [Fact]
     public void PlansStandOnTheTimingsOfTheirScenario()
     {
-        using var folder = new PipelineFolder();
-        TwoSides.Write(folder);
+        using PipelineFolder folder = sides.Solved();
         TwoSides.WritePolicy(folder, "50%", more: "objective: time\nsearchSeconds: 0");
         QuantizeResult result = folder.Quantize();
         Assert.All(result.Manifests, m => Assert.Contains(m.Tried!.SelectMany(t => t.Configurations), c => c.Gain is not null));
@@ -185,8 +177,7 @@ public class ScenarioPlansTests
     [Fact]
     public void TheAppFixesTheSizesOfTheScenarioOfItsFile()
     {
-        using var folder = new PipelineFolder();
-        TwoSides.Write(folder);
+        using PipelineFolder folder = sides.Solved();
         File.WriteAllText(folder.PolicyFile, File.ReadAllText(folder.PolicyFile).Replace("threads: 1", "threads: 1, freeDimensions: true", StringComparison.Ordinal));
         RunOptions options = folder.Options();
         using (Materials materials = Materials.Open(folder.PolicyFile, options, new StageRunner(new ContentStore(folder["cache"]), new RunLog(options))))
@@ -203,8 +194,7 @@ public class ScenarioPlansTests
     [Fact]
     public void NoFileReplacesAnInputOrWhatAnotherPolicyEmitted()
     {
-        using var folder = new PipelineFolder();
-        TwoSides.Write(folder);
+        using PipelineFolder folder = sides.Solved();
         folder.Quantize();
         string manifest = folder[$"out/{Path.ChangeExtension(TwoSides.Right, ".precision.json")}"];
         File.WriteAllText(manifest, File.ReadAllText(manifest).Replace("model.policy.yaml", "other.policy.yaml", StringComparison.Ordinal));

@@ -100,3 +100,29 @@ internal static class TwoSides
         return Tensor.Of<float>([.. Enumerable.Range(0, (int)Tensor.ElementCount(shape)).Select(_ => ((float)random.NextDouble() - 0.5f) / 3)], shape);
     }
 }
+
+/// <summary>The problem of <see cref="TwoSides"/>, solved and locked, so that tests which begin there take a copy of it.</summary>
+public sealed class LockedTwoSides : IDisposable
+{
+    private readonly PipelineFolder folder = new();
+
+    public LockedTwoSides()
+    {
+        TwoSides.Write(folder);
+        Verbs.Lock(folder.PolicyFile, folder.Options());
+    }
+
+    /// <summary>A copy with its lock.</summary>
+    internal PipelineFolder Locked() => new(folder);
+
+    /// <summary>A copy without: what its cache has is known.</summary>
+    internal PipelineFolder Solved()
+    {
+        PipelineFolder copy = Locked();
+        File.Delete(copy["model.precision.lock.json"]);
+        File.Delete(copy["model.precision.lock.bin"]);
+        return copy;
+    }
+
+    public void Dispose() => folder.Dispose();
+}
