@@ -14,21 +14,27 @@ internal static class CompletionScript
         complete -o default -F _mixed_precision mixed-precision
         """;
 
+    // Only the command at hand, up to the cursor, by the name that the tool knows itself by. What follows a verb may be a file too.
     private const string Zsh = """
         _mixed_precision() {
-            local -a found
-            found=("${(@f)$(mixed-precision "[suggest:${CURSOR}]" "${BUFFER}" 2>/dev/null)}")
+            local -a typed found
+            typed=(mixed-precision "${(@)words[2,CURRENT-1]}" "$PREFIX")
+            local line="${(j: :)typed}"
+            found=("${(@f)$(mixed-precision "[suggest:${#line}]" "$line" 2>/dev/null)}")
             found=(${found:#})
             (( ${#found} )) && compadd -- $found
-            _files
+            (( CURRENT > 2 )) && _files
         }
         compdef _mixed_precision mixed-precision
         """;
 
+    // Likewise: the position that PowerShell tells counts from the beginning of all that was typed.
     private const string Pwsh = """
         Register-ArgumentCompleter -Native -CommandName mixed-precision -ScriptBlock {
-            param($word, $line, $position)
-            mixed-precision "[suggest:$position]" "$line" | Where-Object { $_ -like "$word*" } | ForEach-Object {
+            param($word, $command, $position)
+            $end = $command.CommandElements[0].Extent.EndOffset
+            $line = 'mixed-precision' + $command.Extent.Text.Substring($end - $command.Extent.StartOffset)
+            mixed-precision "[suggest:$($position - $end + 'mixed-precision'.Length)]" "$line" | Where-Object { $_.StartsWith($word) } | ForEach-Object {
                 [System.Management.Automation.CompletionResult]::new($_, $_, 'ParameterValue', $_)
             }
         }

@@ -40,4 +40,13 @@ public static partial class Errors
         Severity.Warning,
         new Place(file),
         $"The app runs ONNX Runtime {app}, which the tool cannot: {reason}. Loss, kernels and times are those of {own}, the tool's own. Reference Microsoft.ML.OnnxRuntime {own}, or {needed} or newer, in the app.");
+
+    /// <param name="path">The lock.</param>
+    /// <param name="app">Version of the app's ONNX Runtime.</param>
+    /// <param name="locked">Version that the lock was made with.</param>
+    public static Diagnostic OtherRuntimeThanLocked(string path, string app, string locked) => new(
+        Codes.OtherRuntime,
+        Severity.Warning,
+        new Place(path),
+        $"The app runs ONNX Runtime {app}, and the lock was made with {Wording.Escape(locked)}: loss, kernels and times are those of the latter. Reference Microsoft.ML.OnnxRuntime {Wording.Escape(locked)} in the app, or lock again with a version of the tool that has the app's.");
 }

@@ -100,6 +100,17 @@ internal static class LockDrift
         return [.. FilesOf(policy).Where(f => own.All(o => o.Key != f.Key)).Select(f => f.Path)];
     }
 
+    /// <summary>Nothing is measured, so that it does not matter what the tool runs: what was measured is what ships only where the app runs the version of the lock.</summary>
+    /// <param name="app">Version of the app's ONNX Runtime; null: none that is known.</param>
+    /// <returns>MPB9011, where it is another one; else null.</returns>
+    public static Diagnostic? OfRuntime(string path, PrecisionLock found, string? app)
+    {
+        string locked = found.Models[0].Manifest.Machine.Runtime;
+
+        // A package may have a suffix that its library does not tell.
+        return app is null or "" || app.Split('-', '+')[0] == locked ? null : Errors.OtherRuntimeThanLocked(path, app, locked);
+    }
+
     private static IEnumerable<(string Key, string Path, bool IsData)> FilesOf(Policy policy) => PolicyFiles.Of(policy)
         .Where(f => f.Key is "calibration.data" or "evaluation.data" or PolicyFiles.Profile || f.Key.EndsWith(".file", StringComparison.Ordinal))
         .Select(f => (f.Key, f.Path, f.Key != PolicyFiles.Profile && !f.Key.EndsWith(".file", StringComparison.Ordinal)));

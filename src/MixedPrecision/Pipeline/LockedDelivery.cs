@@ -37,6 +37,11 @@ internal static class LockedDelivery
             runner.Log.Say(Stage, $"not there, and not needed: {Wording.List(absent)}");
         }
 
+        if (LockDrift.OfRuntime(path, found, options.AppRuntime) is { } other)
+        {
+            runner.Log.Warn(other);
+        }
+
         using FileStream? constants = LockFile.OpenBinary(path, found);
         using var preparations = new Preparations(runner.Store, runner.Log.WarnOnly);
         using StagingFolder staging = StagingFolder.In(Path.GetFullPath(outputFolder));

@@ -26,6 +26,9 @@ public sealed record RunOptions(
     /// <summary>What is to be said of the ONNX Runtime that this process runs, where it is not the app's; else null.</summary>
     public Diagnostic? RuntimeWarning { get; init; }
 
+    /// <summary>Version of the ONNX Runtime that the app references, whether or not this process runs it; null: none that is known.</summary>
+    public string? AppRuntime { get; init; }
+
     /// <summary>The runtime identifier that the app is published for, such as win-x64; null: that of whatever the plan is made for.</summary>
     public string? RuntimeIdentifier { get; init; }
 

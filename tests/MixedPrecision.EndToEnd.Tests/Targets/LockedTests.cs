@@ -57,8 +57,9 @@ public sealed class LockedTests : IClassFixture<AppFixture>
         Directory.Delete(model.Cache, recursive: true);
         Assert.Equal(0, Publish(model).ExitCode);
         Assert.Equal(first, File.ReadAllBytes(app.Published(AppFixture.Model)));
-        ProcessRun byTool = model.Tool([.. model.Quantize(), "--locked"]);
+        ProcessRun byTool = model.Tool([.. model.Quantize(), "--locked", "--onnxruntime", model["none.so"], "--onnxruntime-version", "1.2.3"]);
         Assert.True(byTool.ExitCode == 0, byTool.All);
+        Assert.Contains("model.precision.lock.json: warning MPB9011: The app runs ONNX Runtime 1.2.3, and the lock was made with ", Assert.Single(byTool.Error.Split('\n'), line => line.Contains("warning", StringComparison.Ordinal)), StringComparison.Ordinal);
         Assert.Equal(first, File.ReadAllBytes(Path.Combine(model.Output, AppFixture.Model)));
     }
 

@@ -25,7 +25,7 @@ public class ForwardDifferencesTests
     {
         using var folder = new PipelineFolder();
         folder.WriteModel(weightSeed: 3, hasUnique: true);
-        folder.WritePolicy("20%");
+        folder.WritePolicy("20%", "objective: memory");
         File.WriteAllText(folder.PolicyFile, File.ReadAllText(folder.PolicyFile).Replace("samples: 12", "samples: 12, unreached: forward", StringComparison.Ordinal));
         CalibrateReport report = Verbs.Calibrate(folder.PolicyFile, folder.Options());
         Assert.All(report.Layers, l => Assert.All(l.Formats.Values, f => Assert.True(f.Measured > 0)));

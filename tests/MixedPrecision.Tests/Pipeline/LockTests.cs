@@ -134,6 +134,27 @@ public class LockTests
         Assert.Equal(severity == Severity.Warning, counted.Message.Contains($"This machine has This and ONNX Runtime {runtime}; the lock was made, and its kernels were checked, on That with 1.2.3.", StringComparison.Ordinal));
     }
 
+    /// <summary>The tool may be able to run it or not: what was measured is the lock's.</summary>
+    [Fact]
+    public void AnAppWithAnotherRuntimeThanTheLocksIsWarnedOfOnce()
+    {
+        using var folder = new PipelineFolder();
+        folder.WritePolicy("100%", $"formats: int8-dynamic\n{Computed}");
+        string locked = Verbs.Lock(folder.PolicyFile, folder.Options()).Lock.Models[0].Manifest.Machine.Runtime;
+        Diagnostic refused = Errors.OtherRuntime("libonnxruntime.so", "1.2.3", "it is older than the tool", "1.3.0", "1.3");
+        byte[] Publish(string? app) => File.ReadAllBytes(Verbs.Quantize(folder.PolicyFile, folder["out"], folder.Options() with { AppRuntime = app, RuntimeWarning = refused }).Files[1]);
+        byte[] manifest = Publish(null);
+        Assert.Empty(folder.Warnings);
+        Assert.Equal(manifest, Publish("1.2.3"));
+        Diagnostic warning = Assert.Single(folder.Warnings);
+        Assert.Equal((Codes.OtherRuntime, Severity.Warning, folder["model.precision.lock.json"]), (warning.Code, warning.Severity, warning.Place.File));
+        Assert.StartsWith($"The app runs ONNX Runtime 1.2.3, and the lock was made with {locked}: ", warning.Message, StringComparison.Ordinal);
+        Publish(locked);
+        Assert.Empty(folder.Warnings);
+        Publish(locked + "-rc.1");
+        Assert.Empty(folder.Warnings);
+    }
+
     [Fact]
     public void WhereALockIsRequiredThereHasToBeOne()
     {

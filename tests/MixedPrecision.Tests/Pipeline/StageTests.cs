@@ -44,6 +44,7 @@ public sealed class StageTests(StageTests.First first) : IClassFixture<StageTest
     public void CalibrateReadsAllSamplesAndAPlanLeavesAQuarterToVerification()
     {
         using var folder = new PipelineFolder();
+        folder.WritePolicy("1%", "objective: memory");
         File.WriteAllLines(folder.PolicyFile, File.ReadAllLines(folder.PolicyFile).Where(l => !l.StartsWith("evaluation", StringComparison.Ordinal)));
         Assert.Equal(12, Verbs.Calibrate(folder.PolicyFile, folder.Options()).Samples);
         folder.Quantize();

@@ -135,6 +135,8 @@ public sealed class SampleDoubtTests
             }
         }
 
+        // Halved so often, an interval has no number left inside.
+        const int Halvings = 64;
         int samples = doubt.SquareLosses.Length;
         double mean = doubt.SquareLosses.Average(), rise = rows.Sum(r => model.Rises[r]);
         double[] terms = [.. Enumerable.Range(0, samples).Select(s =>
@@ -147,7 +149,7 @@ public sealed class SampleDoubtTests
         double[] Weights(double spread)
         {
             double low = terms.Min() - (spread * samples), high = terms.Max() + (spread * samples);
-            for (int step = 0; step < 200; step++)
+            for (int step = 0; step < Halvings; step++)
             {
                 double level = (low + high) / 2;
                 (low, high) = terms.Average(b => Math.Max(0, 1 + ((b - level) / spread))) > 1 ? (level, high) : (low, level);
@@ -157,7 +159,7 @@ public sealed class SampleDoubtTests
         }
 
         (double least, double most) = (-30, 30);
-        for (int step = 0; step < 200; step++)
+        for (int step = 0; step < Halvings; step++)
         {
             double spread = Math.Exp((least + most) / 2);
             (least, most) = Weights(spread).Sum(w => (w - 1) * (w - 1)) > doubt.Deviations * doubt.Deviations ? ((least + most) / 2, most) : (least, (least + most) / 2);
