@@ -225,7 +225,7 @@ public class JsonLinesTests
             {
                 return e.Diagnostic.Code.Id.StartsWith("MPB30", StringComparison.Ordinal) && e.Diagnostic.Place.File == "data.jsonl";
             }
-        }, iter: 2_000);
+        }, iter: 500);
     }
 
     [Fact]

@@ -11,12 +11,12 @@ using MixedPrecision.Tests.Formats;
 namespace MixedPrecision.Tests.Onnx;
 
 /// <summary>
-/// A model with a table of 2.3 GB in a file that is nearly all holes: ids → rows of the table → a layer (→ a layer whose weight is the table, if so wanted).
+/// A model with a table of a little more than 2 GiB in a file that is nearly all holes: ids → rows of the table → a layer (→ a layer whose weight is the table, if so wanted).
 /// </summary>
 public sealed class LargeTensorTests : IDisposable
 {
     private const int Width = 64;
-    private const long Rows = 9_000_000;
+    private const long Rows = 8_400_000;
     private const long Bytes = Rows * Width * 4;
     private readonly TemporaryFolder folder = new();
 

@@ -152,7 +152,13 @@ public sealed class SampleDoubtTests
             for (int step = 0; step < Halvings; step++)
             {
                 double level = (low + high) / 2;
-                (low, high) = terms.Average(b => Math.Max(0, 1 + ((b - level) / spread))) > 1 ? (level, high) : (low, level);
+                double sum = 0;
+                foreach (double b in terms)
+                {
+                    sum += Math.Max(0, 1 + ((b - level) / spread));
+                }
+
+                (low, high) = sum > samples ? (level, high) : (low, level);
             }
 
             return [.. terms.Select(b => Math.Max(0, 1 + ((b - low) / spread)))];
