@@ -118,6 +118,11 @@ internal static class GradientCheck
     private static void CompareForward(GradientCase test, OnnxModel model, Dictionary<string, Tensor> inputs, IReadOnlyDictionary<string, Tensor> outputs)
     {
         using OnnxModel lowered = GraphLowering.Lower(model, TypeInference.Infer(model));
+        if (lowered.Proto.Equals(model.Proto))
+        {
+            return;
+        }
+
         using Session session = Session.Create(lowered.Proto, SessionSettings.Plain with { Threads = 1 });
         IReadOnlyDictionary<string, Tensor> results = session.Run(inputs);
         foreach ((string name, Tensor expected) in outputs)

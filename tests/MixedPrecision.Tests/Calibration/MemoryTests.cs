@@ -35,8 +35,8 @@ public sealed class MemoryTests(MemoryTests.Whole small) : IClassFixture<MemoryT
         using var fixture = new CalibrationFixture(
             SharedFolder.Model("doclm"),
             SharedFolder.Path("models", "doclm", "calibration.jsonl"),
-            new CalibrationPolicy(null, LossKind.NextToken, null, 1, null),
-            samples: 1);
+            new CalibrationPolicy(null, LossKind.NextToken, null, 3, null),
+            samples: 3);
         string[] formats = ["fp32", "int8-dynamic", "int4-weight"];
         Same(fixture.Calibrate(formats), fixture.Calibrate(formats, new CalibrationMemory(WholeModel: 0, KeptValues: 0)), 1e-4);
     }
