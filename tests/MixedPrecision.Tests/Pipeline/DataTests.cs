@@ -100,7 +100,7 @@ public class DataTests
         File.WriteAllBytes(folder["model.onnx"], model.ToByteArray());
         string Rows(int count) => "[[" + string.Join(',', Enumerable.Range(0, count).Select(_ => "[" + string.Join(',', Enumerable.Range(0, width).Select(_ => (random.NextDouble() - 0.5).ToString("0.000", CultureInfo.InvariantCulture))) + "]")) + "]]";
         File.WriteAllLines(folder["calibration.jsonl"], Enumerable.Range(0, 8).Select(i => $$"""{"decoder": {{Rows(3 + (i % 2))}}, "encoder": {{Rows(9)}}}"""));
-        File.WriteAllText(folder.PolicyFile, "model: model.onnx\ncalibration: { data: calibration.jsonl, loss: output-mse }\nscenarios: [ { inputs: { sequence: 5, encoder.sequence: 11 } } ]\nruntime: { threads: 1 }\n");
+        File.WriteAllText(folder.PolicyFile, "model: model.onnx\ncalibration: { data: calibration.jsonl, loss: output-mse }\nscenarios: [ { inputs: { sequence: 5, encoder.sequence: 11 } } ]\nruntime: { threads: 1 }\nsearchSeconds: 0\n");
         SolveReport report = Verbs.Solve(folder.PolicyFile, folder.Options());
         Assert.NotNull(report);
         Diagnostic warning = Assert.Single(folder.Warnings, w => w.Code == Codes.DimensionSizesDiffer);
