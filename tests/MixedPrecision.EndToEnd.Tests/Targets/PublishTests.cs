@@ -199,13 +199,12 @@ public sealed class PublishTests : IClassFixture<AppFixture>
     [Fact]
     public void A_file_that_extracts_itself_has_the_model_where_content_is()
     {
-        string runtime = RuntimeInformation.RuntimeIdentifier;
-        Success(ProcessRun.Dotnet(
-            app.App, "publish", "-c", "Release", "-r", runtime, "--self-contained", "false", "-o", "out", "-nodeReuse:false", "-p:PublishSingleFile=true", "-p:IncludeAllContentForSelfExtract=true"));
+        string[] oneFile = ["publish", "-r", RuntimeInformation.RuntimeIdentifier, "--self-contained", "false", "-o", "out", "-p:PublishSingleFile=true"];
+        Success(app.Restoring([.. oneFile, "-p:IncludeAllContentForSelfExtract=true"]));
         Assert.False(File.Exists(app.Published(Model)));
         Assert.Equal("True", RunPublished());
 
-        Success(ProcessRun.Dotnet(app.App, "publish", "-c", "Release", "-r", runtime, "--self-contained", "false", "-o", "out", "-nodeReuse:false", "-p:PublishSingleFile=true"));
+        Success(app.Dotnet(oneFile));
         Assert.True(File.Exists(app.Published(Model)));
         Assert.Equal("True", RunPublished());
     }
