@@ -51,15 +51,12 @@ public sealed class LockedTests : IClassFixture<AppFixture>
             file => Assert.Equal(File.ReadAllBytes(Path.Combine(model.Output, file)), File.ReadAllBytes(app.Published(file))));
         Assert.Equal(File.ReadAllBytes(Path.Combine(model.Output, AppFixture.Report)), File.ReadAllBytes(app.Stage("emitted/" + AppFixture.Report)));
 
-        // From nothing once more, and by the tool: the same bytes.
-        byte[] first = File.ReadAllBytes(app.Published(AppFixture.Model));
-        app.Reset();
+        // From nothing once more, by the tool: the same bytes.
         Directory.Delete(model.Cache, recursive: true);
-        Assert.Equal(0, Publish(model).ExitCode);
-        Assert.Equal(first, File.ReadAllBytes(app.Published(AppFixture.Model)));
+        Directory.Delete(model.Output, recursive: true);
         ProcessRun byTool = model.Tool([.. model.Quantize(), "--locked"]);
         Assert.True(byTool.ExitCode == 0, byTool.All);
-        Assert.Equal(first, File.ReadAllBytes(Path.Combine(model.Output, AppFixture.Model)));
+        Assert.Equal(File.ReadAllBytes(app.Published(AppFixture.Model)), File.ReadAllBytes(Path.Combine(model.Output, AppFixture.Model)));
     }
 
     [Fact]

@@ -84,9 +84,7 @@ internal sealed class PackagedApp : IDisposable
         Write(Path.Combine(Path.GetDirectoryName(file)!, source), program);
     }
 
-    public ProcessRun Dotnet(params string[] arguments) => DotnetIn(Folder, arguments);
-
-    public ProcessRun DotnetIn(string folder, params string[] arguments) => ProcessRun.Dotnet(folder, [("NUGET_PACKAGES", Packages)], [.. arguments, "-nodeReuse:false"]);
+    public ProcessRun Dotnet(params string[] arguments) => ProcessRun.Dotnet(Folder, [("NUGET_PACKAGES", Packages)], [.. arguments, "-nodeReuse:false"]);
 
     /// <summary>Publishes into <c>out</c>, which has to succeed. Only the first command restores: a restore finds the same whatever the project says of models.</summary>
     public ProcessRun Publish(params string[] more) => Succeed(["publish", "-o", "out", .. more, .. isRestored ? ["--no-restore"] : Array.Empty<string>()]);
