@@ -5,7 +5,7 @@ using System.Globalization;
 namespace MixedPrecision.EndToEnd.Tests;
 
 /// <summary>
-/// The compiler's server, one for all apps that the tests make: a compiler of its own for each takes three times as long as all the rest of a publish. The first compilation starts it, as it does for users,
+/// The compiler's server, one for all apps that the tests make: a compiler that is started for each takes longer than all the rest of a publish. The first compilation starts it, as it does for users,
 /// whose builds share one as well; MSBuild asks for none where its nodes are not reused.
 /// </summary>
 public sealed class CompilerServer : IDisposable
