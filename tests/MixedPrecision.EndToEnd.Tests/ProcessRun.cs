@@ -60,7 +60,7 @@ internal sealed record ProcessRun(int ExitCode, string Output, string Error)
         start.Environment["DOTNET_NOLOGO"] = "1";
         start.Environment["DOTNET_CLI_UI_LANGUAGE"] = "en";
         start.Environment["MSBUILDTERMINALLOGGER"] = "off";
-        foreach ((string name, string? value) in environment)
+        foreach ((string name, string? value) in (IEnumerable<(string, string?)>)[.. CompilerServer.Properties, .. environment])
         {
             start.Environment[name] = value;
         }

@@ -13,5 +13,8 @@ internal static class Repository
         return folder ?? throw new InvalidOperationException("The tests have to run below the repository's root.");
     });
 
+    /// <summary>What this is built as, and so all that the tests need.</summary>
+    public static string Configuration { get; } = System.IO.Path.GetFileName(System.IO.Path.GetDirectoryName(AppContext.BaseDirectory.TrimEnd(System.IO.Path.DirectorySeparatorChar)))!;
+
     public static string Path(string relative) => System.IO.Path.Combine(RootFolder.Value, relative);
 }

@@ -2,12 +2,13 @@ using System.IO.Compression;
 using System.Runtime.InteropServices;
 using System.Text;
 using MixedPrecision.EndToEnd.Tests.Cli;
+using MixedPrecision.EndToEnd.Tests.Readme;
 
 namespace MixedPrecision.EndToEnd.Tests.Packages;
 
 /// <summary>
-/// The packages as <c>dotnet pack</c> makes them, for this host alone, in a feed of their own; and an app with a real model that has the package, and a package of ONNX Runtime with a version that no other has, published by
-/// <c>dotnet publish</c> from that feed into a packages folder of its own.
+/// The packages as <c>dotnet pack</c> makes them, for this host alone, in a feed of their own; and the README's own app, with a package of ONNX Runtime of a version that no other has, published by <c>dotnet publish</c> from
+/// that feed into a packages folder of its own.
 /// </summary>
 public sealed class PackedFixture : IDisposable
 {
@@ -39,12 +40,7 @@ public sealed class PackedFixture : IDisposable
         WriteConfig(Feed);
         Model = new SmallModel();
         Model.WritePolicy();
-        App = NewApp("App", $"<PackageReference Include=\"Microsoft.ML.OnnxRuntime\" Version=\"{AppRuntime}\" />");
-        foreach (string file in Directory.GetFiles(Model.Folder))
-        {
-            File.Copy(file, Path.Combine(App, Path.GetFileName(file)));
-        }
-
+        App = NewReadmeApp("App");
         Published = Publish(App);
     }
 
@@ -104,6 +100,33 @@ public sealed class PackedFixture : IDisposable
             </Project>
             """);
         File.WriteAllText(Path.Combine(folder, "Program.cs"), "System.Console.WriteLine(1);");
+        return folder;
+    }
+
+    /// <summary>
+    /// The app that the README tells how to make: its snippets as they stand there, with the model of a sample that takes such data, some of that sample's lines behind the README's own, and little time to search.
+    /// </summary>
+    private string NewReadmeApp(string name)
+    {
+        Markdown readme = Markdown.Read("README.md");
+        string folder = NewFolder(name), sample = Repository.Path("samples/DocArea");
+        File.WriteAllText(Path.Combine(folder, name + ".csproj"), $"""
+            <Project Sdk="Microsoft.NET.Sdk">
+              <PropertyGroup>
+                <OutputType>Exe</OutputType>
+                <TargetFramework>net10.0</TargetFramework>
+                <UseAppHost>false</UseAppHost>
+              </PropertyGroup>
+              {readme.Blocks("xml").Single()}
+              <ItemGroup>
+                <PackageReference Include="Microsoft.ML.OnnxRuntime" Version="{AppRuntime}" />
+              </ItemGroup>
+            </Project>
+            """);
+        File.WriteAllText(Path.Combine(folder, "Program.cs"), "System.Console.WriteLine(1);");
+        File.WriteAllText(Path.Combine(folder, "model.policy.yaml"), readme.Blocks("yaml").Single() + "searchSeconds: 1\n");
+        File.WriteAllText(Path.Combine(folder, "calibration.jsonl"), readme.Blocks("json").Single() + string.Join('\n', File.ReadLines(Path.Combine(sample, "calibration.jsonl")).Take(47)));
+        File.Copy(Path.Combine(sample, "model.onnx"), Path.Combine(folder, "model.onnx"));
         return folder;
     }
 

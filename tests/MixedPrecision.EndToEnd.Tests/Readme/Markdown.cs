@@ -34,11 +34,17 @@ internal sealed partial record Markdown(string Path, string Text)
         .Select(line => string.Concat(line.TrimStart('#').Trim().ToLowerInvariant().Replace(' ', '-').Where(c => char.IsAsciiLetterOrDigit(c) || c == '-')))
         .ToHashSet();
 
+    /// <summary>A pattern for the README's first result, the sentence that a publish says, with other numbers.</summary>
+    public string ResultPattern() => Number().Replace(Regex.Escape(Blocks("text")[0].TrimEnd().Split('\n')[1].Trim()), @"\d+(\.\d+)?");
+
     /// <summary>What the back quotes of a cell hold.</summary>
     public static string[] QuotedIn(string cell) => [.. BackQuotes().Matches(cell).Select(match => match.Groups[1].Value)];
 
     [GeneratedRegex("^(?<indentation> *)```(?<language>[a-z]*)\n(?<content>.*?)^ *```$", RegexOptions.Multiline | RegexOptions.Singleline)]
     private static partial Regex Fence();
+
+    [GeneratedRegex(@"\d+(\\\.\d+)?")]
+    private static partial Regex Number();
 
     [GeneratedRegex("`([^`\n]+)`")]
     private static partial Regex BackQuotes();

@@ -11,10 +11,10 @@ public sealed partial class SearchApp : IDisposable
 
     public SearchApp()
     {
-        string sample = Repository.Path("samples/EmbeddingSearch"), configuration = Path.GetFileName(Path.GetDirectoryName(AppContext.BaseDirectory.TrimEnd(Path.DirectorySeparatorChar)))!;
-        foreach (string file in Directory.EnumerateFiles(Path.Combine(sample, "bin", configuration, "net10.0"), "*", SearchOption.AllDirectories))
+        string sample = Repository.Path("samples/EmbeddingSearch"), built = Path.Combine(sample, "bin", Repository.Configuration, "net10.0");
+        foreach (string file in Directory.EnumerateFiles(built, "*", SearchOption.AllDirectories))
         {
-            string copy = Path.Combine(folder, Path.GetRelativePath(Path.Combine(sample, "bin", configuration, "net10.0"), file));
+            string copy = Path.Combine(folder, Path.GetRelativePath(built, file));
             Directory.CreateDirectory(Path.GetDirectoryName(copy)!);
             File.Copy(file, copy);
         }

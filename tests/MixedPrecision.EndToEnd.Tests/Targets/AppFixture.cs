@@ -4,7 +4,7 @@ using System.Text;
 namespace MixedPrecision.EndToEnd.Tests.Targets;
 
 /// <summary>
-/// An app whose policy goes to the fake tool, and a second app which refers to the first; restored and built once. The folder's
+/// An app whose policy goes to the fake tool, restored and built once, and two apps which refer to the first. The folder's
 /// name has spaces and letters outside of ASCII, so that every test shows that such paths work.
 /// </summary>
 public sealed class AppFixture : IDisposable
@@ -15,56 +15,28 @@ public sealed class AppFixture : IDisposable
     public const string Report = "model.mixed.report.html";
     public const string TextReport = "model.mixed.report.txt";
 
-    private readonly string root = Directory.CreateTempSubdirectory("mixed précision test ").FullName;
+    private readonly PackagedApp apps = new("mixed précision test");
+    private readonly Lazy<string> others;
 
     public AppFixture()
     {
-        App = Path.Combine(root, "My App");
-        string other = Path.Combine(root, "Other");
-        Directory.CreateDirectory(App);
-        Directory.CreateDirectory(other);
-        Another = Path.Combine(root, "Another");
-        Directory.CreateDirectory(Another);
-        File.WriteAllText(Path.Combine(App, "Program.cs"), $"System.Console.WriteLine(System.IO.File.Exists(System.IO.Path.Combine(System.AppContext.BaseDirectory, \"{Model}\")));");
-        File.WriteAllText(Path.Combine(Another, "Program.cs"), "System.Console.WriteLine(3);");
-        File.WriteAllText(Path.Combine(other, "Program.cs"), "System.Console.WriteLine(2);");
-        File.WriteAllText(Path.Combine(App, "App.csproj"), Project($"""
-              <PropertyGroup>
-                <MixedPrecisionPolicy Condition="'$(MixedPrecisionPolicy)' == ''">model.policy.yaml</MixedPrecisionPolicy>
-                <MixedPrecisionToolPath>{Path.Combine(AppContext.BaseDirectory, "fake-tool.dll")}</MixedPrecisionToolPath>
-                <MixedPrecisionTaskAssembly>{Path.Combine(AppContext.BaseDirectory, "MixedPrecision.Build.dll")}</MixedPrecisionTaskAssembly>
-              </PropertyGroup>
-              <Import Project="{Repository.Path("build/MixedPrecision.Build.props")}" />
-              <Import Project="{Repository.Path("build/MixedPrecision.Build.targets")}" />
-            """));
-        string reference = Project("""
-              <ItemGroup>
-                <ProjectReference Include="../My App/App.csproj" />
-              </ItemGroup>
-            """);
-        File.WriteAllText(Path.Combine(other, "Other.csproj"), reference);
-        File.WriteAllText(Path.Combine(Another, "Another.csproj"), reference);
+        apps.WriteProject(
+            "My App/App.csproj", properties: "<MixedPrecisionPolicy Condition=\"'$(MixedPrecisionPolicy)' == ''\">model.policy.yaml</MixedPrecisionPolicy>",
+            program: "System.Console.WriteLine(1);");
         WritePolicy(Emitting);
         WriteData("first");
-        Other = other;
-        ProcessRun built = ProcessRun.Dotnet(other, "build", "-c", "Release", "-nodeReuse:false");
-        Assert.True(built.ExitCode == 0, built.All);
-        BuiltLog = built.Output;
-        built = ProcessRun.Dotnet(Another, "build", "-c", "Release", "-nodeReuse:false");
-        Assert.True(built.ExitCode == 0, built.All);
+        apps.Succeed("build", "My App/App.csproj", "-c", "Release");
+        others = new(BuildOthers);
     }
 
     /// <summary>The app's folder.</summary>
-    public string App { get; }
+    public string App => apps["My App"];
 
     /// <summary>The folder of an app that refers to the first.</summary>
-    public string Other { get; }
+    public string Other => Path.Combine(others.Value, "Other");
 
     /// <summary>The folder of one more such app.</summary>
-    public string Another { get; }
-
-    /// <summary>What the first build wrote.</summary>
-    public string BuiltLog { get; }
+    public string Another => Path.Combine(others.Value, "Another");
 
     /// <summary>How often the fake tool ran since <see cref="Reset"/>.</summary>
     public int Runs => RunLines.Length;
@@ -107,17 +79,30 @@ public sealed class AppFixture : IDisposable
     internal ProcessRun Target(string name, params string[] more) =>
         ProcessRun.Dotnet(App, ["msbuild", "-t:" + name, "-p:Configuration=Release", "-nodeReuse:false", .. more]);
 
-    public void Dispose() => Directory.Delete(root, recursive: true);
+    public void Dispose() => apps.Dispose();
 
-    private static string Project(string body) => $"""
-        <Project Sdk="Microsoft.NET.Sdk">
-          <PropertyGroup>
-            <OutputType>Exe</OutputType>
-            <TargetFramework>net10.0</TargetFramework>
-          </PropertyGroup>
-        {body}
-        </Project>
-        """;
+    private string BuildOthers()
+    {
+        foreach (string name in new[] { "Other", "Another" })
+        {
+            apps.Write($"{name}/{name}.csproj", """
+                <Project Sdk="Microsoft.NET.Sdk">
+                  <PropertyGroup>
+                    <OutputType>Exe</OutputType>
+                    <TargetFramework>net10.0</TargetFramework>
+                  </PropertyGroup>
+                  <ItemGroup>
+                    <ProjectReference Include="../My App/App.csproj" />
+                  </ItemGroup>
+                </Project>
+                """);
+            apps.Write($"{name}/Program.cs", "System.Console.WriteLine(2);");
+        }
+
+        apps.Write("Others.slnx", """<Solution><Project Path="Other/Other.csproj" /><Project Path="Another/Another.csproj" /></Solution>""");
+        apps.Succeed("build", "Others.slnx", "-c", "Release", "-m:1");
+        return apps.Folder;
+    }
 
     private void Write(string name, string text) => File.WriteAllText(Path.Combine(App, name), text, new UTF8Encoding(false));
 

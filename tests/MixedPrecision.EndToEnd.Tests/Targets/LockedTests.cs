@@ -51,16 +51,13 @@ public sealed class LockedTests : IClassFixture<AppFixture>
             file => Assert.Equal(File.ReadAllBytes(Path.Combine(model.Output, file)), File.ReadAllBytes(app.Published(file))));
         Assert.Equal(File.ReadAllBytes(Path.Combine(model.Output, AppFixture.Report)), File.ReadAllBytes(app.Stage("emitted/" + AppFixture.Report)));
 
-        // From nothing once more, and by the tool: the same bytes.
-        byte[] first = File.ReadAllBytes(app.Published(AppFixture.Model));
-        app.Reset();
+        // From nothing once more, by the tool: the same bytes.
         Directory.Delete(model.Cache, recursive: true);
-        Assert.Equal(0, Publish(model).ExitCode);
-        Assert.Equal(first, File.ReadAllBytes(app.Published(AppFixture.Model)));
+        Directory.Delete(model.Output, recursive: true);
         ProcessRun byTool = model.Tool([.. model.Quantize(), "--locked", "--onnxruntime", model["none.so"], "--onnxruntime-version", "1.2.3"]);
         Assert.True(byTool.ExitCode == 0, byTool.All);
         Assert.Contains("model.precision.lock.json: warning MPB9011: The app runs ONNX Runtime 1.2.3, and the lock was made with ", Assert.Single(byTool.Error.Split('\n'), line => line.Contains("warning", StringComparison.Ordinal)), StringComparison.Ordinal);
-        Assert.Equal(first, File.ReadAllBytes(Path.Combine(model.Output, AppFixture.Model)));
+        Assert.Equal(File.ReadAllBytes(app.Published(AppFixture.Model)), File.ReadAllBytes(Path.Combine(model.Output, AppFixture.Model)));
     }
 
     [Fact]

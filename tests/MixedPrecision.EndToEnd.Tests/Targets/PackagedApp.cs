@@ -1,29 +1,26 @@
-using System.IO.Compression;
 using System.Text;
 
 namespace MixedPrecision.EndToEnd.Tests.Targets;
 
 /// <summary>
-/// A folder with projects that get props, targets and tasks as a package, from a feed of their own into a packages folder of their own; without a network. The tool is the fake one.
+/// A folder with projects that have the package as it is packed, from a feed of the tests into a packages folder of their own; without a network. Where the tool's package would be is the fake one.
 /// </summary>
 internal sealed class PackagedApp : IDisposable
 {
-    // A version of its own for each, since a packages folder that is shared keeps what it has of a version.
-    private readonly string version = $"9.9.9-test{Guid.NewGuid():N}";
     private readonly string root = Directory.CreateTempSubdirectory("mixed-precision-app-").FullName;
+    private bool isRestored;
 
     /// <param name="folder">Name of the folder of the projects.</param>
     /// <param name="isIsolated">Whether the packages folder is its own; else it is the user's, and the SDK may fetch packs that it needs.</param>
     public PackagedApp(string folder = "app", bool isIsolated = true)
     {
         Folder = Directory.CreateDirectory(Path.Combine(root, folder)).FullName;
-        Packages = isIsolated ? Path.Combine(root, "packages") : Environment.GetEnvironmentVariable("NUGET_PACKAGES") ?? Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.UserProfile), ".nuget", "packages");
+        Packages = isIsolated ? Path.Combine(root, "packages") : AppPackage.UserPackages;
         IsIsolated = isIsolated;
-        string feed = Directory.CreateDirectory(Path.Combine(root, "feed")).FullName;
-        WritePackage(Path.Combine(feed, $"MixedPrecision.Build.{version}.nupkg"), version);
         File.WriteAllText(Path.Combine(root, "NuGet.config"), $"""
             <configuration>
-              <packageSources>{(isIsolated ? "<clear />" : "")}<add key="local" value="{feed}" /></packageSources>
+              <packageSources>{(isIsolated ? "<clear />" : "")}<add key="local" value="{AppPackage.Feed}" /></packageSources>
+              <fallbackPackageFolders>{(isIsolated ? "<clear />" : "")}<add key="tool" value="{AppPackage.ToolPackages}" /></fallbackPackageFolders>
             </configuration>
             """);
         // Nothing of a repository that the temporary folder may lie in.
@@ -76,11 +73,10 @@ internal sealed class PackagedApp : IDisposable
               <PropertyGroup>
                 <OutputType>Exe</OutputType>
                 {framework}
-                <MixedPrecisionToolPath>{Path.Combine(AppContext.BaseDirectory, "fake-tool.dll")}</MixedPrecisionToolPath>
                 {properties}
               </PropertyGroup>
               <ItemGroup>
-                <PackageReference Include="MixedPrecision.Build" Version="{version}" PrivateAssets="all" />
+                <PackageReference Include="MixedPrecision.Build" Version="{AppPackage.Version}" PrivateAssets="all" />
                 {items}
               </ItemGroup>
             </Project>
@@ -90,24 +86,19 @@ internal sealed class PackagedApp : IDisposable
 
     public ProcessRun Dotnet(params string[] arguments) => ProcessRun.Dotnet(Folder, [("NUGET_PACKAGES", Packages)], [.. arguments, "-nodeReuse:false"]);
 
-    /// <summary>Publishes into <c>out</c>, which has to succeed.</summary>
-    public ProcessRun Publish(params string[] more) => Succeed(["publish", "-o", "out", .. more]);
+    /// <summary>Publishes into <c>out</c>, which has to succeed. Only the first command restores: a restore finds the same whatever the project says of models.</summary>
+    public ProcessRun Publish(params string[] more) => Succeed(["publish", "-o", "out", .. more, .. isRestored ? ["--no-restore"] : Array.Empty<string>()]);
 
     public ProcessRun Succeed(params string[] arguments)
     {
         ProcessRun run = Dotnet(arguments);
         Assert.True(run.ExitCode == 0, run.All);
+        isRestored = true;
         return run;
     }
 
     public void Dispose()
     {
-        string extracted = Path.Combine(Packages, "mixedprecision.build", version);
-        if (!IsIsolated && Directory.Exists(extracted))
-        {
-            Directory.Delete(extracted, recursive: true);
-        }
-
         if (IsIsolated && Directory.Exists(Packages) && !OperatingSystem.IsWindows())
         {
             SetMode(Packages, "u+w");
@@ -121,31 +112,5 @@ internal sealed class PackagedApp : IDisposable
     {
         using var process = System.Diagnostics.Process.Start("chmod", ["-R", mode, folder]);
         process.WaitForExit();
-    }
-
-    internal static void WritePackage(string file, string version)
-    {
-        using ZipArchive package = ZipFile.Open(file, ZipArchiveMode.Create);
-        using (var writer = new StreamWriter(package.CreateEntry("MixedPrecision.Build.nuspec").Open()))
-        {
-            writer.Write($"""
-                <package xmlns="http://schemas.microsoft.com/packaging/2013/05/nuspec.xsd">
-                  <metadata>
-                    <id>MixedPrecision.Build</id>
-                    <version>{version}</version>
-                    <authors>tests</authors>
-                    <description>As the real one, with a tool that only pretends.</description>
-                    <developmentDependency>true</developmentDependency>
-                  </metadata>
-                </package>
-                """);
-        }
-
-        foreach (string name in new[] { "MixedPrecision.Build.props", "MixedPrecision.Build.targets" })
-        {
-            package.CreateEntryFromFile(Repository.Path("build/" + name), "build/" + name);
-        }
-
-        package.CreateEntryFromFile(Path.Combine(AppContext.BaseDirectory, "MixedPrecision.Build.dll"), "tasks/netstandard2.0/MixedPrecision.Build.dll");
     }
 }

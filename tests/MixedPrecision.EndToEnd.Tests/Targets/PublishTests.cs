@@ -1,6 +1,5 @@
 using System.Diagnostics;
 using System.Globalization;
-using System.Runtime.InteropServices;
 
 namespace MixedPrecision.EndToEnd.Tests.Targets;
 
@@ -197,20 +196,6 @@ public sealed class PublishTests : IClassFixture<AppFixture>
     }
 
     [Fact]
-    public void A_file_that_extracts_itself_has_the_model_where_content_is()
-    {
-        string runtime = RuntimeInformation.RuntimeIdentifier;
-        Success(ProcessRun.Dotnet(
-            app.App, "publish", "-c", "Release", "-r", runtime, "--self-contained", "false", "-o", "out", "-nodeReuse:false", "-p:PublishSingleFile=true", "-p:IncludeAllContentForSelfExtract=true"));
-        Assert.False(File.Exists(app.Published(Model)));
-        Assert.Equal("True", RunPublished());
-
-        Success(ProcessRun.Dotnet(app.App, "publish", "-c", "Release", "-r", runtime, "--self-contained", "false", "-o", "out", "-nodeReuse:false", "-p:PublishSingleFile=true"));
-        Assert.True(File.Exists(app.Published(Model)));
-        Assert.Equal("True", RunPublished());
-    }
-
-    [Fact]
     public void Build_pack_and_design_time_builds_do_nothing()
     {
         Success(app.Dotnet("build"));
@@ -256,15 +241,6 @@ public sealed class PublishTests : IClassFixture<AppFixture>
         }
         Assert.True(publish.WaitForExit(TimeSpan.FromSeconds(40)), "The publish did not end.");
         Assert.NotEqual(0, publish.ExitCode);
-    }
-
-    private string RunPublished()
-    {
-        var start = new ProcessStartInfo(app.Published("App")) { RedirectStandardOutput = true, RedirectStandardError = true };
-        start.Environment["DOTNET_ROOT"] = Path.GetDirectoryName(ProcessRun.DotnetHost);
-        start.Environment["DOTNET_BUNDLE_EXTRACT_BASE_DIR"] = app.Stage("extracted");
-        using Process process = Process.Start(start)!;
-        return ProcessRun.End(process).Output.Trim();
     }
 
     private static void Success(ProcessRun run) => Assert.True(run.ExitCode == 0, run.All);

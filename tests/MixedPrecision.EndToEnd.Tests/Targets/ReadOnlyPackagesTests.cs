@@ -17,7 +17,7 @@ public sealed class ReadOnlyPackagesTests
             PackagedApp.SetMode(app.Packages, "a-w");
         }
 
-        app.Publish();
+        app.Succeed("publish", "-o", "out");
         app.Succeed("clean");
         app.Publish();
         Assert.Equal(["model.mixed.onnx", "model.mixed.precision.json"], app.Published("model.mixed"));
