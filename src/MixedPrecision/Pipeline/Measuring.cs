@@ -7,6 +7,7 @@ using MixedPrecision.Onnx;
 using MixedPrecision.Partitioning;
 using MixedPrecision.Policies;
 using MixedPrecision.Quantization;
+using MixedPrecision.Reporting;
 using MixedPrecision.Solving;
 using MixedPrecision.Structures;
 
@@ -58,6 +59,9 @@ internal sealed class Measuring(Materials materials, StageRunner runner)
     /// <summary>All timings that were taken or found, by the text of their keys.</summary>
     public IReadOnlyDictionary<string, StoredTiming> Known => timer.IsValueCreated ? timer.Value.Known : new Dictionary<string, StoredTiming>();
 
+    /// <summary>What formats gained in the whole model.</summary>
+    public IReadOnlyList<ProfiledWhole> Whole { get; private set; } = [];
+
     /// <summary>
     /// Configurations that planning starts from: each layer alone in each format that it may take, each format for all layers of a sub-graph that may take it, and each structure by itself.
     /// </summary>
@@ -95,8 +99,17 @@ internal sealed class Measuring(Materials materials, StageRunner runner)
 
     /// <summary>The gains with what formats save in the whole model beyond that.</summary>
     /// <param name="ofAll">Of formats, too, that gain nowhere.</param>
-    public Gains AddSurpluses(PlanningInput input, Gains gains, bool ofAll = false) =>
-        materials.Policy.Objective == Objective.Time ? Surpluses.Add(materials, runner, input, gains, timer.Value.Entering!, ofAll) : gains;
+    public Gains AddSurpluses(PlanningInput input, Gains gains, bool ofAll = false)
+    {
+        if (materials.Policy.Objective != Objective.Time)
+        {
+            return gains;
+        }
+
+        WholeGains found = Surpluses.Add(materials, runner, input, gains, timer.Value.Entering!, ofAll);
+        Whole = found.Timings;
+        return found.Gains;
+    }
 
     /// <summary>The gains with those of configurations that are timed once more, those of one sub-graph together; what is computed is exact as it is.</summary>
     public Gains Compare(Gains gains, IReadOnlyList<SubgraphConfiguration> configurations) =>

@@ -70,7 +70,7 @@ internal static class Profiles
     public static ExportedProfile Write(string file, Materials materials, IReadOnlyList<Measuring> timed)
     {
         var known = timed.SelectMany(m => m.Known).DistinctBy(t => t.Key).ToDictionary();
-        Profile made = Profile.Of(Reports.Model(materials.Workspace), materials.Machine, materials.Scenarios.Value, [.. materials.Workspace.Partition.Layers.Select(l => l.Name)], known);
+        Profile made = Profile.Of(Reports.Model(materials.Workspace), materials.Machine, materials.Scenarios.Value, [.. materials.Workspace.Partition.Layers.Select(l => l.Name)], known, [.. timed.SelectMany(m => m.Whole).DistinctBy(w => w.Key)]);
         byte[] text = Encoding.UTF8.GetBytes(made.ToJson());
         OutputFile.Write(file, stream => stream.Write(text), makesFolder: true);
         return new ExportedProfile(Path.GetFileName(file), Convert.ToHexStringLower(SHA256.HashData(text)), made.Count);

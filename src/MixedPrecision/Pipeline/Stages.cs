@@ -5,6 +5,7 @@ using MixedPrecision.Diagnostics;
 using MixedPrecision.Formats;
 using MixedPrecision.Onnx;
 using MixedPrecision.Quantization;
+using MixedPrecision.Reporting;
 using MixedPrecision.Solving;
 using MixedPrecision.Structures;
 using MixedPrecision.Verification;
@@ -181,7 +182,7 @@ internal static class Stages
         (input, _) => [.. input.Timer().Describe()]);
 
     /// <summary>The original, formats and scenarios → what a model gains that has a format in all layers which may take it, as a share of the original's time; null where it does not run.</summary>
-    public static readonly Stage<WholeInput, List<WholeTiming?>> Whole = new("whole", Version: 2, (input, context) => input.Measure(context), IsClocked: true);
+    public static readonly Stage<WholeInput, List<WholeTiming?>> Whole = new("whole", Version: 3, (input, context) => input.Measure(context), IsClocked: true);
 
     /// <summary>The original, emitted files and scenarios → end-to-end times of all, measured in one run.</summary>
     public static readonly Stage<CompareInput, List<ScenarioComparison>> Compare = new(

@@ -3,32 +3,26 @@ using MixedPrecision.Benchmarking;
 using MixedPrecision.Diagnostics;
 using MixedPrecision.Formats;
 using MixedPrecision.Partitioning;
+using MixedPrecision.Reporting;
 using MixedPrecision.Structures;
 using MixedPrecision.Verification;
 
 namespace MixedPrecision.Pipeline;
 
-/// <summary>A format in all layers that may take it.</summary>
-/// <param name="Kernel">What is timed, as in the key of a timing.</param>
-/// <param name="Layers">The layers, in the model's order.</param>
-internal sealed record UniformFormat(string Kernel, IReadOnlyList<string> Layers);
-
-/// <summary>What the model of a format in all layers that may take it gained, end to end.</summary>
-/// <param name="Share">As a share of the original's time.</param>
-/// <param name="OriginalMilliseconds">What the original took in the same run, the mean over the scenarios by their weights.</param>
-internal sealed record WholeTiming(double Share, double OriginalMilliseconds);
-
-/// <summary>What <see cref="Stages.Whole"/> reads: like a timing's, its key tells nothing of the values of weights.</summary>
+/// <summary>A format in all layers that may take it. As of a timing, names and values of weights do not enter.</summary>
 /// <param name="Subgraphs">Fingerprints.</param>
 /// <param name="Entering">What enters them in each scenario.</param>
+/// <param name="Kernel">What is timed, as in the key of a timing.</param>
+/// <param name="Layers">Places of these layers in the model's order.</param>
+internal sealed record UniformFormat(IReadOnlyList<string> Subgraphs, IReadOnlyList<string> Entering, string Kernel, IReadOnlyList<int> Layers, TimingSettings Settings);
+
+/// <summary>What <see cref="Stages.Whole"/> reads.</summary>
 /// <param name="Measure">Emits the models of these formats, and times them against the original; null where one does not run.</param>
-internal sealed record WholeInput(
-    IReadOnlyList<string> Subgraphs,
-    IReadOnlyList<string> Entering,
-    IReadOnlyList<UniformFormat> Formats,
-    Machine Machine,
-    TimingSettings Settings,
-    [property: Incidental] Func<StageContext, List<WholeTiming?>> Measure);
+internal sealed record WholeInput(IReadOnlyList<UniformFormat> Formats, Machine Machine, [property: Incidental] Func<StageContext, List<WholeTiming?>> Measure);
+
+/// <summary>Gains with what formats save in the whole model.</summary>
+/// <param name="Timings">What that follows from, to be found again in a profile.</param>
+internal sealed record WholeGains(Gains Gains, IReadOnlyList<ProfiledWhole> Timings);
 
 /// <summary>
 /// What sub-graphs in a format save in the whole model beyond what they save alone: there weights lie in other caches, threads are awake, and what one sub-graph leaves another takes. Found out by one model for each format, in all layers that may take it,
@@ -47,34 +41,40 @@ internal static class Surpluses
     /// <summary>Files that are timed in one run.</summary>
     private const int Together = 4;
 
-    /// <summary>The gains with what is found, where timings are taken on this machine.</summary>
+    /// <summary>The gains with what is found; with a profile, what that has.</summary>
     /// <param name="input">Layers that may take formats; gains of these alone and together are known.</param>
     /// <param name="entering">What enters the sub-graphs.</param>
     /// <param name="ofAll">Whether formats count too that gain nowhere, which no plan takes but one that is drawn at random.</param>
-    public static Gains Add(Materials materials, StageRunner runner, PlanningInput input, Gains gains, IReadOnlyList<EnteringValues> entering, bool ofAll)
+    public static WholeGains Add(Materials materials, StageRunner runner, PlanningInput input, Gains gains, IReadOnlyList<EnteringValues> entering, bool ofAll)
     {
-        if (materials.Profile is not null || gains.OriginalMilliseconds < LeastMilliseconds || materials.Workspace.Bytes > MostBytes)
+        if (gains.OriginalMilliseconds < LeastMilliseconds || materials.Workspace.Bytes > MostBytes)
         {
-            return gains;
+            return new WholeGains(gains, []);
         }
 
         (string Format, IReadOnlyList<Configuration> Plan)[] uniform = [.. materials.Policy.Formats.Where(f => f != Problems.Baseline).Select(f => (f, Uniform(input, gains, f))).Where(u => MayGain(input, gains, u.f, u.Item2, ofAll))];
         if (uniform.Length == 0)
         {
-            return gains;
+            return new WholeGains(gains, []);
         }
 
-        List<WholeTiming?> whole = runner.Get(Stages.Whole, new WholeInput(
-            [.. input.Partition.Subgraphs.Select(s => s.Fingerprint)],
-            [.. entering.Select(e => string.Create(CultureInfo.InvariantCulture, $"{e.Weight}: {string.Join("; ", e.Values.OrderBy(v => v.Key, StringComparer.Ordinal).Select(v => $"{v.Key} {v.Value}"))}"))],
-            [.. uniform.Select(u => new UniformFormat(NumberFormats.Get(u.Format).KernelIdentity, [.. input.Partition.Subgraphs.SelectMany(s => s.Layers.Where((_, l) => u.Plan[s.Index].Formats[l] == u.Format)).Select(l => l.Name)]))],
-            materials.Machine,
-            TimingSettings.Trial,
-            context => Measure(materials, runner.Log, [.. uniform.Select(u => u.Plan)], context)));
+        string[] subgraphs = [.. input.Partition.Subgraphs.Select(s => s.Fingerprint)];
+        string[] scenarios = [.. entering.Select(e => string.Create(CultureInfo.InvariantCulture, $"{e.Weight}: {string.Join("; ", e.Values.Values.Order(StringComparer.Ordinal))}"))];
+        UniformFormat[] formats = [.. uniform.Select(u => new UniformFormat(
+            subgraphs, scenarios, NumberFormats.Get(u.Format).KernelIdentity, [.. input.Partition.Subgraphs.SelectMany(s => u.Plan[s.Index].Formats).Index().Where(f => f.Item == u.Format).Select(f => f.Index)], TimingSettings.Trial))];
+        IReadOnlyList<WholeTiming?> whole = materials.Profile is { } profile
+            ? [.. formats.Select(f => profile.Profile.FindWhole(KeyOf(f)))]
+            : runner.Get(Stages.Whole, new WholeInput(formats, materials.Machine, context => Measure(materials, runner.Log, [.. uniform.Select(u => u.Plan)], context)));
         // As for sub-graphs, gains count in the shortest time that the original was seen to take.
         double milliseconds = whole.Where(w => w is not null).Select(w => w!.OriginalMilliseconds).DefaultIfEmpty().Min();
-        return gains.With([.. uniform.Zip(whole).Where(u => u.Second is not null).SelectMany(u => Of(input.Partition, gains, u.First.Format, u.First.Plan, u.Second!.Share * milliseconds))]);
+        string[] layers = [.. input.Partition.Subgraphs.SelectMany(s => s.Layers).Select(l => l.Name)];
+        return new WholeGains(
+            gains.With([.. uniform.Zip(whole).Where(u => u.Second is not null).SelectMany(u => Of(input.Partition, gains, u.First.Format, u.First.Plan, u.Second!.Share * milliseconds))]),
+            [.. uniform.Zip(formats, whole).Where(u => u.Third is not null).Select(u => new ProfiledWhole(u.First.Format, [.. u.Second.Layers.Select(l => layers[l])], u.Third!, KeyOf(u.Second)))]);
     }
+
+    /// <summary>All that the timing depends on but for the machine.</summary>
+    private static string KeyOf(UniformFormat format) => StageKey.Of(format).With("version", Stages.Whole.Version).Hex;
 
     /// <summary>The surplus of a format in each sub-graph, in equal shares of the time of layers, which is an equal part of that of their sub-graph.</summary>
     /// <param name="whole">Milliseconds that its model gains.</param>

@@ -11,25 +11,28 @@ namespace MixedPrecision.Reporting;
 /// <param name="Machine">What it was timed on.</param>
 /// <param name="Scenarios">What it was timed in.</param>
 /// <param name="Subgraphs">What was timed, those of one structure once; pairs of neighbours behind the others.</param>
+/// <param name="Whole">What formats gained in the whole model, in its order of formats; empty where that was not measured.</param>
 public sealed record Profile(
     int Schema,
     string Engine,
     ModelSummary Model,
     Machine Machine,
     IReadOnlyList<ProfiledScenario> Scenarios,
-    IReadOnlyList<ProfiledSubgraph> Subgraphs)
+    IReadOnlyList<ProfiledSubgraph> Subgraphs,
+    IReadOnlyList<ProfiledWhole> Whole)
 {
     /// <summary>Raised when the file's form changes, or what a key is made of.</summary>
-    public const int CurrentSchema = 1;
+    public const int CurrentSchema = 2;
 
     /// <summary>How many timings it holds, those included that say why something cannot run.</summary>
-    internal int Count => Subgraphs.Sum(s => s.Timings.Count);
+    internal int Count => Subgraphs.Sum(s => s.Timings.Count) + Whole.Count;
 
     public string ToJson() => ReportJson.Write(this);
 
     /// <summary>Timings by key, in an order that depends on the model alone.</summary>
     /// <param name="layers">Names of the model's layers in its order.</param>
-    internal static Profile Of(ModelSummary model, Machine machine, IReadOnlyList<Scenario> scenarios, IReadOnlyList<string> layers, IReadOnlyDictionary<string, StoredTiming> timings)
+    internal static Profile Of(
+        ModelSummary model, Machine machine, IReadOnlyList<Scenario> scenarios, IReadOnlyList<string> layers, IReadOnlyDictionary<string, StoredTiming> timings, IReadOnlyList<ProfiledWhole> whole)
     {
         Dictionary<string, int> places = layers.Index().ToDictionary(l => l.Item, l => l.Index);
         Dictionary<string, int> order = scenarios.Index().DistinctBy(s => s.Item.Name).ToDictionary(s => s.Item.Name, s => s.Index);
@@ -51,8 +54,12 @@ public sealed record Profile(
                                 .ThenBy(t => string.Join(' ', t.Value.Of.Formats), StringComparer.Ordinal).ThenBy(t => t.Value.Of.Comparison, StringComparer.Ordinal).ThenBy(t => t.Key, StringComparer.Ordinal)
                                 .Select(t => ProfiledTiming.Of(t.Key, t.Value)),
                         ])),
-            ]);
+            ],
+            whole);
     }
+
+    /// <summary>What the format of a key gained in the whole model; null where that is not known.</summary>
+    internal WholeTiming? FindWhole(string key) => Whole.FirstOrDefault(w => w.Key == key)?.Timing;
 
     /// <summary>The timings by key.</summary>
     internal IReadOnlyDictionary<string, StoredTiming> Timings() => Subgraphs.SelectMany(s => s.Timings.Select(t => (t.Key, Value: t.ToStored(s)))).ToDictionary(t => t.Key, t => t.Value, StringComparer.Ordinal);
@@ -70,6 +77,18 @@ public sealed record ProfiledScenario(string Name, IReadOnlyDictionary<string, l
 /// <param name="Layers">Its layers, in the order that follows from the structure alone, by the names that they had in the model that was timed.</param>
 /// <param name="Timings">What was timed of it.</param>
 public sealed record ProfiledSubgraph(string Fingerprint, IReadOnlyDictionary<string, int> Operators, IReadOnlyList<TimedLayer> Layers, IReadOnlyList<ProfiledTiming> Timings);
+
+/// <summary>A format in all layers that may take it, end to end.</summary>
+/// <param name="Format">The format; those of one kernel share a timing.</param>
+/// <param name="Layers">The layers, in the model's order.</param>
+/// <param name="Timing">What was measured.</param>
+/// <param name="Key">SHA-256, in lower-case hexadecimal, of all that the timing depends on but for the machine: by it the timing is found.</param>
+public sealed record ProfiledWhole(string Format, IReadOnlyList<string> Layers, WholeTiming Timing, string Key);
+
+/// <summary>What a whole model gained, end to end.</summary>
+/// <param name="Share">As a share of the original's time.</param>
+/// <param name="OriginalMilliseconds">What the original took in the same run, the mean over the scenarios by their weights.</param>
+public sealed record WholeTiming(double Share, double OriginalMilliseconds);
 
 /// <summary>A timing of a profile.</summary>
 /// <param name="Structure">How the sub-graph is written.</param>

@@ -87,13 +87,25 @@ public static class ProfileFile
             foreach (ProfiledTiming own in subgraph.Timings)
             {
                 string which = $"the timing {Wording.Quote(own.Key)} of sub-graph {Wording.Quote(subgraph.Fingerprint)}";
-                Require(own.Key.Length == 64 && own.Key.All(char.IsAsciiHexDigitLower), $"{which} has a key that is not of 64 digits");
-                Require(keys.Add(own.Key), $"{which} stands there twice");
+                CheckKey(own.Key, which);
                 Require(own.Formats.Count == subgraph.Layers.Count, $"{which} has {own.Formats.Count} formats for {subgraph.Layers.Count} layers");
                 Require(TimingSubject.Comparisons.Contains(own.Comparison), $"{which} compares {Wording.Quote(own.Comparison)}, which is none of {Wording.List([.. TimingSubject.Comparisons])}");
                 Require(own.Timing is null != own.Unavailable is null, $"{which} needs either a timing or why there is none");
                 Require(own.Timing is not { } timing || IsSound(timing), $"{which} has numbers that are no timing");
             }
+        }
+
+        foreach (ProfiledWhole own in found.Whole)
+        {
+            string which = $"the timing {Wording.Quote(own.Key)} of {Wording.Quote(own.Format)} in the whole model";
+            CheckKey(own.Key, which);
+            Require(own.Timing is { Share: <= 1, OriginalMilliseconds: > 0 } && double.IsFinite(own.Timing.Share) && double.IsFinite(own.Timing.OriginalMilliseconds), $"{which} has numbers that are no timing");
+        }
+
+        void CheckKey(string key, string which)
+        {
+            Require(key.Length == 64 && key.All(char.IsAsciiHexDigitLower), $"{which} has a key that is not of 64 digits");
+            Require(keys.Add(key), $"{which} stands there twice");
         }
     }
 

@@ -33,6 +33,12 @@ public sealed class DamagedProfileTests(ProfileFixture fixture) : IClassFixture<
         { "no timing", json => First(json)["timing"]!["originalMilliseconds"] = 0 },
         { "no timing", json => First(json)["timing"]!["gain"] = JsonNode.Parse("1e999") },
         { "no timing", json => First(json)["timing"]!["confidence"] = 2 },
+        { "64 digits", json => AddWhole(json, w => w["key"] = "abc") },
+        { "stands there twice", json => AddWhole(json, w => w["key"] = (string)First(json)["key"]!) },
+        { "no timing", json => AddWhole(json, w => w["timing"]!["share"] = 2) },
+        { "no timing", json => AddWhole(json, w => w["timing"]!["share"] = JsonNode.Parse("-1e999")) },
+        { "no timing", json => AddWhole(json, w => w["timing"]!["originalMilliseconds"] = 0) },
+        { "whole", json => json.Remove("whole") },
         { "pairs", json => First(json)["timing"]!["pairs"] = 1e30 },
     };
 
@@ -125,6 +131,19 @@ public sealed class DamagedProfileTests(ProfileFixture fixture) : IClassFixture<
         Assert.Empty(folder.Log);
         Assert.False(Directory.Exists(folder["out"]));
         return found;
+    }
+
+    private static void AddWhole(JsonObject profile, Action<JsonObject> change)
+    {
+        var whole = new JsonObject
+        {
+            ["format"] = "int8-weight",
+            ["layers"] = new JsonArray("/a"),
+            ["timing"] = new JsonObject { ["share"] = 0.1, ["originalMilliseconds"] = 2 },
+            ["key"] = new string('0', 64),
+        };
+        change(whole);
+        profile["whole"]!.AsArray().Add(whole);
     }
 
     private static JsonObject First(JsonObject profile) => profile["subgraphs"]![0]!["timings"]![0]!.AsObject();

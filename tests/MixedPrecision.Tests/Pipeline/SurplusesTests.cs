@@ -1,3 +1,4 @@
+using System.Text.Json.Nodes;
 using MixedPrecision.Caching;
 using MixedPrecision.Calibration;
 using MixedPrecision.Partitioning;
@@ -49,6 +50,31 @@ public class SurplusesTests
         Assert.Equal(gains.Content.Key.Hex, again.Content.Key.Hex);
     }
 
+    /// <summary>What the device measured of the whole model counts where the plan is made, which measures nothing: for a re-trained model too, and not for other sizes.</summary>
+    [Fact]
+    public void AProfileHoldsIt()
+    {
+        using var device = new PipelineFolder();
+        device.WritePolicy("1%", "formats: [int8-dynamic, int8-weight]");
+        (_, Gains gains, _) = BeginWhereSomethingGains(device);
+        Begin(device, export: device["device.json"]);
+
+        using var folder = new PipelineFolder();
+        folder.WriteModel(weightSeed: 11);
+        string policy = File.ReadAllText(device.PolicyFile).Replace("threads: 1 }", "threads: 1, profile: device.json }", StringComparison.Ordinal);
+        File.WriteAllText(folder.PolicyFile, policy);
+        File.Copy(device["device.json"], folder["device.json"]);
+        (_, Gains read) = Begin(folder);
+        Assert.Equal(gains.Content.Key.Hex, read.Content.Key.Hex);
+        Assert.DoesNotContain(folder.Log, l => l.StartsWith("whole", StringComparison.Ordinal));
+
+        JsonObject profile = JsonNode.Parse(File.ReadAllText(folder["device.json"]))!.AsObject();
+        Assert.NotEmpty(profile["whole"]!.AsArray());
+        profile["whole"]!.AsArray().Clear();
+        File.WriteAllText(folder["device.json"], profile.ToJsonString());
+        Assert.Equal(gains.With(surpluses: []).Content.Key.Hex, Begin(folder).Gains.Content.Key.Hex);
+    }
+
     /// <summary>A model of less than a millisecond is not timed for it, and with an objective that is computed nothing is.</summary>
     [Theory]
     [InlineData("time")]
@@ -83,7 +109,7 @@ public class SurplusesTests
         throw new InvalidOperationException("No format gains at any size.");
     }
 
-    private static (PlanningInput Input, Gains Gains) Begin(PipelineFolder folder, bool ofAll = false)
+    private static (PlanningInput Input, Gains Gains) Begin(PipelineFolder folder, bool ofAll = false, string? export = null)
     {
         RunOptions options = folder.Options();
         var runner = new StageRunner(new ContentStore(folder["cache"]), new RunLog(options));
@@ -91,6 +117,11 @@ public class SurplusesTests
         Sensitivities sensitivities = Steps.Calibrate(materials, runner);
         var measuring = new Measuring(materials, runner);
         (PlanningInput input, Gains gains) = Steps.Begin(materials, measuring, Steps.Input(materials, materials.Allowed, sensitivities));
+        if (export is not null)
+        {
+            Profiles.Write(export, materials, [measuring]);
+        }
+
         return (input, ofAll ? measuring.AddSurpluses(input, gains.With(surpluses: []), ofAll) : gains);
     }
 }
