@@ -68,11 +68,12 @@ internal sealed class AttentionReader(OnnxModel model, GraphView view, IReadOnly
 
     /// <summary>Whether something holds of a value that follows from sizes, constants and inputs; found out once.</summary>
     /// <param name="claim">What is claimed, in words that tell it from all other claims.</param>
-    public bool Proven(string value, string claim, Func<Computation, bool> holds) => facts.Proven.GetOrAdd($"{value}\n{claim}", _ =>
+    public bool Proven(string value, string claim, Func<Computation, bool> holds) => facts.Proven.GetOrAdd($"{value}\n{claim}", _ => new Lazy<bool>(() =>
     {
+        // Sub-graphs are read at once, and most ask this of the same value: all but one wait.
         using Computation? computation = Computation.Of(Model, View, Types, Shapes, value);
         return computation is not null && holds(computation);
-    });
+    })).Value;
 
     private static double? First(Tensor tensor) => tensor.Count != 1 ? null : tensor.ElementType switch
     {
@@ -83,5 +84,5 @@ internal sealed class AttentionReader(OnnxModel model, GraphView view, IReadOnly
         _ => null,
     };
 
-    private sealed record Facts(SymbolicShapes Shapes, ConcurrentDictionary<string, bool> Proven);
+    private sealed record Facts(SymbolicShapes Shapes, ConcurrentDictionary<string, Lazy<bool>> Proven);
 }

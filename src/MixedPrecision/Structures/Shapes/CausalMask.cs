@@ -136,19 +136,23 @@ public static class CausalMask
             return false;
         }
 
-        Func<long, (bool Seen, bool Hidden)> at = Read(mask, form);
+        if (form != MaskForm.Added && mask.ElementType != ElementType.Bool)
+        {
+            throw new ArgumentException("a condition is of type bool");
+        }
+
         for (long plane = 0; plane < shape[0] * shape[1]; plane++)
         {
             for (long row = 0; row < rows; row++)
             {
-                for (long column = 0; column < total; column++)
+                int width = (int)shape[3], first = (int)((plane * shape[2]) + (shape[2] == 1 ? 0 : row)) * width;
+                long visible = past + row + 1;
+
+                // A row of one element stands for all columns.
+                int seen = (int)Math.Min(visible, width), hidden = width == 1 && visible < total ? 1 : width - seen;
+                if (!AreSeen(mask, form, first, seen) || !AreHidden(mask, form, first + width - hidden, hidden))
                 {
-                    long index = (((plane * shape[2]) + (shape[2] == 1 ? 0 : row)) * shape[3]) + (shape[3] == 1 ? 0 : column);
-                    (bool seen, bool hidden) = at(index);
-                    if (column <= past + row ? !seen : !hidden)
-                    {
-                        return false;
-                    }
+                    return false;
                 }
             }
         }
@@ -156,16 +160,31 @@ public static class CausalMask
         return true;
     }
 
-    private static Func<long, (bool Seen, bool Hidden)> Read(Tensor mask, MaskForm form)
+    /// <summary>Whether some elements in a row leave their scores as they are.</summary>
+    private static bool AreSeen(Tensor mask, MaskForm form, int first, int count) => form switch
+    {
+        MaskForm.Added => !mask.Values<float>().Slice(first, count).ContainsAnyExcept(0f),
+        MaskForm.Keeps => !mask.Bytes.Span.Slice(first, count).Contains((byte)0),
+        _ => !mask.Bytes.Span.Slice(first, count).ContainsAnyExcept((byte)0),
+    };
+
+    /// <summary>Whether they hide them.</summary>
+    private static bool AreHidden(Tensor mask, MaskForm form, int first, int count)
     {
         if (form != MaskForm.Added)
         {
-            ReadOnlyMemory<byte> bits = mask.ElementType == ElementType.Bool ? mask.Bytes : throw new ArgumentException("a condition is of type bool");
-            return index => ((bits.Span[(int)index] != 0) == (form == MaskForm.Keeps), (bits.Span[(int)index] != 0) == (form == MaskForm.Hides));
+            return AreSeen(mask, form == MaskForm.Keeps ? MaskForm.Hides : MaskForm.Keeps, first, count);
         }
 
-        float[] values = mask.Values<float>().ToArray();
-        return index => (values[index] == 0, values[index] <= Hidden);
+        foreach (float value in mask.Values<float>().Slice(first, count))
+        {
+            if (!(value <= Hidden))
+            {
+                return false;
+            }
+        }
+
+        return true;
     }
 
     private static Tensor Make(TensorType type, long[] shape, Func<long, long, long> at)
