@@ -82,7 +82,18 @@ public sealed class PackedFixture : IDisposable
     public string NewFolder(string name) => Directory.CreateDirectory(Path.Combine(root, name)).FullName;
 
     /// <summary>A console app that has the package.</summary>
-    public string NewApp(string name, string items = "", string properties = "<MixedPrecisionPolicy>model.policy.yaml</MixedPrecisionPolicy>")
+    public string NewApp(string name, string items = "", string properties = "<MixedPrecisionPolicy>model.policy.yaml</MixedPrecisionPolicy>") => NewProject(name, $"""
+              <PropertyGroup>
+                {properties}
+              </PropertyGroup>
+              <ItemGroup>
+                <PackageReference Include="MixedPrecision.Build" Version="{Version}" PrivateAssets="all" />
+                {items}
+              </ItemGroup>
+            """);
+
+    /// <summary>A console app, with what its project says besides.</summary>
+    private string NewProject(string name, string more)
     {
         string folder = NewFolder(name);
         File.WriteAllText(Path.Combine(folder, name + ".csproj"), $"""
@@ -91,12 +102,8 @@ public sealed class PackedFixture : IDisposable
                 <OutputType>Exe</OutputType>
                 <TargetFramework>net10.0</TargetFramework>
                 <UseAppHost>false</UseAppHost>
-                {properties}
               </PropertyGroup>
-              <ItemGroup>
-                <PackageReference Include="MixedPrecision.Build" Version="{Version}" PrivateAssets="all" />
-                {items}
-              </ItemGroup>
+              {more}
             </Project>
             """);
         File.WriteAllText(Path.Combine(folder, "Program.cs"), "System.Console.WriteLine(1);");
@@ -109,21 +116,13 @@ public sealed class PackedFixture : IDisposable
     private string NewReadmeApp(string name)
     {
         Markdown readme = Markdown.Read("README.md");
-        string folder = NewFolder(name), sample = Repository.Path("samples/DocArea");
-        File.WriteAllText(Path.Combine(folder, name + ".csproj"), $"""
-            <Project Sdk="Microsoft.NET.Sdk">
-              <PropertyGroup>
-                <OutputType>Exe</OutputType>
-                <TargetFramework>net10.0</TargetFramework>
-                <UseAppHost>false</UseAppHost>
-              </PropertyGroup>
+        string sample = Repository.Path("samples/DocArea");
+        string folder = NewProject(name, $"""
               {readme.Blocks("xml").Single()}
               <ItemGroup>
                 <PackageReference Include="Microsoft.ML.OnnxRuntime" Version="{AppRuntime}" />
               </ItemGroup>
-            </Project>
             """);
-        File.WriteAllText(Path.Combine(folder, "Program.cs"), "System.Console.WriteLine(1);");
         File.WriteAllText(Path.Combine(folder, "model.policy.yaml"), readme.Blocks("yaml").Single() + "searchSeconds: 1\n");
         File.WriteAllText(Path.Combine(folder, "calibration.jsonl"), readme.Blocks("json").Single() + string.Join('\n', File.ReadLines(Path.Combine(sample, "calibration.jsonl")).Take(47)));
         File.Copy(Path.Combine(sample, "model.onnx"), Path.Combine(folder, "model.onnx"));

@@ -85,18 +85,7 @@ public sealed class AppFixture : IDisposable
     {
         foreach (string name in new[] { "Other", "Another" })
         {
-            apps.Write($"{name}/{name}.csproj", """
-                <Project Sdk="Microsoft.NET.Sdk">
-                  <PropertyGroup>
-                    <OutputType>Exe</OutputType>
-                    <TargetFramework>net10.0</TargetFramework>
-                  </PropertyGroup>
-                  <ItemGroup>
-                    <ProjectReference Include="../My App/App.csproj" />
-                  </ItemGroup>
-                </Project>
-                """);
-            apps.Write($"{name}/Program.cs", "System.Console.WriteLine(2);");
+            apps.WriteReferringProject(name, "../My App/App.csproj");
         }
 
         apps.Write("Others.slnx", """<Solution><Project Path="Other/Other.csproj" /><Project Path="Another/Another.csproj" /></Solution>""");

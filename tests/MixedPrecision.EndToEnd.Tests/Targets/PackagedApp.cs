@@ -84,6 +84,23 @@ internal sealed class PackagedApp : IDisposable
         Write(Path.Combine(Path.GetDirectoryName(file)!, source), program);
     }
 
+    /// <summary>An app, in a folder of its name, that has nothing but a reference to another project.</summary>
+    public void WriteReferringProject(string name, string reference)
+    {
+        Write($"{name}/{name}.csproj", $"""
+            <Project Sdk="Microsoft.NET.Sdk">
+              <PropertyGroup>
+                <OutputType>Exe</OutputType>
+                <TargetFramework>net10.0</TargetFramework>
+              </PropertyGroup>
+              <ItemGroup>
+                <ProjectReference Include="{reference}" />
+              </ItemGroup>
+            </Project>
+            """);
+        Write($"{name}/Program.cs", "System.Console.WriteLine(1);");
+    }
+
     public ProcessRun Dotnet(params string[] arguments) => ProcessRun.Dotnet(Folder, [("NUGET_PACKAGES", Packages)], [.. arguments, "-nodeReuse:false"]);
 
     /// <summary>Publishes into <c>out</c>, which has to succeed. Only the first command restores: a restore finds the same whatever the project says of models.</summary>

@@ -11,18 +11,7 @@ public sealed class SolutionTests : IDisposable
     {
         app.WritePolicy("Library/model.policy.yaml");
         app.WriteProject("Library/Library.csproj", properties: "<MixedPrecisionPolicy>model.policy.yaml</MixedPrecisionPolicy><OutputType>Library</OutputType>", program: "public class It;");
-        app.Write("App/App.csproj", """
-            <Project Sdk="Microsoft.NET.Sdk">
-              <PropertyGroup>
-                <OutputType>Exe</OutputType>
-                <TargetFramework>net10.0</TargetFramework>
-              </PropertyGroup>
-              <ItemGroup>
-                <ProjectReference Include="../Library/Library.csproj" />
-              </ItemGroup>
-            </Project>
-            """);
-        app.Write("App/Program.cs", "System.Console.WriteLine(1);");
+        app.WriteReferringProject("App", "../Library/Library.csproj");
         app.Write("All.slnx", """
             <Solution>
               <Project Path="Library/Library.csproj" />

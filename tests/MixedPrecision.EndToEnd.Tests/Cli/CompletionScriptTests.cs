@@ -1,6 +1,6 @@
 using MixedPrecision.Cli;
 
-namespace MixedPrecision.Tests.Cli;
+namespace MixedPrecision.EndToEnd.Tests.Cli;
 
 /// <summary>
 /// What shells are given to complete with; it was run in zsh 5.9 and PowerShell 7.6. A line may hold more than the command (<c>cd app; mixed-precision cache p</c>), which may be named by a path: the tool is asked of the
