@@ -15,9 +15,11 @@ public static class ModelFiles
     /// data lies in its files does not count beyond what the model's file says of it.
     /// </summary>
     /// <param name="path">Path of the model's file.</param>
-    public static string Hash(OnnxModel model, string path)
+    public static string Hash(OnnxModel model, string path) => HashWith(model, HashOf([path]));
+
+    /// <summary>The same, of a model whose file's own SHA-256 is known.</summary>
+    public static string HashWith(OnnxModel model, string file)
     {
-        string file = HashOf([path]);
         DataRange[] ranges = [.. Ranges(model)];
         if (ranges.Length == 0)
         {

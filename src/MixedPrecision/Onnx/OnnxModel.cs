@@ -68,8 +68,7 @@ public sealed class OnnxModel : IDisposable
         ModelProto proto;
         try
         {
-            using FileStream stream = File.OpenRead(path);
-            proto = ModelProto.Parser.ParseFrom(stream);
+            proto = ModelParser.Parse(File.ReadAllBytes(path));
         }
         catch (InvalidProtocolBufferException e)
         {

@@ -1,3 +1,5 @@
+using System.Text.Json.Serialization;
+
 namespace MixedPrecision.Onnx;
 
 /// <summary>One dimension of a declared shape: a size, a symbol (e.g. "batch"), or neither when nothing is known.</summary>
@@ -15,6 +17,7 @@ public readonly record struct Dimension(long? Size, string? Symbol)
 /// <param name="Shape">The dimensions, or null when not even the rank is known.</param>
 public sealed record TensorType(int ElementType, IReadOnlyList<Dimension>? Shape)
 {
+    [JsonIgnore]
     public int? Rank => Shape?.Count;
 
     /// <summary>The sizes when all are known, else null.</summary>

@@ -25,4 +25,17 @@ public class NonFiniteTests
         Assert.Null(NonFinite.In(Tensor.Of<float>([], 0, 3)));
     }
 
+    [Theory]
+    [InlineData(float.NaN)]
+    [InlineData(float.PositiveInfinity)]
+    [InlineData(float.NegativeInfinity)]
+    public void OneOfManyIsFoundWhereverItStands(float value)
+    {
+        for (int place = 0; place < 70; place++)
+        {
+            float[] values = [.. Enumerable.Repeat(float.MinValue, 70)];
+            values[place] = value;
+            Assert.EndsWith($" at [{place}]", NonFinite.In(Tensor.Of(values, 70)), StringComparison.Ordinal);
+        }
+    }
 }
