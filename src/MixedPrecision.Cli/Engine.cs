@@ -19,6 +19,11 @@ internal static class Engine
         bool hasPolicy = invocation.Verb is not (Verb.Inspect or Verb.Gradient or Verb.Report);
         string? cache = hasPolicy ? Path.GetFullPath(invocation.CacheFolder ?? ContentStore.DefaultFolder()) : null;
         var options = new RunOptions(cache, invocation.Budget, reporter.Progress, reporter.Diagnose, cancel) { ShowKeys = invocation.ShowKeys, IsLocked = invocation.IsLocked, RuntimeWarning = invocation.Runtime?.Bind(), AppRuntime = invocation.Runtime?.Version, RuntimeIdentifier = invocation.RuntimeIdentifier };
+        if (hasPolicy)
+        {
+            Verbs.MakeReady(cancel);
+        }
+
         string? output = invocation.Output is null ? null : Path.GetFullPath(invocation.Output);
         WritableFolders.Check(
             cache, invocation.Export is { } export ? Path.GetDirectoryName(Path.GetFullPath(export)) : invocation.Verb is Verb.Gradient or Verb.Report ? Path.GetDirectoryName(output ?? Path.GetFullPath(invocation.File)) : output);

@@ -4,6 +4,7 @@ using MixedPrecision.Caching;
 using MixedPrecision.Data;
 using MixedPrecision.Diagnostics;
 using MixedPrecision.Losses;
+using MixedPrecision.Onnx;
 using MixedPrecision.Policies;
 using MixedPrecision.Quantization;
 using MixedPrecision.Reporting;
@@ -87,15 +88,6 @@ internal sealed record Materials(
     /// <param name="isProfiled">Whether timings are those of the profile that the policy names; else it is passed over.</param>
     public static Materials Open(string policyFile, RunOptions options, StageRunner runner, bool verifies = true, Objective? objective = null, bool isProfiled = true)
     {
-        // On another processor while policy and model are read: what else every run loads and compiles, and may fail where it is used.
-        _ = Task.Run(
-            () =>
-            {
-                Machine.Detect(new RuntimePolicy("", 0, Place.None));
-                StageRunner.MakeReady(
-                    typeof(List<Diagnostic>), typeof(Diagnostic), typeof(Calibration.Sensitivities), typeof(Calibration.LayerSensitivity), typeof(Calibration.FormatSensitivity), typeof(Searched), typeof(Structures.Configuration), typeof(List<Solving.Plan>), typeof(Solving.Plan));
-            },
-            options.Cancel);
         RunLog log = runner.Log;
         Policy policy = Policy.Load(policyFile);
         policy = policy with { Objective = objective ?? policy.Objective };
@@ -126,7 +118,9 @@ internal sealed record Materials(
         }
 
         policy = Choices.On(strictest, policy);
-        Workspace workspace = Workspace.Open(policy.Resolve(policy.Model), policy.Model, policy.KeepsDefaults, policy.Objective == Objective.Memory);
+        Workspace workspace = Workspace.Open(
+            policy.Resolve(policy.Model), policy.Model, policy.KeepsDefaults, policy.Objective == Objective.Memory,
+            infer: (model, hash) => runner.Get(Stages.Types, new TypesInput(new Content<OnnxModel>(CacheKey.Of(("model", hash)).With("defaults", model.Defaults.Count), () => model), machine.Runtime)));
         Content<LossFunction> loss = Losses(policy, workspace);
         try
         {

@@ -13,7 +13,9 @@ namespace MixedPrecision.Pipeline;
 /// <param name="Run">Makes the artifact from the record alone.</param>
 /// <param name="IsClocked">Whether the artifact holds times, which differ from run to run.</param>
 /// <param name="IsKept">Whether an artifact is kept for further runs; null: every one.</param>
-internal sealed record Stage<TInput, TArtifact>(string Name, int Version, Func<TInput, StageContext, TArtifact> Run, bool IsClocked = false, Func<TArtifact, bool>? IsKept = null)
+/// <param name="IsQuiet">Whether nothing is said of it, since it is done at once and part of opening a model.</param>
+internal sealed record Stage<TInput, TArtifact>(
+    string Name, int Version, Func<TInput, StageContext, TArtifact> Run, bool IsClocked = false, Func<TArtifact, bool>? IsKept = null, bool IsQuiet = false)
     where TInput : notnull;
 
 /// <summary>What a stage has while it runs.</summary>
@@ -45,8 +47,12 @@ internal sealed class StageRunner(ContentStore store, RunLog log)
         byte[]? stored = Find(stage.Name, key);
         if (stored is not null && !log.Recomputes)
         {
-            log.Count(stage.Name, isReused: true);
-            log.SayOfStage(stage.Name, "reused", isWork: false);
+            if (!stage.IsQuiet)
+            {
+                log.Count(stage.Name, isReused: true);
+                log.SayOfStage(stage.Name, "reused", isWork: false);
+            }
+
             return Deserialize<TArtifact>(stored);
         }
 
@@ -58,14 +64,15 @@ internal sealed class StageRunner(ContentStore store, RunLog log)
         }
 
         long saved = Stopwatch.GetTimestamp();
-        TArtifact artifact = Timed(stage.Name, report => stage.Run(input, new StageContext(report, kept, content =>
+        TArtifact Run(Action<double, string> report) => stage.Run(input, new StageContext(report, kept, content =>
         {
             if (Stopwatch.GetElapsedTime(saved) >= SavingInterval)
             {
                 store.Put(unfinished, key, content());
                 saved = Stopwatch.GetTimestamp();
             }
-        }, log.Cancel)));
+        }, log.Cancel));
+        TArtifact artifact = stage.IsQuiet ? Run((_, _) => { }) : Timed(stage.Name, Run);
         byte[] made = Serialize(artifact);
         if (stored is not null && !stage.IsClocked && !made.AsSpan().SequenceEqual(stored))
         {

@@ -2,6 +2,7 @@ using MixedPrecision.Benchmarking;
 using MixedPrecision.Calibration;
 using MixedPrecision.Data;
 using MixedPrecision.Diagnostics;
+using MixedPrecision.Execution;
 using MixedPrecision.Formats;
 using MixedPrecision.Onnx;
 using MixedPrecision.Quantization;
@@ -26,6 +27,12 @@ internal static class Stages
 
     /// <summary>Samples on which exact rewrites are held against the original.</summary>
     private const int FewSamples = 2;
+
+    /// <summary>Model → the types of its values, as ONNX Runtime infers them.</summary>
+    public static readonly Stage<TypesInput, Dictionary<string, TensorType>> Types = new("types", Version: 1, (input, _) => new(TypeInference.Infer(input.Model.Value)), IsQuiet: true);
+
+    /// <summary>Model → the structures that its sub-graphs may have. Its version is raised when some are found that were not, or the other way round.</summary>
+    public static readonly Stage<StructuresInput, List<List<StructureFinding>>> Structures = new("structures", Version: 1, (input, _) => input.Model.Value.FindStructures(), IsQuiet: true);
 
     /// <summary>Model and data → what layers read, by what formats are prepared with.</summary>
     public static readonly Stage<ObserveInput, Observations> Observe = new(

@@ -7,6 +7,7 @@ using MixedPrecision.Formats;
 using MixedPrecision.Policies;
 using MixedPrecision.Reporting;
 using MixedPrecision.Solving;
+using MixedPrecision.Structures;
 using MixedPrecision.Verification;
 
 namespace MixedPrecision.Pipeline;
@@ -60,11 +61,24 @@ internal static class Steps
             return new Judgement(materials.Allowed, null, "no layer has a format to choose");
         }
 
-        CheckData(materials, runner);
-        CheckRepeatable(materials, runner);
-        Sensitivities sensitivities = Calibrate(materials, runner);
+        Sensitivities sensitivities = CheckAndCalibrate(materials, runner);
         IReadOnlyDictionary<string, LayerOptions> allowed = Choices.Judged(materials.Policy, materials.Allowed, sensitivities);
         return new Judgement(allowed, sensitivities, Choices.Any(materials, allowed) ? null : "no layer could be judged");
+    }
+
+    /// <summary>The sensitivities of all layers, once data and model are found fit for it.</summary>
+    public static Sensitivities CheckAndCalibrate(Materials materials, StageRunner runner)
+    {
+        CheckData(materials, runner);
+        CheckRepeatable(materials, runner);
+        if (materials.Policy.Objective == Objective.Time)
+        {
+            Workspace workspace = materials.Workspace;
+            workspace.TakeStructures(runner.Get(Stages.Structures, new StructuresInput(
+                Shipment.ModelOf(workspace), [.. workspace.SeenTypes.OrderBy(t => t.Key, StringComparer.Ordinal).Select(t => $"{t.Key}: {t.Value}")], [.. KnownStructures.All.Select(StructureVersion.Of)])));
+        }
+
+        return Calibrate(materials, runner);
     }
 
     /// <summary>The sensitivities of all layers.</summary>
@@ -205,7 +219,7 @@ internal static class Steps
     }
 
     /// <summary>Warns of data that say less than they seem to.</summary>
-    public static void CheckData(Materials materials, StageRunner runner)
+    private static void CheckData(Materials materials, StageRunner runner)
     {
         foreach (Diagnostic warning in runner.Get(Stages.CheckData, new CheckDataInput(materials.DataPolicy, materials.Data.Calibration, materials.Data.Evaluation)))
         {
@@ -222,7 +236,7 @@ internal static class Steps
 
     /// <summary>Refuses a model whose loss is another one in every run, and warns of other outputs that are.</summary>
     /// <exception cref="MixedPrecisionException">MPB7006: an output that the loss reads differs from run to run.</exception>
-    public static void CheckRepeatable(Materials materials, StageRunner runner)
+    private static void CheckRepeatable(Materials materials, StageRunner runner)
     {
         foreach (Unrepeatable output in runner.Get(Stages.Repeat, new RepeatInput(
             Shipment.ModelOf(materials.Workspace), materials.Data.Calibration, Kernels.Of(materials.Machine), AppSession.Of(materials.Machine))))

@@ -56,9 +56,7 @@ internal sealed class Validating
     public Experiments Run()
     {
         RequireChoice(materials.Allowed, "no layer has a format to choose");
-        Steps.CheckData(materials, runner);
-        Steps.CheckRepeatable(materials, runner);
-        Sensitivities sensitivities = Steps.Calibrate(materials, runner);
+        Sensitivities sensitivities = Steps.CheckAndCalibrate(materials, runner);
         IReadOnlyDictionary<string, LayerOptions> allowed = Choices.Judged(materials.Policy, materials.Allowed, sensitivities);
         RequireChoice(allowed, "no layer could be judged");
         var measuring = new Measuring(materials, runner);

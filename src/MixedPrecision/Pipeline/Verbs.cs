@@ -1,6 +1,7 @@
 using System.Text;
 using Google.Protobuf;
 using MixedPrecision.Autodiff;
+using MixedPrecision.Benchmarking;
 using MixedPrecision.Caching;
 using MixedPrecision.Calibration;
 using MixedPrecision.Data;
@@ -10,6 +11,7 @@ using MixedPrecision.Policies;
 using MixedPrecision.Reporting;
 using MixedPrecision.Reporting.Page;
 using MixedPrecision.Solving;
+using MixedPrecision.Structures;
 
 namespace MixedPrecision.Pipeline;
 
@@ -114,6 +116,17 @@ public static partial class Verbs
 
         return Reports.Together(materials, reports) with { Exported = Profiles.Write(file, materials, timed) };
     }
+
+    /// <summary>Begins, on another processor while policy and model are read, to load and compile what every run with a policy needs; what fails of it fails where it is used.</summary>
+    public static void MakeReady(CancellationToken cancel) => _ = Task.Run(
+        () =>
+        {
+            Machine.Detect(new RuntimePolicy("", 0, Place.None));
+            StageRunner.MakeReady(
+                typeof(Dictionary<string, TensorType>), typeof(List<Diagnostic>), typeof(Diagnostic), typeof(List<List<StructureFinding>>), typeof(Sensitivities), typeof(LayerSensitivity), typeof(FormatSensitivity),
+                typeof(Searched), typeof(Configuration), typeof(List<Plan>), typeof(Plan));
+        },
+        cancel);
 
     /// <summary>The plan, before a model is written.</summary>
     public static SolveReport Solve(string policyFile, RunOptions options)
@@ -295,9 +308,7 @@ public static partial class Verbs
     private static Sensitivities Calibrated(Materials materials, StageRunner runner)
     {
         Steps.CheckBudget(materials);
-        Steps.CheckData(materials, runner);
-        Steps.CheckRepeatable(materials, runner);
-        return Steps.Calibrate(materials, runner);
+        return Steps.CheckAndCalibrate(materials, runner);
     }
 
     private static (PlanningInput Input, Gains Gains, Measuring Measuring) Begin(Materials materials, StageRunner runner, Sensitivities sensitivities)

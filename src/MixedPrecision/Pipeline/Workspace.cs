@@ -14,16 +14,18 @@ namespace MixedPrecision.Pipeline;
 internal sealed class Workspace : IDisposable
 {
     private readonly bool withEmbeddings;
+    private readonly Task<string> fileHash;
     private IReadOnlyDictionary<string, TensorType> originalTypes;
     private string? hash;
     private string? keptWhy;
     private bool? hasExternalData;
-    private IReadOnlyList<FoundStructure>[]? structures;
+    private IReadOnlyList<FoundStructure>[]? structures, known;
     private IReadOnlyDictionary<string, LayerSite>? unlocked;
 
-    private Workspace(OnnxModel original, string path, IReadOnlyDictionary<string, TensorType> types, bool isRewritten, bool withEmbeddings)
+    private Workspace(OnnxModel original, Task<string> fileHash, string path, IReadOnlyDictionary<string, TensorType> types, bool isRewritten, bool withEmbeddings)
     {
         this.withEmbeddings = withEmbeddings;
+        this.fileHash = fileHash;
         Original = original;
         Path = path;
         IsRewritten = isRewritten;
@@ -57,7 +59,7 @@ internal sealed class Workspace : IDisposable
     public IReadOnlyList<string> Notes => [.. new[] { Model.DefaultsNote, Rewrites?.Note, keptWhy }.OfType<string>()];
 
     /// <summary>SHA-256 of the model's file and of the external data it reads, in lower-case hexadecimal.</summary>
-    public string Hash => hash ??= ModelFiles.Hash(Original, Path);
+    public string Hash => hash ??= ModelFiles.HashWith(Original, fileHash.GetAwaiter().GetResult());
 
     /// <summary>Bytes of the model's file and of the external tensors it reads.</summary>
     public long Bytes => ModelFiles.Bytes(Original, Path);
@@ -74,12 +76,16 @@ internal sealed class Workspace : IDisposable
     /// <param name="keepDefaults">Whether initializers that are inputs stay so: see <see cref="OnnxModel.Load"/>.</param>
     /// <param name="withEmbeddings">Whether tables to look up in are layers.</param>
     /// <param name="isRewritten">Whether <see cref="ExactRewrites"/> are made.</param>
-    public static Workspace Open(string path, string displayName, bool keepDefaults = false, bool withEmbeddings = false, bool isRewritten = true)
+    /// <param name="infer">Finds the types of a model of some hash, in place of <see cref="TypeInference"/>.</param>
+    public static Workspace Open(
+        string path, string displayName, bool keepDefaults = false, bool withEmbeddings = false, bool isRewritten = true, Func<OnnxModel, string, IReadOnlyDictionary<string, TensorType>>? infer = null)
     {
+        // Beside the rest: every run needs both.
+        Task<string> hash = Task.Run(() => ModelFiles.HashOf([path]));
         OnnxModel model = OnnxModel.Load(path, displayName, keepDefaults);
         try
         {
-            return new Workspace(model, path, TypeInference.Infer(model), isRewritten, withEmbeddings);
+            return new Workspace(model, hash, path, infer is null ? TypeInference.Infer(model) : infer(model, ModelFiles.HashWith(model, hash.GetAwaiter().GetResult())), isRewritten, withEmbeddings);
         }
         catch
         {
@@ -172,8 +178,15 @@ internal sealed class Workspace : IDisposable
         });
     }
 
-    /// <summary>The structures that a sub-graph may have besides the exported one.</summary>
-    public IReadOnlyList<FoundStructure> StructuresOf(Subgraph subgraph) => (structures ??= FindStructures())[subgraph.Index];
+    /// <summary>The structures that a sub-graph may have besides the exported one. What calibration data show of layers does not count for them.</summary>
+    public IReadOnlyList<FoundStructure> StructuresOf(Subgraph subgraph) => (known ?? Structures)[subgraph.Index];
+
+    /// <summary>What is found of structures, by sub-graph.</summary>
+    public List<List<StructureFinding>> FindStructures() => [.. Structures.Select(found => found.Select(StructureFinding.Of).ToList())];
+
+    /// <summary>Takes what <see cref="FindStructures"/> found before; how a structure is written is found anew once one is.</summary>
+    public void TakeStructures(IReadOnlyList<IReadOnlyList<StructureFinding>> found) =>
+        known = [.. found.Select((own, index) => own.Select(f => f.Known(() => Structures[index].Single(s => s.Structure.Name == f.Name))).ToList())];
 
     /// <summary>The tensor of a weight, wherever the model keeps it.</summary>
     public Tensor Weight(string name) =>
@@ -181,20 +194,28 @@ internal sealed class Workspace : IDisposable
 
     public void Dispose() => Original.Dispose();
 
-    /// <summary>Those of all sub-graphs: each by itself, hence on all processors.</summary>
-    private IReadOnlyList<FoundStructure>[] FindStructures()
+    /// <summary>Those of all sub-graphs, found by each in itself, hence on all processors.</summary>
+    private IReadOnlyList<FoundStructure>[] Structures
     {
-        var found = new IReadOnlyList<FoundStructure>[Partition.Subgraphs.Count];
-        try
+        get
         {
-            Parallel.For(0, found.Length, i => found[i] = KnownStructures.Find(new StructureSite(Model, Partition, Partition.Subgraphs[i], Types, Sites)));
-        }
-        catch (AggregateException e)
-        {
-            ExceptionDispatchInfo.Throw(e.InnerExceptions[0]);
-        }
+            if (structures is null)
+            {
+                var found = new IReadOnlyList<FoundStructure>[Partition.Subgraphs.Count];
+                try
+                {
+                    Parallel.For(0, found.Length, i => found[i] = KnownStructures.Find(new StructureSite(Model, Partition, Partition.Subgraphs[i], Types, Sites)));
+                }
+                catch (AggregateException e)
+                {
+                    ExceptionDispatchInfo.Throw(e.InnerExceptions[0]);
+                }
 
-        return found;
+                structures = found;
+            }
+
+            return structures;
+        }
     }
 
     [MemberNotNull(nameof(Model), nameof(Types), nameof(Partition), nameof(Sites))]
@@ -211,7 +232,7 @@ internal sealed class Workspace : IDisposable
     {
         Partition = Partitioner.Partition(Model, Types, withEmbeddings);
         Sites = WeightFaults.Find(Model, Partition.View, SitesOf(Types));
-        structures = null;
+        (structures, known) = (null, null);
         unlocked = null;
     }
 
