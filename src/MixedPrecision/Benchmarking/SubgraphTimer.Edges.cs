@@ -13,10 +13,17 @@ namespace MixedPrecision.Benchmarking;
 /// is counted on both sides of a cut where the whole model may have it once, or not at all.
 /// </summary>
 /// <param name="OriginalMilliseconds">What the two take by themselves, as the original has them.</param>
-/// <param name="Both">Milliseconds gained when both are in their configurations, as far as told from zero; may be negative, as the others.</param>
+/// <param name="Both">Milliseconds gained when both are in their configurations, as far as told from zero; or lost, by the best estimate.</param>
 /// <param name="First">The same when the first alone is.</param>
 /// <param name="Second">The same when the second alone is.</param>
-public sealed record EdgeTiming(double OriginalMilliseconds, double Both, double First, double Second);
+public sealed record EdgeTiming(double OriginalMilliseconds, double Both, double First, double Second)
+{
+    /// <summary>
+    /// A gain as far as it is told from zero, since the program picks what looks best and would take noise for gains; a cost by its best estimate: most are too small to be told, and together they decide whether it pays to change
+    /// single layers (build/docs/validate.md).
+    /// </summary>
+    internal static double Counted(Timing timing) => timing.Low > 0 ? timing.Low : Math.Min(timing.Gain, 0);
+}
 
 /// <summary>Edges between sub-graphs.</summary>
 public sealed partial class SubgraphTimer
@@ -55,7 +62,7 @@ public sealed partial class SubgraphTimer
         }
 
         return found.SelectMany(f => f).Any(f => f!.Unavailable is not null) ? []
-            : [.. found.Select(f => new EdgeTiming(f[0]!.Timing!.OriginalMilliseconds, Told(f[0]!.Timing!), Told(f[1]!.Timing!), Told(f[2]!.Timing!)))];
+            : [.. found.Select(f => new EdgeTiming(f[0]!.Timing!.OriginalMilliseconds, EdgeTiming.Counted(f[0]!.Timing!), EdgeTiming.Counted(f[1]!.Timing!), EdgeTiming.Counted(f[2]!.Timing!)))];
     }
 
     private void TimeEdge(
@@ -114,9 +121,6 @@ public sealed partial class SubgraphTimer
             timings.Add(keys[state], subjects[state], new Timing(original, original - gain, gain, low, high, comparison.Confidence, observed.Length, []));
         }
     }
-
-    /// <summary>A gain as far as it is told from zero: the program picks what looks best, so noise of either sign would be taken for a gain.</summary>
-    private static double Told(Timing timing) => timing.Low > 0 ? timing.Low : timing.High < 0 ? timing.High : 0;
 
     private static Configuration Together(Configuration first, Configuration second) => Configuration.Exported([.. first.Formats, .. second.Formats]);
 }

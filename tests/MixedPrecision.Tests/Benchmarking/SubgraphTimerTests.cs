@@ -72,6 +72,14 @@ public sealed partial class SubgraphTimerTests : IDisposable
         Assert.Equal([edge], Measure(2, "int8-dynamic"));
     }
 
+    [Theory]
+    [InlineData(0.01, 0.05, 0.01)]
+    [InlineData(-0.01, 0.05, 0)]
+    [InlineData(-0.05, -0.02, -0.035)]
+    [InlineData(-0.05, 0.01, -0.02)]
+    public void AnEdgeGainsWhatIsToldAndCostsWhatIsEstimated(double low, double high, double counted) =>
+        Assert.Equal(counted, EdgeTiming.Counted(new Timing(1, 1 - ((low + high) / 2), (low + high) / 2, low, high, 0.95, 9, [])), 1e-12);
+
     [Fact]
     public void NeighboursJoinedAreOneSubgraphOfTheSameStructure()
     {
