@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using MixedPrecision.Caching;
 using MixedPrecision.Formats;
 using MixedPrecision.Onnx;
@@ -43,6 +44,9 @@ internal static class Emission
     private const string Stage = "quantize";
     public const int Version = 5;
 
+    /// <summary>Texts of ranges, which all plans of a frontier ask for.</summary>
+    private static readonly ConditionalWeakTable<LayerRanges, string> Texts = [];
+
     /// <summary>Puts the model of a plan, and its external data if it has any, into a folder.</summary>
     /// <param name="plan">A configuration by sub-graph.</param>
     /// <param name="name">File name of the model.</param>
@@ -87,8 +91,11 @@ internal static class Emission
     ];
 
     /// <summary>What calibration saw, or a lock holds, that decides on what a format writes, or null.</summary>
-    private static string? Observed(LayerSite site, NumberFormat format) =>
-        (format.ReadsMoments ? HeldBy(site) ?? site.Moments?.Hash : null, format.ReadsRanges ? site.Ranges?.Text : null) switch { (string moments, string ranges) => $"{moments} {ranges}", var (moments, ranges) => moments ?? ranges };
+    private static string? Observed(LayerSite site, NumberFormat format)
+    {
+        string? moments = format.ReadsMoments ? HeldBy(site) ?? site.Moments?.Hash : null, ranges = format.ReadsRanges && site.Ranges is { } own ? Texts.GetValue(own, r => r.Text) : null;
+        return moments is null ? ranges : ranges is null ? moments : $"{moments} {ranges}";
+    }
 
     /// <summary>Identifies the constants that a lock holds of a layer; null without a lock.</summary>
     private static string? HeldBy(LayerSite site) => site.Locked is null ? null : string.Join(' ', site.Locked.OrderBy(l => l.Key, StringComparer.Ordinal).Select(l => l.Value.Hash));

@@ -124,7 +124,7 @@ public static partial class Verbs
             Machine.Detect(new RuntimePolicy("", 0, Place.None));
             StageRunner.MakeReady(
                 typeof(Dictionary<string, TensorType>), typeof(List<Diagnostic>), typeof(Diagnostic), typeof(List<List<StructureFinding>>), typeof(Sensitivities), typeof(LayerSensitivity), typeof(FormatSensitivity),
-                typeof(Searched), typeof(Configuration), typeof(List<Plan>), typeof(Plan));
+                typeof(SolverProblem), typeof(LossModel), typeof(Searched), typeof(Configuration), typeof(List<Plan>), typeof(Plan));
         },
         cancel);
 

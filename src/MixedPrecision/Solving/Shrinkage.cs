@@ -1,4 +1,4 @@
-using System.Numerics.Tensors;
+using System.Runtime.CompilerServices;
 
 namespace MixedPrecision.Solving;
 
@@ -28,16 +28,15 @@ public static class Shrinkage
             return 1;
 
         double[][] standard = [.. rows.Select(row => Standardize(row, samples))];
-        double[] products = new double[samples];
         double variances = 0;
         double squares = 0;
         for (int i = 0; i < standard.Length; i++)
         {
             for (int j = 0; j < i; j++)
             {
-                TensorPrimitives.Multiply<double>(standard[i], standard[j], products);
-                double correlation = TensorPrimitives.Sum<double>(products) / samples;
-                double spread = TensorPrimitives.SumOfSquares<double>(products) / samples - correlation * correlation;
+                (double sum, double squaresOfProducts) = Products(standard[i], standard[j]);
+                double correlation = sum / samples;
+                double spread = squaresOfProducts / samples - correlation * correlation;
                 variances += Math.Max(0, spread) / (samples - 1);
                 squares += correlation * correlation;
             }
@@ -52,7 +51,24 @@ public static class Shrinkage
         // The greatest goes first: squares of very small numbers vanish.
         double greatest = row.Max(Math.Abs);
         double[] scaled = [.. row.Select(value => value / greatest)];
-        double root = Math.Sqrt(TensorPrimitives.SumOfSquares<double>(scaled) / samples);
+        double root = Math.Sqrt(Products(scaled, scaled).Sum / samples);
         return [.. scaled.Select(value => value / root)];
+    }
+
+    /// <summary>The sum of the products of two rows, and that of their squares; in one order on every machine, so that a plan is too, which vectors of one machine's width do not have.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static (double Sum, double Squares) Products(double[] a, double[] b)
+    {
+        double sum = 0, otherSum = 0, squares = 0, otherSquares = 0;
+        int i = 0;
+        for (; i + 1 < a.Length; i += 2)
+        {
+            double product = a[i] * b[i], other = a[i + 1] * b[i + 1];
+            (sum, squares) = (sum + product, squares + product * product);
+            (otherSum, otherSquares) = (otherSum + other, otherSquares + other * other);
+        }
+
+        double last = i < a.Length ? a[i] * b[i] : 0;
+        return (sum + otherSum + last, squares + otherSquares + last * last);
     }
 }
