@@ -29,6 +29,9 @@ internal sealed class SmallModel : IDisposable
 
     public string Cache => Path.Combine(root, "cache");
 
+    /// <summary>Stages whose artifacts lie in the cache, but for that which opening a model takes.</summary>
+    public IEnumerable<string?> CachedStages => Directory.Exists(Cache) ? Directory.GetFileSystemEntries(Cache).Select(Path.GetFileName).Except(["locks", "temporary", "types"]) : [];
+
     public string Home => Path.Combine(root, "home");
 
     public string Temporary => Path.Combine(root, "temporary");
