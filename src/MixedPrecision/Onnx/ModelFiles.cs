@@ -14,11 +14,8 @@ public static class ModelFiles
     /// SHA-256 of the model's file and of the external bytes it refers to, in lower-case hexadecimal; without external data that of the file. Where the
     /// data lies in its files does not count beyond what the model's file says of it.
     /// </summary>
-    /// <param name="path">Path of the model's file.</param>
-    public static string Hash(OnnxModel model, string path) => HashWith(model, HashOf([path]));
-
-    /// <summary>The same, of a model whose file's own SHA-256 is known.</summary>
-    public static string HashWith(OnnxModel model, string file)
+    /// <param name="file">The SHA-256 of the model's file: <see cref="HashOf"/>.</param>
+    public static string Hash(OnnxModel model, string file)
     {
         DataRange[] ranges = [.. Ranges(model)];
         if (ranges.Length == 0)

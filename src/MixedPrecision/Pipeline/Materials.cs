@@ -120,7 +120,7 @@ internal sealed record Materials(
         policy = Choices.On(strictest, policy);
         Workspace workspace = Workspace.Open(
             policy.Resolve(policy.Model), policy.Model, policy.KeepsDefaults, policy.Objective == Objective.Memory,
-            infer: (model, hash) => runner.Get(Stages.Types, new TypesInput(new Content<OnnxModel>(CacheKey.Of(("model", hash)).With("defaults", model.Defaults.Count), () => model), machine.Runtime)));
+            infer: (model, hash) => runner.Get(Stages.Types, new TypesInput(new Content<OnnxModel>(Shipment.KeyOf(model, hash), () => model), machine.Runtime)));
         Content<LossFunction> loss = Losses(policy, workspace);
         try
         {

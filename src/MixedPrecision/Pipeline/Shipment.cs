@@ -1,6 +1,8 @@
 using MixedPrecision.Benchmarking;
+using MixedPrecision.Caching;
 using MixedPrecision.Calibration;
 using MixedPrecision.Diagnostics;
+using MixedPrecision.Onnx;
 using MixedPrecision.Partitioning;
 using MixedPrecision.Policies;
 using MixedPrecision.Quantization;
@@ -64,9 +66,12 @@ internal sealed class Shipment(Materials materials, StageRunner runner, Judgemen
 
     /// <summary>The original as stages read it, with its exact rewrites.</summary>
     public static Content<Workspace> ModelOf(Workspace workspace) => new(
-        Caching.CacheKey.Of(("model", workspace.Hash)).With("defaults", workspace.Model.Defaults.Count).With("embeddings", workspace.Partition.Layers.Count(l => l.Kind == LayerKind.Embedding))
+        KeyOf(workspace.Model, workspace.Hash).With("embeddings", workspace.Partition.Layers.Count(l => l.Kind == LayerKind.Embedding))
             .With("rewrites", workspace.Rewrites?.Key ?? "none"),
         () => workspace);
+
+    /// <summary>What identifies a model as it was loaded.</summary>
+    public static CacheKey KeyOf(OnnxModel model, string hash) => CacheKey.Of(("model", hash)).With("defaults", model.Defaults.Count);
 
     /// <summary>The original's file, likewise.</summary>
     public static Content<string> PathOf(Workspace workspace) => new(ModelOf(workspace).Key, () => workspace.Path);

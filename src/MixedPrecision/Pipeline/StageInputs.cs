@@ -9,7 +9,6 @@ using MixedPrecision.Onnx;
 using MixedPrecision.Policies;
 using MixedPrecision.Quantization;
 using MixedPrecision.Solving;
-using MixedPrecision.Structures;
 
 namespace MixedPrecision.Pipeline;
 
@@ -37,19 +36,13 @@ internal sealed record AppSession(int Threads, IReadOnlyList<SessionOption>? Opt
     public SessionSettings ForSamples() => Settings().ForAnySize();
 }
 
-/// <summary>A structure as keys name it.</summary>
-internal sealed record StructureVersion(string Name, int Version)
-{
-    public static StructureVersion Of(Structure structure) => new(structure.Name, structure.Version);
-}
-
 /// <summary>What <see cref="Stages.Types"/> reads.</summary>
 internal sealed record TypesInput(Content<OnnxModel> Model, string Runtime);
 
 /// <summary>What <see cref="Stages.Structures"/> reads.</summary>
 /// <param name="Seen">Types of values that only a run has shown.</param>
-/// <param name="Known">The table of structures.</param>
-internal sealed record StructuresInput(Content<Workspace> Model, IReadOnlyList<string> Seen, IReadOnlyList<StructureVersion> Known);
+/// <param name="Known">The structures that there are, with their versions.</param>
+internal sealed record StructuresInput(Content<Workspace> Model, IReadOnlyList<string> Seen, IReadOnlyList<string> Known);
 
 /// <summary>What <see cref="Stages.Observe"/> reads.</summary>
 /// <param name="Values">The activations whose moments are wanted.</param>

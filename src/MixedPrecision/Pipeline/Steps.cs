@@ -75,7 +75,7 @@ internal static class Steps
         {
             Workspace workspace = materials.Workspace;
             workspace.TakeStructures(runner.Get(Stages.Structures, new StructuresInput(
-                Shipment.ModelOf(workspace), [.. workspace.SeenTypes.OrderBy(t => t.Key, StringComparer.Ordinal).Select(t => $"{t.Key}: {t.Value}")], [.. KnownStructures.All.Select(StructureVersion.Of)])));
+                Shipment.ModelOf(workspace), [.. workspace.SeenTypes.OrderBy(t => t.Key, StringComparer.Ordinal).Select(t => $"{t.Key}: {t.Value}")], [.. KnownStructures.All.Select(s => $"{s.Name} {s.Version}")])));
         }
 
         return Calibrate(materials, runner);

@@ -14,18 +14,17 @@ namespace MixedPrecision.Pipeline;
 internal sealed class Workspace : IDisposable
 {
     private readonly bool withEmbeddings;
-    private readonly Task<string> fileHash;
+    private readonly Lazy<string> hash;
     private IReadOnlyDictionary<string, TensorType> originalTypes;
-    private string? hash;
     private string? keptWhy;
     private bool? hasExternalData;
     private IReadOnlyList<FoundStructure>[]? structures, known;
     private IReadOnlyDictionary<string, LayerSite>? unlocked;
 
-    private Workspace(OnnxModel original, Task<string> fileHash, string path, IReadOnlyDictionary<string, TensorType> types, bool isRewritten, bool withEmbeddings)
+    private Workspace(OnnxModel original, Lazy<string> hash, string path, IReadOnlyDictionary<string, TensorType> types, bool isRewritten, bool withEmbeddings)
     {
         this.withEmbeddings = withEmbeddings;
-        this.fileHash = fileHash;
+        this.hash = hash;
         Original = original;
         Path = path;
         IsRewritten = isRewritten;
@@ -59,7 +58,7 @@ internal sealed class Workspace : IDisposable
     public IReadOnlyList<string> Notes => [.. new[] { Model.DefaultsNote, Rewrites?.Note, keptWhy }.OfType<string>()];
 
     /// <summary>SHA-256 of the model's file and of the external data it reads, in lower-case hexadecimal.</summary>
-    public string Hash => hash ??= ModelFiles.HashWith(Original, fileHash.GetAwaiter().GetResult());
+    public string Hash => hash.Value;
 
     /// <summary>Bytes of the model's file and of the external tensors it reads.</summary>
     public long Bytes => ModelFiles.Bytes(Original, Path);
@@ -81,11 +80,12 @@ internal sealed class Workspace : IDisposable
         string path, string displayName, bool keepDefaults = false, bool withEmbeddings = false, bool isRewritten = true, Func<OnnxModel, string, IReadOnlyDictionary<string, TensorType>>? infer = null)
     {
         // Beside the rest: every run needs both.
-        Task<string> hash = Task.Run(() => ModelFiles.HashOf([path]));
+        Task<string> file = Task.Run(() => ModelFiles.HashOf([path]));
         OnnxModel model = OnnxModel.Load(path, displayName, keepDefaults);
+        var hash = new Lazy<string>(() => ModelFiles.Hash(model, file.GetAwaiter().GetResult()));
         try
         {
-            return new Workspace(model, hash, path, infer is null ? TypeInference.Infer(model) : infer(model, ModelFiles.HashWith(model, hash.GetAwaiter().GetResult())), isRewritten, withEmbeddings);
+            return new Workspace(model, hash, path, infer is null ? TypeInference.Infer(model) : infer(model, hash.Value), isRewritten, withEmbeddings);
         }
         catch
         {
@@ -194,28 +194,22 @@ internal sealed class Workspace : IDisposable
 
     public void Dispose() => Original.Dispose();
 
-    /// <summary>Those of all sub-graphs, found by each in itself, hence on all processors.</summary>
-    private IReadOnlyList<FoundStructure>[] Structures
+    private IReadOnlyList<FoundStructure>[] Structures => structures ??= Search();
+
+    /// <summary>The structures of all sub-graphs: of each by itself, hence on all processors.</summary>
+    private IReadOnlyList<FoundStructure>[] Search()
     {
-        get
+        var found = new IReadOnlyList<FoundStructure>[Partition.Subgraphs.Count];
+        try
         {
-            if (structures is null)
-            {
-                var found = new IReadOnlyList<FoundStructure>[Partition.Subgraphs.Count];
-                try
-                {
-                    Parallel.For(0, found.Length, i => found[i] = KnownStructures.Find(new StructureSite(Model, Partition, Partition.Subgraphs[i], Types, Sites)));
-                }
-                catch (AggregateException e)
-                {
-                    ExceptionDispatchInfo.Throw(e.InnerExceptions[0]);
-                }
-
-                structures = found;
-            }
-
-            return structures;
+            Parallel.For(0, found.Length, i => found[i] = KnownStructures.Find(new StructureSite(Model, Partition, Partition.Subgraphs[i], Types, Sites)));
         }
+        catch (AggregateException e)
+        {
+            ExceptionDispatchInfo.Throw(e.InnerExceptions[0]);
+        }
+
+        return found;
     }
 
     [MemberNotNull(nameof(Model), nameof(Types), nameof(Partition), nameof(Sites))]

@@ -29,8 +29,9 @@ internal sealed class SmallModel : IDisposable
 
     public string Cache => Path.Combine(root, "cache");
 
-    /// <summary>Stages whose artifacts lie in the cache, but for that which opening a model takes.</summary>
-    public IEnumerable<string?> CachedStages => Directory.Exists(Cache) ? Directory.GetFileSystemEntries(Cache).Select(Path.GetFileName).Except(["locks", "temporary", "types"]) : [];
+    /// <summary>Folders of the cache that hold a file, half-written or whole, but for locks and what opening a model takes.</summary>
+    public IEnumerable<string> CachedStages => Directory.Exists(Cache)
+        ? Directory.GetFiles(Cache, "*", SearchOption.AllDirectories).Select(f => Path.GetRelativePath(Cache, f).Split(Path.DirectorySeparatorChar)[0]).Distinct().Except(["locks", "types"]) : [];
 
     public string Home => Path.Combine(root, "home");
 
